@@ -1,0 +1,2 @@
+// Package reconciler is the heart of tandem.
+package reconciler

@@ -1,0 +1,47 @@
+package reconciler
+
+// Reason says why a plan is what it is, or why a release was turned down. The
+// log line, the status file, a metric's label and `tandem plan` use this word.
+type Reason string
+
+// Reasons of a plan.
+const (
+	UpToDate    Reason = "UpToDate"    // desired and observed agree
+	FirstDeploy Reason = "FirstDeploy" // nothing was live
+	NewRelease  Reason = "NewRelease"  // another release is desired
+	ColorChange Reason = "ColorChange" // the same release is desired in the other color
+	Returning   Reason = "Returning"   // the desired release still runs in the standby
+	Watching    Reason = "Watching"    // live, and its watch is not over
+	TakingBack  Reason = "TakingBack"  // the live release was rejected
+	Held        Reason = "Held"        // the desired release was rejected; another one is live
+	NoWayBack   Reason = "NoWayBack"   // the live release was rejected and nothing healthy is left to return to
+	Healing     Reason = "Healing"     // the live stack is damaged
+	Drifted     Reason = "Drifted"     // Nginx sends traffic where nobody decided it
+	Retiring    Reason = "Retiring"    // the old stack is no longer needed
+	Paused      Reason = "Paused"      // a person paused the app
+	Frozen      Reason = "Frozen"      // the desired state cannot be read, so what was live is kept alive
+)
+
+// Reasons of a RejectError: what was wrong with the release.
+const (
+	ImageNotFound   Reason = "ImageNotFound"
+	CannotStart     Reason = "CannotStart"
+	ContainerExited Reason = "ContainerExited"
+	RestartLoop     Reason = "RestartLoop"
+	Unhealthy       Reason = "Unhealthy"
+	TooSlow         Reason = "TooSlow"
+	WatchFailed     Reason = "WatchFailed"
+)
+
+// Reasons that are nobody's release: the world is in the way.
+const (
+	Refused     Reason = "Refused" // the files in git are wrong
+	NginxAway   Reason = "NginxAway"
+	NginxBroken Reason = "NginxBroken"
+	NotIncluded Reason = "NotIncluded"
+	ForeignFile Reason = "ForeignFile"
+	DockerAway  Reason = "DockerAway"
+	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
+	GitAway     Reason = "GitAway"
+	Failed      Reason = "Failed" // anything else; it is tried again
+)

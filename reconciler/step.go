@@ -1,0 +1,32 @@
+package reconciler
+
+import "fmt"
+
+// Action is what a Step does.
+type Action string
+
+// The actions, in the order in which a deploy goes through them.
+const (
+	Park    Action = "park"    // point traffic away from an empty color before it is filled
+	Up      Action = "up"      // pull, create and start the stack; start only what is dead if the release is the same
+	Gate    Action = "gate"    // prove that the stack is healthy
+	Flip    Action = "flip"    // send traffic to the color
+	Confirm Action = "confirm" // wait until the running Nginx says so
+	Watch   Action = "watch"   // look at the live stack until the verdict
+	Drain   Action = "drain"   // wait until the stack that traffic left is idle
+	Retire  Action = "retire"  // stop it; containers and images stay
+)
+
+// Step is one thing to do. It is plain data: comparable and printable.
+type Step struct {
+	Action  Action
+	Color   Color
+	Release Release
+}
+
+func (s Step) String() string {
+	if s.Release.IsZero() {
+		return fmt.Sprintf("%s %s", s.Action, s.Color)
+	}
+	return fmt.Sprintf("%s %s %s", s.Action, s.Color, s.Release)
+}
