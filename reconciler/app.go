@@ -45,6 +45,10 @@ type App struct {
 	Tree    string  // identifies the content of Dir: changes if and only if something in it changed
 	Root    string  // absolute directory of this host that holds the files of Dir
 	Release Release // set by Resolver.Resolve
+
+	// Frozen says that the newest commit's files were refused: this is the last
+	// App that could be read, and all it is good for is keeping alive what is live.
+	Frozen bool
 }
 
 // ComposeNames are the files looked for, in this order, when tandem.yaml names none.

@@ -52,6 +52,7 @@ type Stack struct {
 	Release    Release // from the containers' labels; zero when Absent or when they disagree
 	Tag        string
 	Commit     string // the commit that brought it up
+	Root       string // App.Root when it was brought up: the files that can bring it up again
 	Condition  Condition
 	Containers []Container // sorted by service, then name
 	Missing    []string    // services that should have a container and have none

@@ -93,8 +93,9 @@ type Probe struct {
 type Router interface {
 	// Prepare makes the generated files of the app what they should be, tests
 	// and loads them if they changed. A *RouterError tells what is in the way;
-	// then the files are as they were before.
-	Prepare(ctx context.Context, app App) error
+	// then the files are as they were before. repaired names the files that
+	// somebody else had changed or removed since this process wrote them.
+	Prepare(ctx context.Context, app App) (repaired []string, err error)
 	// Live asks the running Nginx which color answers.
 	Live(ctx context.Context, app App) (Color, error)
 	// Flip makes color the live one. It returns when the change is written (and

@@ -1,0 +1,171 @@
+package reconciler
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Memory is the little about one app that can be seen nowhere else:
+// judgements, and what people said. The world itself is looked at again, so a
+// lost Memory costs a repeated gate, never a request. It is kept in one small
+// JSON file.
+type Memory struct {
+	Tree       string      `json:"tree"`       // the App.Tree last seen
+	Generation int         `json:"generation"` // counts decisions: changes of Tree, and retries
+	Live       Tenure      `json:"live"`       // the last release that Nginx confirmed as live
+	Passed     []Release   `json:"passed"`     // releases that passed their watch and still have a stack
+	Rejected   []Rejection `json:"rejected"`   // newest last
+	Healing    bool        `json:"healing"`    // the live stack was mended and has not passed the gate since
+	Paused     bool        `json:"paused"`
+	Note       string      `json:"note"`    // the last thing that was put right, until the next deploy
+	History    []Entry     `json:"history"` // newest first
+}
+
+// Tenure is one release being live in one color.
+type Tenure struct {
+	Color   Color     `json:"color"`
+	Release Release   `json:"release"`
+	Commit  string    `json:"commit"`
+	Since   time.Time `json:"since"` // when Nginx confirmed it, which is when its watch began
+}
+
+// Is tells whether this is the tenure of that release in that color.
+func (t Tenure) Is(c Color, r Release) bool {
+	return t.Color == c && t.Release == r && !r.IsZero()
+}
+
+// Rejection is the verdict that a release is bad.
+type Rejection struct {
+	Release    Release `json:"release"`
+	Generation int     `json:"generation"` // it stands as long as Memory.Generation is this
+	Reason     Reason  `json:"reason"`
+	Detail     string  `json:"detail"`
+	Logs       string  `json:"logs,omitempty"`
+}
+
+// Entry is one line of the history.
+type Entry struct {
+	Commit  string    `json:"commit"`
+	Tag     string    `json:"tag"`
+	Color   Color     `json:"color"`
+	Result  Result    `json:"result"`
+	Reason  Reason    `json:"reason"`
+	Started time.Time `json:"started"`
+	Took    Took      `json:"took"`
+}
+
+// Result is how a deploy ended.
+type Result string
+
+// The results.
+const (
+	Promoted     Result = "Promoted"   // passed its watch
+	RolledBack   Result = "RolledBack" // failed its watch and was taken back
+	ResRejected  Result = "Rejected"   // failed before any traffic
+	ResRefused   Result = "Refused"    // its files were wrong
+	Superseded   Result = "Superseded" // a newer commit came first
+	ResReverted  Result = "Reverted"   // a commit returned to the release in the standby
+	historyLimit        = 50
+	rejectLimit         = 20
+	logLineLimit        = 20 // lines of a failed container that are kept
+)
+
+// See notes the tree that was just read. A new one is a new decision: what was
+// rejected before may be tried again.
+func (m *Memory) See(tree string) {
+	if m.Tree != tree {
+		m.Tree = tree
+		m.Generation++
+	}
+}
+
+// Retry makes the rejected release worth another try.
+func (m *Memory) Retry() { m.Generation++ }
+
+// Blocked returns the standing rejection of r.
+func (m *Memory) Blocked(r Release) (Rejection, bool) {
+	for _, x := range slices.Backward(m.Rejected) {
+		if x.Release == r && x.Generation == m.Generation {
+			return x, true
+		}
+	}
+	return Rejection{}, false
+}
+
+// EverRejected tells whether r was turned down and has not passed since. Such a
+// release is no way back, even after a newer commit.
+func (m *Memory) EverRejected(r Release) bool {
+	return slices.ContainsFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
+}
+
+// HasPassed tells whether r passed its watch.
+func (m *Memory) HasPassed(r Release) bool { return slices.Contains(m.Passed, r) }
+
+// Reject records the verdict against r.
+func (m *Memory) Reject(r Release, e RejectError) {
+	m.Passed = slices.DeleteFunc(m.Passed, func(x Release) bool { return x == r })
+	m.Rejected = append(m.Rejected, Rejection{r, m.Generation, e.Reason, e.Detail, e.Logs})
+	m.Rejected = m.Rejected[max(0, len(m.Rejected)-rejectLimit):]
+}
+
+// Pass records that r passed its watch; keep lists the releases that still have
+// a stack, and the others are forgotten, because a release that has to be made
+// anew has to prove itself anew.
+func (m *Memory) Pass(r Release, keep ...Release) {
+	m.Rejected = slices.DeleteFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
+	m.Passed = slices.DeleteFunc(m.Passed, func(x Release) bool { return x == r || !slices.Contains(keep, x) })
+	m.Passed = append(m.Passed, r)
+}
+
+// Log puts an entry at the head of the history.
+func (m *Memory) Log(e Entry) {
+	m.History = slices.Insert(m.History, 0, e)
+	m.History = m.History[:min(len(m.History), historyLimit)]
+}
+
+// Clone returns a copy that shares nothing with m.
+func (m *Memory) Clone() Memory {
+	c := *m
+	c.Passed = slices.Clone(m.Passed)
+	c.Rejected = slices.Clone(m.Rejected)
+	c.History = slices.Clone(m.History)
+	return c
+}
+
+// Encode returns the bytes of the memory file.
+func (m *Memory) Encode() ([]byte, error) { return json.MarshalIndent(m, "", "  ") }
+
+// DecodeMemory reads what Encode wrote.
+func DecodeMemory(data []byte) (Memory, error) {
+	var m Memory
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Memory{}, fmt.Errorf("read memory: %w", err)
+	}
+	return m, nil
+}
+
+// Took is a duration that prints and parses as Go does ("3.2s"), rounded to
+// three digits so that a status file stays readable.
+type Took time.Duration
+
+func (t Took) String() string {
+	d := time.Duration(t)
+	for unit := time.Duration(1); unit < d; unit *= 10 {
+		if d < unit*1000 {
+			return d.Round(unit).String()
+		}
+	}
+	return d.String()
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (t Took) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *Took) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	*t = Took(d)
+	return err
+}

@@ -1,0 +1,87 @@
+package reconciler
+
+import (
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Phase is the one word that a person reads first.
+type Phase string
+
+// The phases.
+const (
+	PhaseLive      Phase = "Live"      // as desired
+	PhaseDeploying Phase = "Deploying" // on the way, the watch included
+	PhaseHeld      Phase = "Held"      // the desired release was rejected; another one is live
+	PhaseRefused   Phase = "Refused"   // the files in git are wrong; what was live is live
+	PhasePaused    Phase = "Paused"
+	PhaseDegraded  Phase = "Degraded" // something needs a person, or is being mended
+)
+
+// Status is the file that is published for an app: what is true, and why. Its
+// form is a promise to other tools.
+type Status struct {
+	App     string        `yaml:"app" json:"app"`
+	Host    string        `yaml:"host" json:"host"`
+	Phase   Phase         `yaml:"phase" json:"phase"`
+	Reason  Reason        `yaml:"reason" json:"reason"`
+	Message string        `yaml:"message" json:"message"`
+	Desired StatusDesired `yaml:"desired" json:"desired"`
+	Live    *StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
+	Standby *StatusStack  `yaml:"standby,omitempty" json:"standby,omitempty"`
+	Receipt *Receipt      `yaml:"receipt,omitempty" json:"receipt,omitempty"`
+	History []StatusEntry `yaml:"history,omitempty" json:"history,omitempty"`
+}
+
+// StatusDesired is what git asks for.
+type StatusDesired struct {
+	Tag    string `yaml:"tag" json:"tag"`
+	Color  Color  `yaml:"color" json:"color"`
+	Commit string `yaml:"commit" json:"commit"`
+}
+
+// StatusLive is the stack that Nginx sends traffic to.
+type StatusLive struct {
+	Tag    string            `yaml:"tag" json:"tag"`
+	Color  Color             `yaml:"color" json:"color"`
+	Since  time.Time         `yaml:"since" json:"since"`
+	Images map[string]string `yaml:"images,omitempty" json:"images,omitempty"` // service -> digest
+}
+
+// StatusStack is the standby.
+type StatusStack struct {
+	Tag   string `yaml:"tag" json:"tag"`
+	Color Color  `yaml:"color" json:"color"`
+	State string `yaml:"state" json:"state"` // warm, stopped or broken
+}
+
+// Receipt is the evidence of the last deploy.
+type Receipt struct {
+	Gate Took `yaml:"gate" json:"gate"` // from the stack being up to the gate passed
+	Flip Took `yaml:"flip" json:"flip"` // from the flip to Nginx's confirmation
+}
+
+// StatusEntry is a line of the history as it is published.
+type StatusEntry struct {
+	Commit  string    `yaml:"commit" json:"commit"`
+	Tag     string    `yaml:"tag" json:"tag"`
+	Color   Color     `yaml:"color" json:"color"`
+	Result  Result    `yaml:"result" json:"result"`
+	Reason  Reason    `yaml:"reason" json:"reason"`
+	Started time.Time `yaml:"started" json:"started"`
+	Took    Took      `yaml:"took" json:"took"`
+}
+
+// YAML returns the bytes of the status file.
+func (s Status) YAML() ([]byte, error) {
+	return yaml.MarshalWithOptions(s, yaml.UseLiteralStyleIfMultiline(true))
+}
+
+// ParseStatus reads a status file. Keys that it does not know are left alone, so
+// that an older tandem can read a newer one's.
+func ParseStatus(data []byte) (Status, error) {
+	var s Status
+	err := yaml.Unmarshal(data, &s)
+	return s, err
+}
