@@ -28,6 +28,7 @@ type Tenure struct {
 	Color   Color     `json:"color"`
 	Release Release   `json:"release"`
 	Commit  string    `json:"commit"`
+	Root    string    `json:"root"`  // App.Root: the files that can bring it up again
 	Since   time.Time `json:"since"` // when Nginx confirmed it, which is when its watch began
 }
 
@@ -47,13 +48,13 @@ type Rejection struct {
 
 // Entry is one line of the history.
 type Entry struct {
-	Commit  string    `json:"commit"`
-	Tag     string    `json:"tag"`
-	Color   Color     `json:"color"`
-	Result  Result    `json:"result"`
-	Reason  Reason    `json:"reason"`
-	Started time.Time `json:"started"`
-	Took    Took      `json:"took"`
+	Commit  string    `yaml:"commit" json:"commit"`
+	Tag     string    `yaml:"tag" json:"tag"`
+	Color   Color     `yaml:"color" json:"color"`
+	Result  Result    `yaml:"result" json:"result"`
+	Reason  Reason    `yaml:"reason" json:"reason"`
+	Started time.Time `yaml:"started" json:"started"`
+	Took    Took      `yaml:"took" json:"took"`
 }
 
 // Result is how a deploy ended.
@@ -61,15 +62,15 @@ type Result string
 
 // The results.
 const (
-	Promoted     Result = "Promoted"   // passed its watch
-	RolledBack   Result = "RolledBack" // failed its watch and was taken back
-	ResRejected  Result = "Rejected"   // failed before any traffic
-	ResRefused   Result = "Refused"    // its files were wrong
-	Superseded   Result = "Superseded" // a newer commit came first
-	ResReverted  Result = "Reverted"   // a commit returned to the release in the standby
-	historyLimit        = 50
-	rejectLimit         = 20
-	logLineLimit        = 20 // lines of a failed container that are kept
+	Promoted              Result = "Promoted"   // passed its watch
+	RolledBack            Result = "RolledBack" // failed its watch and was taken back
+	RejectedBeforeTraffic Result = "Rejected"   // failed before any traffic
+	RefusedFiles          Result = "Refused"    // its files were wrong
+	Superseded            Result = "Superseded" // a newer commit came first
+	Reverted              Result = "Reverted"   // a commit returned to the release in the standby
+	historyLimit                 = 50
+	rejectLimit                  = 20
+	logLineLimit                 = 20 // lines of a failed container that are kept
 )
 
 // See notes the tree that was just read. A new one is a new decision: what was

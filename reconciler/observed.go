@@ -82,7 +82,7 @@ type Observed struct {
 type StackFacts struct {
 	Release   Release
 	Condition Condition
-	Gated     bool // this process saw this very instance pass the gate, and it has not been live since
+	Gated     bool // this process saw this very instance pass the gate, and traffic has not left it since
 	Idle      bool // no connection from Nginx is open, or the drain was waited out
 	Expired   bool // a standby that has been kept for as long as the policy asks
 }

@@ -31,7 +31,7 @@ type Status struct {
 	Live    *StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
 	Standby *StatusStack  `yaml:"standby,omitempty" json:"standby,omitempty"`
 	Receipt *Receipt      `yaml:"receipt,omitempty" json:"receipt,omitempty"`
-	History []StatusEntry `yaml:"history,omitempty" json:"history,omitempty"`
+	History []Entry       `yaml:"history,omitempty" json:"history,omitempty"`
 }
 
 // StatusDesired is what git asks for.
@@ -60,17 +60,6 @@ type StatusStack struct {
 type Receipt struct {
 	Gate Took `yaml:"gate" json:"gate"` // from the stack being up to the gate passed
 	Flip Took `yaml:"flip" json:"flip"` // from the flip to Nginx's confirmation
-}
-
-// StatusEntry is a line of the history as it is published.
-type StatusEntry struct {
-	Commit  string    `yaml:"commit" json:"commit"`
-	Tag     string    `yaml:"tag" json:"tag"`
-	Color   Color     `yaml:"color" json:"color"`
-	Result  Result    `yaml:"result" json:"result"`
-	Reason  Reason    `yaml:"reason" json:"reason"`
-	Started time.Time `yaml:"started" json:"started"`
-	Took    Took      `yaml:"took" json:"took"`
 }
 
 // YAML returns the bytes of the status file.

@@ -1,0 +1,284 @@
+package reconciler
+
+// Plan says what is to be done next, and why. It is pure: the same input gives
+// the same steps. Only the first step is ever executed before the world is
+// looked at and planned again, so a plan never has to foresee a failure; the
+// rest of it is what `tandem plan` shows.
+//
+// No steps means that everything is as it should be, or that nothing more can
+// be done; the reason tells which.
+func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
+	p := planner{app: app, o: o, m: m}
+	_, blocked := m.Blocked(app.Release)
+	switch {
+	case blocked:
+		return p.planBlocked()
+	case m.Paused || app.Frozen:
+		return p.planKept()
+	default:
+		return p.steps(goal{app.Release, p.chooseColor(app.Release)})
+	}
+}
+
+// goal is what should be live in the end.
+type goal struct {
+	release Release
+	color   Color
+}
+
+type planner struct {
+	app App
+	o   Observed
+	m   Memory
+}
+
+// chooseColor answers `color: auto`: stay where the release is live already,
+// otherwise take the color that traffic is not on.
+func (p planner) chooseColor(r Release) Color {
+	if p.app.Color != Auto {
+		return p.app.Color
+	}
+	if t := p.m.Live; t.Release == r && p.o.Of(t.Color).Release == r {
+		return t.Color
+	}
+	if p.o.Of(p.o.Live).Release == r {
+		return p.o.Live
+	}
+	return p.o.Live.Other()
+}
+
+// planBlocked is the plan for a desired release that was rejected: what is live
+// stays live, or, where the rejected release itself is live, the traffic goes
+// back. Taking a release back is nothing but this plan.
+func (p planner) planBlocked() ([]Step, Reason) {
+	back, ok := p.wayBack()
+	if !ok {
+		return p.stay()
+	}
+	steps, reason := p.steps(back)
+	switch {
+	case p.o.Of(p.o.Live).Release == p.app.Release:
+		reason = TakingBack
+	case len(steps) == 0 || reason == Retiring:
+		reason = Held
+	}
+	return steps, reason
+}
+
+// planKept is the plan while nothing new may be deployed: keep alive what is
+// live, and take it back if it was rejected.
+func (p planner) planKept() ([]Step, Reason) {
+	none := Paused
+	if p.app.Frozen {
+		none = Frozen
+	}
+	back, ok := p.wayBack()
+	if !ok {
+		if _, bad := p.m.Blocked(p.m.Live.Release); bad {
+			return p.stay()
+		}
+		return nil, none
+	}
+	steps, reason := p.steps(back)
+	if len(steps) == 0 || reason == Retiring {
+		return nil, none
+	}
+	if _, bad := p.m.Blocked(p.o.Of(p.o.Live).Release); bad {
+		reason = TakingBack
+	}
+	return steps, reason
+}
+
+// wayBack finds what should be live instead of the desired release: the last
+// confirmed one, unless it was rejected itself, and then the one in the other
+// color, unless that was ever rejected.
+func (p planner) wayBack() (goal, bool) {
+	t := p.m.Live
+	if t.Release.IsZero() {
+		return goal{}, false
+	}
+	if _, bad := p.m.Blocked(t.Release); !bad {
+		return goal{t.Release, t.Color}, true
+	}
+	other := p.o.Of(t.Color.Other())
+	if other.Condition == Absent || other.Release.IsZero() || p.m.EverRejected(other.Release) {
+		return goal{}, false
+	}
+	return goal{other.Release, t.Color.Other()}, true
+}
+
+// stay is the plan when there is nothing to return to: keep what is live
+// running, and clear away a rejected stack that has no traffic.
+func (p planner) stay() ([]Step, Reason) {
+	t := p.m.Live
+	if t.Release.IsZero() || p.o.Live != t.Color || p.o.Of(t.Color).Release != t.Release {
+		return p.tidy(p.o.Live.Other(), Held)
+	}
+	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
+		return steps, Healing
+	}
+	return nil, NoWayBack
+}
+
+// steps leads from what is observed to g.
+func (p planner) steps(g goal) ([]Step, Reason) {
+	live := p.o.Of(p.o.Live)
+	switch {
+	case p.o.Live != g.color:
+		return p.move(g)
+	case live.Release != g.release:
+		return p.replaceLive(g)
+	case p.m.Live.Is(g.color, g.release):
+		return p.settle(g)
+	case live.Condition == Running:
+		return p.adopt(g), NewRelease
+	default:
+		// The right containers, but no record that they were ever fit for traffic.
+		return p.replaceLive(g)
+	}
+}
+
+// settle is the rest of the way for a release that is confirmed live in the
+// color where it belongs.
+func (p planner) settle(g goal) ([]Step, Reason) {
+	if p.watchNeeded(g.release) {
+		return []Step{{Watch, g.color, g.release}}, Watching
+	}
+	if steps := p.heal(g); steps != nil {
+		return steps, Healing
+	}
+	return p.tidy(g.color.Other(), UpToDate)
+}
+
+// heal mends the live stack in place.
+func (p planner) heal(g goal) []Step {
+	switch {
+	case p.o.Of(g.color).Condition != Running:
+		return []Step{{Up, g.color, g.release}, {Gate, g.color, g.release}}
+	case p.m.Healing:
+		return []Step{{Gate, g.color, g.release}}
+	default:
+		return nil
+	}
+}
+
+// tidy stops a stack that nobody needs to run: a rejected one, or a standby
+// whose time is over. Otherwise there is nothing to do, for the reason given.
+func (p planner) tidy(c Color, otherwise Reason) ([]Step, Reason) {
+	s := p.o.Of(c)
+	if s.Condition != Running && s.Condition != Broken {
+		return nil, otherwise
+	}
+	_, rejected := p.m.Blocked(s.Release)
+	if !rejected && !s.Expired {
+		return nil, otherwise
+	}
+	return append(p.drain(c), Step{Retire, c, s.Release}), Retiring
+}
+
+// drain is the step that lets c finish what it has, if it has anything.
+func (p planner) drain(c Color) []Step {
+	s := p.o.Of(c)
+	if s.Idle || (s.Condition != Running && s.Condition != Broken) {
+		return nil
+	}
+	return []Step{{Drain, c, s.Release}}
+}
+
+// replaceLive is for a goal whose color has the traffic now, but not the
+// release. A live stack is never touched, so the way leads over the other color.
+// Only where nothing runs at all is there no traffic to lose; then it is sent to
+// the other, empty color while this one is filled, because otherwise the first
+// requests would reach a stack that has not passed its gate.
+func (p planner) replaceLive(g goal) ([]Step, Reason) {
+	over := goal{g.release, g.color.Other()}
+	if p.idle(g.color) && p.idle(over.color) {
+		steps, reason := p.bring(g)
+		return append([]Step{{Park, over.color, Release{}}}, steps...), reason
+	}
+	steps, _ := p.bring(over)
+	back := []Step{{Up, g.color, g.release}, {Gate, g.color, g.release}, {Flip, g.color, g.release}, {Confirm, g.color, g.release}}
+	return append(append(steps, p.drain(g.color)...), back...), NewRelease
+}
+
+func (p planner) idle(c Color) bool {
+	k := p.o.Of(c).Condition
+	return k == Absent || k == Stopped
+}
+
+// move is for a goal whose color does not have the traffic.
+func (p planner) move(g goal) ([]Step, Reason) {
+	live := p.o.Of(p.o.Live)
+	steps, reason := p.bring(g)
+	switch {
+	case live.Release != g.release || p.m.Live.Is(g.color, g.release):
+		return steps, reason
+	case !p.m.Live.Is(p.o.Live, g.release):
+		// Killed between the flip to this color and its confirmation: what Nginx
+		// sends traffic to has to prove itself before its way back is overwritten.
+		if p.o.Of(g.color).Release == g.release || live.Condition != Running {
+			return steps, reason
+		}
+		return append(p.adopt(goal{g.release, p.o.Live}), steps...), NewRelease
+	case p.watchNeeded(g.release):
+		return append([]Step{{Watch, p.o.Live, g.release}}, steps...), Watching
+	default:
+		return steps, ColorChange
+	}
+}
+
+// adopt confirms what Nginx sends traffic to already, once it has passed the gate.
+func (p planner) adopt(g goal) []Step {
+	var steps []Step
+	if !p.o.Of(g.color).Gated {
+		steps = append(steps, Step{Gate, g.color, g.release})
+	}
+	steps = append(steps, Step{Confirm, g.color, g.release})
+	if p.watchNeeded(g.release) {
+		steps = append(steps, Step{Watch, g.color, g.release})
+	}
+	return steps
+}
+
+// bring makes a color without traffic run the release, proves it and flips.
+// Every prefix of it is safe: the live stack is untouched until the flip, and
+// afterwards it is the way back until the watch has passed.
+func (p planner) bring(g goal) ([]Step, Reason) {
+	s := p.o.Of(g.color)
+	ready := s.Release == g.release && s.Condition == Running
+	var steps []Step
+	if !ready {
+		if s.Release != g.release {
+			steps = p.drain(g.color)
+		}
+		steps = append(steps, Step{Up, g.color, g.release})
+	}
+	if !ready || !s.Gated {
+		steps = append(steps, Step{Gate, g.color, g.release})
+	}
+	steps = append(steps, Step{Flip, g.color, g.release}, Step{Confirm, g.color, g.release})
+	if p.watchNeeded(g.release) {
+		steps = append(steps, Step{Watch, g.color, g.release})
+	}
+	return steps, p.whyBring(g, s)
+}
+
+func (p planner) whyBring(g goal, s StackFacts) Reason {
+	switch {
+	case p.m.Live.Release.IsZero():
+		return FirstDeploy
+	case p.m.Live.Is(g.color, g.release):
+		return Drifted
+	case s.Release == g.release && p.m.HasPassed(g.release):
+		return Returning
+	default:
+		return NewRelease
+	}
+}
+
+// watchNeeded tells whether r still has to prove itself under traffic. A
+// rejected one has had its verdict.
+func (p planner) watchNeeded(r Release) bool {
+	_, rejected := p.m.Blocked(r)
+	return !rejected && !p.m.HasPassed(r)
+}
