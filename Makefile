@@ -1,0 +1,93 @@
+# `make` alone prints what there is. The two that matter: `make demo` shows the
+# whole story, `make test` runs every check. Both prepare the machine first.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+# Debian keeps nginx, sshd and dockerd where a user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+GO       ?= go
+PREFIX   ?= /usr/local
+KEEP     ?=
+FUZZTIME ?= 30s
+# Packages tested at once, and the longest that one of them may take.
+PARALLEL ?= 2
+TIMEOUT  ?= 25m
+
+BINARY := bin/tandem
+
+# Said by hand, because Go's own stamp is empty where -buildvcs=false is set.
+VERSION  = $(shell git describe --tags --always 2>/dev/null || echo unknown)
+COMMIT   = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+MODIFIED = $(shell test -z "$$(git status --porcelain 2>/dev/null)" && echo false || echo true)
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.modified=$(MODIFIED)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Install what is missing from Debian and start Docker (root)
+	@.ci/setup
+
+.PHONY: build
+build: ## Build bin/tandem, one static binary
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BINARY) ./cmd/tandem
+	@echo "built $(BINARY) $(VERSION)"
+
+.PHONY: demo
+demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it running
+	@$(BINARY) demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+# -count=1: most of these tests look at Docker, Nginx and Git, of which Go's
+# cache of results knows nothing.
+.PHONY: test
+test: setup lint ## Run every check: lint, then all tests with the race detector
+	@$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./... 2>&1 | awk ' \
+		{ print; fflush() } \
+		/^ok / { ok++ } \
+		/^FAIL[ \t]/ { failed++; names = names " " $$2 } \
+		/^--- FAIL/ { tests++ } \
+		END { printf "\n%d packages ok, %d failed, %d tests failed%s\n", ok, failed, tests, names ? ":" names : "" }'
+
+.PHONY: lint
+lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then \
+		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
+	fi
+	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
+	@$(GO) tool errcheck ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; \
+	else echo 'lint: no shellcheck here, so the scripts were not checked; make setup installs it' >&2; fi
+	@echo 'lint: ok'
+
+.PHONY: bench
+bench: ## Run the benchmarks of every package that has some
+	@dirs=$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n 1 dirname | sort -u || true); \
+	if [ -z "$$dirs" ]; then echo 'there is no benchmark yet'; exit; fi; \
+	$(GO) test -run '^$$' -bench . -benchmem $$dirs
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME each
+	@{ grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . || true; } | sed 's|:func | |' | \
+	while read -r file target; do \
+		echo "$$target in $$(dirname "$$file")"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	done
+
+.PHONY: install
+install: build ## Install the binary under PREFIX
+	@install -D -m 0755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/tandem'
+	@echo 'installed $(DESTDIR)$(PREFIX)/bin/tandem'
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there, and nothing else
+	@rm -f '$(DESTDIR)$(PREFIX)/bin/tandem'
+
+.PHONY: clean
+clean: ## Remove what was built here
+	@rm -rf bin .cache
