@@ -1,0 +1,166 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// answerLimit is the size in bytes up to which an answer is read: far more than
+// any agent has to say.
+const answerLimit = 64 << 20
+
+// NoAgentError says that nobody listens where the agent should.
+type NoAgentError struct {
+	Addr string
+	Err  error
+}
+
+func (e *NoAgentError) Error() string {
+	return fmt.Sprintf("no agent answers on %s; is `tandem run` running?", e.Addr)
+}
+
+// Unwrap returns the cause.
+func (e *NoAgentError) Unwrap() error { return e.Err }
+
+// Client asks a running agent. Its methods may be called at once from several
+// goroutines; when no agent answers, their error is a *NoAgentError.
+type Client struct {
+	addr string
+	http *http.Client
+}
+
+// NewClient returns a client for the agent that listens on addr (host:port, as
+// in the agent's file). A listener on every address is asked over loopback.
+func NewClient(addr string) *Client {
+	return &Client{
+		addr: reachable(addr),
+		http: &http.Client{
+			Timeout: 30 * time.Second,
+			// No Proxy: the agent is on this machine, whatever HTTP_PROXY says.
+			Transport: &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
+		},
+	}
+}
+
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
+}
+
+// Statuses returns the status of every app.
+func (c *Client) Statuses(ctx context.Context) ([]reconciler.Status, error) {
+	var s []reconciler.Status
+	err := c.do(ctx, http.MethodGet, "/api/v1/apps", &s)
+	return s, err
+}
+
+// Status returns the status of one app, or an *UnknownAppError.
+func (c *Client) Status(ctx context.Context, app string) (reconciler.Status, error) {
+	var s reconciler.Status
+	err := c.about(ctx, app, http.MethodGet, "", &s)
+	return s, err
+}
+
+// Retry makes the app's rejected release worth another try.
+func (c *Client) Retry(ctx context.Context, app string) error { return c.act(ctx, app, "/retry") }
+
+// Pause stops deploys of the app until Resume.
+func (c *Client) Pause(ctx context.Context, app string) error { return c.act(ctx, app, "/pause") }
+
+// Resume ends a pause.
+func (c *Client) Resume(ctx context.Context, app string) error { return c.act(ctx, app, "/resume") }
+
+func (c *Client) act(ctx context.Context, app, verb string) error {
+	return c.about(ctx, app, http.MethodPost, verb, nil)
+}
+
+// about asks about one app, and puts its name into the error when it is unknown.
+func (c *Client) about(ctx context.Context, app, method, verb string, into any) error {
+	// A name of dots would otherwise climb out of the path.
+	name := strings.ReplaceAll(url.PathEscape(app), ".", "%2E")
+	err := c.do(ctx, method, "/api/v1/apps/"+name+verb, into)
+	var unknown *UnknownAppError
+	if errors.As(err, &unknown) {
+		unknown.App = app
+	}
+	return err
+}
+
+func (c *Client) do(ctx context.Context, method, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.addr+path, nil)
+	if err != nil {
+		return fmt.Errorf("ask agent on %s: %w", c.addr, err)
+	}
+	if method == http.MethodPost {
+		req.Header.Set(header, "1")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.unanswered(err)
+	}
+	err = c.read(res, into)
+	return errors.Join(err, res.Body.Close())
+}
+
+// unanswered tells "nobody is there" from "somebody is, and it went wrong".
+func (c *Client) unanswered(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" && !errors.Is(err, context.Canceled) {
+		return &NoAgentError{Addr: c.addr, Err: err}
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // without the URL, which says nothing that the address does not
+	}
+	return fmt.Errorf("ask agent on %s: %w", c.addr, err)
+}
+
+func (c *Client) read(res *http.Response, into any) error {
+	if res.StatusCode == http.StatusNoContent && into == nil {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" {
+		return fmt.Errorf("ask agent on %s: what answers there is not a tandem agent (HTTP %d, %q)", c.addr, res.StatusCode, res.Header.Get("Content-Type"))
+	}
+	body := json.NewDecoder(io.LimitReader(res.Body, answerLimit))
+	if res.StatusCode != http.StatusOK {
+		return c.failed(res.StatusCode, body)
+	}
+	if err := body.Decode(into); err != nil {
+		return fmt.Errorf("read answer of the agent on %s: %w", c.addr, err)
+	}
+	return nil
+}
+
+func (c *Client) failed(code int, body *json.Decoder) error {
+	var f failure
+	if err := body.Decode(&f); err != nil || f.Error == "" {
+		return fmt.Errorf("agent on %s answered HTTP %d", c.addr, code)
+	}
+	if code == http.StatusNotFound {
+		return &UnknownAppError{Known: f.Known}
+	}
+	return errors.New(f.Error)
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"tandem/reconciler"
+)
+
+// failure is the body of every answer that is not a success.
+type failure struct {
+	Error string   `json:"error"`
+	Known []string `json:"known,omitempty"` // the apps there are, when the asked one is not
+}
+
+// health is the body of /healthz when all is well.
+type health struct {
+	Status string `json:"status"`
+}
+
+func routes(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", healthz(o.Control))
+	mux.Handle("GET /api/v1/apps", local(apps(o.Control)))
+	mux.Handle("GET /api/v1/apps/{app}", local(app(o.Control)))
+	for verb, do := range map[string]func(context.Context, string) error{
+		"retry":  o.Control.Retry,
+		"pause":  o.Control.Pause,
+		"resume": o.Control.Resume,
+	} {
+		mux.Handle("POST /api/v1/apps/{app}/"+verb, local(deliberate(act(do))))
+	}
+	if o.SecretFile != "" {
+		mux.Handle("POST /hooks/git", &webhook{secretFile: o.SecretFile, wake: o.Control.Wake, log: o.Log})
+	}
+	return mux
+}
+
+func healthz(c Control) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := c.Healthy(); err != nil {
+			answer(w, http.StatusServiceUnavailable, failure{Error: err.Error()})
+			return
+		}
+		answer(w, http.StatusOK, health{Status: "ok"})
+	}
+}
+
+func apps(c Control) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		statuses := c.Statuses()
+		if statuses == nil {
+			statuses = []reconciler.Status{} // [] and not null, which scripts would trip over
+		}
+		answer(w, http.StatusOK, statuses)
+	}
+}
+
+func app(c Control) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s, err := Find(c.Statuses(), r.PathValue("app"))
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, http.StatusOK, s)
+	}
+}
+
+func act(do func(ctx context.Context, app string) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := do(r.Context(), r.PathValue("app")); err != nil {
+			fail(w, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func fail(w http.ResponseWriter, err error) {
+	f, code := failure{Error: err.Error()}, http.StatusInternalServerError
+	if errors.Is(err, ErrUnknownApp) {
+		code = http.StatusNotFound
+	}
+	var unknown *UnknownAppError
+	if errors.As(err, &unknown) {
+		f.Known = unknown.Known
+	}
+	answer(w, code, f)
+}
+
+func answer(w http.ResponseWriter, code int, body any) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	// The one thing that can go wrong here is that the peer went away.
+	_ = json.NewEncoder(w).Encode(body)
+}
