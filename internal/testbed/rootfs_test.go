@@ -1,0 +1,31 @@
+package testbed_test
+
+import (
+	"strings"
+	"testing"
+
+	"tandem/internal/testbed/tb"
+)
+
+func TestRootfs_HoldsThePackagesAndIsMadeOnce(t *testing.T) {
+	e := tb.Engine(t)
+	ref := tb.Rootfs(t, e, "node", "nodejs", "curl")
+	if got := output(t, e, ref, "node", "-e", "console.log(6 * 7)"); got != "42" {
+		t.Errorf("node wrote %q, want 42", got)
+	}
+	if got := output(t, e, ref, "curl", "--version"); !strings.HasPrefix(got, "curl ") {
+		t.Errorf("curl wrote %q", got)
+	}
+	before, err := e.Client.ImageInspect(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := tb.Rootfs(t, e, "node", "curl", "nodejs", "curl")
+	after, err := e.Client.ImageInspect(t.Context(), again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again != ref || after.ID != before.ID {
+		t.Errorf("second time: %s %s, want %s %s", again, after.ID, ref, before.ID)
+	}
+}
