@@ -13,23 +13,27 @@ import (
 // JSON file.
 type Memory struct {
 	Tree       string      `json:"tree"`       // the App.Tree last seen
+	Commit     string      `json:"commit"`     // the commit in which Tree was first seen
 	Generation int         `json:"generation"` // counts decisions: changes of Tree, and retries
 	Live       Tenure      `json:"live"`       // the last release that Nginx confirmed as live
 	Passed     []Release   `json:"passed"`     // releases that passed their watch and still have a stack
 	Rejected   []Rejection `json:"rejected"`   // newest last
 	Healing    bool        `json:"healing"`    // the live stack was mended and has not passed the gate since
 	Paused     bool        `json:"paused"`
-	Note       string      `json:"note"`    // the last thing that was put right, until the next deploy
-	History    []Entry     `json:"history"` // newest first
+	Pending    *Entry      `json:"pending,omitempty"` // the deploy in hand, until it ends in a Result
+	Receipt    *Receipt    `json:"receipt,omitempty"` // of the last flip
+	Note       string      `json:"note"`              // the last thing that was put right, until the next deploy
+	History    []Entry     `json:"history"`           // newest first
 }
 
 // Tenure is one release being live in one color.
 type Tenure struct {
-	Color   Color     `json:"color"`
-	Release Release   `json:"release"`
-	Commit  string    `json:"commit"`
-	Root    string    `json:"root"`  // App.Root: the files that can bring it up again
-	Since   time.Time `json:"since"` // when Nginx confirmed it, which is when its watch began
+	Color    Color     `json:"color"`
+	Release  Release   `json:"release"`
+	Commit   string    `json:"commit"`
+	Root     string    `json:"root"`     // App.Root: the files that can bring it up again
+	Restarts int       `json:"restarts"` // of its containers, when Since began
+	Since    time.Time `json:"since"`    // when Nginx confirmed it, which is when its watch began
 }
 
 // Is tells whether this is the tenure of that release in that color.
@@ -73,13 +77,39 @@ const (
 	logLineLimit                 = 20 // lines of a failed container that are kept
 )
 
-// See notes the tree that was just read. A new one is a new decision: what was
-// rejected before may be tried again.
-func (m *Memory) See(tree string) {
-	if m.Tree != tree {
-		m.Tree = tree
-		m.Generation++
+// See notes the tree that was just read, and tells whether it is a new one. That
+// is a new decision: what was rejected before may be tried again, and a deploy
+// that is still in hand is superseded.
+func (m *Memory) See(tree, commit string, now time.Time) bool {
+	if m.Tree == tree {
+		return false
 	}
+	m.Finish(Superseded, "", now)
+	m.Tree, m.Commit = tree, commit
+	m.Generation++
+	return true
+}
+
+// Begin notes that the deploy of e is in hand; one that is in hand already stays.
+func (m *Memory) Begin(e Entry) {
+	if m.Pending == nil {
+		m.Pending = &e
+	}
+}
+
+// Finish ends the deploy in hand, if there is one, and writes it into the
+// history. An empty reason keeps the one that it began with.
+func (m *Memory) Finish(result Result, reason Reason, now time.Time) {
+	if m.Pending == nil {
+		return
+	}
+	e := *m.Pending
+	m.Pending = nil
+	e.Result, e.Took = result, Took(now.Sub(e.Started))
+	if reason != "" {
+		e.Reason = reason
+	}
+	m.Log(e)
 }
 
 // Retry makes the rejected release worth another try.
@@ -132,6 +162,14 @@ func (m *Memory) Clone() Memory {
 	c.Passed = slices.Clone(m.Passed)
 	c.Rejected = slices.Clone(m.Rejected)
 	c.History = slices.Clone(m.History)
+	if m.Pending != nil {
+		p := *m.Pending
+		c.Pending = &p
+	}
+	if m.Receipt != nil {
+		r := *m.Receipt
+		c.Receipt = &r
+	}
 	return c
 }
 

@@ -1,0 +1,233 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// flipTime bounds a flip and its confirmation. They are not cut short by a newer
+// commit or a stop: half a flip is the one thing that must not happen.
+const flipTime = 15 * time.Second
+
+// execute does one step. A *RejectError becomes a verdict in the memory, and the
+// next plan deals with it; any other error ends the pass.
+func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason Reason) error {
+	of, err := r.appOf(app, w, s)
+	if err != nil && s.Action != Park && s.Action != Retire && s.Action != Drain {
+		return err
+	}
+	if err := r.beginDeploy(app, s, reason); err != nil {
+		return err
+	}
+	began := r.Now()
+	err = r.do(ctx, app, of, w, s)
+	took := r.Now().Sub(began)
+	if ctx.Err() != nil && err != nil {
+		return ctx.Err()
+	}
+	e := Event{Time: r.Now(), App: r.Name, Kind: StepDone, Commit: r.memory.Commit, Step: s, Reason: reason, Took: took}
+	if err == nil {
+		r.Emit(e)
+		return nil
+	}
+	e.Kind, e.Err = StepFailed, err
+	r.Emit(e)
+	var bad *RejectError
+	if errors.As(err, &bad) && !r.confirmedLive(s) {
+		return r.reject(s, bad)
+	}
+	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
+}
+
+// confirmedLive tells whether the step mends what is live since before: then a
+// failure is no verdict on the release, which has had its verdict.
+func (r *Runner) confirmedLive(s Step) bool {
+	return s.Action != Watch && r.memory.Live.Is(s.Color, s.Release)
+}
+
+// do is the one switch over the actions. of is the App of the step's release.
+func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
+	switch s.Action {
+	case Park:
+		return r.flip(ctx, app, w, s.Color, true)
+	case Up:
+		return r.up(ctx, of, w, s)
+	case Gate:
+		return r.passGate(ctx, of, s)
+	case Flip:
+		// A color that was confirmed before (drift) gets no Confirm step of its own.
+		return r.flip(ctx, app, w, s.Color, r.memory.Live.Is(s.Color, s.Release))
+	case Confirm:
+		return r.confirm(ctx, app, of, w, s)
+	case Watch:
+		return r.watch(ctx, of, w, s)
+	case Drain:
+		return r.drain(ctx, app, w, s.Color)
+	case Retire:
+		return r.Stacks.Stop(ctx, app, s.Color)
+	default:
+		return fmt.Errorf("unknown action %q", s.Action)
+	}
+}
+
+func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
+	if w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release) {
+		r.memory.Healing = true
+		if err := r.save(); err != nil {
+			return err
+		}
+		r.note(of, "the live stack was damaged ("+damage(w.of(s.Color))+"); mended")
+	}
+	delete(r.gated, s.Color)
+	return r.Stacks.Up(ctx, of, s.Color)
+}
+
+// damage lists what a stack lacks.
+func damage(s Stack) string {
+	var what []string
+	for _, c := range s.Containers {
+		if !c.Up() {
+			what = append(what, fmt.Sprintf("%s %s, exit code %d", c.Name, c.State, c.ExitCode))
+		}
+	}
+	for _, m := range s.Missing {
+		what = append(what, "no container for "+m)
+	}
+	if len(what) == 0 {
+		return "no containers"
+	}
+	return strings.Join(what, "; ")
+}
+
+func (r *Runner) passGate(ctx context.Context, of App, s Step) error {
+	began := r.Now()
+	g := &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: of, color: s.Color, now: r.Now}
+	if err := g.pass(ctx); err != nil {
+		return err
+	}
+	stack, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	r.gated[s.Color] = stack.Instance()
+	if r.memory.Live.Is(s.Color, s.Release) {
+		r.memory.Healing = false
+	}
+	r.memory.Receipt = &Receipt{Gate: Took(r.Now().Sub(began))}
+	return r.save()
+}
+
+// flip moves the traffic to color. From here on the color that it leaves has no
+// pass any more, and may still have connections.
+func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
+	defer cancel()
+	began := r.Now()
+	delete(r.gated, to.Other())
+	delete(r.drained, to.Other())
+	routing := r.routing(app, w)
+	if err := r.Router.Flip(ctx, routing, to); err != nil {
+		return err
+	}
+	if r.memory.Receipt != nil {
+		r.memory.Receipt.Flip = Took(r.Now().Sub(began))
+	}
+	if confirm {
+		return r.Router.Confirm(ctx, routing, to)
+	}
+	return nil
+}
+
+// confirm asks the running Nginx, believes nothing else, and only then writes
+// down that the release is live.
+func (r *Runner) confirm(ctx context.Context, app, of App, w world, s Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
+	defer cancel()
+	began := r.Now()
+	if err := r.Router.Confirm(ctx, r.routing(app, w), s.Color); err != nil {
+		return err
+	}
+	if r.memory.Receipt != nil {
+		r.memory.Receipt.Flip += Took(r.Now().Sub(began))
+	}
+	r.memory.Healing = false
+	if !r.memory.Live.Is(s.Color, s.Release) {
+		restarts := 0
+		for _, c := range w.of(s.Color).Containers {
+			restarts += c.Restarts
+		}
+		r.memory.Live = Tenure{
+			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
+			Restarts: restarts, Since: r.Now().UTC().Truncate(time.Second),
+		}
+	}
+	return r.save()
+}
+
+func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
+	watch := &watch{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: of, tenure: r.memory.Live, now: r.Now}
+	if err := watch.run(ctx); err != nil {
+		return err
+	}
+	r.memory.Pass(s.Release, w.stacks[0].Release, w.stacks[1].Release)
+	return r.save()
+}
+
+// drainPause lies between two looks at the connections of a stack.
+const drainPause = 50 * time.Millisecond
+
+func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
+	end := r.Now().Add(app.Drain.Timeout)
+	routing := r.routing(app, w)
+	for {
+		idle, err := r.Router.Idle(ctx, routing, c)
+		if err != nil {
+			return err
+		}
+		if idle || !r.Now().Before(end) {
+			r.drained[c] = true
+			return nil
+		}
+		wait(ctx, drainPause)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// reject records the verdict. What follows from it is the next plan's business.
+func (r *Runner) reject(s Step, bad *RejectError) error {
+	result := RejectedBeforeTraffic
+	if r.memory.Live.Is(s.Color, s.Release) {
+		result = RolledBack
+	}
+	r.memory.Reject(s.Release, *bad)
+	r.memory.Finish(result, bad.Reason, r.Now())
+	r.Emit(Event{
+		Time: r.Now(), App: r.Name, Kind: Rejecting, Commit: r.memory.Commit, Step: s,
+		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs),
+	})
+	return r.save()
+}
+
+// beginDeploy opens a line of the history with the first step that serves the
+// desired release.
+func (r *Runner) beginDeploy(app App, s Step, reason Reason) error {
+	if s.Release != app.Release || app.Frozen || r.memory.Pending != nil {
+		return nil
+	}
+	switch reason {
+	case FirstDeploy, NewRelease, ColorChange, Returning, Watching:
+	default:
+		return nil
+	}
+	r.memory.Note = ""
+	r.memory.Begin(Entry{
+		Commit: r.memory.Commit, Tag: app.Tag, Color: s.Color, Reason: reason,
+		Started: r.Now().UTC().Truncate(time.Millisecond),
+	})
+	return r.save()
+}

@@ -1,0 +1,240 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// probePause lies between two questions to the same route, so that a stack
+	// that is ready is noticed within a few hundredths of a second.
+	probePause = 25 * time.Millisecond
+	// lookPause lies between two looks at the containers, which cost the engine more.
+	lookPause = 100 * time.Millisecond
+	// settleTime is how long a service must run that neither has a health command
+	// nor serves a route: staying up is the only sign of health that it can give.
+	settleTime = 2 * time.Second
+)
+
+// gate proves that every service of one stack is healthy. It is used once.
+type gate struct {
+	stacks   Stacks
+	examiner Examiner
+	prober   Prober
+	app      App
+	color    Color
+	now      func() time.Time
+
+	mu    sync.Mutex
+	lacks map[string]lack // what is not proven yet, by route or service
+}
+
+// lack is one thing that the gate still waits for.
+type lack struct {
+	what    string // the last failure
+	service string // whose log tells more
+	slow    bool   // the answer was right but late
+}
+
+// pass returns nil once the stack is healthy, a *RejectError when it is not or
+// not in time, and ctx's error when ctx ends first. Other errors are the world's.
+func (g *gate) pass(ctx context.Context) error {
+	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
+	defer cancel()
+	g.lacks = map[string]lack{}
+	for _, r := range g.app.Routes {
+		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
+	}
+	g.set("containers", lack{what: "not looked at yet"})
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for _, r := range g.app.Routes {
+		wg.Go(func() { g.probeRoute(deadline, r) })
+	}
+	var exams sync.Map // container id -> struct{}: health commands that run already
+	for {
+		stack, err := g.look(deadline)
+		if err == nil {
+			err = g.checkContainers(deadline, &wg, &exams, stack)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(context.Cause(deadline), errGateTimeout):
+			return g.timedOut(ctx, stack)
+		case err != nil:
+			return err
+		case g.proven():
+			return nil
+		}
+		wait(deadline, lookPause)
+	}
+}
+
+var errGateTimeout = errors.New("the gate's time is over")
+
+func (g *gate) look(ctx context.Context) (Stack, error) {
+	pair, err := g.stacks.Observe(ctx, g.app)
+	if err != nil {
+		return Stack{}, err
+	}
+	if g.color == Green {
+		return pair[1], nil
+	}
+	return pair[0], nil
+}
+
+// checkContainers fails at once when a container ended or was restarted, and
+// notes what is still missing otherwise.
+func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *sync.Map, s Stack) error {
+	routed := map[string]bool{}
+	for _, r := range g.app.Routes {
+		routed[r.Service] = true
+	}
+	waiting := ""
+	if len(s.Containers) == 0 || len(s.Missing) > 0 {
+		waiting = "no container for " + strings.Join(s.Missing, ", ")
+	}
+	for _, c := range s.Containers {
+		if err := g.ended(ctx, c); err != nil {
+			return err
+		}
+		switch {
+		case c.OneShot && c.State != "exited":
+			waiting = c.Name + " has not finished"
+		case c.State != "running" && !c.OneShot:
+			waiting = c.Name + " is " + c.State
+		case c.HealthCommand && c.State == "running":
+			if _, running := exams.LoadOrStore(c.ID, struct{}{}); !running {
+				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})
+				wg.Go(func() { g.examine(ctx, c) })
+			}
+		case !routed[c.Service] && !c.OneShot && g.now().Sub(c.StartedAt) < settleTime:
+			waiting = c.Name + " has run for less than " + settleTime.String()
+		}
+	}
+	if waiting == "" {
+		g.clear("containers")
+	} else {
+		g.set("containers", lack{what: waiting})
+	}
+	return nil
+}
+
+// ended rejects a container that does not stay up.
+func (g *gate) ended(ctx context.Context, c Container) error {
+	switch {
+	case c.State == "restarting":
+		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (exit code %d)", c.Name, c.ExitCode))
+	case c.State == "exited" && c.Up():
+		return nil
+	case c.State == "exited" || c.State == "dead":
+		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d", c.Name, c.ExitCode))
+	case c.State == "running" && c.Restarts > 0 && g.now().Sub(c.StartedAt) < settleTime:
+		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s was started again %d times", c.Name, c.Restarts))
+	default:
+		return nil
+	}
+}
+
+// probeRoute asks one route until it has answered well often enough in a row,
+// and keeps asking until the gate ends, because a proof can be lost again.
+func (g *gate) probeRoute(ctx context.Context, r Route) {
+	key, row := "route "+r.Name, 0
+	for ctx.Err() == nil {
+		p := g.prober.Probe(ctx, r, g.color)
+		if ctx.Err() != nil {
+			return
+		}
+		if sick := r.Health.Sick(p); sick != "" {
+			row = 0
+			g.set(key, lack{what: r.Name + ": " + sick, service: r.Service, slow: p.Took > r.Health.MaxLatency})
+		} else if row++; row >= g.app.Gate.Successes {
+			g.clear(key)
+		}
+		wait(ctx, probePause)
+	}
+}
+
+// examine runs a service's own health command until it succeeds once.
+func (g *gate) examine(ctx context.Context, c Container) {
+	for ctx.Err() == nil {
+		err := g.examiner.Health(ctx, c)
+		if err == nil {
+			g.clear("health " + c.ID)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		g.set("health "+c.ID, lack{what: c.Service + ": health command: " + err.Error(), service: c.Service})
+		wait(ctx, lookPause)
+	}
+}
+
+// timedOut names everything that was still lacking, and shows the log of the
+// first service to blame.
+func (g *gate) timedOut(ctx context.Context, s Stack) error {
+	g.mu.Lock()
+	lacks := sortedByKey(g.lacks)
+	g.mu.Unlock()
+	var what []string
+	service, reason := "", Unhealthy
+	for _, l := range lacks {
+		what = append(what, l.what)
+		if service == "" {
+			service = l.service
+		}
+		if l.slow {
+			reason = TooSlow
+		}
+	}
+	detail := fmt.Sprintf("not healthy within %s: %s", g.app.Gate.Timeout, strings.Join(what, "; "))
+	for _, c := range s.Containers {
+		if c.Service == service {
+			return g.reject(ctx, reason, c, detail)
+		}
+	}
+	return &RejectError{Reason: reason, Detail: detail}
+}
+
+func (g *gate) reject(ctx context.Context, why Reason, c Container, detail string) error {
+	return &RejectError{Reason: why, Detail: detail, Logs: lastLogs(ctx, g.examiner, c)}
+}
+
+// lastLogs fetches the end of a container's log for a message. It is given its
+// own short time, because the message must be written even when the time that
+// is judged is over; where there is no log, the message does without.
+func lastLogs(ctx context.Context, e Examiner, c Container) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	logs, err := e.Logs(ctx, c, logLineLimit)
+	if err != nil {
+		return "(no log: " + err.Error() + ")"
+	}
+	return logs
+}
+
+func (g *gate) set(key string, l lack) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.lacks[key] = l
+}
+
+func (g *gate) clear(key string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.lacks, key)
+}
+
+func (g *gate) proven() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.lacks) == 0
+}

@@ -1,0 +1,120 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// world is what was just observed.
+type world struct {
+	facts  Observed
+	stacks [2]Stack  // blue, green
+	known  bool      // facts.Live is what Nginx said
+	next   time.Time // when time alone will change the facts; zero: never
+}
+
+// of returns the stack of one color.
+func (w world) of(c Color) Stack {
+	if c == Green {
+		return w.stacks[1]
+	}
+	return w.stacks[0]
+}
+
+// observe asks Docker and Nginx afresh, and puts right what somebody did to the
+// generated files.
+func (r *Runner) observe(ctx context.Context, app App) (world, error) {
+	var w world
+	stacks, err := r.Stacks.Observe(ctx, app)
+	if err != nil {
+		return w, err
+	}
+	w.stacks = stacks
+	repaired, err := r.Router.Prepare(ctx, r.routing(app, w))
+	if err != nil {
+		return w, err
+	}
+	for _, file := range repaired {
+		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
+	}
+	if w.facts.Live, err = r.Router.Live(ctx, app); err != nil {
+		return w, err
+	}
+	w.known = true
+	if w.facts.Blue, err = r.facts(ctx, app, &w, Blue); err != nil {
+		return w, err
+	}
+	w.facts.Green, err = r.facts(ctx, app, &w, Green)
+	return w, err
+}
+
+func (r *Runner) facts(ctx context.Context, app App, w *world, c Color) (StackFacts, error) {
+	s := w.of(c)
+	f := StackFacts{Release: s.Release, Condition: s.Condition, Idle: true}
+	up := s.Condition == Running || s.Condition == Broken
+	if !up || c == w.facts.Live {
+		f.Gated = up && r.gated[c] == s.Instance()
+		return f, nil
+	}
+	f.Gated = r.gated[c] == s.Instance()
+	f.Expired = r.expired(app, w)
+	if !r.drained[c] {
+		idle, err := r.Router.Idle(ctx, r.routing(app, *w), c)
+		if err != nil {
+			return f, err
+		}
+		f.Idle = idle
+	}
+	return f, nil
+}
+
+// expired tells whether the standby has been kept for long enough; if not, it
+// notes when it will have been.
+func (r *Runner) expired(app App, w *world) bool {
+	if app.Standby.Keep == StandbyStopped {
+		return true
+	}
+	until := r.memory.Live.Since.Add(app.Standby.For)
+	if !r.Now().Before(until) {
+		return true
+	}
+	w.next = until
+	return false
+}
+
+// routing is the App as Nginx needs it at this moment. Where a stack still runs
+// another release, its routes keep the ports that it really listens on: a
+// commit that changes ports must not move live traffic to where nobody answers.
+func (r *Runner) routing(app App, w world) App {
+	routes := make([]Route, len(app.Routes))
+	copy(routes, app.Routes)
+	for _, c := range Colors() {
+		s := w.of(c)
+		if s.Condition == Absent || s.Release == app.Release || s.Root == "" {
+			continue
+		}
+		old, err := r.appAt(s.Root, s.Release, s.Commit)
+		if err != nil {
+			continue // its files are gone: today's ports are the best guess
+		}
+		for i := range routes {
+			keepPort(&routes[i], old, c)
+		}
+	}
+	app.Routes = routes
+	return app
+}
+
+func keepPort(r *Route, old App, c Color) {
+	for _, o := range old.Routes {
+		if o.Name != r.Name {
+			continue
+		}
+		if c == Blue {
+			r.Ports.Blue = o.Ports.Blue
+		} else {
+			r.Ports.Green = o.Ports.Green
+		}
+	}
+}

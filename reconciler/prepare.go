@@ -1,0 +1,116 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// prepare turns what a commit says into an App that can be run. When the
+// commit's files are refused it returns the last App that could be read, frozen,
+// so that what is live is kept alive; nil when there never was one.
+func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
+	v := view{desired: d}
+	app, err := r.read(ctx, d)
+	if err == nil {
+		r.ready = &app
+		return &app, v, nil
+	}
+	if _, refused := AsFaults(err); !refused {
+		return nil, v, err
+	}
+	v.refused = err
+	if err := r.logRefusal(d); err != nil {
+		return nil, v, err
+	}
+	last, err := r.lastApp()
+	if err != nil {
+		return nil, v, nil
+	}
+	last.Frozen = true
+	return &last, v, nil
+}
+
+// read parses, exports and resolves.
+func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
+	if d.Err != nil {
+		return App{}, d.Err
+	}
+	app := d.App
+	app.Commit, app.Tree = d.File.Commit, d.File.Tree
+	app.Commit.Hash = r.memory.Commit
+	if r.ready != nil && r.ready.Tree == app.Tree {
+		return *r.ready, nil
+	}
+	app.Root = filepath.Join(r.Trees, app.Name, app.Tree)
+	if _, err := os.Stat(app.Root); err != nil {
+		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
+			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
+		}
+	}
+	release, err := r.Resolver.Resolve(ctx, app)
+	if err != nil {
+		return App{}, err
+	}
+	app.Release = release
+	return app, nil
+}
+
+// logRefusal writes the refusal into the history, once a tree.
+func (r *Runner) logRefusal(d Desired) error {
+	if h := r.memory.History; len(h) > 0 && h[0].Commit == r.memory.Commit && h[0].Result == RefusedFiles {
+		return nil
+	}
+	now := r.Now()
+	r.memory.Log(Entry{Commit: r.memory.Commit, Tag: d.App.Tag, Result: RefusedFiles, Reason: Refused, Started: now})
+	return r.save()
+}
+
+// lastApp is the App that was read last or, after a restart, the one that is live.
+func (r *Runner) lastApp() (App, error) {
+	if r.ready != nil {
+		return *r.ready, nil
+	}
+	t := r.memory.Live
+	return r.appAt(t.Root, t.Release, t.Commit)
+}
+
+// appAt reads the App of a stack from the files that brought it up.
+func (r *Runner) appAt(root string, release Release, commit string) (App, error) {
+	if root == "" {
+		return App{}, fmt.Errorf("the files of release %s are not known", release)
+	}
+	app, known := r.apps[root]
+	if !known {
+		path := filepath.Join(root, "tandem.yaml")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
+		}
+		app, err = ParseApp(AppFile{Dir: r.Name, Path: path, Data: data})
+		if err != nil {
+			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
+		}
+		r.apps[root] = app
+	}
+	app.Name, app.Root, app.Release, app.Commit.Hash = r.Name, root, release, commit
+	return app, nil
+}
+
+// appOf returns the App with which a release can be brought up: the desired one,
+// or the one that its stack or the memory of it names.
+func (r *Runner) appOf(app App, w world, s Step) (App, error) {
+	if s.Release == app.Release {
+		return app, nil
+	}
+	for _, stack := range w.stacks {
+		if stack.Release == s.Release && stack.Root != "" {
+			return r.appAt(stack.Root, stack.Release, stack.Commit)
+		}
+	}
+	if t := r.memory.Live; t.Release == s.Release {
+		return r.appAt(t.Root, t.Release, t.Commit)
+	}
+	return App{}, fmt.Errorf("the files of release %s are not known", s.Release)
+}

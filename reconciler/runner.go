@@ -1,0 +1,310 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Desired is what the newest commit says about one app: an App, or the reason
+// why there is none.
+type Desired struct {
+	File AppFile
+	App  App   // as ParseApp returned it; zero when Err is set
+	Err  error // Faults, or why the app cannot be taken from this commit
+}
+
+// Options are the parts that a Runner works with. All are needed.
+type Options struct {
+	Name     string // the app's
+	Host     string // this machine, for the status
+	Trees    string // directory under which the app's files are exported
+	Source   Source
+	Resolver Resolver
+	Stacks   Stacks
+	Examiner Examiner
+	Prober   Prober
+	Router   Router
+	Memory   Memory             // as it was saved last
+	Save     func(Memory) error // atomically; called before anything relies on it
+	Emit     func(Event)        // must not block
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Runner brings one app from what is observed to what is desired, and keeps it
+// there. One goroutine (Run or Once) does all the work; the other methods only
+// leave word for it and may be called from anywhere.
+type Runner struct {
+	Options
+	log *slog.Logger
+
+	kick chan struct{} // of size one: something may have changed
+	news chan struct{} // of size one: somebody decided something
+
+	mu       sync.Mutex
+	desired  *Desired
+	commands []func(*Memory)
+	abort    context.CancelFunc // of the pass in hand; nil between passes
+	status   *Status            // the last one emitted
+
+	// Below: only the working goroutine.
+	memory  Memory
+	ready   *App             // the last App that was read, exported and resolved
+	apps    map[string]App   // by root, for stacks of other releases
+	gated   map[Color]string // Stack.Instance that passed the gate since this process started
+	drained map[Color]bool   // was waited out since traffic left it
+}
+
+// NewRunner returns a Runner that has nothing to do until Offer.
+func NewRunner(o Options) *Runner {
+	return &Runner{
+		Options: o,
+		log:     o.Log.With("app", o.Name),
+		kick:    make(chan struct{}, 1),
+		news:    make(chan struct{}, 1),
+		memory:  o.Memory.Clone(),
+		apps:    map[string]App{},
+		gated:   map[Color]string{},
+		drained: map[Color]bool{},
+	}
+}
+
+// Offer hands over what a newer commit says. If the app's directory changed, the
+// work in hand is dropped at the next point where that is safe: the newer commit
+// wins.
+func (r *Runner) Offer(d Desired) {
+	r.mu.Lock()
+	if r.desired != nil && r.desired.File.Tree != d.File.Tree && r.abort != nil {
+		r.abort()
+	}
+	r.desired = &d
+	r.mu.Unlock()
+	signal(r.news)
+}
+
+// Wake makes the runner look at the world again soon.
+func (r *Runner) Wake() { signal(r.kick) }
+
+// Retry makes a rejected release be tried again.
+func (r *Runner) Retry() { r.command((*Memory).Retry) }
+
+// Pause keeps new releases from being deployed until Resume. What is live is
+// still kept alive, and taken back if it proves bad.
+func (r *Runner) Pause() { r.command(func(m *Memory) { m.Paused = true }) }
+
+// Resume ends a Pause.
+func (r *Runner) Resume() { r.command(func(m *Memory) { m.Paused = false }) }
+
+func (r *Runner) command(f func(*Memory)) {
+	r.mu.Lock()
+	r.commands = append(r.commands, f)
+	if r.abort != nil {
+		r.abort()
+	}
+	r.mu.Unlock()
+	signal(r.news)
+}
+
+// Status returns the last status, or nil before the first pass ended.
+func (r *Runner) Status() *Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+// The pauses after a failure grow from the first to the last.
+const (
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// Run works until ctx ends. A pass that failed is repeated after a growing,
+// jittered pause. A decision ends the pause at once; an event only after
+// firstPause, so that the events which a failing pass itself causes do not keep
+// it spinning.
+func (r *Runner) Run(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		out := r.pass(ctx)
+		if out.retry {
+			failures++
+		} else {
+			failures = 0
+		}
+		if out.again {
+			continue
+		}
+		r.sleep(ctx, out, failures)
+	}
+}
+
+// Once does passes until the app is as desired, cannot be, or ctx ends.
+func (r *Runner) Once(ctx context.Context) *Status {
+	for ctx.Err() == nil {
+		if out := r.pass(ctx); !out.again {
+			break
+		}
+	}
+	return r.Status()
+}
+
+func (r *Runner) sleep(ctx context.Context, out outcome, failures int) {
+	var timer <-chan time.Time
+	events := r.kick
+	switch {
+	case failures > 0:
+		pause := min(firstPause<<min(failures-1, 10), lastPause)
+		timer = time.After(pause + rand.N(pause/5))
+		events = nil
+	case !out.next.IsZero():
+		timer = time.After(out.next.Sub(r.Now()))
+	}
+	var quiet <-chan time.Time
+	if events == nil {
+		quiet = time.After(firstPause)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer:
+			return
+		case <-r.news:
+			return
+		case <-quiet:
+			events = r.kick
+		case <-events:
+			return
+		}
+	}
+}
+
+// begin takes what was left for the working goroutine and returns the context
+// of this pass, which ends when newer word arrives.
+func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc, *Desired, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// What was announced so far is taken here.
+	drain(r.kick)
+	drain(r.news)
+	commands := r.commands
+	r.commands = nil
+	for _, f := range commands {
+		f(&r.memory)
+	}
+	d := r.desired
+	if d != nil {
+		changed := r.memory.See(d.File.Tree, d.File.Commit.Hash, r.Now())
+		if changed || len(commands) > 0 {
+			if err := r.Save(r.memory.Clone()); err != nil {
+				return nil, nil, nil, fmt.Errorf("save memory: %w", err)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	r.abort = cancel
+	return ctx, cancel, d, nil
+}
+
+func (r *Runner) end() {
+	r.mu.Lock()
+	r.abort = nil
+	r.mu.Unlock()
+}
+
+// outcome is how a pass ended.
+type outcome struct {
+	again bool      // newer word arrived in the middle: look at it at once
+	retry bool      // something failed that may go better later
+	next  time.Time // when time alone will change the plan; zero: never
+}
+
+// maxSteps bounds one pass. A plan that does not come to rest is a bug, and
+// then a pause is better than a spin.
+const maxSteps = 60
+
+// pass reads, observes, plans and executes until there is nothing to do. Its
+// status is emitted on every way out.
+func (r *Runner) pass(parent context.Context) outcome {
+	ctx, cancel, d, err := r.begin(parent)
+	if err != nil {
+		r.log.Error("pass", "err", err)
+		return outcome{retry: true}
+	}
+	defer r.end()
+	defer cancel()
+	if d == nil {
+		return outcome{}
+	}
+	app, view, err := r.prepare(ctx, *d)
+	if err == nil && app != nil {
+		err = r.converge(ctx, *app, &view)
+	}
+	switch {
+	case parent.Err() != nil:
+		return outcome{}
+	case ctx.Err() != nil:
+		return outcome{again: true}
+	}
+	view.err = err
+	r.publish(view)
+	return outcome{retry: err != nil, next: view.next}
+}
+
+// converge executes one step after another, planning afresh before each.
+func (r *Runner) converge(ctx context.Context, app App, v *view) error {
+	for range maxSteps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w, err := r.observe(ctx, app)
+		v.world, v.app = w, app
+		if err != nil {
+			return err
+		}
+		steps, reason := Plan(app, w.facts, r.memory)
+		v.reason = reason
+		if len(steps) == 0 {
+			v.next = w.next
+			return r.settled(app, reason)
+		}
+		r.noteDrift(app, w, reason, steps[0])
+		if steps[0].Action == Watch {
+			r.publish(*v)
+		}
+		if err := r.execute(ctx, app, w, steps[0], reason); err != nil {
+			return err
+		}
+	}
+	return errors.New("the plan does not come to rest; this is a bug in tandem, please report it with the log")
+}
+
+// settled closes the deploy in hand once there is nothing left to do for it.
+func (r *Runner) settled(app App, reason Reason) error {
+	if r.memory.Pending == nil || r.memory.Live.Release != app.Release {
+		return nil
+	}
+	switch reason {
+	case UpToDate, Paused, Frozen:
+		result := Promoted
+		if r.memory.Pending.Reason == Returning {
+			result = Reverted
+		}
+		r.memory.Finish(result, "", r.Now())
+		return r.save()
+	default:
+		return nil
+	}
+}
+
+func (r *Runner) save() error {
+	if err := r.Save(r.memory.Clone()); err != nil {
+		return fmt.Errorf("save memory: %w", err)
+	}
+	return nil
+}

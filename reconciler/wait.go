@@ -1,0 +1,44 @@
+package reconciler
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+)
+
+// wait lets d pass, or returns at once when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// sortedByKey returns the values of m in the order of its keys, so that a
+// message reads the same each time.
+func sortedByKey[V any](m map[string]V) []V {
+	out := make([]V, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+// signal leaves word in a channel of size one; word that lies there already is enough.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// drain takes the word out of a channel of size one, if there is some.
+func drain(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
+}
