@@ -1,2 +1,31 @@
-// Package reconciler is the heart of tandem.
+// Package reconciler is the heart of tandem: what an app is, what may be done
+// to it, and in which order. It knows neither Git nor Docker nor Nginx; it
+// declares in ports.go what it needs of them.
+//
+// # Where to start
+//
+// Read Plan first: it is pure, and everything that tandem ever does to a server
+// is one of its steps. Then Runner.pass, which observes, plans, does the first
+// step and looks again, and execute, the one switch over the steps. A tandem.yaml
+// comes in through ParseApp; what people read comes out through Status.
+//
+// # The order of the steps, and why
+//
+// Park, Up, Gate, Flip, Confirm, Watch, Drain, Retire. Every prefix of it is
+// safe, so being killed between any two steps, or in the middle of one, costs
+// nothing but time:
+//
+//   - Up fills a color that has no traffic. The live stack is not touched.
+//   - Gate comes right before Flip, and its pass is kept in this process only:
+//     after a restart the stack has to prove itself again.
+//   - Flip writes, Confirm asks the running Nginx. Only Confirm writes into the
+//     memory that a release is live, so the memory never runs ahead of the world.
+//   - Watch leaves the other stack alone, because that is the way back.
+//   - Drain and Retire come when nobody needs that stack any more.
+//
+// # What is remembered
+//
+// Judgements (Memory) are remembered, the world (Observed) is looked at again.
+// Taking a release back is not a path of its own: the watch records a
+// rejection, and the plan for a rejected release is the way back.
 package reconciler
