@@ -1,7 +1,187 @@
 package reconciler
 
-// ParseApp reads one tandem.yaml. See parse tests for the messages.
-func ParseApp(file AppFile) (App, error) { panic("under construction") }
+import (
+	"fmt"
+	"path"
+	"regexp"
 
-// Collisions finds what two apps of one revision must not share.
-func Collisions(apps []App) map[string]Faults { panic("under construction") }
+	"tandem/internal/strictyaml"
+)
+
+// ParseApp reads one tandem.yaml: strictly, with every default filled in, and
+// with every fault found at once. The error is Faults in the order of the file.
+//
+// With an error the App is not to be run, but what could be read of it is there
+// (Dir, File, Commit and Tree always, Name if it is usable), so that its status
+// can be told.
+func ParseApp(file AppFile) (App, error) {
+	app, faults := parseApp(file, unsupported())
+	return app, faults.Err()
+}
+
+// Warnings returns what a valid tandem.yaml asks for that this version accepts
+// but does not act on. A file with faults has no warnings.
+func Warnings(file AppFile) []Fault {
+	root, found := read(file)
+	if found.faults != nil {
+		return nil
+	}
+	for _, f := range inert() {
+		n := root
+		for _, key := range f.keys {
+			n = n.Get(key)
+		}
+		if n.Present() {
+			found.add(n.Line, n.Path, f.text)
+		}
+	}
+	return found.faults.Ordered()
+}
+
+// faultList collects the faults of one file.
+type faultList struct {
+	file   string
+	faults Faults
+}
+
+func (l *faultList) add(line int, path, text string) {
+	l.faults = append(l.faults, Fault{File: l.file, Line: line, Path: path, Text: text})
+}
+
+// read makes a tree of the file, or says why there is none.
+func read(file AppFile) (strictyaml.Node, *faultList) {
+	found := &faultList{file: file.Path}
+	if file.Data == nil || len(file.Data) > MaxFileSize {
+		found.add(0, "", fmt.Sprintf("the file is larger than %d KiB; a tandem.yaml is a page of text", MaxFileSize>>10))
+		return strictyaml.Node{}, found
+	}
+	root, _ := strictyaml.Parse(file.Data, found.add)
+	return root, found
+}
+
+func parseApp(file AppFile, refused []feature) (App, Faults) {
+	app := App{Dir: file.Dir, File: file.Path, Commit: file.Commit, Tree: file.Tree}
+	root, found := read(file)
+	if root.IsMapping() {
+		p := appParser{app: &app, root: root, found: found}
+		p.all()
+		found.refuse(root, refused)
+	}
+	return app, found.faults.Ordered()
+}
+
+// appParser fills in one App. Each method reads one key and reports what is
+// wrong with it; none depends on another having succeeded.
+type appParser struct {
+	app   *App
+	root  strictyaml.Node
+	found *faultList
+}
+
+func (p appParser) all() {
+	p.root.Mapping("app", "tag", "color", "compose", "shared", "env", "secrets", "routes", "gate", "watch",
+		"drain", "standby", "singletons", "migrations", "windows", "on_failure")
+	p.name()
+	p.tag()
+	p.color()
+	p.files()
+	p.routes()
+	p.env()
+	p.gate()
+	p.watch()
+	p.drain()
+	p.standby()
+	p.services()
+	p.windows()
+	p.onFailure()
+}
+
+func (p appParser) name() {
+	n := p.root.Get("app")
+	if n.Present() {
+		var name string
+		if n.Text(&name) && p.goodName(n, name, "the app's name") {
+			p.app.Name = name
+		}
+		return
+	}
+	name := path.Base(p.app.Dir)
+	switch {
+	case name == "." || name == "/" || name == "":
+		n.Fault("is missing; a tandem.yaml at the repository's root has no directory to take its name from: write app: shop")
+	case !ValidName(name):
+		n.Fault("is missing, and the directory's name %s cannot stand in for it; write app: and a name of %s", quoted(name), nameRule)
+	default:
+		p.app.Name = name
+	}
+}
+
+var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+
+func (p appParser) tag() {
+	n := p.root.Get("tag")
+	if !n.Present() {
+		n.Fault(`is missing; write the tag of the images to run, such as tag: "1.4.2"`)
+	}
+	var tag string
+	if !n.Text(&tag) {
+		return
+	}
+	if !tagPattern.MatchString(tag) {
+		n.Fault("want an image tag (1 to 128 letters, digits, _ . -, not beginning with . or -), got %s", quoted(tag))
+		return
+	}
+	p.app.Tag = tag
+}
+
+func (p appParser) color() {
+	color := string(Auto)
+	p.root.Get("color").OneOf(&color, string(Blue), string(Green), string(Auto))
+	p.app.Color = Color(color)
+}
+
+func (p appParser) files() {
+	compose, shared := p.root.Get("compose"), p.root.Get("shared")
+	p.path(compose, &p.app.Compose)
+	p.path(shared, &p.app.Shared)
+	if p.app.Shared != "" && p.app.Shared == p.app.Compose {
+		shared.Fault("%s is the colored stack's file already; name another one", p.app.Shared)
+		p.app.Shared = ""
+	}
+	for _, n := range p.root.Get("secrets").Items() {
+		var secret string
+		if p.path(n, &secret) {
+			p.app.Secrets = append(p.app.Secrets, secret)
+		}
+	}
+}
+
+var envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// env takes a value as it is written, quoted or not, as Compose does: 3000 is
+// "3000". Values appear in no message, since they may be secret.
+func (p appParser) env() {
+	env := p.root.Get("env")
+	if !env.Mapping() {
+		return
+	}
+	owner := map[string]string{"TAG": "from tag", "COLOR": "from the color of the stack"}
+	for _, r := range p.app.Routes {
+		owner[r.Variable()] = "from the ports of the route " + r.Name
+	}
+	p.app.Env = map[string]string{}
+	for name, n := range env.Entries() {
+		if !envPattern.MatchString(name) {
+			n.Fault("want a variable's name (letters, digits and _, not beginning with a digit)")
+			continue
+		}
+		if from, taken := owner[name]; taken {
+			n.Fault("tandem sets %s itself, %s; take another name", name, from)
+			continue
+		}
+		var value string
+		if n.Literal(&value) {
+			p.app.Env[name] = value
+		}
+	}
+}

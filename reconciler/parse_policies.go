@@ -1,0 +1,85 @@
+package reconciler
+
+import (
+	"time"
+
+	"tandem/internal/strictyaml"
+)
+
+// day is the longest that a step of a deploy may be told to take.
+const day = 24 * time.Hour
+
+func (p appParser) gate() {
+	g := &p.app.Gate
+	*g = GatePolicy{Timeout: time.Minute, Successes: 3}
+	n := p.root.Get("gate")
+	if n.Mapping("timeout", "successes") {
+		n.Get("timeout").Duration(&g.Timeout, time.Second, time.Hour)
+		n.Get("successes").Int(&g.Successes, 1, 1000)
+	}
+}
+
+// watch reads the whole policy; the limits on errors and latency and what to do
+// without a verdict are kept for Judge.
+func (p appParser) watch() {
+	w := &p.app.Watch
+	*w = WatchPolicy{
+		For: time.Minute, MaxErrorRate: 0.01, MinRequests: 20, MaxP95: 500 * time.Millisecond,
+		Inconclusive: "promote",
+	}
+	n := p.root.Get("watch")
+	if n.Mapping("for", "max_error_rate", "min_requests", "max_p95", "max_restarts", "inconclusive") {
+		n.Get("for").Duration(&w.For, time.Second, day)
+		n.Get("max_error_rate").Share(&w.MaxErrorRate)
+		n.Get("min_requests").Int(&w.MinRequests, 1, 1_000_000)
+		n.Get("max_p95").Duration(&w.MaxP95, time.Millisecond, time.Minute)
+		n.Get("max_restarts").Int(&w.MaxRestarts, 0, 1000)
+		n.Get("inconclusive").OneOf(&w.Inconclusive, "promote", "hold", "revert")
+	}
+}
+
+func (p appParser) drain() {
+	d := &p.app.Drain
+	*d = DrainPolicy{Timeout: 30 * time.Second}
+	n := p.root.Get("drain")
+	if n.Mapping("timeout") {
+		n.Get("timeout").Duration(&d.Timeout, time.Second, day)
+	}
+}
+
+func (p appParser) standby() {
+	s := &p.app.Standby
+	*s = StandbyPolicy{Keep: StandbyWarm, For: day, Spare: "idempotent"}
+	n := p.root.Get("standby")
+	if n.Mapping("keep", "for", "spare") {
+		n.Get("keep").OneOf(&s.Keep, StandbyWarm, StandbyStopped)
+		n.Get("for").Duration(&s.For, time.Second, 365*day)
+		n.Get("spare").OneOf(&s.Spare, "off", "idempotent", "all")
+	}
+}
+
+func (p appParser) services() {
+	seen := map[string]strictyaml.Node{}
+	for _, n := range p.root.Get("singletons").Items() {
+		var name string
+		if !p.service(n, &name) {
+			continue
+		}
+		if first, twice := seen[name]; twice {
+			n.Fault("%s is listed twice (first in line %d); keep one", name, first.Line)
+			continue
+		}
+		seen[name] = n
+		p.app.Singletons = append(p.app.Singletons, name)
+	}
+	m := p.root.Get("migrations")
+	if m.Mapping("expand", "contract") {
+		p.service(m.Get("expand"), &p.app.Migrations.Expand)
+		p.service(m.Get("contract"), &p.app.Migrations.Contract)
+	}
+}
+
+func (p appParser) onFailure() {
+	p.app.OnFailure = OnFailureHold
+	p.root.Get("on_failure").OneOf(&p.app.OnFailure, OnFailureHold, OnFailureRevert)
+}
