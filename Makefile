@@ -45,12 +45,11 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 # cache of results knows nothing.
 .PHONY: test
 test: setup lint ## Run every check: lint, then all tests with the race detector
-	@$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./... 2>&1 | awk ' \
-		{ print; fflush() } \
-		/^ok / { ok++ } \
-		/^FAIL[ \t]/ { failed++; names = names " " $$2 } \
-		/^--- FAIL/ { tests++ } \
-		END { printf "\n%d packages ok, %d failed, %d tests failed%s\n", ok, failed, tests, names ? ":" names : "" }'
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; status=0; \
+	$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
+	printf '\n%d packages ok, %d failed; %d tests failed\n' \
+		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
+	exit $$status
 
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
