@@ -124,12 +124,17 @@ func forbiddenToTest(name, imported string) bool {
 	return slices.ContainsFunc(outer, func(o string) bool { return within(imported, o) })
 }
 
-// part is the row's name under which a package lives, or its own.
+// part is the row's name under which a package lives; below internal each
+// directory is a part of its own, whether a row names it or not.
 func part(name string) string {
 	for _, row := range arrows {
 		if row.part != "internal" && within(name, row.part) {
 			return row.part
 		}
+	}
+	if rest, ok := strings.CutPrefix(name, "internal/"); ok {
+		top, _, _ := strings.Cut(rest, "/")
+		return "internal/" + top
 	}
 	return name
 }

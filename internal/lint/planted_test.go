@@ -22,6 +22,7 @@ var planted = []struct {
 	{"source/up.go", "package source\nimport _ \"tandem/internal/agent\"\n", "source imports internal/agent: "},
 	{"compose/config.go", "package compose\nimport _ \"tandem/internal/config\"\n", "compose imports internal/config: "},
 	{"internal/config/config.go", "package config\nimport _ \"tandem/compose\"\n", "internal/config imports compose: "},
+	{"internal/notify/bed.go", "package notify\nimport _ \"tandem/internal/bed\"\n", "internal/notify imports internal/bed: "},
 	{"internal/agent/demo.go", "package agent\nimport _ \"tandem/internal/demo\"\n", "internal/agent imports internal/demo: "},
 	{"internal/demo/demo.go", "package demo\n", "internal/demo/doc.go: missing: "},
 	{"internal/strictyaml/up.go", "package strictyaml\nimport _ \"tandem/internal/atomicfile\"\n", "internal/strictyaml imports internal/atomicfile: "},
@@ -57,6 +58,8 @@ var sound = map[string]string{
 	"source/sleep.go":          "package source\n// In code, unlike tests, time.Sl" + "eep(1) may have its place.\n",
 	"docs/debian.md":           "Debian's package docker.io, the path /var/lib/tandem, https://example.com/home/page.\n",
 	"compose/documented.go":    "package compose\n// All of them.\nconst (\n\tA = 1\n\tB = 2 // the second\n)\nfunc (Thing) String() string { return \"\" }\n",
+	"internal/bed/bed.go":      "package bed\nimport _ \"tandem/internal/bed/post\"\n",
+	"internal/bed/post/p.go":   "package post\n",
 	"internal/metrics/sums.go": "package metrics\nimport _ \"tandem/reconciler\"\n",
 }
 
