@@ -1,0 +1,160 @@
+package compose_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/compose"
+	"tandem/internal/testbed"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// bed is one app on the real engine, which is cleaned up when the test ends.
+type bed struct {
+	t      *testing.T
+	engine *testbed.Engine
+	client *compose.Client
+	app    reconciler.App
+	config string // Docker's configuration directory
+	image  string // name of the probe image, without a tag
+}
+
+// newBed makes an app with one route "api" on two free ports, and the images
+// <image>:1 and <image>:2 on this host.
+func newBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
+	t.Helper()
+	b := &bed{t: t, engine: tb.Engine(t), config: t.TempDir(), image: "ct-probe-" + name}
+	ports := tb.Ports(t, 2)
+	b.app = reconciler.App{
+		Name: "ct-" + name, Dir: "apps/" + name, File: "apps/" + name + "/tandem.yaml",
+		Tag: "1", Root: t.TempDir(), Commit: reconciler.Commit{Hash: strings.Repeat("a", 40)},
+		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: ports[0], Green: ports[1]}}},
+	}
+	for _, project := range []string{b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green), b.app.SharedProject()} {
+		tb.Project(t, b.engine, project)
+	}
+	b.build(b.image+":1", "1")
+	b.build(b.image+":2", "2")
+	o := compose.Options{ConfigDir: b.config}
+	for _, set := range options {
+		set(&o)
+	}
+	b.client = newClient(t, o)
+	return b
+}
+
+func newClient(t *testing.T, o compose.Options) *compose.Client {
+	t.Helper()
+	c, err := compose.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// build makes an image of the probe that serves its version.
+func (b *bed) build(ref, version string) {
+	b.t.Helper()
+	tb.Images(b.t, b.engine, ref)
+	err := b.engine.BuildScratch(b.t.Context(), testbed.Scratch{
+		Ref: ref, Binary: tb.GoBinary(b.t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=" + version},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// write puts a file into the app's directory; IMAGE in it stands for the probe.
+func (b *bed) write(name, content string) {
+	b.t.Helper()
+	full := filepath.Join(b.app.Root, name)
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(full, []byte(strings.ReplaceAll(content, "IMAGE", b.image)), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// resolve sets the app's release from its files.
+func (b *bed) resolve() {
+	b.t.Helper()
+	release, err := b.client.Resolve(b.t.Context(), b.app)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.app.Release = release
+}
+
+// up resolves the app and brings one color up.
+func (b *bed) up(color reconciler.Color) {
+	b.t.Helper()
+	b.resolve()
+	if err := b.client.Up(b.t.Context(), b.app, color); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// stack observes one color.
+func (b *bed) stack(color reconciler.Color) reconciler.Stack {
+	b.t.Helper()
+	stacks, err := b.client.Observe(b.t.Context(), b.app)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, s := range stacks {
+		if s.Color == color {
+			return s
+		}
+	}
+	b.t.Fatalf("no stack %s in %v", color, stacks)
+	return reconciler.Stack{}
+}
+
+// instance is the container of a service that must have exactly one.
+func (b *bed) instance(color reconciler.Color, service string) reconciler.Container {
+	b.t.Helper()
+	var found []reconciler.Container
+	stack := b.stack(color)
+	for _, c := range stack.Containers {
+		if c.Service == service {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		b.t.Fatalf("%d containers of %s in %+v, want one", len(found), service, stack)
+	}
+	return found[0]
+}
+
+// answers waits until the route of a color gives the wanted body.
+func (b *bed) answers(color reconciler.Color, want string) {
+	b.t.Helper()
+	url := fmt.Sprintf("http://127.0.0.1:%d/", b.app.Routes[0].Ports.Of(color))
+	tb.Until(b.t, 20*time.Second, url, func() error {
+		res, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(res.Body)
+		if cerr := res.Body.Close(); err == nil {
+			err = cerr
+		}
+		if err == nil && string(body) != want {
+			err = fmt.Errorf("answered %q, want %q", body, want)
+		}
+		return err
+	})
+}

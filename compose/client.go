@@ -1,0 +1,100 @@
+package compose
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/compose/v5/pkg/api"
+	sdk "github.com/docker/compose/v5/pkg/compose"
+	"github.com/docker/docker/client"
+	moby "github.com/moby/moby/client"
+	"github.com/sirupsen/logrus"
+
+	"tandem/reconciler"
+)
+
+// DefaultHost is where Docker listens on a usual machine.
+const DefaultHost = "unix:///var/run/docker.sock"
+
+// Options says which Docker to use and what the repository may ask of it.
+type Options struct {
+	Host      string       // of the Docker daemon; empty: DefaultHost
+	Policy    []string     // the host's policy.allow: see PolicyNames
+	Logger    *slog.Logger // nil: nothing is logged
+	ConfigDir string       // Docker's own configuration; empty: the user's
+}
+
+// Client speaks to one Docker daemon. It is safe for concurrent use; two calls
+// that change the same stack at once are the caller's mistake.
+type Client struct {
+	engine    *client.Client
+	sdkEngine *moby.Client
+	host      string
+	policy    policy
+	configDir string
+	log       *slog.Logger
+}
+
+var (
+	_ reconciler.Resolver = (*Client)(nil)
+	_ reconciler.Stacks   = (*Client)(nil)
+	_ reconciler.Examiner = (*Client)(nil)
+)
+
+// New returns a client. It does not connect: a daemon that is away shows in
+// the first call. A name in Policy that means nothing is an error.
+func New(o Options) (*Client, error) {
+	if o.Host == "" {
+		o.Host = DefaultHost
+	}
+	if o.ConfigDir == "" {
+		o.ConfigDir = config.Dir()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	allowed, err := parsePolicy(o.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("read policy.allow: %w", err)
+	}
+	engine, err := client.NewClientWithOpts(client.WithHost(o.Host), client.WithAPIVersionNegotiation())
+	if err != nil {
+		return nil, fmt.Errorf("set up the client for %s: %w", o.Host, err)
+	}
+	sdkEngine, err := moby.New(moby.WithHost(o.Host))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("set up the Compose client for %s: %w", o.Host, err), engine.Close())
+	}
+	// The SDK warns through logrus's global logger, which writes to stderr; what
+	// matters of it comes back as an error.
+	logrus.SetOutput(io.Discard)
+	return &Client{
+		engine: engine, sdkEngine: sdkEngine, host: o.Host,
+		policy: allowed, configDir: o.ConfigDir, log: o.Logger,
+	}, nil
+}
+
+// Close releases the connections. The client must not be used afterwards.
+func (c *Client) Close() error {
+	return errors.Join(c.engine.Close(), c.sdkEngine.Close())
+}
+
+// service returns the Compose SDK with Docker's configuration as it is now.
+func (c *Client) service() (api.Compose, error) {
+	cli, err := c.dockerCLI()
+	if err != nil {
+		return nil, err
+	}
+	s, err := sdk.NewComposeService(cli, sdk.WithPrompt(neverRecreateVolumes))
+	if err != nil {
+		return nil, fmt.Errorf("set up the Compose SDK: %w", err)
+	}
+	return s, nil
+}
+
+// neverRecreateVolumes answers the only question the SDK asks: whether a volume
+// whose declaration changed may be removed, with its data.
+func neverRecreateVolumes(string, bool) (bool, error) { return false, nil }

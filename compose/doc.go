@@ -1,0 +1,22 @@
+// Package compose runs the stacks of an app: it resolves Compose files into
+// releases, brings stacks up, observes, stops and examines them.
+//
+// The Compose SDK acts (create and start in dependency order, stop), the
+// engine's own client observes, and pulls. Nothing is remembered between two
+// calls: labels on the containers tell everything (see labels.go), so that a
+// stack can be observed and stopped when its files are gone.
+//
+// # Where to start reading
+//
+// Resolve (resolve.go) loads a Compose file once for each color (project.go),
+// refuses what cannot run twice on one host (rules.go, ports.go) or asks for
+// more of the host than the host's policy allows (policy.go), and hashes the
+// rest (release.go). Up (up.go) is the one way to change a stack: it heals a
+// stack that has the release already (heal.go) and replaces one that has
+// another. Observe (observe.go) is how anybody knows what is there.
+//
+// # What a stack is
+//
+// A stack is the Compose project <app>-<color>; the shared stack is the project
+// <app>-shared. Networks and volumes are never removed.
+package compose

@@ -1,0 +1,172 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+
+	"tandem/reconciler"
+)
+
+const (
+	maxHealthOutput = 4 << 10
+	maxLogs         = 64 << 10
+	// defaultHealthTimeout is the engine's own, for a health check that names none.
+	defaultHealthTimeout = 30 * time.Second
+)
+
+// Health runs the container's own health command in it, as the engine would,
+// and bounds it by the timeout of the health check. nil is healthy; the error
+// holds the command's exit code and the end of its output. A container without
+// a health command is an error: there is nothing to ask.
+func (c *Client) Health(ctx context.Context, ctr reconciler.Container) error {
+	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
+	if err != nil {
+		return engineError(ctx, "inspect container "+ctr.Name, err)
+	}
+	command := healthCommand(info.Config)
+	if command == nil {
+		return fmt.Errorf("check the health of %s: it has no health command", ctr.Name)
+	}
+	timeout := info.Config.Healthcheck.Timeout
+	if timeout <= 0 {
+		timeout = defaultHealthTimeout
+	}
+	inner, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	code, output, err := c.exec(inner, ctr, command)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case inner.Err() != nil:
+		return fmt.Errorf("health command of %s: no answer within %s%s", ctr.Name, timeout, quoted(output))
+	case err != nil:
+		return engineError(ctx, "run the health command of "+ctr.Name, err)
+	case code != 0:
+		return fmt.Errorf("health command of %s: exit code %d%s", ctr.Name, code, quoted(output))
+	}
+	return nil
+}
+
+// healthCommand is what runs when the health of a container is asked for, nil
+// when there is nothing.
+func healthCommand(config *container.Config) []string {
+	if config == nil || config.Healthcheck == nil || len(config.Healthcheck.Test) < 2 {
+		return nil
+	}
+	test := config.Healthcheck.Test
+	switch test[0] {
+	case "CMD":
+		return test[1:]
+	case "CMD-SHELL":
+		shell := []string(config.Shell)
+		if len(shell) == 0 {
+			shell = []string{"/bin/sh", "-c"}
+		}
+		return append(append([]string{}, shell...), test[1])
+	default:
+		return nil
+	}
+}
+
+// exec runs a command in the container and returns its exit code and the end of
+// what it wrote.
+func (c *Client) exec(ctx context.Context, ctr reconciler.Container, command []string) (int, string, error) {
+	created, err := c.engine.ContainerExecCreate(ctx, ctr.ID, container.ExecOptions{
+		Cmd: command, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return 0, "", err
+	}
+	conn, err := c.engine.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
+	if err != nil {
+		return 0, "", err
+	}
+	// A hijacked connection knows no context: closing it ends the read.
+	stop := context.AfterFunc(ctx, conn.Close)
+	defer conn.Close()
+	defer stop()
+	out := &tail{max: maxHealthOutput}
+	if _, err := stdcopy.StdCopy(out, out, conn.Reader); err != nil {
+		return 0, out.String(), err
+	}
+	code, err := c.exitCode(ctx, created.ID)
+	return code, out.String(), err
+}
+
+// exitCode waits until the engine knows how a command ended: its output is over
+// a moment before.
+func (c *Client) exitCode(ctx context.Context, exec string) (int, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		info, err := c.engine.ContainerExecInspect(ctx, exec)
+		if err != nil {
+			return 0, err
+		}
+		if !info.Running {
+			return info.ExitCode, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Logs returns the last n lines that the container wrote to either stream, at
+// most 64 KiB of them, without control characters that would change a terminal.
+func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (string, error) {
+	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
+	if err != nil {
+		return "", engineError(ctx, "inspect container "+ctr.Name, err)
+	}
+	stream, err := c.engine.ContainerLogs(ctx, ctr.ID, container.LogsOptions{
+		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(n),
+	})
+	if err != nil {
+		return "", engineError(ctx, "read the log of "+ctr.Name, err)
+	}
+	out := &tail{max: maxLogs}
+	if info.Config.Tty {
+		// A terminal has one stream, so the engine does not mark which it was.
+		_, err = io.Copy(out, stream)
+	} else {
+		_, err = stdcopy.StdCopy(out, out, stream)
+	}
+	if err = errors.Join(err, stream.Close()); err != nil {
+		return "", engineError(ctx, "read the log of "+ctr.Name, err)
+	}
+	return out.String(), nil
+}
+
+// tail keeps the last max bytes that were written to it.
+type tail struct {
+	max int
+	buf []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.max; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+// String is the text without what would change a terminal.
+func (t *tail) String() string { return plainText(bytes.TrimRight(t.buf, "\r\n \t")) }
+
+// quoted appends output to a message, if there is some.
+func quoted(output string) string {
+	if output == "" {
+		return ""
+	}
+	return ": " + output
+}

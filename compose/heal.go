@@ -1,0 +1,145 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+
+	"tandem/reconciler"
+)
+
+// heal brings back what is dead or missing in a stack that has the release, and
+// touches nothing that runs: the stack may be live.
+func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, p *types.Project, present []observed) error {
+	if missing := sum(color, present).Missing; len(missing) > 0 {
+		digests, err := c.pull(ctx, only(p, missing), whenMissing)
+		if err != nil {
+			return err
+		}
+		labelStack(p, app, color, digests)
+		if err := c.keepNetworks(ctx, p); err != nil {
+			return err
+		}
+		never := api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
+		if err := c.create(ctx, p, never); err != nil {
+			return err
+		}
+		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
+	}
+	return c.revive(ctx, p, present)
+}
+
+// healWithoutFiles starts what is dead from labels alone, for a stack whose
+// files cannot be read. What needs the files is told with cause.
+func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, cause error) error {
+	never := slices.ContainsFunc(present, func(o observed) bool {
+		// Compose copies secrets and configs in just before the first start.
+		return o.State == "created"
+	})
+	if missing := sum(color, present).Missing; len(missing) > 0 || never {
+		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
+	}
+	return c.revive(ctx, projectFromLabels(app.Project(color), present), present)
+}
+
+// revive starts the containers that should run and do not. A one-shot that
+// ended well is not run again.
+func (c *Client) revive(ctx context.Context, p *types.Project, present []observed) error {
+	if err := c.unpause(ctx, present); err != nil {
+		return err
+	}
+	p, err := p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
+		if done(name, present) {
+			// Compose starts no service that is scaled to nothing, and waits for none.
+			none := 0
+			s.Scale = &none
+			s.Deploy = &types.DeployConfig{Replicas: &none}
+		}
+		return s, nil
+	})
+	if err != nil {
+		return fmt.Errorf("prepare the start of %s: %w", p.Name, err)
+	}
+	return c.start(ctx, p)
+}
+
+// done tells whether the service is a one-shot all of whose containers ended well.
+func done(service string, present []observed) bool {
+	ended := false
+	for _, o := range present {
+		if o.Service != service {
+			continue
+		}
+		if !o.OneShot || !o.Up() {
+			return false
+		}
+		ended = true
+	}
+	return ended
+}
+
+// unpause lets frozen containers go on: the engine refuses to start them.
+func (c *Client) unpause(ctx context.Context, present []observed) error {
+	for _, o := range present {
+		if o.State != "paused" {
+			continue
+		}
+		if err := c.engine.ContainerUnpause(ctx, o.ID); err != nil {
+			return engineError(ctx, "unpause container "+o.Name, err)
+		}
+	}
+	return nil
+}
+
+// keepNetworks makes the networks that exist external ones for this run, so that
+// Compose takes them as they are: it would remove and create anew a network
+// whose declaration it reads differently, under running containers.
+func (c *Client) keepNetworks(ctx context.Context, p *types.Project) error {
+	list, err := c.engine.NetworkList(ctx, network.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+p.Name)),
+	})
+	if err != nil {
+		return engineError(ctx, "list the networks of "+p.Name, err)
+	}
+	for _, n := range list {
+		key := n.Labels[api.NetworkLabel]
+		if declared, ok := p.Networks[key]; ok {
+			declared.External, declared.Name = true, n.Name
+			p.Networks[key] = declared
+		}
+	}
+	return nil
+}
+
+// only is the project with these services and without what they depend on.
+func only(p *types.Project, services []string) *types.Project {
+	small := &types.Project{Name: p.Name, Services: types.Services{}}
+	for _, name := range services {
+		small.Services[name] = p.Services[name]
+	}
+	return small
+}
+
+// projectFromLabels rebuilds as much of a project as starting it needs: its
+// services and what each waits for.
+func projectFromLabels(name string, present []observed) *types.Project {
+	p := &types.Project{Name: name, Services: types.Services{}}
+	for _, o := range present {
+		s := types.ServiceConfig{Name: o.Service, DependsOn: types.DependsOnConfig{}}
+		for word := range strings.SplitSeq(o.labels[api.DependenciesLabel], ",") {
+			// Compose writes "service:condition:restart".
+			if parts := strings.Split(word, ":"); len(parts) == 3 {
+				s.DependsOn[parts[0]] = types.ServiceDependency{Condition: parts[1], Required: true}
+			}
+		}
+		p.Services[o.Service] = s
+	}
+	return p
+}
+

@@ -1,0 +1,141 @@
+package compose
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/compose/v5/pkg/api"
+
+	"tandem/reconciler"
+)
+
+// The labels that every container of a stack carries, and that everything known
+// about a stack is read from. They are kept out of Compose's config hash, so
+// that a new commit of the same release changes no container.
+const (
+	LabelApp      = "dev.tandem.app"      // the app's name
+	LabelColor    = "dev.tandem.color"    // blue, green, or ColorShared
+	LabelRelease  = "dev.tandem.release"  // Release.Text; absent in the shared stack
+	LabelTag      = "dev.tandem.tag"      // the tag of the release
+	LabelCommit   = "dev.tandem.commit"   // the commit that brought the container up
+	LabelServices = "dev.tandem.services" // the services the stack consists of: see roster
+	LabelRoot     = "dev.tandem.root"     // the directory its files came from, which it may have mounted
+	LabelImage    = "dev.tandem.image"    // the image's digest in its registry, if it has one
+	LabelConfig   = "dev.tandem.config"   // shared stack: hash of what the service is made from
+)
+
+// ColorShared is what LabelColor says in the shared stack.
+const ColorShared = "shared"
+
+// member is one service as the roster lists it.
+type member struct {
+	Name    string
+	Count   int  // containers it should have
+	OneShot bool // some other service waits for it to end well
+}
+
+// roster lists the services of a stack, so that Docker alone tells that one is
+// missing. Its text is "api,migrate:once,worker*2": a service name has none of
+// these signs in it.
+type roster []member
+
+func newRoster(p *types.Project) roster {
+	var r roster
+	for _, name := range p.ServiceNames() {
+		s := p.Services[name]
+		if n := s.GetScale(); n > 0 {
+			r = append(r, member{Name: name, Count: n, OneShot: isOneShot(p, name)})
+		}
+	}
+	return r
+}
+
+func isOneShot(p *types.Project, name string) bool {
+	for _, s := range p.Services {
+		if d, ok := s.DependsOn[name]; ok && d.Condition == types.ServiceConditionCompletedSuccessfully {
+			return true
+		}
+	}
+	return false
+}
+
+func (r roster) String() string {
+	words := make([]string, len(r))
+	for i, m := range r {
+		words[i] = m.Name
+		if m.Count != 1 {
+			words[i] += "*" + strconv.Itoa(m.Count)
+		}
+		if m.OneShot {
+			words[i] += ":once"
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// parseRoster reads what String wrote. Words that it cannot read are left out:
+// a label that somebody else wrote must not make a stack look damaged.
+func parseRoster(s string) roster {
+	var r roster
+	for word := range strings.SplitSeq(s, ",") {
+		word, once := strings.CutSuffix(word, ":once")
+		name, number, many := strings.Cut(word, "*")
+		m := member{Name: name, Count: 1, OneShot: once}
+		if many {
+			n, err := strconv.Atoi(number)
+			if err != nil {
+				continue
+			}
+			m.Count = n
+		}
+		if name != "" {
+			r = append(r, m)
+		}
+	}
+	slices.SortFunc(r, func(a, b member) int { return cmp.Compare(a.Name, b.Name) })
+	return r
+}
+
+func (r roster) find(name string) (member, bool) {
+	for _, m := range r {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return member{}, false
+}
+
+// composeLabels are the labels by which Compose itself knows the container.
+func composeLabels(p *types.Project, service string) types.Labels {
+	return types.Labels{
+		api.ProjectLabel:     p.Name,
+		api.ServiceLabel:     service,
+		api.VersionLabel:     api.ComposeVersion,
+		api.WorkingDirLabel:  p.WorkingDir,
+		api.ConfigFilesLabel: strings.Join(p.ComposeFiles, ","),
+		api.OneoffLabel:      "False",
+	}
+}
+
+// label gives every service of the project of one color its labels.
+func label(p *types.Project, app reconciler.App, color string, more func(service string) map[string]string) {
+	services := newRoster(p).String()
+	for name, s := range p.Services {
+		s.CustomLabels = composeLabels(p, name).
+			Add(LabelApp, app.Name).
+			Add(LabelColor, color).
+			Add(LabelTag, app.Tag).
+			Add(LabelCommit, app.Commit.Hash).
+			Add(LabelRoot, app.Root).
+			Add(LabelServices, services)
+		for key, value := range more(name) {
+			if value != "" {
+				s.CustomLabels = s.CustomLabels.Add(key, value)
+			}
+		}
+		p.Services[name] = s
+	}
+}

@@ -1,0 +1,173 @@
+package compose
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"golang.org/x/sync/errgroup"
+
+	"tandem/reconciler"
+)
+
+// Observe returns the stacks as the engine has them, blue first. It reads
+// labels only, so it also works for an app whose files are gone. A container of
+// the project that has no label of ours (somebody's own "docker compose up")
+// leaves the release unknown, so that Up replaces it.
+func (c *Client) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
+	var stacks [2]reconciler.Stack
+	group, ctx := errgroup.WithContext(ctx)
+	for i, color := range reconciler.Colors() {
+		group.Go(func() error {
+			containers, err := c.containers(ctx, app.Project(color))
+			if err != nil {
+				return err
+			}
+			stacks[i] = sum(color, containers)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return [2]reconciler.Stack{}, err
+	}
+	return stacks, nil
+}
+
+// observed is one container with the labels that the domain does not need.
+type observed struct {
+	reconciler.Container
+	labels  map[string]string
+	created time.Time
+}
+
+// containers returns the containers of a project, sorted by service and name,
+// without those that somebody runs once beside it.
+func (c *Client) containers(ctx context.Context, project string) ([]observed, error) {
+	list, err := c.engine.ContainerList(ctx, container.ListOptions{
+		All:     true,
+		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project)),
+	})
+	if err != nil {
+		return nil, engineError(ctx, "list the containers of "+project, err)
+	}
+	list = slices.DeleteFunc(list, func(s container.Summary) bool {
+		return s.Labels[api.OneoffLabel] == "True" || s.Labels[api.HookLabel] != ""
+	})
+	found := make([]*observed, len(list))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i, s := range list {
+		group.Go(func() error {
+			info, err := c.engine.ContainerInspect(inner, s.ID)
+			if cerrdefs.IsNotFound(err) {
+				return nil // removed since it was listed
+			}
+			if err != nil {
+				return engineError(ctx, "inspect container "+s.ID, err)
+			}
+			found[i] = describe(info)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := make([]observed, 0, len(found))
+	for _, f := range found {
+		if f != nil {
+			all = append(all, *f)
+		}
+	}
+	slices.SortFunc(all, func(a, b observed) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name))
+	})
+	return all, nil
+}
+
+func describe(info container.InspectResponse) *observed {
+	labels := info.Config.Labels
+	o := &observed{labels: labels}
+	o.ID = info.ID
+	o.Name = strings.TrimPrefix(info.Name, "/")
+	o.Service = labels[api.ServiceLabel]
+	o.Image = cmp.Or(labels[LabelImage], info.Image)
+	o.State = info.State.Status
+	o.ExitCode = info.State.ExitCode
+	o.Restarts = info.RestartCount
+	o.HealthCommand = healthCommand(info.Config) != nil
+	o.StartedAt = parseTime(info.State.StartedAt)
+	o.created = parseTime(info.Created)
+	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
+	o.OneShot = m.OneShot
+	return o
+}
+
+// parseTime reads the engine's times; it writes year 1 for "never".
+func parseTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// sum makes one stack of its containers.
+func sum(color reconciler.Color, all []observed) reconciler.Stack {
+	s := reconciler.Stack{Color: color}
+	if len(all) == 0 {
+		return s
+	}
+	first := slices.MinFunc(all, func(a, b observed) int { return a.created.Compare(b.created) })
+	s.Tag, s.Commit = first.labels[LabelTag], first.labels[LabelCommit]
+	release := first.labels[LabelRelease]
+	counts := map[string]int{}
+	for _, o := range all {
+		s.Containers = append(s.Containers, o.Container)
+		counts[o.Service]++
+		if o.labels[LabelRelease] != release {
+			release = ""
+		}
+	}
+	s.Release = reconciler.ReleaseFromText(release)
+	if s.Release.IsZero() {
+		s.Tag, s.Commit = "", ""
+	}
+	for _, m := range parseRoster(first.labels[LabelServices]) {
+		if counts[m.Name] < m.Count {
+			s.Missing = append(s.Missing, m.Name)
+		}
+	}
+	s.Condition = condition(s)
+	return s
+}
+
+func condition(s reconciler.Stack) reconciler.Condition {
+	up, alive := 0, 0
+	for _, c := range s.Containers {
+		if c.Up() {
+			up++
+		}
+		if isAlive(c) {
+			alive++
+		}
+	}
+	switch {
+	case up == len(s.Containers) && len(s.Missing) == 0:
+		return reconciler.Running
+	case alive == 0:
+		return reconciler.Stopped
+	default:
+		return reconciler.Broken
+	}
+}
+
+// isAlive tells whether the engine keeps a process for the container, or is about to.
+func isAlive(c reconciler.Container) bool {
+	return c.State == "running" || c.State == "restarting" || c.State == "paused"
+}

@@ -1,0 +1,124 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler"
+)
+
+// rootPlaceholder stands for the directory of the app's files, which is another
+// one for every commit.
+const rootPlaceholder = "<root>"
+
+// releaseHash is the hash of both colors' projects and of the files that they
+// use. Both count, because a release that changes only one color's port is
+// another release.
+func releaseHash(ctx context.Context, app reconciler.App, projects map[reconciler.Color]*types.Project) (string, error) {
+	h := sha256.New()
+	var used []string
+	for _, color := range reconciler.Colors() {
+		p := projects[color]
+		text, err := canonical(p, app.Root)
+		if err != nil {
+			return "", err
+		}
+		writePart(h, text)
+		used = append(used, filesOf(p, p.Services)...)
+	}
+	if err := hashFiles(ctx, h, app.Root, used); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// serviceHash is the same for one service of the shared stack: what decides
+// whether its container is replaced. Compose's own hash will not do, because it
+// changes with the directory.
+func serviceHash(ctx context.Context, app reconciler.App, p *types.Project, name string) (string, error) {
+	only := &types.Project{Name: p.Name, Services: types.Services{name: p.Services[name]}, Configs: p.Configs, Secrets: p.Secrets}
+	h := sha256.New()
+	text, err := canonical(only, app.Root)
+	if err != nil {
+		return "", err
+	}
+	writePart(h, text)
+	if err := hashFiles(ctx, h, app.Root, filesOf(p, only.Services)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// canonical is the project as JSON with sorted keys and without its directory.
+func canonical(p *types.Project, root string) ([]byte, error) {
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write project %s: %w", p.Name, err)
+	}
+	var tree any
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("read project %s: %w", p.Name, err)
+	}
+	out, err := json.Marshal(withoutRoot(tree, root))
+	if err != nil {
+		return nil, fmt.Errorf("write project %s: %w", p.Name, err)
+	}
+	return out, nil
+}
+
+func withoutRoot(v any, root string) any {
+	switch v := v.(type) {
+	case string:
+		if below(root, v) {
+			return rootPlaceholder + strings.TrimPrefix(v, root)
+		}
+	case []any:
+		for i := range v {
+			v[i] = withoutRoot(v[i], root)
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = withoutRoot(v[k], root)
+		}
+	}
+	return v
+}
+
+// filesOf returns the paths on this host that the services use.
+func filesOf(p *types.Project, services types.Services) []string {
+	var paths []string
+	for _, s := range services {
+		for _, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind {
+				paths = append(paths, v.Source)
+			}
+		}
+		for _, ref := range s.Configs {
+			paths = append(paths, p.Configs[ref.Source].File)
+		}
+		for _, ref := range s.Secrets {
+			paths = append(paths, p.Secrets[ref.Source].File)
+		}
+	}
+	paths = slices.DeleteFunc(paths, func(s string) bool { return s == "" })
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// writePart adds data with its length, so that two parts never read like another
+// two.
+func writePart(h hash.Hash, data []byte) {
+	h.Write(fmt.Appendf(nil, "%d:", len(data)))
+	h.Write(data)
+}

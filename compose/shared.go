@@ -1,0 +1,82 @@
+package compose
+
+import (
+	"context"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/compose/v5/pkg/api"
+
+	"tandem/reconciler"
+)
+
+// upShared makes the shared stack what its file says. A service whose
+// declaration and files did not change is not touched, whatever directory the
+// file is in now; nothing is ever removed but the container of a service that
+// changed. Volumes stay.
+func (c *Client) upShared(ctx context.Context, app reconciler.App, p *types.Project) error {
+	present, err := c.containers(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	hashes := map[string]string{}
+	for name := range p.Services {
+		if hashes[name], err = serviceHash(ctx, app, p, name); err != nil {
+			return err
+		}
+	}
+	changed, missing := sharedChanges(p, present, hashes)
+	if len(changed)+len(missing) > 0 {
+		if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
+			return err
+		}
+		if present, err = c.containers(ctx, p.Name); err != nil {
+			return err
+		}
+	}
+	return c.revive(ctx, p, present)
+}
+
+// sharedChanges compares what the containers were made from with what the file
+// says now. A container that somebody else started counts as unchanged: it may
+// be the database.
+func sharedChanges(p *types.Project, present []observed, hashes map[string]string) (changed, missing []string) {
+	counts := map[string]int{}
+	for _, o := range present {
+		counts[o.Service]++
+	}
+	for _, m := range newRoster(p) {
+		if counts[m.Name] < m.Count {
+			missing = append(missing, m.Name)
+		}
+		for _, o := range present {
+			if made := o.labels[LabelConfig]; o.Service == m.Name && made != "" && made != hashes[m.Name] {
+				changed = append(changed, m.Name)
+				break
+			}
+		}
+	}
+	return changed, missing
+}
+
+func (c *Client) createShared(ctx context.Context, app reconciler.App, p *types.Project, hashes map[string]string, changed, missing []string) error {
+	digests, err := c.pull(ctx, only(p, append(changed, missing...)), honourPolicy)
+	if err != nil {
+		return err
+	}
+	label(p, app, ColorShared, func(service string) map[string]string {
+		return map[string]string{LabelConfig: hashes[service], LabelImage: digests[p.Services[service].Image]}
+	})
+	if err := c.keepNetworks(ctx, p); err != nil {
+		return err
+	}
+	// Compose takes "no service named" for "every service".
+	o := api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, Inherit: true, IgnoreOrphans: true}
+	if len(changed) > 0 {
+		o.Services, o.Recreate = changed, api.RecreateForce
+	}
+	if err := c.create(ctx, p, o); err != nil {
+		return err
+	}
+	c.log.Info("shared stack changed", "app", app.Name, "commit", app.Commit.Hash, "changed", changed, "created", missing)
+	return nil
+}

@@ -1,0 +1,161 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/container"
+
+	cerrdefs "github.com/containerd/errdefs"
+
+	"tandem/reconciler"
+)
+
+// Up makes the stack of one color run app.Release, which Resolve returned:
+// shared stack, pull, create, start. It waits for no health, except where the
+// Compose file says that one service waits for another. Where the stack has
+// that release already, only what is dead or missing is touched. A release that
+// cannot run here is a *reconciler.RejectError.
+//
+// Nothing is stopped before every image is there. A call that is cut short
+// leaves a stack that the next call completes.
+func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if app.Release.IsZero() || !color.Valid() {
+		return fmt.Errorf("bring up %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
+	}
+	present, err := c.containers(ctx, app.Project(color))
+	if err != nil {
+		return err
+	}
+	same := sum(color, present).Release == app.Release
+	files, err := c.resolve(ctx, app)
+	if err == nil && files.release != app.Release {
+		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
+	}
+	if err != nil {
+		if same {
+			return c.healWithoutFiles(ctx, app, color, present, err)
+		}
+		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
+	}
+	if files.shared != nil {
+		if err := c.upShared(ctx, app, files.shared); err != nil {
+			return err
+		}
+	}
+	project := files.colored[color]
+	if same {
+		return c.heal(ctx, app, color, project, present)
+	}
+	return c.replace(ctx, app, color, project, present)
+}
+
+// replace takes the old containers of the color away and creates new ones.
+func (c *Client) replace(ctx context.Context, app reconciler.App, color reconciler.Color, p *types.Project, old []observed) error {
+	start := time.Now()
+	digests, err := c.pull(ctx, p, honourPolicy)
+	if err != nil {
+		return err
+	}
+	if err := c.remove(ctx, p.Name, old); err != nil {
+		return err
+	}
+	labelStack(p, app, color, digests)
+	if err := c.create(ctx, p, api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, RemoveOrphans: true}); err != nil {
+		return err
+	}
+	if err := c.start(ctx, p); err != nil {
+		return err
+	}
+	c.log.Info("stack started", "app", app.Name, "color", color, "tag", app.Tag, "commit", app.Commit.Hash, "took", time.Since(start))
+	return nil
+}
+
+func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, digests map[string]string) {
+	label(p, app, string(color), func(service string) map[string]string {
+		return map[string]string{
+			LabelRelease: app.Release.Text(),
+			LabelImage:   digests[p.Services[service].Image],
+		}
+	})
+}
+
+// remove stops and removes the containers of a project, and no volume: an
+// anonymous one may hold what somebody still wants.
+func (c *Client) remove(ctx context.Context, project string, old []observed) error {
+	if len(old) == 0 {
+		return nil
+	}
+	if err := c.stop(ctx, project); err != nil {
+		return err
+	}
+	for _, o := range old {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := c.engine.ContainerRemove(ctx, o.ID, container.RemoveOptions{Force: true})
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return engineError(ctx, "remove container "+o.Name, err)
+		}
+	}
+	return nil
+}
+
+// create lets Compose create what the project needs and has not.
+func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptions) error {
+	s, err := c.service()
+	if err != nil {
+		return err
+	}
+	// Images were pulled before, with errors that say what is wrong.
+	for name, svc := range p.Services {
+		svc.PullPolicy = types.PullPolicyNever
+		p.Services[name] = svc
+	}
+	if err := s.Create(ctx, p, o); err != nil {
+		return c.rejection(ctx, p, "create", err)
+	}
+	return ctx.Err()
+}
+
+// start starts the project's containers in the order of their dependencies.
+func (c *Client) start(ctx context.Context, p *types.Project) error {
+	s, err := c.service()
+	if err != nil {
+		return err
+	}
+	if err := s.Start(ctx, p.Name, api.StartOptions{Project: p}); err != nil {
+		return c.rejection(ctx, p, "start", err)
+	}
+	// Compose takes a cancelled wait for a finished one.
+	return ctx.Err()
+}
+
+// Stop stops the stack's containers, those that need others first, each with
+// its own grace period, and keeps them. It reads labels only. Stopping a stopped
+// or absent stack is no error.
+func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if !color.Valid() {
+		return fmt.Errorf("stop %s: want a color, got %q", app.Name, color)
+	}
+	return c.stop(ctx, app.Project(color))
+}
+
+func (c *Client) stop(ctx context.Context, project string) error {
+	s, err := c.service()
+	if err != nil {
+		return err
+	}
+	err = s.Stop(ctx, project, api.StopOptions{})
+	if errors.Is(err, api.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return engineError(ctx, "stop "+project, err)
+	}
+	return ctx.Err()
+}
