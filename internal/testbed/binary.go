@@ -47,7 +47,7 @@ func GoSource(ctx context.Context, name string, source fs.FS) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(content, "%s %d\n%s", f, len(data), data)
+		content.Write(fmt.Appendf(nil, "%s %d\n%s", f, len(data), data))
 		if err := os.WriteFile(filepath.Join(dir, f), data, 0o644); err != nil {
 			return "", err
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,7 +110,7 @@ func (e *Engine) importArchive(ctx context.Context, ref, path string) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	progress, err := e.Client.ImageImport(ctx, image.ImportSource{Source: f, SourceName: "-"}, ref,
+	progress, err := e.Client.ImageImport(ctx, image.ImportSource{Source: io.NopCloser(f), SourceName: "-"}, ref,
 		image.ImportOptions{Changes: []string{"LABEL tandem.test=rootfs", `CMD ["/bin/sh"]`}})
 	if err != nil {
 		return fmt.Errorf("import %s: %w", ref, err)

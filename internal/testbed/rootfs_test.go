@@ -10,7 +10,7 @@ import (
 func TestRootfs_HoldsThePackagesAndIsMadeOnce(t *testing.T) {
 	e := tb.Engine(t)
 	ref := tb.Rootfs(t, e, "node", "nodejs", "curl")
-	if got := output(t, e, ref, "node", "-e", "console.log(6 * 7)"); got != "42" {
+	if got := output(t, e, ref, "node", "-e", "console.log(String(6 * 7))"); got != "42" {
 		t.Errorf("node wrote %q, want 42", got)
 	}
 	if got := output(t, e, ref, "curl", "--version"); !strings.HasPrefix(got, "curl ") {

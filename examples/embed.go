@@ -1,0 +1,26 @@
+package examples
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// FS holds every example, one a directory.
+//
+//go:embed */*
+var FS embed.FS
+
+// Copy writes the files of one example ("shop") into the directory dst, which
+// is made when it does not exist. A file that exists there is an error.
+func Copy(dst, name string) error {
+	sub, err := fs.Sub(FS, name)
+	if err != nil {
+		return fmt.Errorf("copy example %s: %w", name, err)
+	}
+	if err := os.CopyFS(dst, sub); err != nil {
+		return fmt.Errorf("copy example %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// settings is the environment, read once.
+type settings struct {
+	color      string        // COLOR: the stack this container belongs to
+	tag        string        // TAG: built into the image, so that the answer proves which image runs
+	greeting   string        // GREETING: any text; changing it makes another release with the same tag
+	listen     string        // LISTEN: address of api, web and store; ":3000"
+	startDelay time.Duration // START_DELAY: api and web take this long to start
+	store      string        // STORE: address of the store; empty: orders are counted in memory
+	data       string        // DATA: the directory in which the store keeps its file; "/data"
+	host       string
+	trouble    trouble // BREAK, or DEFAULT_BREAK (built into an image) when BREAK is empty
+}
+
+func settingsFrom(env func(string) string) (settings, error) {
+	s := settings{
+		color:    env("COLOR"),
+		tag:      env("TAG"),
+		greeting: or(env("GREETING"), "hello"),
+		listen:   or(env("LISTEN"), ":3000"),
+		store:    env("STORE"),
+		data:     or(env("DATA"), "/data"),
+	}
+	var err error
+	if s.startDelay, err = time.ParseDuration(or(env("START_DELAY"), "0s")); err != nil {
+		return s, fmt.Errorf("START_DELAY: %w", err)
+	}
+	if s.trouble, err = parseTrouble(or(env("BREAK"), env("DEFAULT_BREAK"))); err != nil {
+		return s, err
+	}
+	s.host, err = os.Hostname()
+	return s, err
+}
+
+func or(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
