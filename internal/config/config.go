@@ -1,0 +1,111 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// DefaultPath is the file that is read when none is named.
+const DefaultPath = "/etc/tandem/agent.yaml"
+
+// Config is everything that an agent has to be told about its host.
+type Config struct {
+	Repo   Repo
+	Status Status
+	Nginx  Nginx
+	Docker Docker
+	Policy Policy
+	Notify Notify
+	Listen string // host:port of the dashboard, the API, /metrics and /healthz; loopback only; port 0: any
+	State  string // absolute directory that belongs to the agent
+}
+
+// Repo is where the desired state comes from.
+type Repo struct {
+	URL     URL
+	Branch  string
+	Apps    []string // globs of the files that make a directory an app; ** is any number of directories
+	Poll    Poll
+	Auth    Auth
+	Verify  Verify
+	Webhook Webhook
+}
+
+// Auth names the files with the credentials for Repo.URL: the first two fields
+// are for ssh, the others for https.
+type Auth struct {
+	SSHKey     string // a private key without a passphrase
+	KnownHosts string // pins the server's key
+	Username   string // may be empty
+	TokenFile  string
+}
+
+// Verify names who may sign a commit; this version refuses it.
+type Verify struct {
+	SSHAllowedSigners string
+	PGPKeyring        string
+}
+
+// Webhook lets the Git server wake the poll with POST /hooks/git; it is off when
+// SecretFile is empty.
+type Webhook struct {
+	SecretFile string // holds the key of the HMAC
+}
+
+// Status is where the agent publishes what it did.
+type Status struct {
+	Branch string
+	Path   string // holds {app}, and {host} where several hosts share the repository
+}
+
+// File is the path of the status file of one app on one host.
+func (s Status) File(app, host string) string {
+	return strings.NewReplacer("{app}", app, "{host}", host).Replace(s.Path)
+}
+
+// Nginx is how traffic is switched.
+type Nginx struct {
+	Dir       string // absolute directory for generated files and flags
+	Switch    string // SwitchFlip or SwitchReload
+	Command   string // the program and its arguments, separated by spaces
+	Container string // the container that Nginx runs in; empty: on the host
+	Confirm   string // host:port on which Nginx says which color is live
+}
+
+// The values of Nginx.Switch.
+const (
+	SwitchFlip   = "flip"
+	SwitchReload = "reload"
+)
+
+// Docker is how the engine is reached.
+type Docker struct {
+	Host string // unix:///path or tcp://host:port
+}
+
+// Policy bounds what the repository may ask of this host.
+type Policy struct {
+	Allow []string // what is permitted beyond the ordinary; the names are those of the compose package
+}
+
+// Notify says who is told; this version refuses it.
+type Notify struct {
+	URLsFile string
+}
+
+// Default returns what holds where nothing is said. Only Repo.URL is missing.
+func Default() Config {
+	return Config{
+		Repo:   Repo{Branch: "main", Apps: []string{"**/tandem.yaml"}, Poll: Poll{Every: 10 * time.Second}},
+		Status: Status{Branch: "tandem-status", Path: "{app}.yaml"},
+		Nginx: Nginx{
+			Dir:     "/etc/nginx/tandem",
+			Switch:  SwitchFlip,
+			Command: "nginx",
+			Confirm: "127.0.0.1:8485",
+		},
+		Docker: Docker{Host: "unix:///var/run/docker.sock"},
+		Listen: "127.0.0.1:8484",
+		State:  "/var/lib/tandem",
+	}
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"log/slog"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// URL is the address of a repository: ssh, https or a local path. Load refuses
+// one with a credential in it; still, everything that prints a URL prints it
+// without. Raw is the only way to the text itself.
+type URL string
+
+// Raw is the URL as it was written.
+func (u URL) Raw() string { return string(u) }
+
+// String is the URL without a password, and without a user where the protocol
+// lets a user be a secret.
+func (u URL) String() string {
+	s := string(u)
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return redactShort(s)
+	}
+	authority, path, slash := strings.Cut(rest, "/")
+	if at := strings.LastIndex(authority, "@"); at >= 0 {
+		user, _, password := strings.Cut(authority[:at], ":")
+		if password || !strings.Contains(scheme, "ssh") {
+			user = "***"
+		}
+		authority = user + authority[at:]
+	}
+	if slash {
+		path = "/" + path
+	}
+	path, _, _ = strings.Cut(path, "?") // some servers take a token there
+	if strings.Contains(path, "@") {    // the password may have held a slash
+		path = "/***"
+	}
+	return scheme + "://" + authority + path
+}
+
+// redactShort is String for user@host:path and for local paths.
+func redactShort(s string) string {
+	if colon := strings.Index(s, ":"); colon >= 0 && strings.Contains(s[colon:], "@") {
+		return "***" + s[strings.LastIndex(s, "@"):]
+	}
+	return s
+}
+
+// GoString keeps %#v from printing what String leaves out.
+func (u URL) GoString() string { return "config.URL(" + u.String() + ")" }
+
+// LogValue keeps slog from printing what String leaves out.
+func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+// MarshalText keeps encoders from writing what String leaves out.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+type transport string
+
+const (
+	transportLocal transport = "a local path"
+	transportHTTP  transport = "http"
+	transportSSH   transport = "ssh"
+)
+
+var shortSSH = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[^:]`)
+
+// transport tells how the repository is reached, or what is wrong with the URL.
+// What is wrong is said without the URL.
+func (u URL) transport() (transport, string) {
+	const want = "want https://…, ssh://…, user@host:path or a local path"
+	s := string(u)
+	switch {
+	case s == "":
+		return "", "is missing; write it in the agent's file, or give --repo-url or TANDEM_REPO_URL"
+	case strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "", "holds a space or a control character; " + want
+	case strings.HasPrefix(s, "-"):
+		return "", "begins with -; " + want
+	case strings.Contains(s, "://"):
+		return schemed(s)
+	case u.String() != s:
+		return "", "looks as if it held a password; " + useFiles
+	case shortSSH.MatchString(s):
+		return transportSSH, ""
+	}
+	return transportLocal, ""
+}
+
+const useFiles = "write the URL without it, and name files in repo.auth instead: token_file for https, ssh_key for ssh"
+
+func schemed(s string) (transport, string) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "", "cannot be read as a URL"
+	}
+	_, password := u.User.Password()
+	switch {
+	case password, u.User != nil && u.Scheme != "ssh":
+		return "", "holds a user or a password; " + useFiles + " (and username where the server wants one)"
+	case u.RawQuery != "" || u.Fragment != "":
+		return "", "has a ? or a #; write the address of the repository only"
+	case u.Scheme == "file" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return transportLocal, ""
+	case u.Scheme == "file":
+		return "", "a file URL has three slashes: file:///path/to/repo.git"
+	case u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh":
+		return "", "this protocol is not supported; use https, ssh or a local path"
+	case u.Hostname() == "" || strings.Trim(u.Path, "/") == "":
+		return "", "needs a host and a path"
+	case u.Scheme == "ssh":
+		return transportSSH, ""
+	}
+	return transportHTTP, ""
+}
+
+// plain tells whether what is sent to the URL can be read on the way.
+func (u URL) plain() bool {
+	parsed, err := url.Parse(string(u))
+	return err == nil && parsed.Scheme == "http" && !loopback(parsed.Hostname())
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

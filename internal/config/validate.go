@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"tandem/reconciler"
+)
+
+// Validate returns everything that is wrong with c as reconciler.Faults, each
+// with the key it belongs to, and nil when c is good. It looks at no file.
+func (c Config) Validate() error {
+	v := validator{config: c, where: func(string) (string, int) { return "agent configuration", 0 }}
+	v.all()
+	return v.faults.Err()
+}
+
+type validator struct {
+	config Config
+	where  func(key string) (file string, line int)
+	faults reconciler.Faults
+}
+
+func (v *validator) all() {
+	v.repo()
+	v.auth()
+	v.status()
+	v.nginx()
+	v.docker()
+	v.policy()
+	v.addresses()
+	v.directories()
+	v.unsupported()
+}
+
+// fault reports one problem, unless the key, or what it is part of, has one
+// already: a value that could not be read is still the default.
+func (v *validator) fault(key, format string, args ...any) {
+	for _, f := range v.faults {
+		if f.Path != "" && (key == f.Path || strings.HasPrefix(key, f.Path+".") || strings.HasPrefix(f.Path, key+"[")) {
+			return
+		}
+	}
+	plain, _, _ := strings.Cut(key, "[")
+	file, line := v.where(plain)
+	v.add(file, line, key, fmt.Sprintf(format, args...))
+}
+
+func (v *validator) add(file string, line int, path, text string) {
+	v.faults = append(v.faults, reconciler.Fault{File: file, Line: line, Path: path, Text: text})
+}
+
+var (
+	// dirPattern is what stands in an Nginx configuration without quotes.
+	dirPattern       = regexp.MustCompile(`^/[A-Za-z0-9._/-]+$`)
+	containerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+)
+
+func (v *validator) nginx() {
+	n := v.config.Nginx
+	if !dirPattern.MatchString(n.Dir) || filepath.Clean(n.Dir) != n.Dir {
+		v.fault("nginx.dir", "want an absolute path of letters, digits and . _ - (it stands in Nginx's configuration), got %q", n.Dir)
+	}
+	if n.Switch != SwitchFlip && n.Switch != SwitchReload {
+		v.fault("nginx.switch", "want flip or reload, got %q", n.Switch)
+	}
+	if strings.TrimSpace(n.Command) == "" {
+		v.fault("nginx.command", "is empty; write how Nginx is called, such as nginx or nginx -c /srv/nginx.conf")
+	}
+	if n.Container != "" && !containerPattern.MatchString(n.Container) {
+		v.fault("nginx.container", "want the name of a container, got %q", n.Container)
+	}
+}
+
+func (v *validator) docker() {
+	host := v.config.Docker.Host
+	if path, ok := strings.CutPrefix(host, "unix://"); ok && filepath.IsAbs(path) {
+		return
+	}
+	if address, ok := strings.CutPrefix(host, "tcp://"); ok {
+		if _, port, err := splitAddress(address); err == nil && port > 0 {
+			return
+		}
+	}
+	v.fault("docker.host", "want unix:///path/of/the.sock or tcp://host:port, got %q", host)
+}
+
+// policy leaves the names themselves to the compose package, which knows them.
+func (v *validator) policy() {
+	for i, name := range v.config.Policy.Allow {
+		if name == "" || strings.ContainsAny(name, " \t") {
+			v.fault(fmt.Sprintf("policy.allow[%d]", i), "want one word, got %q", name)
+		}
+	}
+}
+
+// addresses keeps both listeners on loopback: neither asks who is there. Nginx in
+// a container may have to listen on the container's address.
+func (v *validator) addresses() {
+	listen, ok := v.address("listen", v.config.Listen, true)
+	confirm, known := v.address("nginx.confirm", v.config.Nginx.Confirm, v.config.Nginx.Container == "")
+	switch {
+	case known && confirm == 0:
+		v.fault("nginx.confirm", "want a port from 1 to 65535, got %q", v.config.Nginx.Confirm)
+	case ok && known && listen == confirm:
+		v.fault("nginx.confirm", "port %d is that of listen already; give Nginx another one", confirm)
+	}
+}
+
+// address returns the port, and false when there is none to be had.
+func (v *validator) address(key, value string, local bool) (int, bool) {
+	host, port, err := splitAddress(value)
+	switch {
+	case err != nil || host == "":
+		v.fault(key, "want an address such as %s, got %q", v.example(key), value)
+		return 0, false
+	case local && !loopback(host):
+		v.fault(key, "want a loopback address such as %s (whoever reaches it is not asked who they are), got %q", v.example(key), value)
+	}
+	return port, true
+}
+
+func (v *validator) example(key string) string {
+	if key == "listen" {
+		return Default().Listen
+	}
+	return Default().Nginx.Confirm
+}
+
+func splitAddress(s string) (string, int, error) {
+	host, text, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", 0, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"';{}/\`, r) }) {
+		return "", 0, fmt.Errorf("not a host: %q", host)
+	}
+	return host, int(port), err
+}
+
+func (v *validator) directories() {
+	state, dir := v.config.State, v.config.Nginx.Dir
+	switch {
+	case !filepath.IsAbs(state) || filepath.Clean(state) == "/":
+		v.fault("state", "want an absolute directory, such as /var/lib/tandem, got %q", state)
+	case filepath.Clean(state) == filepath.Clean(dir):
+		v.fault("state", "%s is nginx.dir already; the agent's state needs a directory of its own", state)
+	}
+}
