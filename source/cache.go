@@ -1,0 +1,102 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+const (
+	// maxPacks bounds the cache: each fetch adds a pack, and nobody repacks.
+	maxPacks = 50
+	// largeObject is the size in bytes from which a blob is streamed.
+	largeObject = 1 << 20
+)
+
+// cached is where objects of another machine are kept: a bare repository whose
+// refs/heads/<hash> name the commits it holds, each without its history.
+type cached struct {
+	parent string
+	dir    string
+	lock   token
+}
+
+func newCached(dir string) *cached {
+	return &cached{parent: dir, dir: filepath.Join(dir, "repo.git"), lock: newToken()}
+}
+
+// open returns the cache as it is on disk now, made if need be.
+func (c *cached) open() (*filesystem.Storage, error) { return initStorage(c.dir) }
+
+// fresh returns an empty cache beside the old one; keep puts it in its place.
+func (c *cached) fresh() (*filesystem.Storage, string, error) {
+	if err := os.MkdirAll(c.parent, 0o755); err != nil {
+		return nil, "", err
+	}
+	dir := c.dir + ".new"
+	if err := os.RemoveAll(dir); err != nil { // of an interrupted run
+		return nil, "", err
+	}
+	s, err := initStorage(dir)
+	return s, dir, err
+}
+
+func (c *cached) keep(dir string) error {
+	if err := os.RemoveAll(c.dir); err != nil {
+		return err
+	}
+	return os.Rename(dir, c.dir)
+}
+
+func initStorage(dir string) (*filesystem.Storage, error) {
+	for _, d := range []string{"objects/pack", "refs/heads"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			return nil, fmt.Errorf("open the cache: %w", err)
+		}
+	}
+	return openStorage(dir), nil
+}
+
+func openStorage(dir string) *filesystem.Storage {
+	return filesystem.NewStorageWithOptions(osfs.New(dir, osfs.WithBoundOS()),
+		cache.NewObjectLRU(8*cache.MiByte),
+		filesystem.Options{LargeObjectThreshold: largeObject, AlternatesFS: osfs.New("/")})
+}
+
+// has tells whether a fetch of the commit was completed.
+func has(s *filesystem.Storage, commit plumbing.Hash) bool {
+	_, err := s.Reference(plumbing.NewBranchReferenceName(commit.String()))
+	return err == nil && s.HasEncodedObject(commit) == nil
+}
+
+// held are the commits that the cache has, for the server to leave out.
+func held(s *filesystem.Storage) ([]plumbing.Hash, error) {
+	refs, err := s.IterReferences()
+	if err != nil {
+		return nil, err
+	}
+	var commits []plumbing.Hash
+	err = refs.ForEach(func(ref *plumbing.Reference) error {
+		name, ok := strings.CutPrefix(ref.Name().String(), "refs/heads/")
+		if ok && name == ref.Hash().String() {
+			commits = append(commits, ref.Hash())
+		}
+		return nil
+	})
+	return commits, err
+}
+
+func full(s *filesystem.Storage) bool {
+	packs, err := s.ObjectPacks()
+	return err != nil || len(packs) >= maxPacks
+}
+
+// errFull is why a cache is replaced that is in order.
+var errFull = errors.New("the cache has grown")

@@ -1,0 +1,191 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Export writes what AppFile.Tree identifies: the files of dir without nested
+// apps and status files, 0644 or 0755. A dest that exists already is taken to be
+// what an earlier Export made and is left alone. Symbolic links must stay inside
+// dir, and submodules are refused. A commit that is no longer in the cache is
+// fetched again if a branch is still there; otherwise the error is ErrGone.
+func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
+	if !plumbing.IsHash(commit) {
+		return r.boundary.plain("export from", fmt.Errorf("%q is not a commit", commit))
+	}
+	dir = path.Clean(dir)
+	if dir != "." {
+		if err := checkPath(dir); err != nil {
+			return r.boundary.plain("export from", err)
+		}
+	}
+	_, err := await(ctx, func() (struct{}, error) {
+		if err := r.exporting.acquire(ctx); err != nil {
+			return struct{}{}, err
+		}
+		defer r.exporting.release()
+		return struct{}{}, r.export(ctx, plumbing.NewHash(commit), dir, dest)
+	})
+	if err != nil {
+		return r.boundary.plain(fmt.Sprintf("export %s as of %.8s from", dir, commit), err)
+	}
+	return nil
+}
+
+func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest string) error {
+	if _, err := os.Lstat(dest); err == nil {
+		return nil
+	}
+	return r.remote.view(ctx, commit, func(o *objects) error {
+		s := r.snapshot()
+		if s.revision.Commit.Hash != commit.String() {
+			var err error
+			if s.revision, s.borders, err = r.reader.revision(ctx, o, commit); err != nil {
+				return err
+			}
+		}
+		c, err := o.commit(commit)
+		if err != nil {
+			return err
+		}
+		root, err := o.dir(c.TreeHash, dir)
+		if err != nil {
+			return err
+		}
+		x := exporter{objects: o, borders: s.borders, dir: dir}
+		return x.export(ctx, root, dest)
+	})
+}
+
+// exporter writes one directory of a commit to disk.
+type exporter struct {
+	objects *objects
+	borders borders
+	dir     string
+	root    *os.Root // of the directory that is being written: no name leads out of it
+	links   []string
+}
+
+// export writes beside dest and renames, so that dest is whole or not there. The
+// name is always the same: what an interrupted run left is found and removed.
+func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) (err error) {
+	partial := filepath.Clean(dest) + ".partial"
+	if err := os.RemoveAll(partial); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(partial, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(partial, 0o755); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(partial))
+		}
+	}()
+	if err := x.fill(ctx, tree, partial); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.Rename(partial, dest); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(filepath.Clean(dest)))
+}
+
+func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string) (err error) {
+	x.root, err = os.OpenRoot(partial)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(x.root, err) }()
+	x.links = nil
+	err = x.objects.walk(ctx, tree, x.dir, func(name string, e entry) (bool, error) {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		if x.borders.outside(name, e) {
+			return false, nil
+		}
+		return e.isDir(), x.write(name, e)
+	})
+	if err != nil {
+		return err
+	}
+	return x.checkLinks()
+}
+
+func (x *exporter) write(name string, e entry) error {
+	if err := checkName(e.name); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	inner := name
+	if x.dir != "." {
+		inner = strings.TrimPrefix(name, x.dir+"/")
+	}
+	switch {
+	case e.isDir():
+		if err := x.root.Mkdir(inner, 0o755); err != nil {
+			return err
+		}
+		return x.root.Chmod(inner, 0o755) // see writeFile
+	case e.isFile():
+		return x.writeFile(inner, e)
+	case e.mode == modeLink:
+		target, err := x.objects.read(plumbing.BlobObject, e.hash, 4096)
+		if err != nil {
+			return err
+		}
+		x.links = append(x.links, inner)
+		return x.root.Symlink(string(target), inner)
+	case e.mode == modeSubmodule:
+		return fmt.Errorf("%s is a submodule: only files of this repository are deployed, so put them into it", name)
+	default:
+		return fmt.Errorf("%s has the unknown mode %s", name, e.mode)
+	}
+}
+
+func (x *exporter) writeFile(inner string, e entry) error {
+	mode := fs.FileMode(0o644)
+	if e.mode == modeExec {
+		mode = 0o755
+	}
+	f, err := x.root.OpenFile(inner, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	if err := x.objects.copy(f, plumbing.BlobObject, e.hash, math.MaxInt64); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	// Containers of other users read these files: the umask of the agent must not
+	// decide whether they can.
+	if err := f.Chmod(mode); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return closing(f, f.Sync())
+}
+
+// checkLinks follows every link when all are there: one alone may look harmless
+// and lead out through another.
+func (x *exporter) checkLinks() error {
+	for _, link := range x.links {
+		_, err := x.root.Stat(link)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: the symbolic link must lead to a file of the app's own directory: %w", path.Join(x.dir, link), err)
+		}
+	}
+	return nil
+}

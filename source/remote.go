@@ -1,0 +1,40 @@
+package source
+
+import (
+	"context"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// remote is a repository somewhere. Its methods end when their context does.
+type remote interface {
+	// head asks for the commit of a branch. Without one the error is
+	// ErrBranchMissing.
+	head(ctx context.Context, branch string) (plumbing.Hash, error)
+	// view makes the content of a commit readable while read runs. When an object
+	// turns out to be damaged, read is called a second time on a fresh copy. A
+	// commit that is nowhere any more is ErrGone.
+	view(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error
+	// push stores the objects and moves the branch from old (zero: it does not exist)
+	// to tip, or does nothing: errRaced when the branch is not at old, ErrRefused
+	// with the server's words when it is but may not be moved now.
+	push(ctx context.Context, branch string, old, tip plumbing.Hash, made []made) error
+}
+
+// made is an object that is to be stored.
+type made struct {
+	kind plumbing.ObjectType
+	hash plumbing.Hash
+	data []byte
+}
+
+func newMade(kind plumbing.ObjectType, data []byte) made {
+	return made{kind: kind, hash: plumbing.ComputeHash(kind, data), data: data}
+}
+
+func (m made) encoded() (plumbing.EncodedObject, error) {
+	obj := &plumbing.MemoryObject{}
+	obj.SetType(m.kind)
+	_, err := obj.Write(m.data)
+	return obj, err
+}

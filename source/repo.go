@@ -1,0 +1,177 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/reconciler"
+)
+
+var _ reconciler.Source = (*Repo)(nil)
+
+// Repo is one repository that holds the desired state. Its methods may be called
+// at the same time.
+type Repo struct {
+	options  Options
+	remote   remote
+	reader   reader
+	boundary *boundary
+	log      *slog.Logger
+
+	publishing token // this process does not race with itself
+	exporting  token // nor writes the same directory twice at once
+
+	mu   sync.Mutex
+	last snapshot
+}
+
+// snapshot is what the newest Poll found. It is replaced, never changed.
+type snapshot struct {
+	revision reconciler.Revision
+	borders  borders
+}
+
+// New checks the options and contacts nobody. Its error holds no credential.
+func New(o Options) (*Repo, error) {
+	o, err := o.withDefaults()
+	a, addressErr := parseAddress(o.URL)
+	if err := errors.Join(addressErr, err); err != nil {
+		return nil, fmt.Errorf("open repository: %w", err)
+	}
+	apps, err := parseGlobs(o.Apps)
+	if err != nil {
+		return nil, fmt.Errorf("open repository: %w", err)
+	}
+	r := &Repo{
+		options:    o,
+		reader:     reader{apps: apps, statusPaths: o.StatusPaths},
+		boundary:   &boundary{address: a},
+		log:        o.Logger,
+		publishing: newToken(),
+		exporting:  newToken(),
+	}
+	r.remote, err = newRemote(a, o, r.boundary)
+	if err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", a, err)
+	}
+	if a.plain && o.Auth.TokenFile != "" {
+		r.log.Warn("the token travels unencrypted: use https", "url", a.String())
+	}
+	return r, nil
+}
+
+func newRemote(a address, o Options, b *boundary) (remote, error) {
+	if a.scheme == schemeLocal {
+		return &local{path: a.path}, nil
+	}
+	if o.CacheDir == "" {
+		return nil, errors.New("a cache directory is needed")
+	}
+	var d dialer
+	switch a.scheme {
+	case schemeHTTP:
+		d = newHTTPDialer(a, o.Auth, b)
+	default:
+		if o.Auth.SSHKey == "" || o.Auth.KnownHosts == "" {
+			return nil, errors.New("ssh needs auth.ssh_key and auth.known_hosts")
+		}
+		d = &sshDialer{address: a, auth: o.Auth}
+	}
+	return &wire{dialer: d, cache: newCached(o.CacheDir), log: o.Logger}, nil
+}
+
+// Poll asks the remote where the watched branch is, and reads the commit when
+// that is not the one of the last Poll. Every error is a
+// *reconciler.TemporaryError with GitAway; see ErrBranchMissing and
+// ErrCredentials. It returns as soon as ctx ends.
+func (r *Repo) Poll(ctx context.Context) (reconciler.Revision, error) {
+	rev, err := await(ctx, func() (reconciler.Revision, error) { return r.poll(ctx) })
+	if err != nil {
+		return reconciler.Revision{}, r.boundary.away("poll", err)
+	}
+	return rev, nil
+}
+
+func (r *Repo) poll(ctx context.Context) (reconciler.Revision, error) {
+	const tries = 5
+	var err error
+	for range tries {
+		var head plumbing.Hash
+		head, err = r.remote.head(ctx, r.options.Branch)
+		if err != nil {
+			return reconciler.Revision{}, err
+		}
+		if s := r.snapshot(); s.revision.Commit.Hash == head.String() {
+			return clone(s.revision), nil
+		}
+		var s snapshot
+		s, err = r.read(ctx, head)
+		if err == nil {
+			r.mu.Lock()
+			r.last = s
+			r.mu.Unlock()
+			return clone(s.revision), nil
+		}
+		// Between the question and the fetch the branch may have moved on by force,
+		// and nobody hands out a commit that no branch has.
+		if !errors.Is(err, ErrGone) {
+			break
+		}
+	}
+	return reconciler.Revision{}, err
+}
+
+func (r *Repo) read(ctx context.Context, commit plumbing.Hash) (snapshot, error) {
+	var s snapshot
+	err := r.remote.view(ctx, commit, func(o *objects) error {
+		var err error
+		s.revision, s.borders, err = r.reader.revision(ctx, o, commit)
+		return err
+	})
+	return s, err
+}
+
+func (r *Repo) snapshot() snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+// clone keeps a caller that changes what it got from changing the next answer.
+func clone(rev reconciler.Revision) reconciler.Revision {
+	rev.Files = slices.Clone(rev.Files)
+	for i := range rev.Files {
+		rev.Files[i].Data = slices.Clone(rev.Files[i].Data)
+	}
+	return rev
+}
+
+// await returns when f does or ctx ends. An f that is stuck where no context
+// reaches (a dead network disk) is left behind.
+func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case d := <-done:
+		if d.err != nil && ctx.Err() != nil {
+			return d.value, ctx.Err() // a broken connection is only how the end of ctx looks from inside
+		}
+		return d.value, d.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}

@@ -1,0 +1,107 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"tandem/reconciler"
+)
+
+// reader makes a Revision of a commit.
+type reader struct {
+	apps        []glob
+	statusPaths func(reconciler.AppFile) []string
+}
+
+// revision reads the app files of a commit and nothing else of its content. A
+// symbolic link or a submodule is never an app file.
+func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (reconciler.Revision, borders, error) {
+	c, err := o.commit(hash)
+	if err != nil {
+		return reconciler.Revision{}, borders{}, err
+	}
+	rev := reconciler.Revision{Commit: describe(c, hash)}
+	err = o.walk(ctx, c.TreeHash, ".", func(name string, e entry) (bool, error) {
+		if checkName(e.name) != nil {
+			return false, nil // Export refuses it where it matters
+		}
+		if !e.isFile() || !matchAny(r.apps, name) {
+			return true, nil
+		}
+		data, err := appData(o, e.hash)
+		if err != nil {
+			return false, err
+		}
+		rev.Files = append(rev.Files, reconciler.AppFile{
+			Dir: path.Dir(name), Path: name, Commit: rev.Commit, Data: data,
+		})
+		return false, nil
+	})
+	if err != nil {
+		return reconciler.Revision{}, borders{}, err
+	}
+	slices.SortFunc(rev.Files, func(a, b reconciler.AppFile) int {
+		return cmp.Or(cmp.Compare(a.Dir, b.Dir), cmp.Compare(a.Path, b.Path))
+	})
+	b, err := r.borders(rev.Files)
+	if err != nil {
+		return reconciler.Revision{}, borders{}, err
+	}
+	for i := range rev.Files {
+		f := &rev.Files[i]
+		root, err := o.dir(c.TreeHash, f.Dir)
+		if err != nil {
+			return reconciler.Revision{}, borders{}, err
+		}
+		content, err := b.content(ctx, o, root, f.Dir)
+		if err != nil {
+			return reconciler.Revision{}, borders{}, err
+		}
+		f.Tree = content.String()
+	}
+	return rev, b, nil
+}
+
+func appData(o *objects, hash plumbing.Hash) ([]byte, error) {
+	size, err := o.size(hash)
+	if err != nil || size > reconciler.MaxFileSize {
+		return nil, err
+	}
+	data, err := o.read(plumbing.BlobObject, hash, reconciler.MaxFileSize)
+	if err == nil && data == nil {
+		data = []byte{} // nil would say that it is too large
+	}
+	return data, err
+}
+
+func describe(c *object.Commit, hash plumbing.Hash) reconciler.Commit {
+	subject, _, _ := strings.Cut(strings.TrimSpace(c.Message), "\n")
+	return reconciler.Commit{
+		Hash:    hash.String(),
+		Author:  printable(c.Author.Name),
+		Subject: printable(subject),
+		Time:    c.Committer.When.UTC(),
+	}
+}
+
+func (r reader) borders(files []reconciler.AppFile) (borders, error) {
+	b := borders{apps: map[string]bool{}}
+	for _, f := range files {
+		b.apps[f.Dir] = true
+		if r.statusPaths == nil {
+			continue
+		}
+		globs, err := parseGlobs(r.statusPaths(f))
+		if err != nil {
+			return borders{}, err
+		}
+		b.status = append(b.status, globs...)
+	}
+	return b, nil
+}

@@ -1,0 +1,262 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// patience bounds one conversation with a server, for callers whose context has
+// no end.
+const patience = 5 * time.Minute
+
+// dialer opens conversations with one repository on a server. The context bounds
+// the whole conversation, not only its beginning.
+type dialer interface {
+	fetch(ctx context.Context) (transport.UploadPackSession, error)
+	push(ctx context.Context) (transport.ReceivePackSession, error)
+}
+
+// wire is a repository behind http or ssh, with a cache of what was fetched.
+type wire struct {
+	dialer dialer
+	cache  *cached
+	log    *slog.Logger
+}
+
+func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := w.dialer.fetch(ctx)
+	if err != nil {
+		return hash, err
+	}
+	defer func() { err = closing(s, err) }()
+	adv, err := s.AdvertisedReferencesContext(ctx)
+	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+		return hash, kindf(ErrBranchMissing, "the repository is empty: push a commit to the branch %q", branch)
+	}
+	if err != nil {
+		return hash, err
+	}
+	hash, ok := adv.References[plumbing.NewBranchReferenceName(branch).String()]
+	if !ok {
+		return hash, kindf(ErrBranchMissing, "there is no branch %q; nothing is changed until there is one", branch)
+	}
+	return hash, nil
+}
+
+func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+	if err := w.cache.lock.acquire(ctx); err != nil {
+		return err
+	}
+	defer w.cache.lock.release()
+
+	err := w.viewCache(ctx, commit, read)
+	if !isDamaged(err) || ctx.Err() != nil {
+		return err
+	}
+	if !errors.Is(err, errFull) {
+		w.log.Warn("the cache of the repository is replaced", "commit", commit.String(), "err", err)
+	}
+	return w.viewFresh(ctx, commit, read)
+}
+
+// viewCache reads from the cache, after fetching what is new. Whatever goes wrong
+// with the cache is a *damagedError.
+func (w *wire) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+	store, err := w.cache.open()
+	if err != nil {
+		return &damagedError{err}
+	}
+	if !has(store, commit) {
+		if full(store) {
+			return &damagedError{errFull}
+		}
+		haves, err := held(store)
+		if err != nil {
+			return &damagedError{err}
+		}
+		if err := w.fetch(ctx, store, commit, haves); err != nil {
+			return err
+		}
+	}
+	return read(&objects{store: store})
+}
+
+// viewFresh replaces the cache, but not before the new one is complete: a remote
+// that goes away meanwhile must not cost what was there.
+func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+	store, dir, err := w.cache.fresh()
+	if err != nil {
+		return err
+	}
+	if err := w.fetch(ctx, store, commit, nil); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := w.cache.keep(dir); err != nil {
+		return err
+	}
+	if store, err = w.cache.open(); err != nil {
+		return err
+	}
+	return read(&objects{store: store})
+}
+
+// fetch gets one commit without its history into the store. A pack that cannot
+// be stored is a *damagedError: with other haves it may be another pack.
+func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, haves []plumbing.Hash) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := w.dialer.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(s, err) }()
+	adv, err := s.AdvertisedReferencesContext(ctx)
+	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
+		return err
+	}
+	if err != nil || !advertised(adv, commit) {
+		return kindf(ErrGone, "commit %s is not in the cache, and no branch of the repository is there any more", commit)
+	}
+	req := fetchRequest(adv, commit, haves)
+	answer, err := s.UploadPack(ctx, req)
+	if err != nil {
+		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
+	}
+	defer func() { err = closing(answer, err) }()
+	var pack io.Reader = answer
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
+	}
+	if err := packfile.UpdateObjectStorage(store, pack); err != nil {
+		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
+	}
+	ref := plumbing.NewHashReference(plumbing.NewBranchReferenceName(commit.String()), commit)
+	if err := store.SetReference(ref); err != nil {
+		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
+	}
+	return nil
+}
+
+func advertised(adv *packp.AdvRefs, commit plumbing.Hash) bool {
+	for _, hash := range adv.References {
+		if hash == commit {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchRequest asks for one commit of depth 1. No thin pack is asked for: its
+// bases could be missing in a damaged cache.
+func fetchRequest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) *packp.UploadPackRequest {
+	req := packp.NewUploadPackRequest()
+	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.NoProgress, capability.Shallow} {
+		if adv.Capabilities.Supports(c) {
+			// It takes no value, and that is the only thing Set could object to.
+			_ = req.Capabilities.Set(c)
+		}
+	}
+	req.Wants = []plumbing.Hash{commit}
+	if adv.Capabilities.Supports(capability.Shallow) {
+		req.Depth = packp.DepthCommits(1)
+		req.Haves, req.Shallows = haves, haves
+	}
+	return req
+}
+
+func (w *wire) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err := w.dialer.push(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = closing(s, err) }()
+	adv, err := s.AdvertisedReferencesContext(ctx)
+	if err != nil {
+		return err
+	}
+	ref := plumbing.NewBranchReferenceName(branch)
+	if adv.References[ref.String()] != old {
+		return errRaced
+	}
+	pack, err := encodePack(objs)
+	if err != nil {
+		return err
+	}
+	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
+	said := &words{most: 4 << 10}
+	if adv.Capabilities.Supports(capability.Sideband64k) {
+		// It takes no value, and that is the only thing Set could object to.
+		_ = req.Capabilities.Set(capability.Sideband64k)
+		req.Progress = said
+	}
+	req.Commands = []*packp.Command{{Name: ref, Old: old, New: tip}}
+	req.Packfile = io.NopCloser(pack)
+	report, err := s.ReceivePack(ctx, req)
+	if report == nil {
+		return err
+	}
+	if err := report.Error(); err != nil {
+		return kindf(ErrRefused, "%v: %s", err, said)
+	}
+	return err
+}
+
+// encodePack writes whole objects: they are small, and most are new.
+func encodePack(objs []made) (*bytes.Buffer, error) {
+	store := memory.NewStorage()
+	hashes := make([]plumbing.Hash, 0, len(objs))
+	for _, m := range objs {
+		obj, err := m.encoded()
+		if err != nil {
+			return nil, err
+		}
+		hash, err := store.SetEncodedObject(obj)
+		if err != nil {
+			return nil, err
+		}
+		hashes = append(hashes, hash)
+	}
+	var pack bytes.Buffer
+	_, err := packfile.NewEncoder(&pack, store, false).Encode(hashes, 0)
+	return &pack, err
+}
+
+// words keeps the beginning of what a server says.
+type words struct {
+	most int
+	data []byte
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	w.data = append(w.data, p[:min(len(p), w.most-len(w.data))]...)
+	return len(p), nil
+}
+
+func (w *words) String() string { return string(bytes.TrimSpace(w.data)) }
+
+// closing closes a conversation; its own error counts only when all went well.
+func closing(c io.Closer, err error) error {
+	if closeErr := c.Close(); err == nil {
+		return closeErr
+	}
+	return err
+}
