@@ -1,0 +1,129 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// What the confirm server says besides the color.
+const (
+	generationHeader = "Tandem-Generation" // which files the worker runs with
+	switchHeader     = "Tandem-Switch"     // flip or reload
+	workerHeader     = "Tandem-Worker"     // its process id, as Nginx sees it
+)
+
+// answer is what one worker of the running Nginx says about an app.
+type answer struct {
+	color      reconciler.Color
+	generation string
+	mode       string
+	worker     int
+}
+
+// ask puts the question once, over a connection of its own.
+func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+"/"+app, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("ask nginx: %w", err)
+	}
+	res, err := p.client.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return answer{}, ctx.Err()
+		}
+		return answer{}, p.away(v, err)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, 64))
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return answer{}, p.away(v, err)
+	}
+	if res.StatusCode == http.StatusNotFound {
+		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded,
+			Detail: "the running Nginx does not know app " + app + " yet"}
+	}
+	return readAnswer(res, string(body), v.dial)
+}
+
+func readAnswer(res *http.Response, body, dial string) (answer, error) {
+	a := answer{generation: res.Header.Get(generationHeader), mode: res.Header.Get(switchHeader)}
+	color, err := reconciler.ParseColor(strings.TrimSpace(body))
+	if err != nil || a.generation == "" {
+		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded,
+			Detail: fmt.Sprintf("%s answers %q and is not tandem's confirm server: set nginx.confirm to a free address", dial, res.Status)}
+	}
+	a.color = color
+	if a.worker, err = strconv.Atoi(res.Header.Get(workerHeader)); err != nil {
+		return answer{}, fmt.Errorf("ask nginx: read worker: %w", err)
+	}
+	return a, nil
+}
+
+func (p *Proxy) away(v view, cause error) error {
+	detail := "nothing answers on " + v.dial + ": Nginx is not running, or does not include tandem's files"
+	if !errors.Is(cause, syscall.ECONNREFUSED) {
+		detail = "Nginx does not answer on " + v.dial + ": " + cause.Error()
+	}
+	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: detail, Err: cause}
+}
+
+// agreement is how many answers in a row have to say the same. In flip mode one
+// would do, because the flag is looked at for each request; more of them catch a
+// second Nginx that listens on the same address.
+const agreement = 3
+
+// settle is how long answers have to agree when the old workers cannot be
+// looked at: Nginx lets them work on for 100 ms after the new ones have begun.
+const settle = 300 * time.Millisecond
+
+// await asks until right says yes several times in a row and no worker from
+// before the last reload takes connections any more. The error says what Nginx
+// answered last.
+func (p *Proxy) await(ctx context.Context, v view, app string, right func(answer) bool) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	var agreed int
+	var since time.Time
+	for {
+		a, err := p.ask(ctx, v, app)
+		switch {
+		case err != nil, !right(a), p.former.accepting():
+			agreed = 0
+		default:
+			if agreed++; agreed == 1 {
+				since = time.Now()
+			}
+			if agreed >= agreement && (p.former.known() || p.mode == SwitchFlip && a.mode == SwitchFlip || time.Since(since) >= settle) {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return p.gaveUp(ctx, v, app, a, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Proxy) gaveUp(ctx context.Context, v view, app string, last answer, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	detail := fmt.Sprintf("Nginx goes on answering %s (generation %s) for %s", last.color, last.generation, app)
+	if last.color == reconciler.NoColor {
+		detail = "Nginx gave no answer for " + app
+	}
+	return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: ctx.Err(),
+		Detail: detail + "; its error log says why (can its workers read " + v.dir + "/live?)"}
+}

@@ -1,0 +1,94 @@
+package nginx
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+
+	"tandem/reconciler"
+)
+
+// output is what one run of Nginx's program wrote.
+type output struct {
+	stdout, stderr string
+	code           int
+}
+
+// words returns what Nginx said, as a person would quote it.
+func (o output) words() string {
+	words := strings.TrimSpace(o.stderr)
+	if words == "" {
+		words = strings.TrimSpace(o.stdout)
+	}
+	if words == "" {
+		return fmt.Sprintf("nginx ended with exit code %d and said nothing", o.code)
+	}
+	return timestamp.ReplaceAllString(words, "")
+}
+
+// timestamp starts the lines that Nginx writes once it has an error log.
+var timestamp = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `)
+
+// run runs Nginx's program where Nginx runs. An exit code other than 0 is no error.
+func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
+	argv := append(append([]string{}, p.command...), args...)
+	if p.container != "" {
+		return p.runInside(ctx, argv)
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if cmd.ProcessState == nil || ctx.Err() != nil {
+		return output{}, fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
+	}
+	return output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, nil
+}
+
+// askVersion runs `nginx -v` once in the life of the process.
+func (p *Proxy) askVersion(ctx context.Context) (version, error) {
+	if p.nginx != (version{}) {
+		return p.nginx, nil
+	}
+	out, err := p.run(ctx, "-v")
+	if err != nil {
+		return version{}, cannotRun(err)
+	}
+	if p.nginx, err = parseVersion(out.stderr + out.stdout); err != nil {
+		return version{}, cannotRun(err)
+	}
+	return p.nginx, nil
+}
+
+func cannotRun(err error) error {
+	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: err.Error(), Err: err}
+}
+
+// test runs `nginx -T`, which tests as -t does and also returns the whole
+// configuration that a reload would load.
+func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
+	out, err := p.run(ctx, "-T")
+	if err != nil {
+		return "", cannotRun(err)
+	}
+	if out.code != 0 {
+		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
+	}
+	return out.stdout, nil
+}
+
+// reload tells the running Nginx to load its configuration. It does so later,
+// and can still fail: see await.
+func (p *Proxy) reload(ctx context.Context) error {
+	out, err := p.run(ctx, "-s", "reload")
+	if err != nil {
+		return cannotRun(err)
+	}
+	if out.code != 0 {
+		return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: "Nginx is not running: " + out.words()}
+	}
+	return nil
+}

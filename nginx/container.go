@@ -1,0 +1,256 @@
+package nginx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/docker/go-connections/nat"
+
+	"tandem/reconciler"
+)
+
+// lookInside returns the surroundings of an Nginx in a container.
+func (p *Proxy) lookInside(ctx context.Context) (view, error) {
+	info, err := p.docker.ContainerInspect(ctx, p.container)
+	if err != nil {
+		return view{}, p.noContainer(ctx, err)
+	}
+	v := view{pid: info.State.Pid, listen: p.confirm, dial: p.confirm}
+	if !info.State.Running || info.State.Restarting {
+		v.stopped = string(info.State.Status)
+	}
+	if v.dir, err = p.mounted(info.Mounts); err != nil {
+		return view{}, err
+	}
+	if !info.HostConfig.NetworkMode.IsHost() {
+		return p.bridge(v, info)
+	}
+	return v, nil
+}
+
+func (p *Proxy) noContainer(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case cerrdefs.IsNotFound(err):
+		return &reconciler.RouterError{Reason: reconciler.NginxAway, Err: err,
+			Detail: "there is no container " + p.container + ": start Nginx, or set nginx.container to its name"}
+	default:
+		return &reconciler.TemporaryError{Reason: reconciler.DockerAway, Err: fmt.Errorf("inspect container %s: %w", p.container, err)}
+	}
+}
+
+// mounted translates the directory's path into the container's.
+func (p *Proxy) mounted(mounts []container.MountPoint) (string, error) {
+	hosts := []string{p.dir}
+	if real, err := filepath.EvalSymlinks(p.dir); err == nil {
+		hosts = append(hosts, real)
+	}
+	best, inside := -1, ""
+	for _, m := range mounts {
+		for _, dir := range hosts {
+			rel, err := filepath.Rel(m.Source, dir)
+			if err == nil && filepath.IsLocal(rel) && len(m.Source) > best {
+				best, inside = len(m.Source), filepath.Join(m.Destination, rel)
+			}
+		}
+	}
+	if best < 0 {
+		return "", &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: fmt.Sprintf(
+			"the container %s does not see %s: mount the directory (not single files) into it, for example with -v %s:%s", p.container, p.dir, p.dir, p.dir)}
+	}
+	return inside, nil
+}
+
+// bridge completes the view of a container with a network of its own. The
+// confirm server listens on all its addresses, because the container's own
+// loopback cannot be reached from here, and turns away everybody but this host.
+func (p *Proxy) bridge(v view, info container.InspectResponse) (view, error) {
+	v.bridged = true
+	_, port, err := net.SplitHostPort(p.confirm)
+	if err != nil {
+		return view{}, fmt.Errorf("nginx.confirm: %w", err)
+	}
+	v.listen = "0.0.0.0:" + port
+	v.networks = slices.Sorted(maps.Keys(info.NetworkSettings.Networks))
+	for _, name := range slices.Backward(v.networks) {
+		if ip := info.NetworkSettings.Networks[name].IPAddress; ip != "" {
+			v.dial = net.JoinHostPort(ip, port)
+		}
+	}
+	for _, b := range info.NetworkSettings.Ports[nat.Port(port+"/tcp")] {
+		if b.HostIP == "127.0.0.1" {
+			v.dial = net.JoinHostPort(b.HostIP, b.HostPort)
+		}
+	}
+	return v, nil
+}
+
+// gateways are the addresses under which this host appears in the networks of
+// Nginx's container.
+func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, error) {
+	found := []string{"127.0.0.1"}
+	for _, name := range networks {
+		n, err := p.docker.NetworkInspect(ctx, name, network.InspectOptions{})
+		if err != nil {
+			return nil, p.noContainer(ctx, err)
+		}
+		for _, c := range n.IPAM.Config {
+			if c.Gateway != "" {
+				found = append(found, c.Gateway)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// siteInside fills in what an Nginx with a network of its own needs: it cannot
+// reach this host's loopback, so it goes to the containers by name.
+func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.App) (site, error) {
+	var err error
+	if s.allow, err = p.gateways(ctx, v.networks); err != nil {
+		return site{}, err
+	}
+	s.dynamic = true
+	for _, r := range app.Routes {
+		port, err := p.portInside(ctx, app, r)
+		if err != nil {
+			return site{}, err
+		}
+		b := backend{route: r.Name, blue: stackAddress(app, r, reconciler.Blue, port), green: stackAddress(app, r, reconciler.Green, port)}
+		if s.mode == SwitchReload && !s.nginx.resolvesUpstreams() {
+			if b, err = p.pinned(ctx, v, app, r, port); err != nil {
+				return site{}, err
+			}
+		}
+		s.routes = append(s.routes, b)
+	}
+	return s, nil
+}
+
+func (p *Proxy) portInside(ctx context.Context, app reconciler.App, r reconciler.Route) (int, error) {
+	if p.containerPort == nil {
+		return 0, errors.New("render nginx files: nobody tells on which port the container of route " + r.Name + " listens")
+	}
+	port, err := p.containerPort(ctx, app, r)
+	if err != nil {
+		return 0, fmt.Errorf("find port of route %s: %w", r.Name, err)
+	}
+	return port, nil
+}
+
+// stackContainer is the name that Compose gives to the service's container.
+func stackContainer(app reconciler.App, r reconciler.Route, c reconciler.Color) string {
+	return app.Project(c) + "-" + r.Service + "-1"
+}
+
+func stackAddress(app reconciler.App, r reconciler.Route, c reconciler.Color, port int) string {
+	return stackContainer(app, r, c) + ":" + strconv.Itoa(port)
+}
+
+// pinned looks the containers' addresses up here, because an Nginx before 1.27.3
+// resolves a name in an upstream once, and does not start when that fails.
+// Prepare notices a new address and reloads.
+func (p *Proxy) pinned(ctx context.Context, v view, app reconciler.App, r reconciler.Route, port int) (backend, error) {
+	b := backend{route: r.Name}
+	for _, c := range reconciler.Colors() {
+		ips, err := p.addresses(ctx, stackContainer(app, r, c), v.networks)
+		if err != nil {
+			return backend{}, err
+		}
+		if len(ips) == 0 {
+			continue
+		}
+		address := netip.AddrPortFrom(ips[0], uint16(port)).String()
+		if c == reconciler.Blue {
+			b.blue = address
+		} else {
+			b.green = address
+		}
+	}
+	return b, nil
+}
+
+// addresses are those of a container in the given networks, none when it does
+// not exist or does not run.
+func (p *Proxy) addresses(ctx context.Context, name string, networks []string) ([]netip.Addr, error) {
+	info, err := p.docker.ContainerInspect(ctx, name)
+	if cerrdefs.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, p.noContainer(ctx, err)
+	}
+	var ips []netip.Addr
+	for _, n := range networks {
+		if e := info.NetworkSettings.Networks[n]; e != nil && e.IPAddress != "" {
+			ip, err := netip.ParseAddr(e.IPAddress)
+			if err != nil {
+				return nil, fmt.Errorf("read address of %s: %w", name, err)
+			}
+			ips = append(ips, ip)
+		}
+	}
+	return ips, nil
+}
+
+// peersInside are the addresses of the stack's containers as Nginx sees them.
+func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, color reconciler.Color) (map[netip.AddrPort]bool, error) {
+	peers := map[netip.AddrPort]bool{}
+	for _, r := range app.Routes {
+		port, err := p.portInside(ctx, app, r)
+		if err != nil {
+			return nil, err
+		}
+		ips, err := p.addresses(ctx, stackContainer(app, r, color), v.networks)
+		if err != nil {
+			return nil, err
+		}
+		for _, ip := range ips {
+			peers[netip.AddrPortFrom(ip, uint16(port))] = true
+		}
+	}
+	return peers, nil
+}
+
+// runInside runs a program in Nginx's container.
+func (p *Proxy) runInside(ctx context.Context, argv []string) (output, error) {
+	fail := func(err error) (output, error) {
+		return output{}, fmt.Errorf("run %s in container %s: %w", strings.Join(argv, " "), p.container, err)
+	}
+	created, err := p.docker.ContainerExecCreate(ctx, p.container,
+		container.ExecOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return fail(err)
+	}
+	attached, err := p.docker.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
+	if err != nil {
+		return fail(err)
+	}
+	defer attached.Close()
+	// The connection was taken over from the HTTP client, so ctx no longer ends it.
+	defer context.AfterFunc(ctx, attached.Close)()
+	var stdout, stderr bytes.Buffer
+	if _, err := stdcopy.StdCopy(&stdout, &stderr, attached.Reader); err != nil {
+		return fail(errors.Join(err, ctx.Err()))
+	}
+	done, err := p.docker.ContainerExecInspect(ctx, created.ID)
+	if err != nil {
+		return fail(err)
+	}
+	return output{stdout.String(), stderr.String(), done.ExitCode}, nil
+}

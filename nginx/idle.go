@@ -1,0 +1,97 @@
+package nginx
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"tandem/reconciler"
+)
+
+// Idle tells whether no connection to the stack of that color is open in the
+// network that Nginx lives in. An upstream connection that Nginx keeps for the
+// next request counts, and is closed a second after the last one.
+func (p *Proxy) Idle(ctx context.Context, app reconciler.App, color reconciler.Color) (bool, error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return false, err
+	}
+	peers := map[netip.AddrPort]bool{}
+	proc := "/proc/self/net"
+	if v.bridged {
+		if v.stopped != "" {
+			return true, nil
+		}
+		proc = "/proc/" + strconv.Itoa(v.pid) + "/net"
+		if peers, err = p.peersInside(ctx, v, app, color); err != nil {
+			return false, err
+		}
+	} else {
+		for _, r := range app.Routes {
+			peers[netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(r.Ports.Of(color)))] = true
+		}
+	}
+	for _, table := range []string{"tcp", "tcp6"} {
+		busy, err := connected(filepath.Join(proc, table), peers)
+		if errors.Is(err, fs.ErrNotExist) && table == "tcp6" {
+			continue // a kernel without IPv6
+		}
+		if err != nil || busy {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// connected tells whether the table of proc(5) has an established connection to
+// one of the peers.
+func connected(table string, peers map[netip.AddrPort]bool) (bool, error) {
+	f, err := os.Open(table)
+	if err != nil {
+		return false, fmt.Errorf("read connections: %w", err)
+	}
+	found := false
+	lines := bufio.NewScanner(f)
+	lines.Scan() // the heading
+	for !found && lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		const remote, state, established = 2, 3, "01"
+		if len(fields) <= state || fields[state] != established {
+			continue
+		}
+		peer, err := parsePeer(fields[remote])
+		if err != nil {
+			return false, errors.Join(fmt.Errorf("read connections: %w", err), f.Close())
+		}
+		found = peers[peer]
+	}
+	return found, errors.Join(lines.Err(), f.Close())
+}
+
+// parsePeer reads "0100007F:0BB9": words of four bytes in the machine's order,
+// and the port as people write it.
+func parsePeer(s string) (netip.AddrPort, error) {
+	address, port, _ := strings.Cut(s, ":")
+	raw, err := hex.DecodeString(address)
+	if err != nil || len(raw) != 4 && len(raw) != 16 {
+		return netip.AddrPort{}, fmt.Errorf("address %q", s)
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.BigEndian.PutUint32(raw[i:], binary.NativeEndian.Uint32(raw[i:]))
+	}
+	n, err := strconv.ParseUint(port, 16, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("port of %q: %w", s, err)
+	}
+	ip, _ := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
+}

@@ -1,0 +1,76 @@
+package nginx
+
+import (
+	"fmt"
+	"strings"
+
+	"tandem/reconciler"
+)
+
+// ownName is the stem of the files that all apps share, so no app can have it.
+const ownName = "tandem"
+
+// checkName refuses what would break out of a directive or a file name.
+func checkName(what, s string) error {
+	if !reconciler.ValidName(s) {
+		return fmt.Errorf("%s %q: want a name like %s", what, s, reconciler.NamePattern)
+	}
+	return nil
+}
+
+// identifier makes a name fit for an Nginx variable, which may not hold "-".
+// Doubling keeps it reversible: an app or route name holds no "_" and begins
+// with a letter, so two names joined by one "_" never read as another pair.
+func identifier(name string) string { return strings.ReplaceAll(name, "-", "__") }
+
+// taken are the first words of variables that Nginx, or tandem, defines itself:
+// `set $http_host` would not fail, it would change what $http_host means.
+func taken(app string) bool {
+	switch app {
+	case "ancient", "arg", "auth", "binary", "body", "bytes", "connection", "connections", "content", "cookie",
+		"date", "document", "fastcgi", "geoip", "gzip", "http", "http2", "http3", "https", "image", "invalid", "is", "jwt",
+		"limit", "memcached", "modern", "mgmt", "msie", "nginx", "otel", "proxy", "query", "quic", "realip", "realpath",
+		"remote", "request", "scgi", "secure", "sent", "server", "session", "slice", "ssi", "ssl", "tcpinfo", "tandem",
+		"time", "uid", "upstream", "uwsgi", "xslt":
+		return true
+	}
+	return false
+}
+
+// appVariable is the start of every variable of the app, without "$".
+func appVariable(app string) string {
+	if taken(app) {
+		return "tandem_" + identifier(app)
+	}
+	return identifier(app)
+}
+
+// colorVariable holds the live color.
+func colorVariable(app string) string { return appVariable(app) + "_color" }
+
+// generationVariable holds the hash of the files that the worker runs with.
+func generationVariable(app string) string { return "tandem_generation_" + identifier(app) }
+
+// routeVariable holds what proxy_pass needs.
+func routeVariable(app, route string) string {
+	if route == "color" { // it would be the color's own variable
+		return appVariable(app) + "_route_color"
+	}
+	return appVariable(app) + "_" + identifier(route)
+}
+
+// logFormat is the name of the app's log_format.
+func logFormat(app string) string { return "tandem_" + identifier(app) }
+
+// upstreamName is the upstream of a route: of one color, or of the live one
+// when color is NoColor. Names hold no "_", so two apps never share one.
+func upstreamName(app, route string, color reconciler.Color) string {
+	if color == reconciler.NoColor {
+		return app + "_" + route
+	}
+	return app + "_" + route + "_" + string(color)
+}
+
+// Variable returns the variable, "$" included, that a site passes requests to:
+// `proxy_pass http://$shop_api;`.
+func Variable(app, route string) string { return "$" + routeVariable(app, route) }

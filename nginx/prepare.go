@@ -1,0 +1,241 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// Prepare makes the generated files of the app what they should be. While
+// nothing changed and the running Nginx answers with this generation, it asks
+// one question over loopback and runs no program.
+func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	w, err := p.survey(ctx, app, reconciler.NoColor)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := p.adopt(app.Name, w); err != nil {
+		return nil, err
+	}
+	newLog, err := p.makeDirs()
+	if err != nil {
+		return nil, err
+	}
+	p.watch.refresh(app.Name)
+	if len(w.changes) == 0 && w.inForce() && !newLog {
+		return w.repaired, p.checkSite(ctx, w)
+	}
+	return w.repaired, p.load(ctx, w, true)
+}
+
+// work is what survey found: how things are, and what has to be written.
+type work struct {
+	app        string
+	view       view
+	running    answer
+	asked      error // why there is no answer; nil when running is one
+	files      []file
+	generation string
+	changes    []change
+	repaired   []string
+	heir       reconciler.Color
+	fromReload bool
+}
+
+// inForce tells whether the running Nginx runs with the files as they should be.
+func (w work) inForce() bool { return w.asked == nil && w.running.generation == w.generation }
+
+// survey finds out what has to be written so that color is live; NoColor keeps
+// the one that is. It changes nothing, except that it undoes what a process that
+// was killed left untested.
+func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler.Color) (work, error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return work{}, err
+	}
+	w := work{app: app.Name, view: v}
+	if err := p.undoInterrupted(); err != nil {
+		return work{}, err
+	}
+	if w.running, w.asked = p.ask(ctx, v, app.Name); ctx.Err() != nil {
+		return work{}, ctx.Err()
+	}
+	if w.heir, w.fromReload, err = p.heir(app.Name, w.running, w.asked); err != nil {
+		return work{}, err
+	}
+	if color == reconciler.NoColor {
+		color = w.heir
+	}
+	s, err := p.site(ctx, v, app, color)
+	if err != nil {
+		return work{}, err
+	}
+	if w.files, w.generation, err = render(s); err != nil {
+		return work{}, err
+	}
+	w.changes, w.repaired, err = p.compare(w.files)
+	return w, err
+}
+
+// adopt carries the live color over when reload mode gives way to flip mode:
+// without the flag the new files would send everybody back to blue.
+func (p *Proxy) adopt(app string, w work) error {
+	if p.mode != SwitchFlip || !w.fromReload {
+		return nil
+	}
+	return p.setFlag(app, w.heir)
+}
+
+// site gathers what the files depend on.
+func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live reconciler.Color) (site, error) {
+	nginx, err := p.askVersion(ctx)
+	if err != nil {
+		return site{}, err
+	}
+	s := site{app: app.Name, dir: v.dir, listen: v.listen, nginx: nginx, mode: p.mode, live: live}
+	if v.bridged {
+		return p.siteInside(ctx, s, v, app)
+	}
+	for _, r := range app.Routes {
+		s.routes = append(s.routes, backend{r.Name, loopback(r.Ports.Blue), loopback(r.Ports.Green)})
+	}
+	return s, nil
+}
+
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// load writes, tests and reloads; wait says whether it also waits until the new
+// files are in force. It does not stop half way when ctx ends. A configuration
+// that Nginx does not accept is undone; files that it merely does not read yet stay.
+func (p *Proxy) load(ctx context.Context, w work, wait bool) error {
+	if w.view.stopped != "" {
+		return p.writeMissing(w)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	if err := p.write(w.changes); err != nil {
+		return err
+	}
+	configuration, err := p.test(ctx)
+	if err != nil {
+		return errors.Join(err, p.undo(w.changes))
+	}
+	if err := p.tested(); err != nil {
+		return err
+	}
+	if !w.includesFiles(configuration) {
+		return p.notIncluded(w, httpLine)
+	}
+	started := time.Now()
+	p.former.note(w.view, w.running)
+	if err := p.reload(ctx); err != nil {
+		return err
+	}
+	if wait {
+		if err := p.await(ctx, w.view, w.app, func(a answer) bool { return a.generation == w.generation }); err != nil {
+			return errors.Join(err, p.undo(w.changes))
+		}
+	}
+	p.log.Info("nginx reloaded", "app", w.app, "took", time.Since(started))
+	return p.siteIncluded(w, configuration)
+}
+
+// writeMissing helps a container that cannot start because its configuration
+// names a generated file that does not exist yet. Nothing can be tested in it,
+// so what exists is left alone.
+func (p *Proxy) writeMissing(w work) error {
+	var missing []change
+	for _, c := range w.changes {
+		if !c.Existed {
+			missing = append(missing, c)
+		}
+	}
+	if err := p.write(missing); err != nil {
+		return err
+	}
+	if err := p.tested(); err != nil {
+		return err
+	}
+	return &reconciler.RouterError{Reason: reconciler.NginxAway,
+		Detail: "the container " + p.container + " does not run: it is " + w.view.stopped}
+}
+
+// includesFiles tells whether the configuration that Nginx would load has the
+// files that belong at http level.
+func (w work) includesFiles(configuration string) bool {
+	return strings.Contains(configuration, w.text(ownName+".conf")) && strings.Contains(configuration, w.text(w.app+".conf"))
+}
+
+func (w work) text(name string) string {
+	for _, f := range w.files {
+		if f.name == name {
+			return f.text
+		}
+	}
+	return ""
+}
+
+// checkSite looks, once in the life of the process, whether the user's site
+// includes the app's variables: everything else could be right, and a flip
+// would still change nothing for the user.
+func (p *Proxy) checkSite(ctx context.Context, w work) error {
+	included, looked := p.sites[w.app]
+	if p.mode == SwitchReload || included {
+		return nil
+	}
+	configuration, err := p.test(ctx)
+	if err != nil && looked {
+		return p.notIncluded(w, serverLine)
+	}
+	if err != nil {
+		// Something else in the user's configuration is broken. Ours is loaded
+		// and works, so this is no reason to stop.
+		p.sites[w.app] = true
+		p.log.Warn("nginx configuration is broken, and would keep nginx from starting", "app", w.app, "err", err)
+		return nil
+	}
+	if looked && w.includesSite(configuration) {
+		return p.load(ctx, w, true) // the line was added since; make sure that it is in force
+	}
+	return p.siteIncluded(w, configuration)
+}
+
+func (w work) includesSite(configuration string) bool {
+	return strings.Contains(configuration, w.text(w.app+".server")) || strings.Contains(configuration, w.text(ownName+".server"))
+}
+
+func (p *Proxy) siteIncluded(w work, configuration string) error {
+	if p.mode == SwitchReload {
+		return nil
+	}
+	if p.sites[w.app] = w.includesSite(configuration); !p.sites[w.app] {
+		return p.notIncluded(w, serverLine)
+	}
+	return nil
+}
+
+const (
+	httpLine   = "http"
+	serverLine = "server"
+)
+
+func (p *Proxy) notIncluded(w work, which string) error {
+	inHTTP, inServer := includeLines(w.view.dir, w.app)
+	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
+	if which == serverLine {
+		detail = fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
+			inServer, w.app, w.variables())
+	}
+	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+}
+
+func (w work) variables() string { return "http://$" + appVariable(w.app) + "_<route>" }

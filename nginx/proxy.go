@@ -1,0 +1,152 @@
+package nginx
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/client"
+	"github.com/google/shlex"
+
+	"tandem/reconciler"
+)
+
+// Options says where Nginx is and how its traffic is moved.
+type Options struct {
+	// Dir holds the generated files and the flags: an absolute path on this
+	// host. In a container it is mounted as a directory, at any path.
+	Dir string
+	// Switch is SwitchFlip (the default) or SwitchReload.
+	Switch string
+	// Command runs Nginx's program, "nginx" unless it is set. It is split into
+	// words as a shell would, and no shell runs it.
+	Command string
+	// Container is the name or id of the container that Nginx runs in; empty
+	// when it runs on this host.
+	Container string
+	// Confirm is where the generated confirm server listens: "127.0.0.1:8485"
+	// unless it is set. In a container with a network of its own only the port counts.
+	Confirm string
+	// Docker is needed when Container is set.
+	Docker *client.Client
+	// ContainerPort returns the port on which a route's service listens in its
+	// own container. It is needed when Container has a network of its own.
+	ContainerPort func(ctx context.Context, app reconciler.App, route reconciler.Route) (int, error)
+	// Logger gets one line when Nginx was reloaded; slog.Default unless it is set.
+	Logger *slog.Logger
+}
+
+// Proxy is the real Nginx as a reconciler.Router. It may be used by several
+// goroutines, one an app.
+type Proxy struct {
+	dir           string
+	mode          string
+	container     string
+	confirm       string
+	docker        *client.Client
+	containerPort func(context.Context, reconciler.App, reconciler.Route) (int, error)
+	log           *slog.Logger
+
+	command []string
+	client  *http.Client // one fresh connection a request, so that any worker may answer
+
+	// loading is held from the first changed file until Nginx runs with it:
+	// `nginx -t` tests the files of all apps, and a failure must be put down to
+	// the app whose files are new.
+	loading sync.Mutex
+	nginx   version         // guarded by loading; zero until it was asked
+	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
+	former  formerWorkers
+
+	own   ledger
+	watch watchers
+}
+
+var _ reconciler.Router = (*Proxy)(nil)
+
+// New checks the options. It neither writes nor runs anything.
+func New(o Options) (*Proxy, error) {
+	o.Switch = orDefault(o.Switch, SwitchFlip)
+	o.Command = orDefault(o.Command, "nginx")
+	o.Confirm = orDefault(o.Confirm, "127.0.0.1:8485")
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	command, err := shlex.Split(o.Command)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("nginx.command: split %q: %w", o.Command, err)
+	case len(command) == 0:
+		return nil, fmt.Errorf("nginx.command: %q names no program", o.Command)
+	case !slices.Contains([]string{SwitchFlip, SwitchReload}, o.Switch):
+		return nil, fmt.Errorf("nginx.switch: want flip or reload, got %q", o.Switch)
+	case !safeDir.MatchString(o.Dir):
+		return nil, fmt.Errorf("nginx.dir: want an absolute path of letters, digits and ._/+@:,=~-, got %q", o.Dir)
+	case o.Container != "" && o.Docker == nil:
+		return nil, fmt.Errorf("nginx.container: %s needs a Docker engine", o.Container)
+	}
+	if err := checkConfirm(o.Confirm); err != nil {
+		return nil, fmt.Errorf("nginx.confirm: %w", err)
+	}
+	return &Proxy{
+		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
+		docker: o.Docker, containerPort: o.ContainerPort, log: o.Logger, command: command,
+		client: &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
+		sites:  map[string]bool{},
+	}, nil
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// checkConfirm keeps the confirm server off the network: it would tell anybody
+// what is deployed.
+func checkConfirm(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("want a port from 1 to 65535, got %q", port)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("want a loopback address like 127.0.0.1:8485, got %q", address)
+	}
+	return nil
+}
+
+// IncludeLines returns the two lines that connect a site to the generated files:
+// one for the http block, before every server block, and one for the server
+// block that serves the app. In reload mode the second is only needed for the
+// access log. The paths are those that Nginx sees.
+func (p *Proxy) IncludeLines(ctx context.Context, app string) (httpLine, serverLine string, err error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	httpLine, serverLine = includeLines(v.dir, app)
+	return httpLine, serverLine, nil
+}
+
+func includeLines(dir, app string) (httpLine, serverLine string) {
+	return "include " + dir + "/*.conf;", "include " + dir + "/" + app + ".server;"
+}
+
+// Settling times. Each bounds a wait; none is slept through.
+const (
+	askTimeout     = 2 * time.Second  // one question to the confirm server
+	confirmTimeout = 5 * time.Second  // Confirm, when its context has no deadline
+	loadTimeout    = 20 * time.Second // test, reload, and the workers that follow
+	pollEvery      = 5 * time.Millisecond
+)

@@ -1,0 +1,57 @@
+package nginx
+
+import (
+	"context"
+
+	"tandem/reconciler"
+)
+
+// Live asks the running Nginx which color answers.
+func (p *Proxy) Live(ctx context.Context, app reconciler.App) (reconciler.Color, error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return reconciler.NoColor, err
+	}
+	a, err := p.ask(ctx, v, app.Name)
+	return a.color, err
+}
+
+// Flip makes color the live one. In flip mode it creates or removes one file; in
+// reload mode it rewrites the upstream, tests it and reloads, and a test that
+// fails leaves the file and the traffic as they were.
+func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.mode == SwitchFlip {
+		return p.setFlag(app.Name, color)
+	}
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	w, err := p.survey(ctx, app, color)
+	if err != nil {
+		return err
+	}
+	if len(w.changes) == 0 && w.inForce() {
+		return nil
+	}
+	if _, err := p.makeDirs(); err != nil {
+		return err
+	}
+	return p.load(ctx, w, false)
+}
+
+// Confirm waits until the running Nginx says that color is live. It gives up when
+// ctx ends, or after five seconds when ctx has no deadline.
+func (p *Proxy) Confirm(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, confirmTimeout)
+		defer cancel()
+	}
+	v, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	return p.await(ctx, v, app.Name, func(a answer) bool { return a.color == color })
+}

@@ -1,0 +1,125 @@
+package nginx
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// formerWorkers are the workers that ran before the last reload. They go on
+// taking connections for a moment, and answer with the old files.
+type formerWorkers struct {
+	mu      sync.Mutex
+	looked  bool // the processes could be seen
+	workers []process
+}
+
+// process is one that /proc shows. The start time tells it from a later one
+// with the same id.
+type process struct {
+	pid, parent int
+	started     string
+	title       string
+}
+
+// note remembers who takes connections now. running tells where to look.
+func (f *formerWorkers) note(v view, running answer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked, f.workers = false, nil
+	all := processes("/proc")
+	root := v.pid
+	if root == 0 {
+		root = all[running.worker].parent
+	}
+	if root == 0 {
+		return
+	}
+	for _, p := range all {
+		if p.takesConnections() && descends(all, p, root) {
+			f.workers = append(f.workers, p)
+		}
+	}
+	f.looked = len(f.workers) > 0
+}
+
+// known tells whether accepting can be relied on.
+func (f *formerWorkers) known() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looked
+}
+
+// accepting tells whether one of them still takes connections.
+func (f *formerWorkers) accepting() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, was := range f.workers {
+		if is, ok := readProcess("/proc", was.pid); ok && is.started == was.started && is.takesConnections() {
+			return true
+		}
+	}
+	return false
+}
+
+// takesConnections reads the title that Nginx gives its processes: a worker
+// that is told to finish says so, and closes its listeners.
+func (p process) takesConnections() bool {
+	return strings.HasPrefix(p.title, "nginx: worker process") && !strings.Contains(p.title, "is shutting down")
+}
+
+func descends(all map[int]process, p process, root int) bool {
+	for range all { // bounds the walk, should two snapshots make a circle
+		if p.pid == root {
+			return true
+		}
+		parent, ok := all[p.parent]
+		if !ok {
+			return false
+		}
+		p = parent
+	}
+	return false
+}
+
+func processes(proc string) map[int]process {
+	all := map[int]process{}
+	entries, err := os.ReadDir(proc)
+	if err != nil {
+		return all
+	}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if p, ok := readProcess(proc, pid); ok {
+				all[pid] = p
+			}
+		}
+	}
+	return all
+}
+
+func readProcess(proc string, pid int) (process, bool) {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+	if err != nil {
+		return process{}, false
+	}
+	// The name stands in parentheses and may itself hold a parenthesis or a space.
+	_, rest, ok := strings.Cut(string(stat[max(0, strings.LastIndexByte(string(stat), ')')):]), " ")
+	fields := strings.Fields(rest)
+	const parent, started = 1, 19 // fields 4 and 22 of proc(5), counted from the state
+	if !ok || len(fields) <= started {
+		return process{}, false
+	}
+	ppid, err := strconv.Atoi(fields[parent])
+	if err != nil {
+		return process{}, false
+	}
+	title, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil {
+		return process{}, false
+	}
+	return process{pid, ppid, fields[started], strings.TrimRight(string(title), "\x00 ")}, true
+}
