@@ -142,4 +142,3 @@ func projectFromLabels(name string, present []observed) *types.Project {
 	}
 	return p
 }
-

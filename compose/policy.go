@@ -1,5 +1,77 @@
 package compose
 
-type policy map[string]bool
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+)
 
-func parsePolicy(names []string) (policy, error) { return policy{}, nil }
+// The names that policy.allow may list: what a Compose file may ask of the host
+// beyond running containers. Two of them can be narrowed: "host-mounts:/srv/media"
+// allows that directory and what is in it, "publish:10.0.0.5" that address.
+const (
+	AllowPrivileged      = "privileged"       // privileged: true
+	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace
+	AllowCapabilities    = "capabilities"     // cap_add
+	AllowDevices         = "devices"          // devices, gpus and device_cgroup_rules
+	AllowDockerSocket    = "docker-socket"    // the Docker socket, which is root on the host
+	AllowHostMounts      = "host-mounts"      // files of the host outside the app's directory
+	AllowSecurityOptions = "security-options" // security_opt that takes protection away
+	AllowPublish         = "publish"          // a port on another address than loopback
+	AllowHostPrograms    = "host-programs"    // provider and models, which run a program of the host
+)
+
+// PolicyNames lists what Options.Policy may hold, without the part after ":".
+func PolicyNames() []string {
+	return []string{
+		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
+		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms,
+	}
+}
+
+// policy maps what the host allows to what it is narrowed to; no narrowing
+// allows all of it.
+type policy map[string][]string
+
+func parsePolicy(entries []string) (policy, error) {
+	p := policy{}
+	for _, entry := range entries {
+		name, narrow, narrowed := strings.Cut(entry, ":")
+		switch {
+		case !slices.Contains(PolicyNames(), name):
+			return nil, fmt.Errorf("unknown name %q: want one of %s", entry, strings.Join(PolicyNames(), ", "))
+		case !narrowed:
+			p[name] = []string{}
+			continue
+		case name == AllowHostMounts && filepath.IsAbs(narrow):
+			narrow = filepath.Clean(narrow)
+		case name == AllowPublish && isAddress(narrow):
+		default:
+			return nil, fmt.Errorf("cannot read %q: only %s:/directory and %s:address have a second part", entry, AllowHostMounts, AllowPublish)
+		}
+		if all, ok := p[name]; !ok || len(all) > 0 {
+			p[name] = append(p[name], narrow)
+		}
+	}
+	return p, nil
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+func (p policy) allows(name string) bool {
+	narrow, ok := p[name]
+	return ok && len(narrow) == 0
+}
+
+func (p policy) allowsMount(path string) bool {
+	return p.allows(AllowHostMounts) || slices.ContainsFunc(p[AllowHostMounts], func(dir string) bool { return below(dir, path) })
+}
+
+func (p policy) allowsAddress(ip string) bool {
+	return p.allows(AllowPublish) || slices.Contains(p[AllowPublish], ip)
+}

@@ -90,7 +90,7 @@ func (f *file) name() string { return f.source[0].name }
 // from the arguments, then from the .env file beside it, and from nowhere else:
 // what the agent was started with must not decide what is deployed.
 func (f *file) resolve(ctx context.Context, project string, variables map[string]string) (*types.Project, error) {
-	if fault := f.remoteFaults(); len(fault) > 0 {
+	if fault := f.referenceFaults(); len(fault) > 0 {
 		return nil, fault
 	}
 	env := make([]string, 0, len(variables))
@@ -102,6 +102,9 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 		cli.WithName(project),
 		cli.WithEnv(env),
 		cli.WithoutUnnecessaryResources,
+		// Files that a service names are read after they were found to be the app's.
+		cli.WithoutEnvironmentResolution,
+		cli.WithoutLabelsResolution,
 	}
 	dotenv := filepath.Join(f.dir(), ".env")
 	if _, err := os.Stat(dotenv); err == nil {

@@ -50,8 +50,15 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	for _, p := range r.projects() {
-		settle(p)
+	for color, p := range r.colored {
+		if r.colored[color], err = stack.settle(p); err != nil {
+			return nil, err
+		}
+	}
+	if r.shared != nil {
+		if r.shared, err = shared.settle(r.shared); err != nil {
+			return nil, err
+		}
 	}
 	hash, err := releaseHash(ctx, app, r.colored)
 	if err != nil {
@@ -78,19 +85,18 @@ func withFaults(found reconciler.Faults, err error) error {
 	return err
 }
 
-func (r *resolution) projects() []*types.Project {
-	all := []*types.Project{r.colored[reconciler.Blue], r.colored[reconciler.Green]}
-	if r.shared != nil {
-		all = append(all, r.shared)
+// settle makes a project that was found fit what is run: the files with
+// environment and labels are read, and a port that names no address can only be
+// reached from this host.
+func (f *file) settle(p *types.Project) (*types.Project, error) {
+	p, err := p.WithServicesEnvironmentResolved(true)
+	if err != nil {
+		return nil, f.loadFault(err)
 	}
-	return all
-}
-
-// settle makes the project what is run: ports that name no address are only
-// reachable from this host, and environment files are already read.
-func settle(p *types.Project) {
+	if p, err = p.WithServicesLabelsResolved(true); err != nil {
+		return nil, f.loadFault(err)
+	}
 	for name, s := range p.Services {
-		s.EnvFiles = nil
 		for i := range s.Ports {
 			if s.Ports[i].HostIP == "" {
 				s.Ports[i].HostIP = loopback
@@ -98,6 +104,7 @@ func settle(p *types.Project) {
 		}
 		p.Services[name] = s
 	}
+	return p, nil
 }
 
 // loopback is where a port is published when the file names no address.

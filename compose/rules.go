@@ -1,19 +1,186 @@
 package compose
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 
 	"tandem/reconciler"
 )
 
-func (f *file) check(projects map[reconciler.Color]*types.Project, allowed policy, host string) reconciler.Faults {
-	return nil
+// checker collects what is wrong with one Compose file, resolved for one color
+// or as the shared stack.
+type checker struct {
+	*file
+	project *types.Project
+	allowed policy
+	socket  string // path of the Docker socket, if Docker listens on one
+	faults  reconciler.Faults
 }
 
-func (f *file) checkShared(p *types.Project, allowed policy, host string) reconciler.Faults { return nil }
+func (f *file) checker(p *types.Project, allowed policy, host string) *checker {
+	socket, _ := strings.CutPrefix(host, "unix://")
+	return &checker{file: f, project: p, allowed: allowed, socket: socket}
+}
 
-func (f *file) remoteFaults() reconciler.Faults { return nil }
+// check returns everything that makes the file unfit for the colored stack.
+func (f *file) check(projects map[reconciler.Color]*types.Project, allowed policy, host string) reconciler.Faults {
+	var all reconciler.Faults
+	for _, color := range reconciler.Colors() {
+		c := f.checker(projects[color], allowed, host)
+		for _, name := range c.project.ServiceNames() {
+			c.service(name, c.project.Services[name])
+			c.colored(name, c.project.Services[name])
+		}
+		c.resources()
+		c.coloredResources()
+		all = append(all, c.faults...)
+	}
+	c := f.checker(projects[reconciler.Blue], allowed, host)
+	c.ports(projects[reconciler.Blue], projects[reconciler.Green])
+	c.networks(projects[reconciler.Blue], projects[reconciler.Green])
+	c.routes(projects)
+	return inOrder(append(all, c.faults...))
+}
 
-func (f *file) loadFault(err error) error {
-	return reconciler.Faults{{File: f.name(), Text: err.Error()}}
+// checkShared returns what is wrong with the shared stack's file. It exists
+// once, so fixed ports, names and volumes are its good right.
+func (f *file) checkShared(p *types.Project, allowed policy, host string) reconciler.Faults {
+	c := f.checker(p, allowed, host)
+	for _, name := range p.ServiceNames() {
+		c.service(name, p.Services[name])
+	}
+	c.resources()
+	return inOrder(c.faults)
+}
+
+// inOrder sorts the faults as they stand in the file and takes out those that
+// both colors have.
+func inOrder(faults reconciler.Faults) reconciler.Faults {
+	slices.SortStableFunc(faults, func(a, b reconciler.Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
+	})
+	return slices.Compact(faults)
+}
+
+// fault adds one, at the deepest part of path that the file has.
+func (c *checker) fault(path []string, format string, args ...any) {
+	name, line := c.source.locate(path...)
+	shown := slices.DeleteFunc(slices.Clone(path), func(p string) bool { return strings.HasPrefix(p, "~") })
+	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: strings.Join(shown, "."), Text: fmt.Sprintf(format, args...)})
+}
+
+// ask adds a fault unless the host's policy allows what the file wants.
+func (c *checker) ask(allow string, path []string, format string, args ...any) {
+	if !c.allowed.allows(allow) {
+		c.fault(path, "%s; remove it, or let this host's policy.allow list %q", fmt.Sprintf(format, args...), allow)
+	}
+}
+
+func at(service string, path ...string) []string {
+	return append([]string{"services", service}, path...)
+}
+
+// service checks what holds for every service, colored or shared.
+func (c *checker) service(name string, s types.ServiceConfig) {
+	c.image(name, s)
+	c.hostRules(name, s)
+	c.mounts(name, s)
+	for _, p := range s.Ports {
+		c.address(name, p)
+	}
+	for key := range s.Labels {
+		if strings.HasPrefix(key, "dev.tandem.") {
+			c.fault(at(name, "labels", key), "labels that begin with dev.tandem. are set by tandem: choose another name")
+		}
+	}
+}
+
+func (c *checker) image(name string, s types.ServiceConfig) {
+	if s.Build != nil {
+		c.fault(at(name, "build"), "tandem does not build: build the image in CI, push it, remove build, and write image: <repository>:${TAG}")
+		return
+	}
+	if s.Image == "" {
+		if s.Provider == nil {
+			c.fault(at(name), "the service has no image: write image: <repository>:${TAG}")
+		}
+		return
+	}
+	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
+		c.fault(at(name, "image"), "%q is no image name (%s): write <repository>:${TAG}, and check that every variable in it is set", s.Image, err)
+	}
+}
+
+// colored checks what only a service that runs twice on one host must not have.
+func (c *checker) colored(name string, s types.ServiceConfig) {
+	if s.ContainerName != "" {
+		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
+			s.ContainerName, c.app.Project(reconciler.Blue), name, c.app.Project(reconciler.Green), name)
+	}
+	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeVolume && v.Source != "" && !bool(c.project.Volumes[v.Source].External) {
+			c.fault(at(name, "volumes", "~"+v.Target), "the named volume %q would exist once for each color, each with half the data: "+
+				"move the service that owns it to the shared stack (shared: in tandem.yaml), or declare the volume external: true to use the same one in both", v.Source)
+		}
+	}
+	published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Published != "" })
+	if n := s.GetScale(); n > 1 && published {
+		path := at(name, "deploy", "replicas")
+		if s.Scale != nil {
+			path = at(name, "scale")
+		}
+		c.fault(path, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
+	}
+}
+
+// coloredResources checks what both colors would create under the same name.
+func (c *checker) coloredResources() {
+	for _, key := range sortedKeys(c.project.Networks) {
+		n := c.project.Networks[key]
+		if !bool(n.External) && n.Name != "" && !strings.HasPrefix(n.Name, c.project.Name+"_") {
+			c.fault([]string{"networks", key, "name"}, "both colors would create the network %q: remove name, or add external: true if it exists already", n.Name)
+		}
+	}
+}
+
+// networks checks that the two colors do not claim the same addresses.
+func (c *checker) networks(blue, green *types.Project) {
+	for _, key := range sortedKeys(blue.Networks) {
+		b, g := blue.Networks[key], green.Networks[key]
+		if bool(b.External) {
+			continue
+		}
+		for _, pool := range b.Ipam.Config {
+			same := slices.ContainsFunc(g.Ipam.Config, func(o *types.IPAMPool) bool { return o.Subnet == pool.Subnet })
+			if pool.Subnet != "" && same {
+				c.fault([]string{"networks", key, "ipam"}, "both colors would claim the subnet %s: remove ipam, so that Docker chooses", pool.Subnet)
+			}
+		}
+	}
+}
+
+// routes checks that Nginx will find every route where tandem.yaml says.
+func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
+	for _, r := range c.app.Routes {
+		blue, ok := projects[reconciler.Blue].Services[r.Service]
+		if !ok {
+			c.faults = append(c.faults, reconciler.Fault{File: c.app.File, Path: "routes." + r.Name + ".service", Text: fmt.Sprintf(
+				"%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(projects[reconciler.Blue].ServiceNames(), ", "))})
+			continue
+		}
+		green := projects[reconciler.Green].Services[r.Service]
+		if targetOf(blue, r.Ports.Blue) != 0 && targetOf(green, r.Ports.Green) != 0 {
+			continue
+		}
+		if len(fixedPorts(blue, green)) > 0 {
+			continue // told already, with the same advice
+		}
+		c.fault(at(r.Service, "ports"), "the service does not publish the port of route %q: write ports: [\"${%s}:%s\"] under services.%s",
+			r.Name, r.Variable(), likelyTarget(blue), r.Service)
+	}
 }

@@ -1,0 +1,139 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler"
+)
+
+// address checks on which address of the host a port is published. One without
+// an address is published on loopback: see settle.
+func (c *checker) address(service string, p types.ServicePortConfig) {
+	if p.HostIP == "" {
+		return
+	}
+	ip, err := netip.ParseAddr(p.HostIP)
+	if err == nil && (ip.IsLoopback() || c.allowed.allowsAddress(p.HostIP)) {
+		return
+	}
+	c.fault(at(service, "ports", "~"+p.HostIP), "port %d is published on %s, where others than this host's Nginx can reach it: "+
+		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
+}
+
+// claim is one port of the host that a service of a color publishes.
+type claim struct {
+	service string
+	types.ServicePortConfig
+}
+
+func claims(p *types.Project) []claim {
+	var all []claim
+	for _, name := range p.ServiceNames() {
+		for _, port := range p.Services[name].Ports {
+			if port.Published != "" {
+				all = append(all, claim{name, port})
+			}
+		}
+	}
+	return all
+}
+
+// clash tells whether two containers cannot publish both.
+func (a claim) clash(b claim) bool {
+	addresses := a.HostIP == b.HostIP || wide(a.HostIP) || wide(b.HostIP)
+	return a.Published == b.Published && a.Protocol == b.Protocol && addresses
+}
+
+func wide(ip string) bool { return ip == "0.0.0.0" || ip == "::" }
+
+func (a claim) path() []string { return at(a.service, "ports", "~"+strconv.Itoa(int(a.Target))) }
+
+// ports checks that no two containers of the two colors publish the same port.
+func (c *checker) ports(blue, green *types.Project) {
+	blues, greens := claims(blue), claims(green)
+	for i, b := range blues {
+		for _, other := range blues[i+1:] {
+			if b.clash(other) {
+				c.fault(other.path(), "services %s and %s both publish port %s: give each its own", b.service, other.service, b.Published)
+			}
+		}
+		for _, g := range greens {
+			switch {
+			case !b.clash(g):
+			case b.service == g.service && b.Target == g.Target:
+				c.fixedPort(b)
+			default:
+				c.fault(b.path(), "%s publishes port %s in blue, and %s publishes it in green: give each its own", b.service, b.Published, g.service)
+			}
+		}
+	}
+}
+
+// fixedPort says how to write a port that is the same in both colors.
+func (c *checker) fixedPort(b claim) {
+	for _, r := range c.app.Routes {
+		if r.Service == b.service {
+			c.fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
+				b.Published, r.Variable(), b.Target, r.Ports.Blue, r.Ports.Green)
+			return
+		}
+	}
+	c.fault(b.path(), "port %s would be published by both colors: remove it from ports (other services reach %s:%d without), "+
+		"or add a route for %s to tandem.yaml and write the route's variable", b.Published, b.service, b.Target, b.service)
+}
+
+// fixedPorts are those that both colors of a service publish.
+func fixedPorts(blue, green types.ServiceConfig) []types.ServicePortConfig {
+	var fixed []types.ServicePortConfig
+	for _, b := range blue.Ports {
+		for _, g := range green.Ports {
+			if b.Published != "" && b.Published == g.Published && b.Target == g.Target {
+				fixed = append(fixed, b)
+			}
+		}
+	}
+	return fixed
+}
+
+// targetOf returns the port in the container that is published on the host's
+// port, 0 if none is.
+func targetOf(s types.ServiceConfig, port int) int {
+	for _, p := range s.Ports {
+		if p.Published == strconv.Itoa(port) && p.Protocol == "tcp" {
+			return int(p.Target)
+		}
+	}
+	return 0
+}
+
+// likelyTarget guesses, for a message, on which port the service listens.
+func likelyTarget(s types.ServiceConfig) string {
+	switch {
+	case len(s.Ports) > 0:
+		return strconv.Itoa(int(s.Ports[0].Target))
+	case len(s.Expose) > 0:
+		return s.Expose[0]
+	default:
+		return "<port in the container>"
+	}
+}
+
+// ContainerPort returns the port inside the containers of the route's service
+// that the route's port is published from. An Nginx that runs in a container on
+// the same network as the stacks sends traffic there.
+func (c *Client) ContainerPort(ctx context.Context, app reconciler.App, route reconciler.Route) (int, error) {
+	r, err := c.resolve(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	target := targetOf(r.colored[reconciler.Blue].Services[route.Service], route.Ports.Blue)
+	if target == 0 {
+		return 0, fmt.Errorf("find the container port of route %s: service %s does not publish port %d", route.Name, route.Service, route.Ports.Blue)
+	}
+	return target, nil
+}
