@@ -84,26 +84,31 @@ const agreement = 3
 // looked at: Nginx lets them work on for 100 ms after the new ones have begun.
 const settle = 300 * time.Millisecond
 
-// await asks until right says yes several times in a row and no worker from
-// before the last reload takes connections any more. The error says what Nginx
-// answered last.
-func (p *Proxy) await(ctx context.Context, v view, app string, right func(answer) bool) error {
+// What await waits for besides the right answer.
+type transition int
+
+const (
+	afterFlip   transition = iota // the workers stay, and look for the flag at each request
+	afterReload                   // those from before the reload must no longer take connections
+)
+
+// await asks until right says yes several times in a row and, after a reload,
+// nobody else could have answered. The error says what Nginx answered last.
+func (p *Proxy) await(ctx context.Context, v view, app string, how transition, right func(answer) bool) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var agreed int
-	var since time.Time
+	since := time.Now()
 	for {
 		a, err := p.ask(ctx, v, app)
-		switch {
-		case err != nil, !right(a), p.former.accepting():
-			agreed = 0
-		default:
-			if agreed++; agreed == 1 {
-				since = time.Now()
-			}
-			if agreed >= agreement && (p.former.known() || p.mode == SwitchFlip && a.mode == SwitchFlip || time.Since(since) >= settle) {
-				return nil
-			}
+		still, known := false, how == afterFlip
+		if how == afterReload && err == nil {
+			still, known = p.former.accepting(a.worker)
+		}
+		if err != nil || still || !right(a) {
+			agreed, since = 0, time.Now()
+		} else if agreed++; agreed >= agreement && (known || time.Since(since) >= settle) {
+			return nil
 		}
 		select {
 		case <-ctx.Done():

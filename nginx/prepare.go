@@ -136,12 +136,12 @@ func (p *Proxy) load(ctx context.Context, w work, wait bool) error {
 		return p.notIncluded(w, httpLine)
 	}
 	started := time.Now()
-	p.former.note(w.view, w.running)
+	p.former.note(w.view)
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
 	if wait {
-		if err := p.await(ctx, w.view, w.app, func(a answer) bool { return a.generation == w.generation }); err != nil {
+		if err := p.await(ctx, w.view, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
 			return errors.Join(err, p.undo(w.changes))
 		}
 	}

@@ -53,5 +53,9 @@ func (p *Proxy) Confirm(ctx context.Context, app reconciler.App, color reconcile
 	if err != nil {
 		return err
 	}
-	return p.await(ctx, v, app.Name, func(a answer) bool { return a.color == color })
+	how := afterReload
+	if p.mode == SwitchFlip {
+		how = afterFlip
+	}
+	return p.await(ctx, v, app.Name, how, func(a answer) bool { return a.color == color })
 }

@@ -12,7 +12,8 @@ import (
 // taking connections for a moment, and answer with the old files.
 type formerWorkers struct {
 	mu      sync.Mutex
-	looked  bool // the processes could be seen
+	noted   bool // there was a reload, and the processes could be seen
+	inside  bool // they were looked for in a container
 	workers []process
 }
 
@@ -24,44 +25,42 @@ type process struct {
 	title       string
 }
 
-// note remembers who takes connections now. running tells where to look.
-func (f *formerWorkers) note(v view, running answer) {
+// note remembers who takes connections now, just before a reload. On this host
+// that may include another Nginx's workers; accepting tells them apart.
+func (f *formerWorkers) note(v view) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.looked, f.workers = false, nil
+	f.inside, f.workers = v.pid != 0, nil
 	all := processes("/proc")
-	root := v.pid
-	if root == 0 {
-		root = all[running.worker].parent
-	}
-	if root == 0 {
-		return
-	}
 	for _, p := range all {
-		if p.takesConnections() && descends(all, p, root) {
+		if p.takesConnections() && (!f.inside || descends(all, p, v.pid)) {
 			f.workers = append(f.workers, p)
 		}
 	}
-	f.looked = len(f.workers) > 0
+	f.noted = len(f.workers) > 0
 }
 
-// known tells whether accepting can be relied on.
-func (f *formerWorkers) known() bool {
+// accepting tells whether one of them still takes connections, and whether
+// that can be known. by is the worker that just answered.
+func (f *formerWorkers) accepting(by int) (still, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.looked
-}
-
-// accepting tells whether one of them still takes connections.
-func (f *formerWorkers) accepting() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	if !f.noted {
+		return false, false
+	}
+	answering, ok := readProcess("/proc", by)
+	if !f.inside && (!ok || !answering.takesConnections()) {
+		return false, false // its id is one of another namespace
+	}
 	for _, was := range f.workers {
+		if !f.inside && was.parent != answering.parent {
+			continue
+		}
 		if is, ok := readProcess("/proc", was.pid); ok && is.started == was.started && is.takesConnections() {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return false, true
 }
 
 // takesConnections reads the title that Nginx gives its processes: a worker
