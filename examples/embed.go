@@ -24,3 +24,13 @@ func Copy(dst, name string) error {
 	}
 	return nil
 }
+
+// Source is the source of the shop's program, which needs only the standard
+// library.
+func Source() fs.FS {
+	sub, err := fs.Sub(FS, "shop/app")
+	if err != nil {
+		panic(err) // only for a name that is not a path
+	}
+	return sub
+}

@@ -3,7 +3,9 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 )
 
@@ -12,6 +14,7 @@ import (
 // so that what is live is kept alive; nil when there never was one.
 func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
 	v := view{desired: d}
+	r.file = path.Base(d.File.Path)
 	app, err := r.read(ctx, d)
 	if err == nil {
 		r.ready = &app
@@ -44,6 +47,7 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 		return *r.ready, nil
 	}
 	app.Root = filepath.Join(r.Trees, app.Name, app.Tree)
+	r.keepRoots(app) // before they exist, or pruning could take them away again
 	if _, err := os.Stat(app.Root); err != nil {
 		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
 			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
@@ -83,12 +87,12 @@ func (r *Runner) appAt(root string, release Release, commit string) (App, error)
 	}
 	app, known := r.apps[root]
 	if !known {
-		path := filepath.Join(root, "tandem.yaml")
-		data, err := os.ReadFile(path)
+		file := filepath.Join(root, r.file)
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
 		}
-		app, err = ParseApp(AppFile{Dir: r.Name, Path: path, Data: data})
+		app, err = ParseApp(AppFile{Dir: r.Name, Path: file, Data: data})
 		if err != nil {
 			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
 		}
@@ -113,4 +117,19 @@ func (r *Runner) appOf(app App, w world, s Step) (App, error) {
 		return r.appAt(t.Root, t.Release, t.Commit)
 	}
 	return App{}, fmt.Errorf("the files of release %s are not known", s.Release)
+}
+
+// Roots are the directories of exported files that the runner may still need,
+// besides those that containers name. It may be called from anywhere.
+func (r *Runner) Roots() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.roots)
+}
+
+// keepRoots notes which exported files are needed from now on.
+func (r *Runner) keepRoots(app App) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true}
 }

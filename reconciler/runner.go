@@ -51,9 +51,11 @@ type Runner struct {
 	commands []func(*Memory)
 	abort    context.CancelFunc // of the pass in hand; nil between passes
 	status   *Status            // the last one emitted
+	roots    map[string]bool    // exported files that are needed
 
 	// Below: only the working goroutine.
 	memory  Memory
+	file    string           // the name of the app's tandem.yaml in its directory
 	ready   *App             // the last App that was read, exported and resolved
 	apps    map[string]App   // by root, for stacks of other releases
 	gated   map[Color]string // Stack.Instance that passed the gate since this process started

@@ -1,0 +1,282 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"tandem/compose"
+	"tandem/internal/api"
+	"tandem/internal/config"
+	"tandem/internal/probe"
+	"tandem/nginx"
+	"tandem/reconciler"
+	"tandem/source"
+)
+
+// Agent is the whole of tandem on one host.
+type Agent struct {
+	cfg  config.Config
+	log  *slog.Logger
+	host string
+
+	source *source.Repo
+	stacks *compose.Client
+	proxy  *nginx.Proxy
+	prober *probe.Prober
+	random *rand.Rand // for the jitter of the poll, used by that alone
+
+	events    *eventLog
+	publisher *publisher
+	apps      *apps
+	poll      *poll
+	drift     *drift
+	server    *api.Server
+
+	mu      sync.Mutex
+	cancel  context.CancelFunc
+	stopped chan struct{} // closed when Run has returned
+}
+
+// New wires an agent from a valid configuration. It connects to nothing and
+// changes nothing; the error says which part could not be set up.
+func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("ask for this machine's name: %w", err)
+	}
+	a := &Agent{cfg: cfg, log: log, host: host, prober: probe.New(), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	if a.source, err = newSource(cfg, host, log); err != nil {
+		return nil, fmt.Errorf("set up the repository: %w", err)
+	}
+	a.stacks, err = compose.New(compose.Options{Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, Logger: log.With("part", "compose")})
+	if err != nil {
+		return nil, fmt.Errorf("set up docker: %w", err)
+	}
+	if a.proxy, err = newProxy(cfg, a.stacks, log); err != nil {
+		return nil, errors.Join(fmt.Errorf("set up nginx: %w", err), a.stacks.Close())
+	}
+	schedule, err := source.ParseSchedule(cfg.Repo.Poll.String())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("set up the poll: %w", err), a.stacks.Close())
+	}
+	a.events = newEventLog(log)
+	a.publisher = newPublisher(a.source, a.statusPath, log)
+	a.apps = newApps(a.newRunner, log)
+	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
+	a.poll = newPoll(a.source, func(now time.Time, failures int) time.Time { return schedule.Next(now, failures, a.random) }, log)
+	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, SecretFile: cfg.Repo.Webhook.SecretFile, Log: log})
+	return a, nil
+}
+
+func newSource(cfg config.Config, host string, log *slog.Logger) (*source.Repo, error) {
+	return source.New(source.Options{
+		URL: cfg.Repo.URL.Raw(), Branch: cfg.Repo.Branch, Apps: cfg.Repo.Apps,
+		CacheDir:     filepath.Join(cfg.State, "git"),
+		Auth:         sourceAuth(cfg),
+		StatusBranch: cfg.Status.Branch,
+		StatusPaths:  func(f reconciler.AppFile) []string { return statusGlobs(cfg.Status.Path, f) },
+		Author:       source.Author{Name: "tandem", Email: "tandem@" + host},
+		Logger:       log.With("part", "source"),
+	})
+}
+
+func sourceAuth(cfg config.Config) source.Auth {
+	a := cfg.Repo.Auth
+	return source.Auth{SSHKey: a.SSHKey, KnownHosts: a.KnownHosts, Username: a.Username, TokenFile: a.TokenFile}
+}
+
+// statusGlobs are the paths at which some host may publish the status of the
+// app: they are no part of what is desired.
+func statusGlobs(pattern string, f reconciler.AppFile) []string {
+	names := []string{filepath.Base(f.Dir)}
+	if app, err := reconciler.ParseApp(f); err == nil {
+		names = append(names, app.Name)
+	}
+	var globs []string
+	for _, name := range names {
+		globs = append(globs, config.Status{Path: pattern}.File(name, "*"))
+	}
+	return globs
+}
+
+func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*nginx.Proxy, error) {
+	return nginx.New(nginx.Options{
+		Dir: cfg.Nginx.Dir, Switch: cfg.Nginx.Switch, Command: cfg.Nginx.Command,
+		Container: cfg.Nginx.Container, Confirm: cfg.Nginx.Confirm,
+		Docker: stacks.Engine(), ContainerPort: stacks.ContainerPort,
+		Logger: log.With("part", "nginx"),
+	})
+}
+
+// statusPath is where the status of an app is published in the repository.
+func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.host) }
+
+// options are the parts of a Runner that are the same for all.
+func (a *Agent) options(name string) (reconciler.Options, error) {
+	memory, err := loadMemory(a.cfg.State, name)
+	if err != nil {
+		a.log.Warn("memory not readable; put aside, and begun anew", "app", name, "err", err)
+	}
+	return reconciler.Options{
+		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
+		Source: a.source, Resolver: a.stacks, Stacks: a.stacks, Examiner: a.stacks,
+		Prober: a.prober, Router: a.proxy,
+		Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
+		Log: a.log, Now: time.Now,
+	}, nil
+}
+
+func (a *Agent) newRunner(name string) (*reconciler.Runner, error) {
+	o, err := a.options(name)
+	if err != nil {
+		return nil, err
+	}
+	return reconciler.NewRunner(o), nil
+}
+
+// emit is the one stream of events: each listener takes it without blocking.
+func (a *Agent) emit(e reconciler.Event) {
+	a.events.hear(e)
+	a.publisher.hear(e)
+	if e.Kind == reconciler.StatusChanged && e.Status.Phase == reconciler.PhaseLive {
+		go a.prune(e.App)
+	}
+}
+
+// prune removes exported files that no stack of the app needs any more.
+func (a *Agent) prune(app string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	r, ok := a.apps.find(app)
+	if !ok {
+		return
+	}
+	if err := pruneTrees(ctx, filepath.Join(a.cfg.State, "trees", app), r.Roots(), a.stacks.Roots); err != nil {
+		a.log.Debug("exported files not pruned", "app", app, "err", err)
+	}
+}
+
+// Run works until ctx ends, and returns nil then. It returns an error at once
+// when the agent cannot work at all: another one holds the state directory, or
+// the address to listen on is taken.
+func (a *Agent) Run(ctx context.Context) error {
+	held, err := lock(a.cfg.State)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = held.Close() }() // the lock ends with the process in any case
+	ctx, cancel := context.WithCancel(ctx)
+	a.mu.Lock()
+	a.cancel = cancel
+	a.mu.Unlock()
+	defer close(a.stopped)
+	defer cancel()
+	if err := a.server.Start(ctx); err != nil {
+		return err
+	}
+	a.log.Info("tandem runs", "repo", a.cfg.Repo.URL.String(), "branch", a.cfg.Repo.Branch, "nginx", a.cfg.Nginx.Dir, "switch", a.cfg.Nginx.Switch)
+	var background sync.WaitGroup
+	background.Go(func() { a.publisher.run(ctx) })
+	if err := a.listen(ctx, &background); err != nil {
+		cancel()
+		background.Wait()
+		return errors.Join(err, a.stopServer())
+	}
+	a.poll.offer = func(rev reconciler.Revision) { a.apps.offer(ctx, rev) }
+	a.poll.after = func() { a.drift.look(ctx, a.apps.named()) }
+	a.poll.run(ctx)
+	a.apps.wait()
+	err = a.stopServer()
+	background.Wait()
+	a.log.Info("tandem stopped; what is live stays live")
+	return errors.Join(err, a.stacks.Close())
+}
+
+func (a *Agent) stopServer() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return a.server.Stop(ctx)
+}
+
+// listen starts what wakes the loop: Docker's events, changes of the generated
+// files, and changes of a repository on this machine.
+func (a *Agent) listen(ctx context.Context, background *sync.WaitGroup) error {
+	files, err := a.proxy.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", a.cfg.Nginx.Dir, err)
+	}
+	pushes, err := a.source.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("watch the repository: %w", err)
+	}
+	containers := a.stacks.Events(ctx)
+	background.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case app := <-files:
+				a.apps.wake(app)
+			case app := <-containers:
+				a.apps.wake(app)
+			case <-pushes:
+				control{a}.Wake()
+			}
+		}
+	})
+	return nil
+}
+
+// Stop ends Run and waits until it has returned or ctx ends. A step that must
+// not be cut short, such as a flip, is finished first. It may be called twice.
+func (a *Agent) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	cancel := a.cancel
+	a.mu.Unlock()
+	if cancel == nil {
+		return nil
+	}
+	cancel()
+	select {
+	case <-a.stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop the agent: %w", ctx.Err())
+	}
+}
+
+// Once does one pass over all apps, publishes their statuses and returns them,
+// sorted by app.
+func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
+	held, err := lock(a.cfg.State)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = held.Close() }() // the lock ends with the process in any case
+	rev, err := a.source.Poll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []reconciler.Status
+	desired := a.apps.read(rev)
+	for _, name := range slices.Sorted(maps.Keys(desired)) {
+		r, err := a.newRunner(name)
+		if err != nil {
+			return out, err
+		}
+		r.Offer(desired[name])
+		if s := r.Once(ctx); s != nil {
+			out = append(out, *s)
+		}
+	}
+	return out, errors.Join(a.publisher.flush(ctx), ctx.Err())
+}

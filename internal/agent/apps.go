@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"tandem/reconciler"
+)
+
+// apps holds one running reconciler.Runner an app, each in a goroutine of its
+// own, so that one app that hangs or fails holds up no other.
+type apps struct {
+	newRunner func(name string) (*reconciler.Runner, error)
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	runners map[string]*running // by app
+	names   map[string]string   // directory -> the app that was last read there
+}
+
+// running is a Runner and its goroutine.
+type running struct {
+	*reconciler.Runner
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+func newApps(newRunner func(string) (*reconciler.Runner, error), log *slog.Logger) *apps {
+	return &apps{newRunner: newRunner, log: log, runners: map[string]*running{}, names: map[string]string{}}
+}
+
+// read turns a revision into what is desired of each app, by its name.
+func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
+	var list []reconciler.Desired
+	var good []reconciler.App
+	for _, file := range rev.Files {
+		app, err := reconciler.ParseApp(file)
+		if err == nil {
+			good = append(good, app)
+		}
+		list = append(list, reconciler.Desired{File: file, App: app, Err: err})
+	}
+	clashes := reconciler.Collisions(good)
+	desired := map[string]reconciler.Desired{}
+	for _, d := range list {
+		name := d.App.Name
+		if faults := clashes[d.File.Path]; len(faults) > 0 {
+			d.Err, name = faults, ""
+		}
+		if d.Err != nil {
+			name = a.nameOf(d.File)
+		} else {
+			a.names[d.File.Dir] = name
+		}
+		if _, taken := desired[name]; taken {
+			a.log.Warn("app not read", "app", name, "err", d.Err)
+			continue
+		}
+		desired[name] = d
+	}
+	return desired
+}
+
+var unfit = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// nameOf finds a name under which the status of an unreadable app can be
+// published: what was read there last, or the directory's name made fit for one.
+func (a *apps) nameOf(file reconciler.AppFile) string {
+	if name, ok := a.names[file.Dir]; ok {
+		return name
+	}
+	name := strings.Trim(unfit.ReplaceAllString(strings.ToLower(path.Base(file.Dir)), "-"), "-0123456789")
+	if name == "" {
+		return "app"
+	}
+	return name[:min(len(name), 40)]
+}
+
+// offer hands a revision to the runners, starting those that are new. An app
+// that is gone from the repository is no longer looked after; its stacks stay.
+func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	desired := a.read(rev)
+	for _, name := range slices.Sorted(maps.Keys(desired)) {
+		r, err := a.runner(ctx, name)
+		if err != nil {
+			a.log.Error("app not started", "app", name, "err", err)
+			continue
+		}
+		r.Offer(desired[name])
+	}
+	for name, r := range a.runners {
+		if _, wanted := desired[name]; !wanted {
+			a.log.Warn("the app is no longer in the repository; its stacks are left as they are", "app", name)
+			r.stop()
+			<-r.done
+			delete(a.runners, name)
+		}
+	}
+}
+
+// runner returns the app's runner and starts it if there is none.
+func (a *apps) runner(ctx context.Context, name string) (*running, error) {
+	if r, ok := a.runners[name]; ok {
+		return r, nil
+	}
+	inner, err := a.newRunner(name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	r := &running{Runner: inner, stop: stop, done: make(chan struct{})}
+	a.runners[name] = r
+	go func() {
+		defer close(r.done)
+		r.Run(ctx)
+	}()
+	return r, nil
+}
+
+// wake wakes one app, or all for an empty name.
+func (a *apps) wake(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for n, r := range a.runners {
+		if name == "" || n == name {
+			r.Wake()
+		}
+	}
+}
+
+// find returns the runner of an app.
+func (a *apps) find(name string) (*reconciler.Runner, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r, ok := a.runners[name]
+	if !ok {
+		return nil, false
+	}
+	return r.Runner, true
+}
+
+// statuses returns what the runners said last, sorted by app.
+func (a *apps) statuses() []reconciler.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []reconciler.Status
+	for _, name := range slices.Sorted(maps.Keys(a.runners)) {
+		if s := a.runners[name].Status(); s != nil {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+// wait blocks until every runner has ended; their context must have ended before.
+func (a *apps) wait() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.runners {
+		<-r.done
+	}
+}

@@ -1,0 +1,41 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// drift notices what no event tells of: that Nginx ended, or answers otherwise
+// than it did. It asks the confirm listener once a poll, which costs neither a
+// container call nor a reload.
+type drift struct {
+	live func(ctx context.Context, app reconciler.App) (reconciler.Color, error)
+	wake func(app string)
+
+	mu   sync.Mutex
+	said map[string]string // app -> the last answer
+}
+
+// look asks for each app and wakes those whose answer changed. The first answer
+// is only remembered.
+func (d *drift) look(ctx context.Context, names []string) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, name := range names {
+		color, err := d.live(ctx, reconciler.App{Name: name})
+		answer := string(color)
+		if err != nil {
+			answer = err.Error()
+		}
+		d.mu.Lock()
+		before, known := d.said[name]
+		d.said[name] = answer
+		d.mu.Unlock()
+		if known && before != answer {
+			d.wake(name)
+		}
+	}
+}

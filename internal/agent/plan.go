@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"tandem/reconciler"
+)
+
+// AppPlan is what would be done for one app.
+type AppPlan struct {
+	App     string
+	Desired reconciler.StatusDesired
+	Live    *reconciler.StatusLive
+	Reason  reconciler.Reason
+	Message string
+	Steps   []reconciler.Step
+	Err     error // why it could not be planned
+}
+
+// readOnly is a Router that changes nothing.
+type readOnly struct{ reconciler.Router }
+
+// Prepare implements reconciler.Router.
+func (readOnly) Prepare(context.Context, reconciler.App) ([]string, error) { return nil, nil }
+
+// Plan says what would be done for each app, sorted by app. It changes nothing
+// and needs no lock, so it may run beside the agent.
+func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
+	rev, err := a.source.Poll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	trees, err := os.MkdirTemp("", "tandem-plan-")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the apps' files: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(trees) }() // a leftover in the temporary directory harms nobody
+	var out []AppPlan
+	desired := a.apps.read(rev)
+	for _, name := range slices.Sorted(maps.Keys(desired)) {
+		o, err := a.options(name)
+		if err != nil {
+			return nil, err
+		}
+		o.Trees, o.Router = trees, readOnly{a.proxy}
+		o.Save = func(reconciler.Memory) error { return nil }
+		o.Emit = func(reconciler.Event) {}
+		r := reconciler.NewRunner(o)
+		r.Offer(desired[name])
+		p, err := r.Preview(ctx)
+		out = append(out, AppPlan{
+			App: name, Desired: p.Status.Desired, Live: p.Status.Live,
+			Reason: p.Reason, Message: p.Status.Message, Steps: p.Steps, Err: err,
+		})
+	}
+	return out, ctx.Err()
+}

@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// pollTime bounds one look at the remote.
+const pollTime = 2 * time.Minute
+
+// poll looks at the remote on a schedule, and at once when it is woken.
+type poll struct {
+	source reconciler.Source
+	next   func(now time.Time, failures int) time.Time
+	offer  func(reconciler.Revision)
+	after  func() // called after every look, successful or not
+	log    *slog.Logger
+
+	wake chan struct{} // of size one
+
+	mu       sync.Mutex
+	commit   string // the last one offered
+	failures int
+	err      error // of the last look
+}
+
+func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
+	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1)}
+}
+
+// run polls until ctx ends.
+func (p *poll) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		p.look(ctx)
+		timer := time.NewTimer(time.Until(p.next(time.Now(), p.failed())))
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// look asks once, offers what is new, and says a failure once until it changes.
+func (p *poll) look(parent context.Context) {
+	ctx, cancel := context.WithTimeout(parent, pollTime)
+	defer cancel()
+	rev, err := p.source.Poll(ctx)
+	if parent.Err() != nil {
+		return
+	}
+	if p.note(err) {
+		p.log.Warn("repository not read; what is live stays live", "reason", reconciler.GitAway, "err", err)
+	}
+	if err == nil && p.news(rev.Commit.Hash) {
+		p.log.Info("new commit", "commit", rev.Commit.Short(), "author", rev.Commit.Author, "subject", rev.Commit.Subject, "apps", len(rev.Files))
+		p.offer(rev)
+	}
+	p.after()
+}
+
+// note keeps the outcome of a look and tells whether it is worth a line.
+func (p *poll) note(err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh := err != nil && (p.err == nil || p.err.Error() != err.Error())
+	if err == nil && p.err != nil {
+		p.log.Info("repository can be read again")
+	}
+	p.err = err
+	if err == nil {
+		p.failures = 0
+	} else {
+		p.failures++
+	}
+	return fresh
+}
+
+// news tells whether the commit is another one than last time.
+func (p *poll) news(commit string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.commit == commit {
+		return false
+	}
+	p.commit = commit
+	return true
+}
+
+func (p *poll) failed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failures
+}
+
+// lastError is the error of the last look, nil when it went well.
+func (p *poll) lastError() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}

@@ -1,0 +1,149 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// publisher commits statuses to git, one push for all that is waiting. A status
+// that cannot be pushed now waits, and only the newest of an app is kept; a
+// deploy never waits for it.
+type publisher struct {
+	source reconciler.Source
+	path   func(app string) string
+	log    *slog.Logger
+
+	wake chan struct{} // of size one
+
+	mu      sync.Mutex
+	waiting map[string]reconciler.Status // by path
+	said    string                       // the last error that was logged
+}
+
+func newPublisher(source reconciler.Source, path func(string) string, log *slog.Logger) *publisher {
+	return &publisher{
+		source: source, path: path, log: log,
+		wake: make(chan struct{}, 1), waiting: map[string]reconciler.Status{},
+	}
+}
+
+// hear takes a changed status; it never blocks.
+func (p *publisher) hear(e reconciler.Event) {
+	if e.Kind != reconciler.StatusChanged {
+		return
+	}
+	p.mu.Lock()
+	p.waiting[p.path(e.App)] = *e.Status
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// publishTime bounds one try, publishPause is the longest pause between two.
+const (
+	publishTime  = time.Minute
+	publishPause = 5 * time.Minute
+)
+
+// run publishes until ctx ends, and then once more what is still waiting.
+func (p *publisher) run(ctx context.Context) {
+	pause := time.Second
+	for {
+		var again <-chan time.Time
+		if err := p.flush(ctx); err != nil && ctx.Err() == nil {
+			again = time.After(pause + rand.N(pause/4))
+			pause = min(2*pause, publishPause)
+		} else {
+			pause = time.Second
+		}
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			_ = p.flush(last) // flush has logged it; at the next start the status is published again
+			return
+		case <-p.wake:
+		case <-again:
+		}
+	}
+}
+
+// flush publishes what is waiting. What arrives meanwhile stays waiting.
+func (p *publisher) flush(ctx context.Context) error {
+	p.mu.Lock()
+	batch := maps.Clone(p.waiting)
+	p.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	files := map[string][]byte{}
+	var words []string
+	for _, path := range slices.Sorted(maps.Keys(batch)) {
+		s := batch[path]
+		data, err := s.YAML()
+		if err != nil {
+			return fmt.Errorf("write status of %s: %w", s.App, err)
+		}
+		files[path] = data
+		words = append(words, headline(s))
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	err := p.source.Publish(ctx, strings.Join(words, ", "), files)
+	p.report(err)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for path, s := range batch {
+		if now, ok := p.waiting[path]; ok && sameStatus(now, s) {
+			delete(p.waiting, path)
+		}
+	}
+	return nil
+}
+
+// headline is the commit message for one status: "shop: Live 1.4.2 on green".
+func headline(s reconciler.Status) string {
+	if s.Live == nil {
+		return fmt.Sprintf("%s: %s (%s)", s.App, s.Phase, s.Reason)
+	}
+	return fmt.Sprintf("%s: %s (%s), %s on %s", s.App, s.Phase, s.Reason, s.Live.Tag, s.Live.Color)
+}
+
+func sameStatus(a, b reconciler.Status) bool {
+	x, errX := a.YAML()
+	y, errY := b.YAML()
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// report logs a failure once, until its text changes or it is over.
+func (p *publisher) report(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == p.said {
+		return
+	}
+	if err != nil {
+		p.log.Warn("status not published; it will be tried again", "err", err)
+	} else {
+		p.log.Info("status published again")
+	}
+	p.said = text
+}

@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+// Validate makes the agent's checks on files of this machine: each path is a
+// tandem.yaml, or a directory below which all of them are checked. It needs
+// neither Docker nor Nginx nor git. checked is the number of apps; err is for a
+// path that cannot be read.
+func Validate(ctx context.Context, paths []string, policy []string) (faults, warnings []reconciler.Fault, checked int, err error) {
+	files, err := findApps(paths)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	resolver, err := compose.New(compose.Options{Policy: policy})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	defer func() { _ = resolver.Close() }() // it never connected
+	var apps []reconciler.App
+	for _, path := range files {
+		app, warned, err := validateFile(ctx, resolver, path)
+		warnings = append(warnings, warned...)
+		if found, ok := reconciler.AsFaults(err); ok {
+			faults = append(faults, found...)
+		} else if err != nil {
+			return nil, nil, 0, err
+		}
+		if app.Name != "" {
+			apps = append(apps, app)
+		}
+	}
+	clashes := reconciler.Collisions(apps)
+	for _, path := range files {
+		faults = append(faults, clashes[path]...)
+	}
+	return faults, warnings, len(files), nil
+}
+
+// findApps lists the tandem.yaml files that the paths mean, each once.
+func findApps(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && strings.HasPrefix(d.Name(), ".") && p != path:
+				return fs.SkipDir
+			case d.Name() == "tandem.yaml":
+				files = append(files, p)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for tandem.yaml below %s: %w", path, err)
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no tandem.yaml found in " + strings.Join(paths, ", "))
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// validateFile checks one tandem.yaml and the Compose files that it names. The
+// app has a name if at least its own file could be read.
+func validateFile(ctx context.Context, resolver reconciler.Resolver, path string) (reconciler.App, []reconciler.Fault, error) {
+	root, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return reconciler.App{}, nil, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return reconciler.App{}, nil, err
+	}
+	if len(data) > reconciler.MaxFileSize {
+		data = nil
+	}
+	file := reconciler.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
+	warnings := reconciler.Warnings(file)
+	app, err := reconciler.ParseApp(file)
+	if err != nil {
+		return reconciler.App{}, warnings, err
+	}
+	app.Root = root
+	_, err = resolver.Resolve(ctx, app)
+	return app, warnings, err
+}

@@ -1,0 +1,149 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tandem/examples"
+	"tandem/internal/config"
+	"tandem/internal/testbed"
+)
+
+// Options say what kind of stage is wanted.
+type Options struct {
+	App      string // the app's name; it must be unique on this machine
+	Switch   string // config.SwitchFlip (the default) or config.SwitchReload
+	Detached bool   // Nginx and the registry go on running when this process ends
+}
+
+// Stage is one such server.
+type Stage struct {
+	App    string
+	Dir    string // everything below it belongs to the stage
+	Bare   string // the repository that people push to
+	Work   string // a person's clone of it
+	Ports  Ports
+	Engine *testbed.Engine
+	Nginx  *testbed.Nginx
+
+	options  Options
+	registry *testbed.Registry
+	reserved *testbed.Ports
+	program  string            // the shop
+	built    map[string]string // image reference by tag
+}
+
+// Ports are the host ports of the stage.
+type Ports struct {
+	APIBlue, APIGreen, WebBlue, WebGreen, Confirm, Listen int
+}
+
+// New sets the stage. What it had set up is taken down again when it fails.
+func New(ctx context.Context, o Options) (_ *Stage, err error) {
+	if o.Switch == "" {
+		o.Switch = config.SwitchFlip
+	}
+	s := &Stage{App: o.App, options: o, built: map[string]string{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("set the stage: %w", err), s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := testbed.Require("git", "go", "nginx", "docker-registry"); err != nil {
+		return nil, err
+	}
+	if s.Engine, err = testbed.NewEngine(ctx); err != nil {
+		return nil, err
+	}
+	if s.Dir, err = testbed.Dir("tandem-" + o.App + "-"); err != nil {
+		return nil, err
+	}
+	if s.reserved, err = testbed.ReservePorts(6); err != nil {
+		return nil, err
+	}
+	p := s.reserved.Numbers
+	s.Ports = Ports{APIBlue: p[0], APIGreen: p[1], WebBlue: p[2], WebGreen: p[3], Confirm: p[4], Listen: p[5]}
+	if s.registry, err = testbed.NewRegistry(ctx, testbed.RegistryOptions{Detached: o.Detached}); err != nil {
+		return nil, err
+	}
+	if s.program, err = testbed.GoSource(ctx, "shop", examples.Source()); err != nil {
+		return nil, err
+	}
+	if err := s.buildStore(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.makeRepository(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.startNginx(ctx)
+}
+
+// Config is the configuration of an agent for this stage.
+func (s *Stage) Config() config.Config {
+	c := config.Default()
+	c.Repo.URL = config.URL(s.Bare)
+	c.Repo.Poll = config.Poll{Every: 10 * time.Second}
+	c.Nginx.Dir = s.path("nginx")
+	c.Nginx.Switch = s.options.Switch
+	c.Nginx.Command = s.Nginx.Command()
+	c.Nginx.Confirm = fmt.Sprintf("127.0.0.1:%d", s.Ports.Confirm)
+	c.Listen = fmt.Sprintf("127.0.0.1:%d", s.Ports.Listen)
+	c.State = s.path("state")
+	return c
+}
+
+// Flags are the same configuration as flags of the tandem program.
+func (s *Stage) Flags() []string {
+	c := s.Config()
+	return []string{
+		"--repo-url", s.Bare, "--nginx-dir", c.Nginx.Dir, "--nginx-switch", c.Nginx.Switch,
+		"--nginx-command", c.Nginx.Command, "--nginx-confirm", c.Nginx.Confirm,
+		"--listen", c.Listen, "--state", c.State,
+	}
+}
+
+// URL is where the app answers through Nginx.
+func (s *Stage) URL() string { return s.Nginx.URL() }
+
+// Registry is host:port of the registry, which is how images are named.
+func (s *Stage) Registry() string { return s.registry.Addr() }
+
+func (s *Stage) path(elem ...string) string {
+	return filepath.Join(append([]string{s.Dir}, elem...)...)
+}
+
+// Close takes everything down, and tells all that it could not.
+func (s *Stage) Close(ctx context.Context) error {
+	var errs []error
+	if s.Engine != nil {
+		for _, project := range []string{s.App + "-blue", s.App + "-green", s.App + "-shared"} {
+			errs = append(errs, s.Engine.RemoveProject(ctx, project))
+		}
+		var refs []string
+		for _, ref := range s.built {
+			refs = append(refs, ref)
+		}
+		errs = append(errs, s.Engine.Remove(ctx, refs...), s.Engine.Close())
+	}
+	if s.Nginx != nil {
+		errs = append(errs, s.Nginx.Close(ctx))
+	}
+	if s.registry != nil {
+		errs = append(errs, s.registry.Close(ctx))
+	}
+	if s.reserved != nil {
+		errs = append(errs, s.reserved.Close())
+	}
+	if s.Dir != "" {
+		errs = append(errs, os.RemoveAll(s.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// variable is the app's name as it stands in an Nginx variable.
+func (s *Stage) variable() string { return strings.ReplaceAll(s.App, "-", "_") }

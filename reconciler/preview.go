@@ -1,0 +1,32 @@
+package reconciler
+
+import "context"
+
+// Preview is what would be done for an app, and why.
+type Preview struct {
+	Steps  []Step
+	Reason Reason
+	Status Status // as it would be published now
+}
+
+// Preview reads, observes and plans, and executes nothing. The Runner must be
+// one that is not running, with a Router whose Prepare changes nothing.
+func (r *Runner) Preview(ctx context.Context) (Preview, error) {
+	ctx, cancel, d, err := r.begin(ctx)
+	if err != nil || d == nil {
+		return Preview{}, err
+	}
+	defer r.end()
+	defer cancel()
+	app, v, err := r.prepare(ctx, *d)
+	var steps []Step
+	if err == nil && app != nil {
+		v.app = *app
+		if v.world, err = r.observe(ctx, *app); err == nil {
+			steps, v.reason = Plan(*app, v.world.facts, r.memory)
+		}
+	}
+	v.err = err
+	s := r.statusOf(v)
+	return Preview{Steps: steps, Reason: s.Reason, Status: s}, err
+}
