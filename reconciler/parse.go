@@ -22,10 +22,10 @@ func ParseApp(file AppFile) (App, error) {
 // Warnings returns what a valid tandem.yaml asks for that this version accepts
 // but does not act on. A file with faults has no warnings.
 func Warnings(file AppFile) []Fault {
-	root, found := read(file)
-	if found.faults != nil {
+	if _, err := ParseApp(file); err != nil {
 		return nil
 	}
+	root, found := read(file)
 	for _, f := range inert() {
 		n := root
 		for _, key := range f.keys {
@@ -100,7 +100,7 @@ func (p appParser) name() {
 	n := p.root.Get("app")
 	if n.Present() {
 		var name string
-		if n.Text(&name) && p.goodName(n, name, "the app's name") {
+		if n.Text(&name) && p.goodName(n, name) {
 			p.app.Name = name
 		}
 		return
@@ -110,7 +110,7 @@ func (p appParser) name() {
 	case name == "." || name == "/" || name == "":
 		n.Fault("is missing; a tandem.yaml at the repository's root has no directory to take its name from: write app: shop")
 	case !ValidName(name):
-		n.Fault("is missing, and the directory's name %s cannot stand in for it; write app: and a name of %s", quoted(name), nameRule)
+		n.Fault("is missing, and the directory's name %s cannot stand in for it: write app: and a name of %s", quoted(name), nameRule)
 	default:
 		p.app.Name = name
 	}

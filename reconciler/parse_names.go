@@ -15,19 +15,23 @@ import (
 // a variable.
 const NamePattern = `^[a-z][a-z0-9-]{0,39}$`
 
-const nameRule = "small letters, digits and -, beginning with a letter, 40 at most"
+const nameRule = "small letters, digits and -, at most 40, the first one a letter"
 
 var namePattern = regexp.MustCompile(NamePattern)
 
 // ValidName tells whether s matches NamePattern.
 func ValidName(s string) bool { return namePattern.MatchString(s) }
 
-func (p appParser) goodName(n strictyaml.Node, name, what string) bool {
-	if !ValidName(name) {
-		n.Fault("want %s of %s, got %s", what, nameRule, quoted(name))
-		return false
+func (p appParser) goodName(n strictyaml.Node, name string) bool {
+	if ValidName(name) {
+		return true
 	}
-	return true
+	mend := ""
+	if better := strings.NewReplacer("_", "-", ".", "-", " ", "-").Replace(strings.ToLower(name)); ValidName(better) {
+		mend = "; write " + better
+	}
+	n.Fault("want a name of %s, got %s%s", nameRule, quoted(name), mend)
+	return false
 }
 
 // servicePattern is what Compose allows.

@@ -44,7 +44,7 @@ func (p appParser) routes() {
 // the routes before it took.
 func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (Route, bool) {
 	r := Route{Name: name, Service: name, Health: Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
-	named := p.goodName(n, name, "a route's name")
+	named := p.goodName(n, name)
 	if named && name == "color" {
 		n.Fault(`"color" is the name of tandem's own Nginx variable; take another name and write service: color`)
 		named = false

@@ -27,7 +27,7 @@ func unsupported() []feature {
 		{keys: []string{"singletons"}, text: notYet + "remove it, and mind that each service runs in both stacks while both are up"},
 		{keys: []string{"migrations"}, text: notYet + "remove it, and migrate before you push the tag"},
 		{keys: []string{"windows"}, text: notYet + "remove it, and mind that a deploy starts as soon as git moves"},
-		{keys: []string{"on_failure"}, value: OnFailureRevert, text: notYet + "write on_failure: hold"},
+		{keys: []string{"on_failure"}, value: OnFailureRevert, text: OnFailureRevert + " is " + notYet + "write on_failure: hold"},
 	}
 }
 

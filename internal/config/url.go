@@ -63,7 +63,7 @@ type transport string
 
 const (
 	transportLocal transport = "a local path"
-	transportHTTP  transport = "http"
+	transportHTTP  transport = "https"
 	transportSSH   transport = "ssh"
 )
 
@@ -72,7 +72,7 @@ var shortSSH = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?(?:[A-Za-z0-9.-]+|\[[0-
 // transport tells how the repository is reached, or what is wrong with the URL.
 // What is wrong is said without the URL.
 func (u URL) transport() (transport, string) {
-	const want = "want https://…, ssh://…, user@host:path or a local path"
+	const want = "want https://…, ssh://…, user@host:path, or a local path that begins with / or ./ or ../"
 	s := string(u)
 	switch {
 	case s == "":
@@ -87,8 +87,10 @@ func (u URL) transport() (transport, string) {
 		return "", "looks as if it held a password; " + useFiles
 	case shortSSH.MatchString(s):
 		return transportSSH, ""
+	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "./"), strings.HasPrefix(s, "../"):
+		return transportLocal, ""
 	}
-	return transportLocal, ""
+	return "", want // git.example.com/acme/deploy is no local path by mistake
 }
 
 const useFiles = "write the URL without it, and name files in repo.auth instead: token_file for https, ssh_key for ssh"
@@ -96,7 +98,7 @@ const useFiles = "write the URL without it, and name files in repo.auth instead:
 func schemed(s string) (transport, string) {
 	u, err := url.Parse(s)
 	if err != nil {
-		return "", "cannot be read as a URL"
+		return "", "cannot be read as a URL; if it holds a password, " + useFiles
 	}
 	_, password := u.User.Password()
 	switch {

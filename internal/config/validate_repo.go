@@ -48,7 +48,7 @@ func (v *validator) auth() {
 		}
 	case a.TokenFile != "" && v.config.Repo.URL.plain():
 		v.fault("repo.auth.token_file", "would be sent unencrypted to %s; use https", v.config.Repo.URL)
-	case a.Username != "" && a.TokenFile == "":
+	case how == transportHTTP && a.Username != "" && a.TokenFile == "":
 		v.fault("repo.auth.token_file", "is missing; repo.auth.username alone proves nothing")
 	}
 }

@@ -41,9 +41,19 @@ func (n Node) Mapping(known ...string) bool {
 	if !n.isA(kindMap, "a mapping (key: value)") {
 		return false
 	}
+	listed := false
 	for _, e := range n.entries {
-		if len(known) > 0 && !slices.Contains(known, e.key) {
-			e.Fault("unknown key; %s", suggest(e.key, known))
+		if len(known) == 0 || slices.Contains(known, e.key) {
+			continue
+		}
+		switch meant := suggest(e.key, known); {
+		case meant != "":
+			e.Fault("unknown key; did you mean %s?", meant)
+		case !listed:
+			e.Fault("unknown key; known here: %s", strings.Join(known, ", "))
+			listed = true
+		default:
+			e.Fault("unknown key")
 		}
 	}
 	return true
@@ -72,6 +82,10 @@ func (n Node) Entries() iter.Seq2[string, Node] {
 
 // Items returns the elements of a list, and reports what is not one.
 func (n Node) Items() []Node {
+	if n.kind >= kindBool && n.kind <= kindText {
+		n.Fault("want a list, got %s; write [%s]", n.describe(), n.got())
+		return nil
+	}
 	if !n.isA(kindList, "a list ([a, b])") {
 		return nil
 	}
@@ -88,11 +102,11 @@ func (n Node) Text(to *string) bool {
 	case n.kind == kindInt, n.kind == kindFloat:
 		n.Fault("YAML reads %s as a number; write it in quotes: %s", n.bare(), show(n.text))
 	case n.kind == kindBool:
-		n.Fault("YAML reads %s as true or false; write it in quotes: %s", n.bare(), show(n.text))
+		n.Fault("YAML reads %s as a boolean; write it in quotes: %s", n.bare(), show(n.text))
 	case n.kind == kindNothing:
 		n.Fault("YAML reads %s as nothing; write it in quotes (%s) or remove the line", n.bare(), show(n.text))
 	case !n.quoted && oldBoolean(n.text):
-		n.Fault("many YAML readers take %s for true or false; write it in quotes: %s", n.bare(), show(n.text))
+		n.Fault("many YAML readers take %s for a boolean; write it in quotes: %s", n.bare(), show(n.text))
 	case strings.ContainsFunc(n.text, func(r rune) bool { return r == '\t' || r == '\n' || invisible(r) }):
 		n.Fault("want one line without control characters, got %s", show(n.text))
 	default:
@@ -110,12 +124,12 @@ func oldBoolean(s string) bool {
 // Literal reads any scalar into to, exactly as it is written: 3000 is "3000",
 // 1.10 is "1.10", true is "true". It may have several lines.
 func (n Node) Literal(to *string) bool {
-	if !n.isScalar("text") {
+	if !n.isScalar("one value") {
 		return false
 	}
 	switch {
 	case n.kind == kindNothing:
-		n.Fault(`YAML reads %s as nothing; write "" for an empty value`, n.bare())
+		n.Fault(`YAML reads %s as nothing; write a value, or "" for an empty one`, n.bare())
 	case strings.ContainsRune(n.text, 0):
 		n.Fault("a value cannot hold a NUL character")
 	default:
@@ -149,6 +163,8 @@ func (n Node) Int(to *int, least, most int) bool {
 	switch {
 	case n.quoted && plain:
 		n.Fault("want a number, got text; write it without quotes: %s", n.bare())
+	case n.kind == kindInt && !plain && len(n.text) < 20:
+		n.Fault("want %s in plain decimal digits, got %s", want, n.got())
 	case !plain || i < least || i > most:
 		n.Fault("want %s, got %s", want, n.got())
 	default:

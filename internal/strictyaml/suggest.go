@@ -2,7 +2,7 @@ package strictyaml
 
 import "strings"
 
-// suggest names the known key that was probably meant, or all of them.
+// suggest returns the known key that was probably meant, or "".
 func suggest(got string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
@@ -10,10 +10,7 @@ func suggest(got string, known []string) string {
 			best, least = k, d
 		}
 	}
-	if best != "" {
-		return "did you mean " + best + "?"
-	}
-	return "known here: " + strings.Join(known, ", ")
+	return best
 }
 
 // fold makes maxLatency, max-latency and MAX_LATENCY the same word.

@@ -1,0 +1,112 @@
+package reconciler
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const laterFeatures = `
+secrets: [secrets.enc.env]
+singletons: [scheduler, mailer]
+migrations: {expand: migrate-expand, contract: migrate-contract}
+windows: ["0 9 * * MON-THU for 8h", "CRON_TZ=Europe/Berlin 0 9 * * SAT for 90m"]
+on_failure: revert
+`
+
+// What this version refuses is read and checked nevertheless: to support it is
+// to delete its row.
+func TestParseApp_LaterFeaturesAreReadAlready(t *testing.T) {
+	app, faults := parseApp(tandemYAML("tag: \"1\"\n"+goodRoutes+laterFeatures), nil)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	got := App{Secrets: app.Secrets, Singletons: app.Singletons, Migrations: app.Migrations, Windows: app.Windows, OnFailure: app.OnFailure}
+	want := App{
+		Secrets: []string{"secrets.enc.env"}, Singletons: []string{"scheduler", "mailer"},
+		Migrations: Migrations{Expand: "migrate-expand", Contract: "migrate-contract"},
+		Windows:    []string{"0 9 * * MON-THU for 8h", "CRON_TZ=Europe/Berlin 0 9 * * SAT for 90m"},
+		OnFailure:  "revert",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("App (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseApp_LaterFeaturesAreCheckedAlready(t *testing.T) {
+	_, faults := parseApp(tandemYAML(`tag: "1"
+`+goodRoutes+`secrets:
+  - ../keys.env
+singletons:
+  - scheduler
+  - bad name
+  - scheduler
+migrations:
+  expand: [a]
+  rollback: b
+windows:
+  - 0 9 * * MON-THU
+  - 0 9 * * MON-THU for ever
+  - 0 9 * * MON-THU for 30s
+  - 0 25 * * * for 8h
+  - "@every 1h for 8h"
+  - TZ=Europe/Berlin for 8h
+  - 0 0 31 2 * for 8h
+`), nil)
+	want := `shop/tandem.yaml:5: secrets[0]: "../keys.env" may lead out of the app's directory; put the file inside it and write the path without ..
+shop/tandem.yaml:8: singletons[1]: want the name of a Compose service (letters, digits, . _ -), got "bad name"
+shop/tandem.yaml:9: singletons[2]: scheduler is listed twice (first in line 7); keep one
+shop/tandem.yaml:11: migrations.expand: want text, got a list
+shop/tandem.yaml:12: migrations.rollback: unknown key; known here: expand, contract
+shop/tandem.yaml:14: windows[0]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 9 * * MON-THU": it does not say for how long
+shop/tandem.yaml:15: windows[1]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 9 * * MON-THU for ever": time: invalid duration "ever"
+shop/tandem.yaml:16: windows[2]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 9 * * MON-THU for 30s": 30s is not from 1m to 168h
+shop/tandem.yaml:17: windows[3]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 25 * * * for 8h": end of range (25) above maximum (23): 25
+shop/tandem.yaml:18: windows[4]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "@every 1h for 8h": @every is not a time of day
+shop/tandem.yaml:19: windows[5]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "TZ=Europe/Berlin for 8h": a time zone and nothing after it
+shop/tandem.yaml:20: windows[6]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 0 31 2 * for 8h": it never comes
+`
+	if diff := cmp.Diff(want, messages(faults.Err())); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseApp_LaterFeaturesAreRefusedOnceEach(t *testing.T) {
+	_, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + laterFeatures))
+	faults, _ := AsFaults(err)
+	var paths []string
+	for _, f := range faults {
+		paths = append(paths, f.Path)
+	}
+	want := []string{"secrets", "singletons", "migrations", "windows", "on_failure"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseApp_LaterFeatureThatIsEmptyAsksForNothing(t *testing.T) {
+	if _, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + "secrets: []\nsingletons: []\nmigrations: {}\nwindows: []\non_failure: hold\n")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWarnings_NameWhatHasNoEffectYet(t *testing.T) {
+	const file = "watch: {for: 60s, max_error_rate: 1%, min_requests: 20, max_p95: 500ms, inconclusive: hold}\nstandby:\n  spare: all\ntag: \"1\"\n"
+	const watched = "has no effect in this version of tandem: the watch looks at restarts and health only"
+	want := []Fault{
+		{"shop/tandem.yaml", 1, "watch.max_error_rate", watched},
+		{"shop/tandem.yaml", 1, "watch.min_requests", watched},
+		{"shop/tandem.yaml", 1, "watch.max_p95", watched},
+		{"shop/tandem.yaml", 1, "watch.inconclusive", watched},
+		{"shop/tandem.yaml", 3, "standby.spare", "has no effect in this version of tandem: the standby answers only after a flip"},
+	}
+	if diff := cmp.Diff(want, Warnings(tandemYAML(file+goodRoutes))); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if got := Warnings(tandemYAML("tag: \"1\"\n" + goodRoutes)); len(got) > 0 {
+		t.Errorf("a file that asks for nothing special has warnings: %v", got)
+	}
+	if got := Warnings(tandemYAML(file + "color: red\n" + goodRoutes)); len(got) > 0 {
+		t.Errorf("a refused file has warnings too: %v", got)
+	}
+}
