@@ -16,7 +16,7 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		path := at(name, "volumes", "~"+v.Target)
 		switch v.Type {
 		case types.VolumeTypeBind:
-			c.hostFile(path, v.Source, true)
+			c.hostFile(path, v.Source, "add it, or, for data that must outlive a release, use a volume of the shared stack")
 		case types.VolumeTypeVolume:
 			c.volume(path, c.project.Volumes[v.Source])
 		case types.VolumeTypeNamedPipe, types.VolumeTypeCluster:
@@ -32,11 +32,14 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		c.fileObject([]string{"secrets", ref.Source}, types.FileObjectConfig(secret))
 	}
 	for _, e := range s.EnvFiles {
-		// A file that need not exist still must not be looked for elsewhere.
-		c.hostFile(at(name, "env_file"), e.Path, bool(e.Required))
+		advice := ""
+		if e.Required {
+			advice = "add it, or write it as {path: …, required: false}"
+		}
+		c.hostFile(at(name, "env_file"), e.Path, advice)
 	}
 	for _, label := range s.LabelFiles {
-		c.hostFile(at(name, "label_file"), label, true)
+		c.hostFile(at(name, "label_file"), label, "add it, or correct the name")
 	}
 }
 
@@ -45,7 +48,7 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	case bool(o.External):
 		c.fault(append(path, "external"), "Docker keeps %s only in swarm mode: write file: or environment: instead", path[0])
 	case o.File != "":
-		c.hostFile(append(path, "file"), o.File, true)
+		c.hostFile(append(path, "file"), o.File, "add it, or use environment: with a variable of tandem.yaml")
 	}
 }
 
@@ -53,40 +56,57 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 func (c *checker) volume(path []string, v types.VolumeConfig) {
 	device := v.DriverOpts["device"]
 	if (v.Driver == "" || v.Driver == "local") && strings.HasPrefix(device, "/") {
-		c.hostFile(path, device, false)
+		c.hostFile(path, device, "")
 	}
 }
 
-// hostFile checks one path of this host.
-func (c *checker) hostFile(path []string, file string, needed bool) {
+// hostFile checks one path of this host. A path that does not exist is a fault
+// if there is advice what to do about it.
+func (c *checker) hostFile(path []string, file, advice string) {
 	file = filepath.Clean(file)
-	real, err := filepath.EvalSymlinks(file)
+	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
-		real = file
+		target = file
 	}
-	if c.socket != "" && (below(file, c.socket) || below(real, c.socket) || isSocket(real)) {
-		c.ask(AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", c.shown(file))
+	if c.holdsSocket(file) || c.holdsSocket(target) {
+		c.ask(AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", file)
 		return
 	}
 	_, err = inside(c.app.Root, file)
 	switch {
 	case errors.Is(err, errOutside):
-		if !c.allowed.allowsMount(file) || !c.allowed.allowsMount(real) {
-			c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file, or let this host's policy.allow list \"%s:%s\"",
-				c.shown(file), AllowHostMounts, real)
+		c.outside(path, file, target)
+	case errors.Is(err, fs.ErrNotExist):
+		if advice != "" {
+			c.fault(path, "%s is not in git: %s", relative(c.app.Root, file), advice)
 		}
-	case errors.Is(err, fs.ErrNotExist) && needed:
-		c.fault(path, "%s is not in git: add it, or, for data that must outlive a release, use a volume of the shared stack", c.shown(file))
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		c.fault(path, "%s cannot be read: %s", c.shown(file), err)
+	case err != nil:
+		c.fault(path, "%s cannot be read: %s", relative(c.app.Root, file), err)
 	}
 }
 
-// isSocket knows the usual places of the Docker socket: /var/run is a link.
-func isSocket(path string) bool {
-	return path == "/var/run/docker.sock" || path == "/run/docker.sock"
+// outside refuses a path that leads out of the app's directory, unless the
+// host's policy allows both the path and what it leads to.
+func (c *checker) outside(path []string, file, target string) {
+	if c.allowed.allowsMount(file) && c.allowed.allowsMount(target) {
+		return
+	}
+	// Where a relative path ends on this host changes from commit to commit, so
+	// no policy can name it.
+	if rel, err := filepath.Rel(c.dir(), file); err == nil && c.source.mention(rel, path...) {
+		c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file", rel)
+		return
+	}
+	c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file, or let this host's policy.allow list \"%s:%s\"",
+		file, AllowHostMounts, target)
 }
 
-// shown is a path for a message: relative to the app's directory, because where
-// that is on this host changes from commit to commit.
-func (c *checker) shown(path string) string { return relative(c.app.Root, path) }
+// holdsSocket tells whether path is the Docker socket or a directory above it.
+func (c *checker) holdsSocket(path string) bool {
+	for _, socket := range []string{c.socket, "/run/docker.sock", "/var/run/docker.sock"} {
+		if socket != "" && below(path, socket) {
+			return true
+		}
+	}
+	return false
+}

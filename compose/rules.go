@@ -3,6 +3,8 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -130,11 +132,11 @@ func (c *checker) colored(name string, s types.ServiceConfig) {
 	}
 	published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Published != "" })
 	if n := s.GetScale(); n > 1 && published {
-		path := at(name, "deploy", "replicas")
+		where := at(name, "deploy", "replicas")
 		if s.Scale != nil {
-			path = at(name, "scale")
+			where = at(name, "scale")
 		}
-		c.fault(path, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
+		c.fault(where, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
 	}
 }
 
@@ -166,11 +168,14 @@ func (c *checker) networks(blue, green *types.Project) {
 
 // routes checks that Nginx will find every route where tandem.yaml says.
 func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
+	if len(projects[reconciler.Blue].Services) == 0 {
+		c.fault([]string{"services"}, "there is no service to run: add one (a service with profiles: counts only if COMPOSE_PROFILES names one of them)")
+		return
+	}
 	for _, r := range c.app.Routes {
 		blue, ok := projects[reconciler.Blue].Services[r.Service]
 		if !ok {
-			c.faults = append(c.faults, reconciler.Fault{File: c.app.File, Path: "routes." + r.Name + ".service", Text: fmt.Sprintf(
-				"%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(projects[reconciler.Blue].ServiceNames(), ", "))})
+			c.noService(r, projects[reconciler.Blue].ServiceNames())
 			continue
 		}
 		green := projects[reconciler.Green].Services[r.Service]
@@ -183,4 +188,14 @@ func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
 		c.fault(at(r.Service, "ports"), "the service does not publish the port of route %q: write ports: [\"${%s}:%s\"] under services.%s",
 			r.Name, r.Variable(), likelyTarget(blue), r.Service)
 	}
+}
+
+// noService says so where the person wrote the name: in tandem.yaml.
+func (c *checker) noService(r reconciler.Route, names []string) {
+	fault := reconciler.Fault{File: c.app.File, Path: "routes." + r.Name + ".service", Text: fmt.Sprintf(
+		"%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))}
+	if src, err := readSource(filepath.Join(c.app.Root, path.Base(c.app.File)), c.app.File); err == nil {
+		_, fault.Line = sources{src}.locate("routes", r.Name, "service")
+	}
+	c.faults = append(c.faults, fault)
 }

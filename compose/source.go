@@ -61,20 +61,34 @@ func (ss sources) locate(path ...string) (name string, line int) {
 	return name, line
 }
 
-// find walks down path and returns the line of the last node it found, and how
-// many parts of path it took. A part "~text" takes the first item of a sequence
-// that has the text in it.
+// mention tells whether what stands at path has the text in it.
+func (ss sources) mention(text string, path ...string) bool {
+	return slices.ContainsFunc(ss, func(s *source) bool {
+		node, _, depth := s.walk(path)
+		return depth > 0 && node != nil && strings.Contains(node.String(), text)
+	})
+}
+
+// find returns the line of the last node on path that exists, and how many
+// parts of path that took.
 func (s *source) find(path []string) (line, depth int) {
-	node := s.root
+	_, line, depth = s.walk(path)
+	return line, depth
+}
+
+// walk goes down path. A part "~text" takes the first item of a sequence that
+// has the text in it.
+func (s *source) walk(path []string) (node ast.Node, line, depth int) {
+	node = s.root
 	for _, part := range path {
 		next, at := s.child(node, part)
 		if at == nil {
-			return line, depth
+			return node, line, depth
 		}
 		node, line = next, at.GetToken().Position.Line
 		depth++
 	}
-	return line, depth
+	return node, line, depth
 }
 
 // child returns the value at part, and the node whose line is the one to show.

@@ -1,0 +1,101 @@
+package compose_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what testdata/refused must say from what is said now")
+
+// shop is an app with one route, without files.
+func shop(t *testing.T) reconciler.App {
+	t.Helper()
+	return reconciler.App{
+		Name: "shop", Dir: "shop", File: "shop/tandem.yaml", Tag: "1.4.2", Root: t.TempDir(),
+		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: 3001, Green: 3002}}},
+	}
+}
+
+// put writes files below the app's directory.
+func put(t *testing.T, app reconciler.App, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		full := filepath.Join(app.Root, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestResolve_RefusesWithFileLineAndAdvice reads testdata/refused: the files of
+// an app, and every fault that must be told of it. "-- routes --" adds routes.
+func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
+	cases, err := filepath.Glob("testdata/refused/*.txtar")
+	if err != nil || len(cases) < 25 {
+		t.Fatalf("found %d cases (%v), want 25 or more", len(cases), err)
+	}
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	for _, path := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			app, want := unpack(t, archive)
+			_, err = client.Resolve(t.Context(), app)
+			faults, ok := reconciler.AsFaults(err)
+			if !ok {
+				t.Fatalf("resolved with %v, want faults", err)
+			}
+			got := faults.Error() + "\n"
+			if *rewrite {
+				archive.Files[len(archive.Files)-1].Data = []byte(got)
+				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" && !*rewrite {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// unpack makes the app of an archive and returns what must be said of it.
+func unpack(t *testing.T, archive *txtar.Archive) (app reconciler.App, want string) {
+	t.Helper()
+	app = shop(t)
+	files := map[string]string{}
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "want":
+			want = string(f.Data)
+		case "routes":
+			var r reconciler.Route
+			if _, err := fmt.Sscan(string(f.Data), &r.Name, &r.Service, &r.Ports.Blue, &r.Ports.Green); err != nil {
+				t.Fatal(err)
+			}
+			app.Routes = append(app.Routes, r)
+		case "compose.shared.yaml":
+			app.Shared = f.Name
+			fallthrough
+		default:
+			files[f.Name] = string(f.Data)
+		}
+	}
+	put(t, app, files)
+	return app, want
+}
