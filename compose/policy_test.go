@@ -1,0 +1,89 @@
+package compose_test
+
+import (
+	"strings"
+	"testing"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
+	outside := t.TempDir()
+	const head = "services:\n  api:\n    image: a:1\n    ports: ['${API_PORT}:3000']\n"
+	cases := []struct{ name, allow, file string }{
+		{"privileged", "privileged", head + "    privileged: true\n"},
+		{"pid", "host-namespaces", head + "    pid: host\n"},
+		{"host network", "host-namespaces", head + "  web: {image: 'a:1', network_mode: host}\n"},
+		{"capabilities", "capabilities", head + "    cap_add: [NET_ADMIN]\n"},
+		{"devices", "devices", head + "    devices: ['/dev/null:/dev/null']\n"},
+		{"socket", "docker-socket", head + "    volumes: ['/var/run/docker.sock:/s']\n"},
+		{"mount", "host-mounts", head + "    volumes: ['" + outside + ":/s']\n"},
+		{"narrow mount", "host-mounts:" + outside, head + "    volumes: ['" + outside + "/in/it:/s']\n"},
+		{"security", "security-options", head + "    security_opt: ['seccomp:unconfined']\n"},
+		{"address", "publish", strings.Replace(head, "'${", "'0.0.0.0:${", 1)},
+		{"narrow address", "publish:10.0.0.5", strings.Replace(head, "'${", "'10.0.0.5:${", 1)},
+		{"provider", "host-programs", head + "  db: {provider: {type: cloud}}\n"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			app := shop(t)
+			put(t, app, map[string]string{"compose.yaml": c.file})
+			allowing := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{c.allow}})
+			if _, err := allowing.Resolve(t.Context(), app); err != nil {
+				t.Errorf("with %s: %v", c.allow, err)
+			}
+			var others []string
+			for _, name := range compose.PolicyNames() {
+				if mine, _, _ := strings.Cut(c.allow, ":"); name != mine {
+					others = append(others, name)
+				}
+			}
+			refusing := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: others})
+			if _, err := refusing.Resolve(t.Context(), app); err == nil || !strings.Contains(err.Error(), "policy.allow") {
+				t.Errorf("with everything but %s: %v, want a refusal", c.allow, err)
+			}
+		})
+	}
+}
+
+func TestPolicy_ANarrowEntryAllowsNoNeighbour(t *testing.T) {
+	app := shop(t)
+	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['10.0.0.6:${API_PORT}:3000'], volumes: ['/srv/media2:/m']}}\n"})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts:/srv/media", "publish:10.0.0.5"}})
+	_, err := client.Resolve(t.Context(), app)
+	if faults, _ := reconciler.AsFaults(err); len(faults) != 2 {
+		t.Errorf("got %v, want both refused", err)
+	}
+}
+
+func TestNew_RefusesAPolicyThatMeansNothing(t *testing.T) {
+	for _, entry := range []string{"root", "privileged:true", "publish:everywhere", "host-mounts:relative", ""} {
+		if _, err := compose.New(compose.Options{ConfigDir: t.TempDir(), Policy: []string{entry}}); err == nil {
+			t.Errorf("policy.allow [%q] was accepted", entry)
+		}
+	}
+}
+
+func TestResolve_AnAppWithoutAFileIsAFault(t *testing.T) {
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	for _, named := range []string{"", "gone.yaml", "../up.yaml", "/etc/hostname"} {
+		app := shop(t)
+		app.Compose = named
+		_, err := client.Resolve(t.Context(), app)
+		faults, ok := reconciler.AsFaults(err)
+		if !ok || faults[0].File != "shop/tandem.yaml" || faults[0].Path != "compose" {
+			t.Errorf("compose: %q gives %v, want a fault of tandem.yaml", named, err)
+		}
+	}
+}
+
+func TestContainerPort_IsTheTargetOfTheRoutesPort(t *testing.T) {
+	app := shop(t)
+	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['9000', '${API_PORT}:8080']}}\n"})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	port, err := client.ContainerPort(t.Context(), app, app.Routes[0])
+	if err != nil || port != 8080 {
+		t.Errorf("got %d, %v, want 8080", port, err)
+	}
+}
