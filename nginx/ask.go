@@ -99,8 +99,12 @@ func (p *Proxy) await(ctx context.Context, v view, app string, how transition, r
 	defer tick.Stop()
 	var agreed int
 	since := time.Now()
+	last, lastErr := answer{}, error(nil) // the answer that the end of ctx cut off says nothing
 	for {
 		a, err := p.ask(ctx, v, app)
+		if ctx.Err() == nil {
+			last, lastErr = a, err
+		}
 		still, known := false, how == afterFlip
 		if how == afterReload && err == nil {
 			still, known = p.former.accepting(a.worker)
@@ -112,7 +116,7 @@ func (p *Proxy) await(ctx context.Context, v view, app string, how transition, r
 		}
 		select {
 		case <-ctx.Done():
-			return p.gaveUp(ctx, v, app, a, err)
+			return p.gaveUp(ctx, v, app, last, lastErr)
 		case <-tick.C:
 		}
 	}
@@ -122,7 +126,7 @@ func (p *Proxy) gaveUp(ctx context.Context, v view, app string, last answer, err
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil {
 		return err
 	}
 	detail := fmt.Sprintf("Nginx goes on answering %s (generation %s) for %s", last.color, last.generation, app)
