@@ -90,6 +90,7 @@ func (a *api) slow(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusBadRequest, answer{Color: a.color, Tag: a.tag, Error: "ms: want 0 to 60000"})
 		return
 	}
+	log.Printf("shop: takes %d ms for an answer", ms)
 	// The server's own stop does not cut it short: that is what a grace period is for.
 	if pause(context.WithoutCancel(r.Context()), time.Duration(ms)*time.Millisecond) == nil {
 		writeJSON(w, http.StatusOK, a.answer())

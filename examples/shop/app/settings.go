@@ -16,7 +16,10 @@ type settings struct {
 	store      string        // STORE: address of the store; empty: orders are counted in memory
 	data       string        // DATA: the directory in which the store keeps its file; "/data"
 	host       string
-	trouble    trouble // BREAK, or DEFAULT_BREAK (built into an image) when BREAK is empty
+	// BREAK, as it is built into an image, or OVERRIDE_BREAK when that is not
+	// empty: the Compose file sets the latter, and an empty variable that it set
+	// would hide the image's own.
+	trouble trouble
 }
 
 func settingsFrom(env func(string) string) (settings, error) {
@@ -32,7 +35,7 @@ func settingsFrom(env func(string) string) (settings, error) {
 	if s.startDelay, err = time.ParseDuration(or(env("START_DELAY"), "0s")); err != nil {
 		return s, fmt.Errorf("START_DELAY: %w", err)
 	}
-	if s.trouble, err = parseTrouble(or(env("BREAK"), env("DEFAULT_BREAK"))); err != nil {
+	if s.trouble, err = parseTrouble(or(env("OVERRIDE_BREAK"), env("BREAK"))); err != nil {
 		return s, err
 	}
 	s.host, err = os.Hostname()
