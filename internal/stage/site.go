@@ -8,6 +8,7 @@ import (
 
 	"tandem/internal/config"
 	"tandem/internal/testbed"
+	"tandem/nginx"
 )
 
 // startNginx starts Nginx as it is before anybody told it of the app: it
@@ -59,7 +60,7 @@ func (s *Stage) configure(extra string) error {
 func (s *Stage) site(extra string) string {
 	api, web, include := s.App+"_api", s.App+"_web", ""
 	if s.options.Switch == config.SwitchFlip {
-		api, web = "$"+s.variable()+"_api", "$"+s.variable()+"_web"
+		api, web = nginx.Variable(s.App, "api"), nginx.Variable(s.App, "web")
 		include = "    include " + filepath.Join(s.path("nginx"), s.App+".server") + ";\n"
 	}
 	return include + fmt.Sprintf(`

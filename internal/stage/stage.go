@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"tandem/examples"
@@ -144,6 +143,3 @@ func (s *Stage) Close(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
-
-// variable is the app's name as it stands in an Nginx variable.
-func (s *Stage) variable() string { return strings.ReplaceAll(s.App, "-", "_") }

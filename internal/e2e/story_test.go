@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"testing"
+
+	"tandem/internal/stage"
+	"tandem/reconciler"
+)
+
+// The main job, in the order in which a user meets it: a first deploy on an
+// empty machine, a tag bump under load, and its revert.
+func TestStory(t *testing.T) {
+	w := newWorld(t, stage.Options{})
+	w.build("1.0.0")
+	w.build("1.1.0")
+
+	first := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+	w.addSite()
+	w.live(first, "1.0.0", reconciler.Blue)
+
+	traffic := w.traffic()
+	bump := w.push(stage.Desired{Tag: "1.1.0", Color: "green"})
+	w.live(bump, "1.1.0", reconciler.Green)
+
+	revert := w.revert()
+	w.live(revert, "1.0.0", reconciler.Blue)
+	w.unharmed(traffic)
+}

@@ -1,0 +1,240 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/internal/agent"
+	"tandem/internal/config"
+	"tandem/internal/load"
+	"tandem/internal/stage"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// patience is how long a test waits for something that ought to happen. It is
+// far more than any of it takes, so that a busy machine fails nothing.
+const patience = 90 * time.Second
+
+// quick is what most tests add to a tandem.yaml: a watch that is over soon.
+const quick = "gate: {timeout: 20s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
+
+// world is a stage with an agent that looks after it.
+type world struct {
+	*stage.Stage
+	t      *testing.T
+	stop   func() // stops the agent and waits for it
+	change func(*config.Config)
+}
+
+// newWorld sets a stage for one app; the agent runs and nothing is pushed yet.
+func newWorld(t *testing.T, o stage.Options) *world {
+	t.Helper()
+	w := newStage(t, o)
+	w.start()
+	return w
+}
+
+// newStage sets a stage on which no agent runs yet.
+func newStage(t *testing.T, o stage.Options) *world {
+	t.Helper()
+	if o.App == "" {
+		o.App = fmt.Sprintf("e2e-%06x", rand.N(1<<24))
+	}
+	s, err := stage.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{Stage: s, t: t, stop: func() {}, change: func(*config.Config) {}}
+	t.Cleanup(func() {
+		w.stop()
+		if t.Failed() {
+			w.explain()
+		}
+		if err := s.Close(context.Background()); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	return w
+}
+
+// start runs an agent in this process until stop or the end of the test.
+func (w *world) start() {
+	w.t.Helper()
+	cfg := w.Config()
+	w.change(&cfg)
+	a, err := agent.New(cfg, w.logger())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	stopped := false
+	w.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("agent: %v", err)
+		}
+	}
+}
+
+// logger writes into the test's log; a passing test shows none of it.
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+type testLog struct{ t *testing.T }
+
+func (l testLog) Write(p []byte) (int, error) {
+	l.t.Log(strings.TrimRight(string(p), "\n"))
+	return len(p), nil
+}
+
+// explain shows what a person would look at first.
+func (w *world) explain() {
+	_, text, err := w.Published(context.Background())
+	w.t.Logf("last published status (%v):\n%s", err, text)
+	w.t.Logf("nginx error log:\n%s", w.Nginx.ErrorLog())
+}
+
+// build makes the image of a release.
+func (w *world) build(tag string, env ...string) {
+	w.t.Helper()
+	if err := w.Build(w.t.Context(), tag, env...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// push commits and pushes what is desired, and returns the commit.
+func (w *world) push(d stage.Desired) string {
+	w.t.Helper()
+	if d.More == "" {
+		d.More = quick
+	}
+	commit, err := w.Push(w.t.Context(), "Deploy "+d.Tag, d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return commit
+}
+
+// revert reverts the newest commit, and returns the commit that does so.
+func (w *world) revert() string {
+	w.t.Helper()
+	commit, err := w.Revert(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return commit
+}
+
+// until waits for a published status that is as the condition asks; an error of
+// the condition says what is still missing.
+func (w *world) until(what string, cond func(reconciler.Status) error) reconciler.Status {
+	w.t.Helper()
+	var got reconciler.Status
+	tb.Until(w.t, patience, what, func() error {
+		s, text, err := w.Published(w.t.Context())
+		if err != nil {
+			return err
+		}
+		got = s
+		if err := cond(s); err != nil {
+			return fmt.Errorf("%w; the status is\n%s", err, text)
+		}
+		return nil
+	})
+	return got
+}
+
+// live waits until the commit is live, with its watch passed.
+func (w *world) live(commit, tag string, color reconciler.Color) reconciler.Status {
+	w.t.Helper()
+	return w.until(fmt.Sprintf("%s live on %s", tag, color), func(s reconciler.Status) error {
+		return isLive(s, commit, tag, color)
+	})
+}
+
+func isLive(s reconciler.Status, commit, tag string, color reconciler.Color) error {
+	switch {
+	case s.Desired.Commit != commit:
+		return fmt.Errorf("the status is about commit %s", s.Desired.Commit)
+	case s.Phase != reconciler.PhaseLive:
+		return fmt.Errorf("phase %s (%s)", s.Phase, s.Reason)
+	case s.Live == nil || s.Live.Tag != tag || s.Live.Color != color:
+		return fmt.Errorf("live is %+v", s.Live)
+	}
+	return nil
+}
+
+// phase waits until the status about the commit has the phase.
+func (w *world) phase(commit string, phase reconciler.Phase) reconciler.Status {
+	w.t.Helper()
+	return w.until("phase "+string(phase), func(s reconciler.Status) error {
+		if s.Desired.Commit != commit || s.Phase != phase {
+			return fmt.Errorf("phase %s at commit %s", s.Phase, s.Desired.Commit)
+		}
+		return nil
+	})
+}
+
+// addSite waits for the generated files and includes them, as a user does once.
+func (w *world) addSite() {
+	w.t.Helper()
+	tb.Until(w.t, patience, "generated files", func() error {
+		if _, err := os.Stat(w.Config().Nginx.Dir + "/" + w.App + ".server"); err != nil && w.Config().Nginx.Switch == config.SwitchFlip {
+			return err
+		}
+		return w.AddSite(w.t.Context())
+	})
+}
+
+// deployed sets a world in which release 1.0.0 is live on blue.
+func deployed(t *testing.T, o stage.Options) *world {
+	t.Helper()
+	w := newWorld(t, o)
+	w.build("1.0.0")
+	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+	w.addSite()
+	w.live(commit, "1.0.0", reconciler.Blue)
+	return w
+}
+
+// traffic starts the load of the acceptance: 32 busy connections that never
+// retry, GET and POST, and 5 WebSockets.
+func (w *world) traffic() *load.Runner {
+	w.t.Helper()
+	r, err := load.Run(w.t.Context(), load.Options{
+		URL: w.URL(), Connections: 32, PostEvery: 4, WebSockets: 5, Think: 5 * time.Millisecond,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { r.Stop() })
+	return r
+}
+
+// unharmed stops the load and fails the test if a single request failed.
+func (w *world) unharmed(r *load.Runner) load.Report {
+	w.t.Helper()
+	report := r.Stop()
+	w.t.Logf("%d requests (%d POST), %d failed, longest gap %s, p99 %s", report.Requests, report.Posts, report.Failed, report.LongestGap, report.P99)
+	if report.Requests == 0 {
+		w.t.Error("no request was made, so nothing is proven")
+	}
+	if report.Failed > 0 {
+		w.t.Errorf("%d of %d requests failed: %v", report.Failed, report.Requests, report.Examples)
+	}
+	return report
+}
