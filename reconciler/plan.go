@@ -33,7 +33,7 @@ type planner struct {
 }
 
 // chooseColor answers `color: auto`: stay where the release is live already,
-// otherwise take the color that traffic is not on.
+// confirmed or at least running, otherwise take the color that traffic is not on.
 func (p planner) chooseColor(r Release) Color {
 	if p.app.Color != Auto {
 		return p.app.Color
@@ -41,7 +41,7 @@ func (p planner) chooseColor(r Release) Color {
 	if t := p.m.Live; t.Release == r && p.o.Of(t.Color).Release == r {
 		return t.Color
 	}
-	if p.o.Of(p.o.Live).Release == r {
+	if live := p.o.Of(p.o.Live); live.Release == r && live.Condition == Running {
 		return p.o.Live
 	}
 	return p.o.Live.Other()
@@ -53,7 +53,7 @@ func (p planner) chooseColor(r Release) Color {
 func (p planner) planBlocked() ([]Step, Reason) {
 	back, ok := p.wayBack()
 	if !ok {
-		return p.stay()
+		return p.stay(Held)
 	}
 	steps, reason := p.steps(back)
 	switch {
@@ -75,7 +75,7 @@ func (p planner) planKept() ([]Step, Reason) {
 	back, ok := p.wayBack()
 	if !ok {
 		if _, bad := p.m.Blocked(p.m.Live.Release); bad {
-			return p.stay()
+			return p.stay(none)
 		}
 		return nil, none
 	}
@@ -95,7 +95,10 @@ func (p planner) planKept() ([]Step, Reason) {
 func (p planner) wayBack() (goal, bool) {
 	t := p.m.Live
 	if t.Release.IsZero() {
-		return goal{}, false
+		// A lost memory: what has the traffic is all there is to go by.
+		live := p.o.Of(p.o.Live)
+		ok := live.Condition == Running && !live.Release.IsZero() && !p.m.EverRejected(live.Release)
+		return goal{live.Release, p.o.Live}, ok
 	}
 	if _, bad := p.m.Blocked(t.Release); !bad {
 		return goal{t.Release, t.Color}, true
@@ -108,11 +111,16 @@ func (p planner) wayBack() (goal, bool) {
 }
 
 // stay is the plan when there is nothing to return to: keep what is live
-// running, and clear away a rejected stack that has no traffic.
-func (p planner) stay() ([]Step, Reason) {
+// running, and clear away a rejected stack that has no traffic. Where nothing is
+// live that anyone confirmed, the reason is the one given.
+func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 	t := p.m.Live
-	if t.Release.IsZero() || p.o.Live != t.Color || p.o.Of(t.Color).Release != t.Release {
-		return p.tidy(p.o.Live.Other(), Held)
+	if !t.Is(p.o.Live, p.o.Of(p.o.Live).Release) {
+		other := p.o.Live.Other()
+		if _, bad := p.m.Blocked(p.o.Of(other).Release); !bad {
+			return nil, otherwise
+		}
+		return p.tidy(other, otherwise)
 	}
 	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
 		return steps, Healing
@@ -124,6 +132,10 @@ func (p planner) stay() ([]Step, Reason) {
 func (p planner) steps(g goal) ([]Step, Reason) {
 	live := p.o.Of(p.o.Live)
 	switch {
+	case p.onTrial(g.release):
+		return p.await(g)
+	case p.stranded(g):
+		return p.bring(goal{p.m.Live.Release, p.m.Live.Color})
 	case p.o.Live != g.color:
 		return p.move(g)
 	case live.Release != g.release:
@@ -138,12 +150,43 @@ func (p planner) steps(g goal) ([]Step, Reason) {
 	}
 }
 
-// settle is the rest of the way for a release that is confirmed live in the
-// color where it belongs.
-func (p planner) settle(g goal) ([]Step, Reason) {
-	if p.watchNeeded(g.release) {
-		return []Step{{Watch, g.color, g.release}}, Watching
+// onTrial tells that r is confirmed live and has not had its verdict. Nothing
+// else may be done for it before: should it be dead or gone, that is a verdict
+// too, and the way back must still be there then.
+func (p planner) onTrial(r Release) bool {
+	return p.m.Live.Is(p.o.Live, r) && p.watchNeeded(r)
+}
+
+func (p planner) await(g goal) ([]Step, Reason) {
+	steps := []Step{{Watch, p.o.Live, g.release}}
+	if p.o.Live != g.color {
+		rest, _ := p.bring(g)
+		steps = append(steps, rest...)
 	}
+	return steps, Watching
+}
+
+// stranded tells that the traffic has to return to the confirmed release before
+// anything else is done. Nginx sends it to the other stack, which is dead or was
+// rejected: killed between the flip and its confirmation, say, or flipped by
+// hand. A new release would have to go where the confirmed one still is, and
+// would destroy the only way back.
+func (p planner) stranded(g goal) bool {
+	live, beside := p.o.Of(p.o.Live), p.o.Of(p.o.Live.Other())
+	_, bad := p.m.Blocked(beside.Release)
+	switch {
+	case bad || !p.m.Live.Is(p.o.Live.Other(), beside.Release):
+		return false
+	case live.Release == g.release:
+		return live.Condition != Running
+	default:
+		return beside.Condition == Running && (live.Condition != Running || p.m.EverRejected(live.Release))
+	}
+}
+
+// settle is the rest of the way for a release that is live in the color where it
+// belongs, confirmed and watched.
+func (p planner) settle(g goal) ([]Step, Reason) {
 	if steps := p.heal(g); steps != nil {
 		return steps, Healing
 	}
@@ -189,10 +232,11 @@ func (p planner) drain(c Color) []Step {
 // release. A live stack is never touched, so the way leads over the other color.
 // Only where nothing runs at all is there no traffic to lose; then it is sent to
 // the other, empty color while this one is filled, because otherwise the first
-// requests would reach a stack that has not passed its gate.
+// requests would reach a stack that has not passed its gate. A confirmed release
+// is not given up for that, even if it is down: it is the way back.
 func (p planner) replaceLive(g goal) ([]Step, Reason) {
 	over := goal{g.release, g.color.Other()}
-	if p.idle(g.color) && p.idle(over.color) {
+	if p.idle(g.color) && p.idle(over.color) && !p.m.Live.Is(g.color, p.o.Of(g.color).Release) {
 		steps, reason := p.bring(g)
 		return append([]Step{{Park, over.color, Release{}}}, steps...), reason
 	}
@@ -211,7 +255,7 @@ func (p planner) move(g goal) ([]Step, Reason) {
 	live := p.o.Of(p.o.Live)
 	steps, reason := p.bring(g)
 	switch {
-	case live.Release != g.release || p.m.Live.Is(g.color, g.release):
+	case live.Release != g.release:
 		return steps, reason
 	case !p.m.Live.Is(p.o.Live, g.release):
 		// Killed between the flip to this color and its confirmation: what Nginx
@@ -220,8 +264,6 @@ func (p planner) move(g goal) ([]Step, Reason) {
 			return steps, reason
 		}
 		return append(p.adopt(goal{g.release, p.o.Live}), steps...), NewRelease
-	case p.watchNeeded(g.release):
-		return append([]Step{{Watch, p.o.Live, g.release}}, steps...), Watching
 	default:
 		return steps, ColorChange
 	}
