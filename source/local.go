@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -143,9 +144,22 @@ func checkReceive(s *filesystem.Storage, dir, branch string) error {
 	return nil
 }
 
-// storeObject writes a loose object that survives a power cut, and that the
-// repository's owner can handle as if git had written it.
+// storeObject writes a loose object. A repack by git may take the object's
+// directory away between its making and its use, so it is tried a few times.
 func storeObject(s *filesystem.Storage, dir string, m made) error {
+	const tries = 10
+	var err error
+	for range tries {
+		if err = storeOnce(s, dir, m); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
+}
+
+// storeOnce writes an object that survives a power cut, and that the
+// repository's owner can handle as if git had written it.
+func storeOnce(s *filesystem.Storage, dir string, m made) error {
 	obj, err := m.encoded()
 	if err != nil {
 		return err

@@ -52,6 +52,19 @@ func ways(t *testing.T, test func(t *testing.T, open func(t *testing.T, change f
 	}
 }
 
+// openLocal is a world whose repository is a local path.
+func openLocal(t *testing.T, change func(*Options)) *world {
+	t.Helper()
+	w := &world{bare: gittest.NewBare(t)}
+	w.ada = w.bare.Clone(t)
+	o := Options{URL: w.bare.Path, Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&o)
+	}
+	w.repo = open(t, o)
+	return w
+}
+
 func open(t *testing.T, o Options) *Repo {
 	t.Helper()
 	r, err := New(o)

@@ -1,0 +1,99 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"tandem/source/gittest"
+)
+
+// Two people and the agent push to the same branch at the same time, 100 commits
+// each side, while the server repacks. Every commit that was pushed must be in
+// the branch's history in the end, exactly once, and no push may have been
+// forced.
+func TestPublish_LosesNothingInARaceOf100Pushes(t *testing.T) {
+	ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
+		w := open(t, func(o *Options) { o.StatusBranch = gittest.Main })
+		each := 100
+		if w.repo.boundary.address.scheme == schemeSSH {
+			each = 20 // the same race as over http; only the handshakes take longer
+		}
+		// The server itself would refuse what is no fast-forward.
+		w.bare.Git(t, "config", "receive.denyNonFastForwards", "true")
+		w.push(t, "first", map[string]string{"tandem.yaml": "tag: one\n"})
+		people := []*gittest.Clone{w.bare.Clone(t), w.bare.Clone(t)}
+
+		ctx := within(t)
+		var pushed [2][]string
+		var all sync.WaitGroup
+		for i, person := range people {
+			all.Go(func() { pushed[i] = pushAll(t, person, i, each/len(people)) })
+		}
+		repack := make(chan struct{}, each)
+		all.Go(func() {
+			defer close(repack)
+			for n := range each {
+				err := w.repo.Publish(ctx, fmt.Sprintf("status %d", n), map[string][]byte{"status/shop.yaml": fmt.Append(nil, n)})
+				if err != nil {
+					t.Errorf("status %d: %v", n, err)
+					return
+				}
+				if n%10 == 0 {
+					repack <- struct{}{}
+				}
+			}
+		})
+		all.Go(func() {
+			for range repack {
+				w.bare.Git(t, "pack-refs", "--all")
+				w.bare.Git(t, "repack", "-q", "-d")
+			}
+		})
+		all.Wait()
+
+		log := w.bare.Log(t, gittest.Main)
+		if len(log) != 2*each+1 {
+			t.Errorf("%d commits, want %d", len(log), 2*each+1)
+		}
+		var statuses, want []string
+		for _, subject := range slices.Backward(log) {
+			if strings.HasPrefix(subject, "status ") {
+				statuses = append(statuses, subject)
+			}
+		}
+		for n := range each {
+			want = append(want, fmt.Sprintf("status %d", n))
+		}
+		if !slices.Equal(statuses, want) {
+			t.Errorf("the statuses are %v", statuses)
+		}
+		history := strings.Fields(w.bare.Git(t, "rev-list", "main"))
+		for _, hash := range slices.Concat(pushed[0], pushed[1]) {
+			if !slices.Contains(history, hash) {
+				t.Errorf("%s was pushed and is lost", hash)
+			}
+		}
+		w.bare.Git(t, "fsck", "--strict")
+		if locks := w.bare.Git(t, "for-each-ref"); strings.Contains(locks, ".lock") {
+			t.Errorf("left behind: %s", locks)
+		}
+	})
+}
+
+// pushAll pushes n commits one by one, rebasing when somebody was faster, and
+// returns the hashes that the server took.
+func pushAll(t *testing.T, c *gittest.Clone, person, n int) []string {
+	var hashes []string
+	for i := range n {
+		name := fmt.Sprintf("person-%d/%d", person, i)
+		c.Commit(t, name, map[string]string{name: name})
+		for c.TryPush() != nil {
+			c.Pull(t)
+		}
+		hashes = append(hashes, c.Head(t))
+	}
+	return hashes
+}
