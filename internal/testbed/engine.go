@@ -54,7 +54,7 @@ func (e *Engine) Build(ctx context.Context, ref, dir string) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", ref, err)
 	}
-	return finish("build "+ref, res.Body)
+	return Finish("build "+ref, res.Body)
 }
 
 // Push pushes an image into the registry that its name begins with.
@@ -67,7 +67,7 @@ func (e *Engine) Push(ctx context.Context, ref string, login Login) error {
 	if err != nil {
 		return fmt.Errorf("push %s: %w", ref, err)
 	}
-	return finish("push "+ref, progress)
+	return Finish("push "+ref, progress)
 }
 
 // Remove removes images by name. One that does not exist is no error; one that
@@ -124,9 +124,10 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// finish reads what the engine tells about its progress to the end: the work
-// stops when the reader goes away, and an error is only told in there.
-func finish(what string, progress io.ReadCloser) (err error) {
+// Finish reads what the engine tells about its progress to the end: the work
+// stops when the reader goes away, and an error is only told in there. What was
+// being done begins the error.
+func Finish(what string, progress io.ReadCloser) (err error) {
 	defer func() { err = errors.Join(err, progress.Close()) }()
 	dec := json.NewDecoder(progress)
 	for {

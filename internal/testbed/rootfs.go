@@ -115,7 +115,7 @@ func (e *Engine) importArchive(ctx context.Context, ref, path string) (err error
 	if err != nil {
 		return fmt.Errorf("import %s: %w", ref, err)
 	}
-	return finish("import "+ref, progress)
+	return Finish("import "+ref, progress)
 }
 
 // debianSource asks apt where this machine gets its release from.

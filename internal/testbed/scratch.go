@@ -42,7 +42,7 @@ func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.Ref, err)
 	}
-	return finish("build "+s.Ref, res.Body)
+	return Finish("build "+s.Ref, res.Body)
 }
 
 // archive writes the image in the format of "docker save".
