@@ -29,8 +29,9 @@ func (o output) words() string {
 	return timestamp.ReplaceAllString(words, "")
 }
 
-// timestamp starts the lines that Nginx writes once it has an error log.
-var timestamp = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d `)
+// timestamp is what makes the same complaint read differently each time: the
+// time that starts a line once Nginx has an error log, and its process id.
+var timestamp = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\b\d+#\d+: `)
 
 // run runs Nginx's program where Nginx runs. An exit code other than 0 is no error.
 func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
