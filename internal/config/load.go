@@ -45,11 +45,16 @@ func BindFlags(flags *pflag.FlagSet) {
 // The error is reconciler.Faults; each says in which file, variable or flag it
 // is, and none repeats a credential.
 func Load(path string, env func(string) (string, bool), flags *pflag.FlagSet) (Config, error) {
-	l := &loader{config: Default(), path: path, origins: map[string]origin{}}
 	if path == "" {
-		l.path = DefaultPath
+		return load(DefaultPath, false, env, flags)
 	}
-	readable := l.readFile(path != "")
+	return load(path, true, env, flags)
+}
+
+// load is Load; a file that is not needed may be missing.
+func load(path string, needed bool, env func(string) (string, bool), flags *pflag.FlagSet) (Config, error) {
+	l := &loader{config: Default(), path: path, origins: map[string]origin{}}
+	readable := l.readFile(needed)
 	if env != nil {
 		l.readVariables(env)
 	}

@@ -16,30 +16,24 @@ type URL string
 // Raw is the URL as it was written.
 func (u URL) Raw() string { return string(u) }
 
-// String is the URL without a password, and without a user where the protocol
-// lets a user be a secret.
+// String is the URL without a password, without a user where the protocol lets a
+// user be a secret, and without a query. Where it cannot tell, it leaves out more.
 func (u URL) String() string {
-	s := string(u)
-	scheme, rest, ok := strings.Cut(s, "://")
+	scheme, rest, ok := strings.Cut(string(u), "://")
 	if !ok {
-		return redactShort(s)
+		return redactShort(string(u))
 	}
-	authority, path, slash := strings.Cut(rest, "/")
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		user, _, password := strings.Cut(authority[:at], ":")
-		if password || !strings.Contains(scheme, "ssh") {
+	if at := strings.LastIndex(rest, "@"); at >= 0 && !strings.HasPrefix(rest, "/") {
+		user := rest[:at] // or more: a password may hold any character
+		if scheme != "ssh" || strings.ContainsAny(user, ":/?#@") {
 			user = "***"
 		}
-		authority = user + authority[at:]
+		rest = user + rest[at:]
 	}
-	if slash {
-		path = "/" + path
+	if end := strings.IndexAny(rest, "?#"); end >= 0 { // some servers take a token there
+		rest = rest[:end]
 	}
-	path, _, _ = strings.Cut(path, "?") // some servers take a token there
-	if strings.Contains(path, "@") {    // the password may have held a slash
-		path = "/***"
-	}
-	return scheme + "://" + authority + path
+	return scheme + "://" + rest
 }
 
 // redactShort is String for user@host:path and for local paths.
@@ -112,6 +106,8 @@ func schemed(s string) (transport, string) {
 		return "", "a file URL has three slashes: file:///path/to/repo.git"
 	case u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh":
 		return "", "this protocol is not supported; use https, ssh or a local path"
+	case URL(s).String() != s:
+		return "", "looks as if it held a password; " + useFiles
 	case u.Hostname() == "" || strings.Trim(u.Path, "/") == "":
 		return "", "needs a host and a path"
 	case u.Scheme == "ssh":
