@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,7 +100,7 @@ func (n Node) Text(to *string) bool {
 		return false
 	}
 	switch {
-	case n.kind == kindInt, n.kind == kindFloat:
+	case n.kind == kindInt, n.kind == kindFloat, !n.quoted && numeric.MatchString(n.text):
 		n.Fault("YAML reads %s as a number; write it in quotes: %s", n.bare(), show(n.text))
 	case n.kind == kindBool:
 		n.Fault("YAML reads %s as a boolean; write it in quotes: %s", n.bare(), show(n.text))
@@ -115,6 +116,11 @@ func (n Node) Text(to *string) bool {
 	}
 	return false
 }
+
+// numeric is what some YAML reader takes for a number, even where the parser
+// below does not: 1234e56, which may be the short hash of a commit, and numbers
+// too large for it.
+var numeric = regexp.MustCompile(`^[-+]?(0x[0-9a-fA-F_]+|0o[0-7]+|[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?|\.[0-9]+([eE][-+]?[0-9]+)?)$`)
 
 // oldBoolean tells whether YAML 1.1 reads s as a boolean.
 func oldBoolean(s string) bool {
