@@ -26,9 +26,16 @@ type bed struct {
 	image  string // name of the probe image, without a tag
 }
 
-// newBed makes an app with one route "api" on two free ports, and the images
-// <image>:1 and <image>:2 on this host.
+// newBed is newSerialBed for a test that can run beside others.
 func newBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
+	t.Helper()
+	t.Parallel()
+	return newSerialBed(t, name, options...)
+}
+
+// newSerialBed makes an app with one route "api" on two free ports, and the
+// images <image>:1 and <image>:2 on this host.
+func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 	t.Helper()
 	b := &bed{t: t, engine: tb.Engine(t), config: t.TempDir(), image: "ct-probe-" + name}
 	ports := tb.Ports(t, 2)
@@ -37,7 +44,8 @@ func newBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 		Tag: "1", Root: t.TempDir(), Commit: reconciler.Commit{Hash: strings.Repeat("a", 40)},
 		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: ports[0], Green: ports[1]}}},
 	}
-	for _, project := range []string{b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green), b.app.SharedProject()} {
+	// Cleaned up in the other order: the colors may be on the shared network.
+	for _, project := range []string{b.app.SharedProject(), b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green)} {
 		tb.Project(t, b.engine, project)
 	}
 	b.build(b.image+":1", "1")

@@ -171,3 +171,13 @@ func condition(s reconciler.Stack) reconciler.Condition {
 func isAlive(c reconciler.Container) bool {
 	return c.State == "running" || c.State == "restarting" || c.State == "paused"
 }
+
+// Shared returns the shared stack of the app as the engine has it: a stack
+// without a color and without a release.
+func (c *Client) Shared(ctx context.Context, app reconciler.App) (reconciler.Stack, error) {
+	all, err := c.containers(ctx, app.SharedProject())
+	if err != nil {
+		return reconciler.Stack{}, err
+	}
+	return sum(reconciler.NoColor, all), nil
+}

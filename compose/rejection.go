@@ -38,7 +38,7 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 		return c.dependencyFailed(ctx, p, reason, err)
 	case mentions(err, "no space left", "too many open files", "cannot allocate memory", "could not be found", "is already in use by container"):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
-	case mentions(err, "oci runtime", "executable file not found", "exec format error", "invalid", "mount", "permission denied", "unknown", "no command specified", "no such file or directory", "unsupported"):
+	case mentions(err, "oci runtime", "executable file not found", "exec format error", "invalid", "mount", "permission denied", "unknown", "no command specified", "unable to find user", "unable to find group", "no such file or directory", "unsupported"):
 		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf("%s: %s", doing, lastWords(err))}
 	}
 	return fmt.Errorf("%s: %w", doing, err)

@@ -1,12 +1,23 @@
 package compose_test
 
 import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
+	"github.com/google/go-cmp/cmp"
+
+	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
 
-// apiAndWorker is the usual stack: a service with a route, and one without.
+// apiAndWorker is the well-known layout: a service with a route, and one without.
 const apiAndWorker = `
 version: "3.8"
 services:
@@ -14,22 +25,323 @@ services:
     image: IMAGE:${TAG:-latest}
     environment: {COLOR: "${COLOR}"}
     ports: ["${API_PORT:-3001}:3000"]
+    volumes: ["./conf:/conf:ro"]
   worker:
     image: IMAGE:${TAG:-latest}
     command: [wait]
 `
 
-func TestUp_StartsTheStackWithItsReleaseOnItsOwnPort(t *testing.T) {
-	b := newBed(t, "start")
+// deployed is apiAndWorker running in blue.
+func deployed(t *testing.T, name string) *bed {
+	t.Helper()
+	b := newBed(t, name)
 	b.write("docker-compose.yml", apiAndWorker)
+	b.write("conf/app.conf", "size = 1")
 	b.up(reconciler.Blue)
+	return b
+}
+
+// move copies the app's files to another directory, as the next commit does.
+func (b *bed) move() {
+	b.t.Helper()
+	root := b.t.TempDir()
+	if err := os.CopyFS(root, os.DirFS(b.app.Root)); err != nil {
+		b.t.Fatal(err)
+	}
+	b.app.Root, b.app.Commit.Hash = root, strings.Repeat("b", 40)
+}
+
+// instances maps each service's container to when it started.
+func instances(s reconciler.Stack) map[string]string {
+	m := map[string]string{}
+	for _, c := range s.Containers {
+		m[c.Service] += c.ID + " " + c.StartedAt.String() + ";"
+	}
+	return m
+}
+
+func (b *bed) kill(c reconciler.Container) {
+	b.t.Helper()
+	if err := b.engine.Client.ContainerKill(b.t.Context(), c.ID, "KILL"); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func TestUp_StartsEachColorWithItsReleaseOnItsOwnPort(t *testing.T) {
+	b := deployed(t, "start")
 	b.up(reconciler.Green)
 	b.answers(reconciler.Blue, "1 blue")
 	b.answers(reconciler.Green, "1 green")
 	for _, color := range reconciler.Colors() {
 		s := b.stack(color)
-		if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || len(s.Containers) != 2 {
-			t.Errorf("observed %+v, want two running containers of release %s", s, b.app.Release)
+		if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || len(s.Missing) > 0 {
+			t.Errorf("observed %+v, want everything running with release %s", s, b.app.Release)
 		}
+		var services []string
+		for _, c := range s.Containers {
+			services = append(services, c.Service)
+			if !strings.HasPrefix(c.Image, "sha256:") || c.StartedAt.IsZero() {
+				t.Errorf("container %+v: want an image and a start", c)
+			}
+		}
+		if diff := cmp.Diff([]string{"api", "worker"}, services); diff != "" {
+			t.Errorf("services (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestUp_BindsARouteToLoopbackOnly(t *testing.T) {
+	b := deployed(t, "loopback")
+	info, err := b.engine.Client.ContainerInspect(t.Context(), b.instance(reconciler.Blue, "api").ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for port, bindings := range info.HostConfig.PortBindings {
+		for _, binding := range bindings {
+			if binding.HostIP != "127.0.0.1" {
+				t.Errorf("port %s is bound to %q, want 127.0.0.1", port, binding.HostIP)
+			}
+		}
+	}
+}
+
+func TestUp_TheSameReleaseOfAnotherCommitTouchesNothing(t *testing.T) {
+	b := deployed(t, "same")
+	before := instances(b.stack(reconciler.Blue))
+	b.write("README.md", "changed")
+	b.move()
+	b.up(reconciler.Blue)
+	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
+		t.Errorf("containers (-before +after):\n%s", diff)
+	}
+}
+
+func TestUp_StartsOnlyWhatIsDead(t *testing.T) {
+	b := deployed(t, "dead")
+	before := instances(b.stack(reconciler.Blue))
+	worker := b.instance(reconciler.Blue, "worker")
+	b.kill(worker)
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Broken {
+		t.Errorf("with a dead worker the stack is %s, want broken", s.Condition)
+	}
+	b.move()
+	b.up(reconciler.Blue)
+	after := b.stack(reconciler.Blue)
+	if got := instances(after); got["api"] != before["api"] {
+		t.Errorf("the api was %s, is %s: want it untouched", before["api"], got["api"])
+	}
+	if w := b.instance(reconciler.Blue, "worker"); w.ID != worker.ID || !w.Up() || !w.StartedAt.After(worker.StartedAt) {
+		t.Errorf("worker is %+v, want %s started again", w, worker.ID)
+	}
+	if after.Condition != reconciler.Running {
+		t.Errorf("the stack is %s, want running", after.Condition)
+	}
+}
+
+func TestUp_CreatesOnlyWhatIsMissing(t *testing.T) {
+	b := deployed(t, "missing")
+	before := instances(b.stack(reconciler.Blue))
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "worker").ID); err != nil {
+		t.Fatal(err)
+	}
+	s := b.stack(reconciler.Blue)
+	if diff := cmp.Diff([]string{"worker"}, s.Missing); diff != "" || s.Condition != reconciler.Broken {
+		t.Errorf("stack is %s and misses (-want +got):\n%s", s.Condition, diff)
+	}
+	b.move()
+	b.up(reconciler.Blue)
+	after := b.stack(reconciler.Blue)
+	if got := instances(after); got["api"] != before["api"] {
+		t.Errorf("the api was %s, is %s: want it untouched", before["api"], got["api"])
+	}
+	if after.Condition != reconciler.Running || after.Release != b.app.Release || after.Commit != strings.Repeat("a", 40) {
+		t.Errorf("observed %+v, want it running, as of the first commit", after)
+	}
+}
+
+func TestUp_LetsAPausedContainerGoOn(t *testing.T) {
+	b := deployed(t, "paused")
+	api := b.instance(reconciler.Blue, "api")
+	if err := b.engine.Client.ContainerPause(t.Context(), api.ID); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Broken {
+		t.Errorf("the stack is %s, want broken", s.Condition)
+	}
+	b.up(reconciler.Blue)
+	if got := b.instance(reconciler.Blue, "api"); got.State != "running" || !got.StartedAt.Equal(api.StartedAt) {
+		t.Errorf("the api is %+v, want it to go on", got)
+	}
+}
+
+func TestUp_AnotherReleaseReplacesTheStackAndKeepsItsVolumes(t *testing.T) {
+	b := deployed(t, "replace")
+	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "command: [wait]", "command: [wait]\n    volumes: [/kept]", 1))
+	b.up(reconciler.Blue)
+	old := b.stack(reconciler.Blue)
+	volume := b.mountOf(b.instance(reconciler.Blue, "worker"))
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		if err := b.engine.Client.VolumeRemove(context.Background(), volume, true); err != nil {
+			t.Error(err)
+		}
+	})
+	b.app.Tag = "2"
+	b.write("docker-compose.yml", strings.ReplaceAll(apiAndWorker, "worker:", "consumer:"))
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "2 blue")
+	s := b.stack(reconciler.Blue)
+	if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "2" {
+		t.Errorf("observed %+v, want release %s", s, b.app.Release)
+	}
+	for service, id := range instances(old) {
+		if instances(s)[service] == id {
+			t.Errorf("service %s still has container %s", service, id)
+		}
+	}
+	if services := slices.Sorted(maps.Keys(instances(s))); !slices.Equal(services, []string{"api", "consumer"}) {
+		t.Errorf("services are %v, want the worker gone", services)
+	}
+	if _, err := b.engine.Client.VolumeInspect(t.Context(), volume); err != nil {
+		t.Errorf("the volume is gone: %v", err)
+	}
+}
+
+// mountOf is the one volume of a container.
+func (b *bed) mountOf(c reconciler.Container) string {
+	b.t.Helper()
+	info, err := b.engine.Client.ContainerInspect(b.t.Context(), c.ID)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, m := range info.Mounts {
+		if m.Name != "" {
+			return m.Name
+		}
+	}
+	b.t.Fatalf("%s has no volume", c.Name)
+	return ""
+}
+
+func TestUp_ReplacesWhatSomebodyElseStartedInTheProject(t *testing.T) {
+	b := newBed(t, "foreign")
+	b.write("docker-compose.yml", apiAndWorker)
+	b.write("conf/app.conf", "")
+	created, err := b.engine.Client.ContainerCreate(t.Context(), &container.Config{
+		Image: b.image + ":1", Labels: map[string]string{
+			"com.docker.compose.project": b.app.Project(reconciler.Blue), "com.docker.compose.service": "api", "com.docker.compose.container-number": "1", "com.docker.compose.oneoff": "False",
+		},
+	}, nil, nil, nil, b.app.Project(reconciler.Blue)+"-api-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb.Container(t, b.engine, created.ID)
+	if err := b.engine.Client.ContainerStart(t.Context(), created.ID, container.StartOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || !s.Release.IsZero() || s.Tag != "" {
+		t.Errorf("observed %+v, want it running with an unknown release", s)
+	}
+	b.up(reconciler.Blue)
+	if s := b.stack(reconciler.Blue); s.Release != b.app.Release || b.instance(reconciler.Blue, "api").ID == created.ID {
+		t.Errorf("observed %+v, want it replaced", s)
+	}
+}
+
+func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
+	b := deployed(t, "stop")
+	before := b.stack(reconciler.Blue)
+	if err := os.RemoveAll(b.app.Root); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // stopping twice is no error
+		if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := b.stack(reconciler.Blue)
+	if s.Condition != reconciler.Stopped || s.Release != b.app.Release || len(s.Containers) != 2 {
+		t.Errorf("observed %+v, want two stopped containers", s)
+	}
+	for _, c := range s.Containers {
+		if c.ExitCode != 0 {
+			t.Errorf("%s ended with %d: want it to end by itself within its grace period", c.Name, c.ExitCode)
+		}
+	}
+	if err := b.client.Stop(t.Context(), b.app, reconciler.Green); err != nil {
+		t.Errorf("stop a stack that does not exist: %v", err)
+	}
+	// The mounted directory is gone with the files, so only the engine can say
+	// whether the worker starts.
+	if err := os.MkdirAll(filepath.Join(b.app.Root, "conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue); err != nil {
+		t.Fatalf("start again without files: %v", err)
+	}
+	after := b.stack(reconciler.Blue)
+	if after.Condition != reconciler.Running || after.Containers[0].ID != before.Containers[0].ID {
+		t.Errorf("observed %+v, want the same containers running", after)
+	}
+	b.answers(reconciler.Blue, "1 blue")
+}
+
+func TestObserve_AnAbsentStackHasNothing(t *testing.T) {
+	b := newBed(t, "absent")
+	if diff := cmp.Diff(reconciler.Stack{Color: reconciler.Green}, b.stack(reconciler.Green)); diff != "" {
+		t.Errorf("stack (-want +got):\n%s", diff)
+	}
+}
+
+func TestUp_OfFilesThatAreNotTheReleaseChangesNothing(t *testing.T) {
+	b := deployed(t, "mismatch")
+	before := instances(b.stack(reconciler.Blue))
+	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "[wait]", "[hang]", 1))
+	b.app.Release.Hash = strings.Repeat("0", 64)
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue); err == nil || errors.As(err, new(*reconciler.RejectError)) {
+		t.Errorf("got %v, want an error that blames no release", err)
+	}
+	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
+		t.Errorf("containers (-before +after):\n%s", diff)
+	}
+}
+
+func TestRoots_AreThoseOfAllContainers(t *testing.T) {
+	b := deployed(t, "roots")
+	first := b.app.Root
+	b.write("conf/app.conf", "size = 2")
+	b.move()
+	b.up(reconciler.Green)
+	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+		t.Fatal(err)
+	}
+	roots, err := b.client.Roots(t.Context())
+	if err != nil || !roots[first] || !roots[b.app.Root] {
+		t.Errorf("roots are %v (%v), want %s and %s in them", roots, err, first, b.app.Root)
+	}
+}
+
+func TestClient_WritesNothingToTheTerminal(t *testing.T) {
+	b := newSerialBed(t, "quiet")
+	b.write("docker-compose.yml", apiAndWorker)
+	b.write("conf/app.conf", "")
+	file, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = file, file
+	b.up(reconciler.Blue)
+	upErr := b.client.Up(t.Context(), reconciler.App{}, reconciler.Blue)
+	stopErr := b.client.Stop(t.Context(), b.app, reconciler.Blue)
+	os.Stdout, os.Stderr = stdout, stderr
+	if upErr == nil || stopErr != nil {
+		t.Errorf("up of nothing: %v; stop: %v", upErr, stopErr)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if written, err := os.ReadFile(file.Name()); err != nil || len(written) > 0 {
+		t.Errorf("wrote %q (%v), want nothing", written, err)
 	}
 }

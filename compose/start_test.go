@@ -1,0 +1,154 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/compose"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+func TestUp_ACommandThatDoesNotExistRejectsTheRelease(t *testing.T) {
+	b := newBed(t, "nocommand")
+	b.runs(b.image+":1", "    entrypoint: [/no/such/program]\n")
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "/no/such/program")
+	b.runs(b.image+":1", "    user: nobody-here\n")
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "nobody-here")
+	b.runs(b.image + ":1")
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+}
+
+func TestUp_WaitsForAOneShotAndRunsItOnce(t *testing.T) {
+	b := newBed(t, "oneshot")
+	b.runs(b.image+":1", `    depends_on: {migrate: {condition: service_completed_successfully}}
+  migrate:
+    image: IMAGE:1
+    command: [exit, "0"]
+`)
+	b.up(reconciler.Blue)
+	migrate := b.instance(reconciler.Blue, "migrate")
+	if !migrate.OneShot || !migrate.Up() || b.stack(reconciler.Blue).Condition != reconciler.Running {
+		t.Errorf("migrate is %+v in %s stack, want a one-shot that ended well", migrate, b.stack(reconciler.Blue).Condition)
+	}
+	b.kill(b.instance(reconciler.Blue, "api"))
+	b.up(reconciler.Blue)
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID); err != nil {
+		t.Fatal(err)
+	}
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if again := b.instance(reconciler.Blue, "migrate"); again.ID != migrate.ID || !again.StartedAt.Equal(migrate.StartedAt) {
+		t.Errorf("migrate was %+v, is %+v: want it to run once", migrate, again)
+	}
+}
+
+func TestUp_AOneShotThatFailsRejectsTheReleaseWithItsLog(t *testing.T) {
+	b := newBed(t, "badshot")
+	b.runs(b.image+":1", `    depends_on: {migrate: {condition: service_completed_successfully}}
+  migrate:
+    image: IMAGE:1
+    command: [exit, "7"]
+`)
+	reject := wantRejected(t, b.attempt(), reconciler.ContainerExited, "migrate", "7")
+	if reject.Logs != "leaving with 7" {
+		t.Errorf("logs are %q", reject.Logs)
+	}
+	if s := b.stack(reconciler.Blue); s.Condition == reconciler.Running {
+		t.Error("the stack counts as running")
+	}
+}
+
+func TestUp_ADependencyThatIsUnhealthyRejectsTheRelease(t *testing.T) {
+	b := newBed(t, "unhealthy")
+	b.runs(b.image+":1", `    depends_on: {cache: {condition: service_healthy}}
+  cache:
+    image: IMAGE:1
+    command: [print, 'not ready\n', '']
+    healthcheck: {test: [CMD, /probe, exit, "1"], interval: 100ms, retries: 1}
+`)
+	reject := wantRejected(t, b.attempt(), reconciler.Unhealthy, "cache")
+	if reject.Logs != "not ready" {
+		t.Errorf("logs are %q", reject.Logs)
+	}
+}
+
+func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
+	b := newBed(t, "port")
+	b.runs(b.image + ":1")
+	port := b.app.Routes[0].Ports.Blue
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantTemporary(t, b.attempt(), reconciler.Failed, fmt.Sprintf("port %d is in use", port), "another program")
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.up(reconciler.Blue)
+	b.app.Routes[0].Ports.Green = port // as somebody else's stack would have it
+	b.app.Routes[0].Ports.Blue = port + 1
+	b.resolve()
+	err = b.client.Up(t.Context(), b.app, reconciler.Green)
+	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
+}
+
+func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
+	b := newBed(t, "cutwait")
+	b.runs(b.image+":1", `    depends_on: {slow: {condition: service_completed_successfully}}
+  slow:
+    image: IMAGE:1
+    command: [hang]
+    stop_grace_period: 0s
+`)
+	b.resolve()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue) }()
+	tb.Until(t, 30*time.Second, "the one-shot", func() error {
+		for _, c := range b.stack(reconciler.Blue).Containers {
+			if c.Service == "slow" && c.State == "running" {
+				return nil
+			}
+		}
+		return errors.New("it does not run yet")
+	})
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("Up goes on after its context has ended")
+	}
+	b.runs(b.image + ":1")
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if s := b.stack(reconciler.Blue); len(s.Containers) != 1 || s.Condition != reconciler.Running {
+		t.Errorf("observed %+v, want the api alone", s)
+	}
+}
+
+func TestClient_SaysThatDockerIsAway(t *testing.T) {
+	app := shop(t)
+	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}}\n"})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Host: "unix://" + t.TempDir() + "/no.sock"})
+	app.Release = resolved(t, app)
+	_, observe := client.Observe(t.Context(), app)
+	_, roots := client.Roots(t.Context())
+	for name, err := range map[string]error{
+		"observe": observe, "roots": roots,
+		"up":     client.Up(t.Context(), app, reconciler.Blue),
+		"stop":   client.Stop(t.Context(), app, reconciler.Blue),
+		"health": client.Health(t.Context(), reconciler.Container{ID: strings.Repeat("0", 64)}),
+	} {
+		t.Run(name, func(t *testing.T) { wantTemporary(t, err, reconciler.DockerAway) })
+	}
+}
