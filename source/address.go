@@ -32,7 +32,7 @@ type address struct {
 }
 
 // scpLike is git's short form of an ssh URL: no slash before the first colon.
-var scpLike = regexp.MustCompile(`^(?:([^@/:]+)@)?([^@/:]+|\[[0-9a-fA-F:]+\]):(.+)$`)
+var scpLike = regexp.MustCompile(`^(?:([^@/:]+)@)?(\[[0-9a-fA-F:]+\]|[^@/:]+):(.+)$`)
 
 // String is the address as people may see it.
 func (a address) String() string {

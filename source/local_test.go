@@ -1,0 +1,173 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/source/gittest"
+)
+
+func hashOf(hex string) plumbing.Hash { return plumbing.NewHash(hex) }
+
+func TestLocal_NeedsNoGitProgram(t *testing.T) {
+	for name, prefix := range map[string]string{"path": "", "url": "file://"} {
+		t.Run(name, func(t *testing.T) {
+			w := openLocal(t, func(o *Options) { o.URL = prefix + o.URL })
+			hash := w.push(t, "first", map[string]string{"shop/tandem.yaml": "tag: one\n"})
+			t.Setenv("PATH", "")
+			if rev := w.poll(t); rev.Commit.Hash != hash || len(rev.Files) != 1 {
+				t.Errorf("poll: %+v", rev)
+			}
+			for _, content := range []string{"one", "two"} {
+				if err := w.repo.Publish(within(t), content, map[string][]byte{"shop.yaml": []byte(content)}); err != nil {
+					t.Errorf("publish: %v", err)
+				}
+			}
+			if err := w.repo.Export(within(t), hash, "shop", filepath.Join(t.TempDir(), "dest")); err != nil {
+				t.Errorf("export: %v", err)
+			}
+			if got, _ := w.bare.Show(t, "tandem-status", "shop.yaml"); got != "two" {
+				t.Errorf("the status holds %q", got)
+			}
+			w.bare.Git(t, "fsck", "--strict")
+		})
+	}
+}
+
+func TestLocal_SaysWhatIsWrongWithTheRepository(t *testing.T) {
+	w := openLocal(t, nil)
+	w.push(t, "first", map[string]string{"tandem.yaml": "x"})
+	linked := filepath.Join(t.TempDir(), "linked")
+	w.ada.Git(t, "worktree", "add", "-q", "--detach", linked)
+	sha256, reftable := gittest.NewBare(t), gittest.NewBare(t)
+	sha256.Git(t, "config", "extensions.objectFormat", "sha256")
+	reftable.Git(t, "config", "extensions.refStorage", "reftable")
+	for path, want := range map[string]string{
+		filepath.Join(t.TempDir(), "none"): "no such file",
+		t.TempDir():                        "no git repository",
+		linked:                             "linked work tree",
+		sha256.Path:                        "object format sha256",
+		reftable.Path:                      "ref format reftable",
+	} {
+		r := open(t, Options{URL: path})
+		if _, err := r.Poll(within(t)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+}
+
+func TestLocalPublish_WaitsForALockAndNamesOneThatStays(t *testing.T) {
+	w := openLocal(t, nil)
+	w.push(t, "first", map[string]string{"tandem.yaml": "x"})
+	lock := filepath.Join(w.bare.Path, "refs/heads/tandem-status.lock")
+	must(t, os.WriteFile(lock, nil, 0o644))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := w.repo.Publish(ctx, "m", map[string][]byte{"x": nil}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("under somebody's lock: %v", err)
+	}
+	if _, err := os.Stat(lock); err != nil {
+		t.Errorf("somebody else's lock: %v", err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.repo.Publish(within(t), "m", map[string][]byte{"x": nil}) }()
+	must(t, os.Remove(lock))
+	if err := <-done; err != nil {
+		t.Errorf("after the lock: %v", err)
+	}
+}
+
+func TestWatch_TellsThatTheBranchMayHaveMoved(t *testing.T) {
+	for _, branch := range []string{gittest.Main, "team/one/prod"} {
+		t.Run(branch, func(t *testing.T) {
+			w := openLocal(t, func(o *Options) { o.Branch = branch; o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+			moved, err := w.repo.Watch(t.Context())
+			must(t, err)
+			told := func(what string) {
+				t.Helper()
+				select {
+				case <-moved:
+				case <-within(t).Done():
+					t.Fatalf("not told of: %s", what)
+				}
+				// One change may be more than one event; the next step must not take a late one
+				// for its own.
+				gittest.Wait(t, "silence", func() bool {
+					quiet := time.NewTimer(100 * time.Millisecond)
+					defer quiet.Stop()
+					select {
+					case <-moved:
+						return false
+					case <-quiet.C:
+						return true
+					}
+				})
+			}
+			w.ada.Commit(t, "first", map[string]string{"tandem.yaml": "1"})
+			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			told("the first push")
+			w.ada.Commit(t, "second", map[string]string{"tandem.yaml": "2"})
+			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			told("the second push")
+			w.bare.Git(t, "pack-refs", "--all")
+			told("a repack")
+			w.ada.Commit(t, "third", map[string]string{"tandem.yaml": "3"})
+			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			told("a push after a repack")
+			w.bare.DeleteBranch(t, branch)
+			told("a deletion")
+			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			told("the branch that is back")
+
+			must(t, os.Rename(w.bare.Path, w.bare.Path+".old"))
+			must(t, os.CopyFS(w.bare.Path, os.DirFS(w.bare.Path+".old")))
+			told("another repository in its place")
+			w.ada.Commit(t, "fourth", map[string]string{"tandem.yaml": "4"})
+			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			told("a push to it")
+		})
+	}
+}
+
+// The agent's own status must not wake it.
+func TestWatch_HearsOnlyWhatCanMoveTheBranch(t *testing.T) {
+	dir := gittest.NewBare(t).Path
+	for name, c := range map[string]struct {
+		op   fsnotify.Op
+		want bool
+	}{
+		"refs/heads/team/prod":      {fsnotify.Create, true},
+		"refs/heads/team":           {fsnotify.Remove, true},
+		"packed-refs":               {fsnotify.Create, true},
+		"HEAD":                      {fsnotify.Write, true},
+		"refs/heads/team/prod.lock": {fsnotify.Create, false},
+		"refs/heads/tandem-status":  {fsnotify.Create, false},
+		"refs/heads/team/other":     {fsnotify.Create, false},
+		"packed-refs.lock":          {fsnotify.Create, false},
+		"config":                    {fsnotify.Write, false},
+		"refs/heads/team/prod/x":    {fsnotify.Chmod, false},
+	} {
+		w := &watcher{branch: "team/prod", dir: dir, moved: make(chan struct{}, 1)}
+		w.handle(fsnotify.Event{Name: filepath.Join(dir, name), Op: c.op})
+		if got := len(w.moved) == 1; got != c.want {
+			t.Errorf("%s of %s wakes: %v", c.op, name, got)
+		}
+	}
+}
+
+func TestWatch_OfARemoteRepositoryIsNil(t *testing.T) {
+	r := open(t, Options{URL: "https://git.example.com/a/b.git", CacheDir: t.TempDir()})
+	if moved, err := r.Watch(t.Context()); moved != nil || err != nil {
+		t.Errorf("%v, %v", moved, err)
+	}
+}
