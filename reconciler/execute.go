@@ -161,7 +161,7 @@ func (r *Runner) confirm(ctx context.Context, app, of App, w world, s Step) erro
 		}
 		r.memory.Live = Tenure{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
-			Restarts: restarts, Since: r.Now().UTC().Truncate(time.Second),
+			Restarts: restarts, Since: r.Now().UTC().Truncate(time.Millisecond),
 		}
 	}
 	return r.save()

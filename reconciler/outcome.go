@@ -112,7 +112,7 @@ func (r *Runner) liveOf(w world) *StatusLive {
 	if t.Release.IsZero() {
 		return nil
 	}
-	live := &StatusLive{Tag: t.Release.Tag, Color: t.Color, Since: t.Since, Images: map[string]string{}}
+	live := &StatusLive{Tag: t.Release.Tag, Color: t.Color, Since: t.Since.Truncate(time.Second), Images: map[string]string{}}
 	if w.known && w.facts.Live != t.Color {
 		s := w.of(w.facts.Live)
 		live.Tag, live.Color = s.Tag, w.facts.Live
