@@ -160,8 +160,7 @@ func (p planner) onTrial(r Release) bool {
 func (p planner) await(g goal) ([]Step, Reason) {
 	steps := []Step{{Watch, p.o.Live, g.release}}
 	if p.o.Live != g.color {
-		rest, _ := p.bring(g)
-		steps = append(steps, rest...)
+		steps = append(steps, p.bringWatched(g)...)
 	}
 	return steps, Watching
 }
@@ -263,7 +262,7 @@ func (p planner) move(g goal) ([]Step, Reason) {
 		if p.o.Of(g.color).Release == g.release || live.Condition != Running {
 			return steps, reason
 		}
-		return append(p.adopt(goal{g.release, p.o.Live}), steps...), NewRelease
+		return append(p.adopt(goal{g.release, p.o.Live}), p.bringWatched(g)...), NewRelease
 	default:
 		return steps, ColorChange
 	}
@@ -303,6 +302,16 @@ func (p planner) bring(g goal) ([]Step, Reason) {
 		steps = append(steps, Step{Watch, g.color, g.release})
 	}
 	return steps, p.whyBring(g, s)
+}
+
+// bringWatched is bring for a release that will have been watched in the other
+// color by then: it is not watched twice.
+func (p planner) bringWatched(g goal) []Step {
+	steps, _ := p.bring(g)
+	if last := len(steps) - 1; steps[last].Action == Watch {
+		return steps[:last]
+	}
+	return steps
 }
 
 func (p planner) whyBring(g goal, s StackFacts) Reason {
