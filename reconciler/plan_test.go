@@ -23,10 +23,10 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 		{name: "two good releases", fates: []fate{good, good}},
 		{name: "the second release is bad at its gate", fates: []fate{good, badAtGate}},
 		{name: "the second release is bad in its watch", fates: []fate{good, badInWatch}},
-		{name: "the first release wears out, the second is bad in its watch", fates: []fate{wearsOut, badInWatch}},
+		{name: "the first release wears out, the second is bad in its watch", fates: []fate{wearsOut, badInWatch}, quick: true},
 	}
 	for _, y := range stories {
-		y.quick = testing.Short()
+		y.quick = y.quick || testing.Short()
 		t.Run(y.name, func(t *testing.T) {
 			t.Parallel()
 			newAtlas(y).explore(t)
@@ -38,7 +38,7 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 // states to visit them all: three releases, one of each kind.
 func TestPlan_RandomStoriesAreSafeAndConverge(t *testing.T) {
 	t.Parallel()
-	const walks, length = 400, 250
+	const walks, length = 200, 250
 	y := story{fates: []fate{good, badAtGate, badInWatch}}
 	steps := 0
 	for seed := range uint64(walks) {
@@ -81,10 +81,17 @@ func (y story) wander(t *testing.T, dice *rand.Rand, length int) int {
 // and what was wrong on the way or in the end.
 func (y story) rest(start miniature) (int, string) {
 	w := start
+	shown, _ := start.plan()
+	if t := start.tenure; !start.isTenure(start.live, t.release) || !start.runs(t.color, t.release) {
+		shown = nil // what was done by hand has to be undone first
+	}
 	for n := range enough + 1 {
 		plan, reason, fault := planTwice(w)
 		if fault != "" {
 			return n, fault
+		}
+		if n < len(shown) && w.verdicts == start.verdicts && (len(plan) == 0 || plan[0] != shown[n]) {
+			return n, fmt.Sprintf("what a plan shows is what is done: %s\nbut then %s\n%s", shown, plan, w)
 		}
 		if len(plan) == 0 {
 			if fault = y.faultAtRest(w, reason); fault == "" {

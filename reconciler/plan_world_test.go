@@ -341,7 +341,10 @@ func (y story) events(w miniature, to []event) []event {
 		}
 	}
 	add("retry", w.decided())
-	add("pause or resume", w.with(func(n *miniature) { n.paused = !n.paused }))
+	if w.paused || !w.frozen {
+		// Paused and frozen at once is no more than one of them.
+		add("pause or resume", w.with(func(n *miniature) { n.paused = !n.paused }))
+	}
 	add("memory lost", w.forgotten())
 	add("flag flipped by hand", w.turn(w.live.other()))
 	add("standby expires", w.with(func(n *miniature) { n.expired = true }))
@@ -357,7 +360,7 @@ func (y story) events(w miniature, to []event) []event {
 			add("started by hand: "+string(h.color()), w.damaged(h, Running))
 		}
 	}
-	if !y.quick {
+	if !y.quick && !w.paused {
 		add("files refused", w.decided().with(func(n *miniature) { n.frozen = true }))
 		add("files can be read again", w.decided().with(func(n *miniature) { n.frozen = false }))
 	}
