@@ -75,11 +75,12 @@ func render(s site) ([]file, string, error) {
 		{s.app + ".server", s.server()},
 		{s.app + ".confirm", s.confirm()},
 	}
-	hash := sha256.New()
-	for _, f := range append(files, file{"", s.conf("")}) {
-		fmt.Fprintf(hash, "%s\x00%s\x00", f.name, f.text)
+	all := s.conf("")
+	for _, f := range files {
+		all += f.name + "\x00" + f.text + "\x00"
 	}
-	generation := hex.EncodeToString(hash.Sum(nil))[:16]
+	hash := sha256.Sum256([]byte(all))
+	generation := hex.EncodeToString(hash[:8])
 	files[2].text = s.conf(generation)
 	for i, f := range files {
 		files[i].text = marker + " (" + f.name + ")" + warning + f.text
