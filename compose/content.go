@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -66,11 +67,15 @@ func digest(path string, entry fs.DirEntry) (string, error) {
 	case !entry.Type().IsRegular():
 		return entry.Type().String(), nil
 	}
+	return fileDigest(path)
+}
+
+func fileDigest(path string) (_ string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
 		return "", err

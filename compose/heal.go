@@ -55,11 +55,17 @@ func (c *Client) revive(ctx context.Context, p *types.Project, present []observe
 		return err
 	}
 	p, err := p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
-		if done(name, present) {
+		switch standing(name, s.GetScale(), present) {
+		case finished:
 			// Compose starts no service that is scaled to nothing, and waits for none.
 			none := 0
 			s.Scale = &none
 			s.Deploy = &types.DeployConfig{Replicas: &none}
+		case running:
+			// It needs nothing any more: an unhealthy service that it once waited for
+			// must not keep others from being started.
+			s.DependsOn = nil
+		case down:
 		}
 		return s, nil
 	})
@@ -69,19 +75,36 @@ func (c *Client) revive(ctx context.Context, p *types.Project, present []observe
 	return c.start(ctx, p)
 }
 
-// done tells whether the service is a one-shot all of whose containers ended well.
-func done(service string, present []observed) bool {
-	ended := false
+// state says what is to be done about a service.
+type state int
+
+const (
+	down     state = iota // something of it has to be started
+	running               // all of it runs
+	finished              // it is a one-shot, and all of it ended well
+)
+
+func standing(service string, count int, present []observed) state {
+	alive, ended := 0, 0
 	for _, o := range present {
-		if o.Service != service {
-			continue
+		switch {
+		case o.Service != service:
+		case !o.Up():
+			return down
+		case o.State == "exited":
+			ended++
+		default:
+			alive++
 		}
-		if !o.OneShot || !o.Up() {
-			return false
-		}
-		ended = true
 	}
-	return ended
+	switch {
+	case alive+ended < max(count, 1):
+		return down
+	case alive == 0:
+		return finished
+	default:
+		return running
+	}
 }
 
 // unpause lets frozen containers go on: the engine refuses to start them.

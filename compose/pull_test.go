@@ -36,7 +36,8 @@ func (b *bed) publish(r *testbed.Registry, login testbed.Login, tag, version str
 // runs writes a Compose file with one service of the image.
 func (b *bed) runs(image string, more ...string) {
 	b.t.Helper()
-	b.write("compose.yaml", fmt.Sprintf("services:\n  api:\n    image: %s\n    environment: {COLOR: '${COLOR}'}\n    ports: ['${API_PORT}:3000']\n%s", image, strings.Join(more, "")))
+	const api = "services:\n  api:\n    image: %s\n    environment: {COLOR: '${COLOR}'}\n    ports: ['${API_PORT}:3000']\n"
+	b.write("compose.yaml", fmt.Sprintf(api, image)+strings.Join(more, ""))
 }
 
 // attempt resolves the app and returns what Up says.
@@ -56,7 +57,8 @@ func (b *bed) login(registry string, l testbed.Login) {
 	}
 }
 
-func wantRejected(t *testing.T, err error, reason reconciler.Reason, words ...string) *reconciler.RejectError {
+// wantRejected checks why a release was turned down.
+func wantRejected(t *testing.T, err error, reason reconciler.Reason, words ...string) {
 	t.Helper()
 	var reject *reconciler.RejectError
 	if !errors.As(err, &reject) || reject.Reason != reason {
@@ -67,7 +69,15 @@ func wantRejected(t *testing.T, err error, reason reconciler.Reason, words ...st
 			t.Errorf("detail %q does not mention %q", reject.Detail, w)
 		}
 	}
-	return reject
+}
+
+// wantLogs checks what a rejection shows of the container's log.
+func wantLogs(t *testing.T, err error, want string) {
+	t.Helper()
+	var reject *reconciler.RejectError
+	if !errors.As(err, &reject) || reject.Logs != want {
+		t.Errorf("got %+v, want the log %q", err, want)
+	}
 }
 
 func wantTemporary(t *testing.T, err error, reason reconciler.Reason, words ...string) {

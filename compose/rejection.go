@@ -36,12 +36,29 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 			reason = reconciler.ContainerExited
 		}
 		return c.dependencyFailed(ctx, p, reason, err)
-	case mentions(err, "no space left", "too many open files", "cannot allocate memory", "could not be found", "is already in use by container"):
+	case mentions(err, hostTroubles()...):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
-	case mentions(err, "oci runtime", "executable file not found", "exec format error", "invalid", "mount", "permission denied", "unknown", "no command specified", "unable to find user", "unable to find group", "no such file or directory", "unsupported"):
+	case mentions(err, releaseTroubles()...):
 		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf("%s: %s", doing, lastWords(err))}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// hostTroubles are the engine's words for what may be over in a minute. They are
+// looked for first: the container runtime wraps both kinds alike.
+func hostTroubles() []string {
+	return []string{
+		"no space left", "too many open files", "cannot allocate memory", "resource temporarily unavailable", "resource busy",
+		"cgroup", "iptables", "could not be found", "is already in use by container",
+	}
+}
+
+// releaseTroubles are its words for what is wrong with the image or the file.
+func releaseTroubles() []string {
+	return []string{
+		"oci runtime", "executable file not found", "exec format error", "no command specified", "invalid", "conflicting options",
+		"bind source path does not exist", "unable to find user", "unable to find group", "unknown log", "unknown runtime", "unsupported",
+	}
 }
 
 var (

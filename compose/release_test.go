@@ -17,6 +17,7 @@ func everything() map[string]string {
 	return map[string]string{
 		"docker-compose.yml": `
 version: "3.8"
+include: [parts/extra.yaml]
 x-common: &common
   restart: unless-stopped
   logging: {driver: json-file}
@@ -50,6 +51,8 @@ secrets: {key: {file: key.txt}}
 `,
 		"base.yaml":            "services: {worker: {image: 'myapp:${TAG}', command: [work]}}\n",
 		".env":                 "DOTENV=one\n",
+		"parts/extra.yaml":     "services: {extra: {image: 'extra:${TAG}', volumes: ['./extra.conf:/c']}}\n",
+		"parts/extra.conf":     "e\n",
 		"settings.env":         "LEVEL=info\n",
 		"conf/app.conf":        "size = 1\n",
 		"conf/sub/more.conf":   "more = 1\n",
@@ -121,6 +124,8 @@ func TestResolve_WhatChangesTheReleaseAndWhatDoesNot(t *testing.T) {
 		"an environment file":           {edit("settings.env", "info", "debug"), false},
 		"a file in a mounted directory": {edit("conf/sub/more.conf", "1", "2"), false},
 		"a new file in it":              {func(_ *reconciler.App, f map[string]string) { f["conf/new.conf"] = "" }, false},
+		"a file of an included file":    {edit("parts/extra.conf", "e", "f"), false},
+		"an included file":              {edit("parts/extra.yaml", "extra:$", "other:$"), false},
 		"a config":                      {edit("motd.txt", "hello", "bye"), false},
 		"a secret":                      {edit("key.txt", "k", "l"), false},
 		"a health command":              {edit("docker-compose.yml", "/health\"", "/ready\""), false},

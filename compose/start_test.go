@@ -56,10 +56,9 @@ func TestUp_AOneShotThatFailsRejectsTheReleaseWithItsLog(t *testing.T) {
     image: IMAGE:1
     command: [exit, "7"]
 `)
-	reject := wantRejected(t, b.attempt(), reconciler.ContainerExited, "migrate", "7")
-	if reject.Logs != "leaving with 7" {
-		t.Errorf("logs are %q", reject.Logs)
-	}
+	err := b.attempt()
+	wantRejected(t, err, reconciler.ContainerExited, "migrate", "7")
+	wantLogs(t, err, "leaving with 7")
 	if s := b.stack(reconciler.Blue); s.Condition == reconciler.Running {
 		t.Error("the stack counts as running")
 	}
@@ -73,9 +72,38 @@ func TestUp_ADependencyThatIsUnhealthyRejectsTheRelease(t *testing.T) {
     command: [print, 'not ready\n', '']
     healthcheck: {test: [CMD, /probe, exit, "1"], interval: 100ms, retries: 1}
 `)
-	reject := wantRejected(t, b.attempt(), reconciler.Unhealthy, "cache")
-	if reject.Logs != "not ready" {
-		t.Errorf("logs are %q", reject.Logs)
+	err := b.attempt()
+	wantRejected(t, err, reconciler.Unhealthy, "cache")
+	wantLogs(t, err, "not ready")
+}
+
+func TestUp_HealsBesideADependencyThatBecameUnhealthy(t *testing.T) {
+	b := newBed(t, "sick")
+	b.runs(b.image+":1", `    depends_on: {cache: {condition: service_healthy}}
+  cache:
+    image: IMAGE:1
+    command: [file, /healthy]
+    healthcheck: {test: [CMD, /probe, stat, /healthy], interval: 100ms, retries: 1}
+  worker: {image: 'IMAGE:1', command: [wait]}
+`)
+	b.up(reconciler.Blue)
+	before := instances(b.stack(reconciler.Blue))
+	cache := b.instance(reconciler.Blue, "cache")
+	if err := b.engine.Client.ContainerKill(t.Context(), cache.ID, "HUP"); err != nil {
+		t.Fatal(err)
+	}
+	tb.Until(t, 30*time.Second, "the cache to be unhealthy", func() error {
+		info, err := b.engine.Client.ContainerInspect(t.Context(), cache.ID)
+		if err == nil && info.State.Health.Status != "unhealthy" {
+			err = errors.New(info.State.Health.Status)
+		}
+		return err
+	})
+	b.kill(b.instance(reconciler.Blue, "worker"))
+	b.up(reconciler.Blue)
+	after := b.stack(reconciler.Blue)
+	if got := instances(after); got["api"] != before["api"] || got["cache"] != before["cache"] || after.Condition != reconciler.Running {
+		t.Errorf("containers were %v, are %v: want only the worker started", before, after)
 	}
 }
 

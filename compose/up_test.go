@@ -229,7 +229,8 @@ func TestUp_ReplacesWhatSomebodyElseStartedInTheProject(t *testing.T) {
 	b.write("conf/app.conf", "")
 	created, err := b.engine.Client.ContainerCreate(t.Context(), &container.Config{
 		Image: b.image + ":1", Labels: map[string]string{
-			"com.docker.compose.project": b.app.Project(reconciler.Blue), "com.docker.compose.service": "api", "com.docker.compose.container-number": "1", "com.docker.compose.oneoff": "False",
+			"com.docker.compose.project": b.app.Project(reconciler.Blue), "com.docker.compose.service": "api",
+			"com.docker.compose.container-number": "1", "com.docker.compose.oneoff": "False",
 		},
 	}, nil, nil, nil, b.app.Project(reconciler.Blue)+"-api-1")
 	if err != nil {

@@ -49,6 +49,23 @@ func main() {
 			exit(1, err.Error())
 		}
 		<-stop
+	case "file": // makes the file, and removes it at SIGHUP
+		if err := os.WriteFile(rest[0], nil, 0o644); err != nil {
+			exit(1, err.Error())
+		}
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		go func() {
+			<-hup
+			if err := os.Remove(rest[0]); err != nil {
+				exit(1, err.Error())
+			}
+		}()
+		<-stop
+	case "stat":
+		if _, err := os.Stat(rest[0]); err != nil {
+			exit(1, err.Error())
+		}
 	case "hang":
 		time.Sleep(time.Hour)
 	case "flood":
