@@ -1,0 +1,36 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"tandem/internal/agent"
+)
+
+func TestExamples_AreValid(t *testing.T) {
+	root := filepath.Join("..", "..", "examples")
+	entries, err := os.ReadDir(root)
+	check(t, err)
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	for _, name := range []string{"flask", "node-api", "shop"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("there is no example %s", name)
+		}
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			faults, warnings, checked, err := agent.Validate(t.Context(), []string{filepath.Join(root, name)}, nil)
+			check(t, err)
+			if checked != 1 || len(faults) > 0 || len(warnings) > 0 {
+				t.Errorf("checked %d apps: faults %v, warnings %v", checked, faults, warnings)
+			}
+		})
+	}
+}

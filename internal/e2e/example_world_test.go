@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/examples"
+	"tandem/internal/load"
+	"tandem/internal/stage"
+	"tandem/internal/testbed"
+	"tandem/internal/testbed/tb"
+)
+
+// recipe says what a test has to know about an example to make releases of it.
+type recipe struct {
+	dir      string   // of the example
+	image    string   // as its Compose file names it, without the tag
+	base     string   // names the image with the packages, which all tests share
+	packages []string // that its Dockerfile installs
+	version  string   // the file in which the release says its version
+}
+
+// example is a copy of one of the examples, as a user would have made it, with
+// an agent that looks after it. Names and ports are replaced by ones that no
+// other test has; nothing else is.
+type example struct {
+	*world
+	recipe
+	from  string    // the image with the packages
+	built *[]string // images to remove at the end
+}
+
+// newExample copies an example into the clone; no agent runs and nothing is
+// pushed yet. prepare, which may be nil, is run before there are containers, so
+// that what it registers is cleaned up after they are gone.
+func newExample(t *testing.T, r recipe, o stage.Options, prepare func(e *testbed.Engine, app string)) *example {
+	t.Helper()
+	e, built := tb.Engine(t), new([]string)
+	t.Cleanup(func() {
+		if err := e.Remove(context.Background(), *built...); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	o.App = fmt.Sprintf("%s-%06x", r.dir, rand.N(1<<24))
+	if prepare != nil {
+		prepare(e, o.App)
+	}
+	started := time.Now()
+	from := tb.Rootfs(t, e, r.base, r.packages...)
+	t.Logf("the image with %v took %s", r.packages, time.Since(started).Round(time.Second))
+	x := &example{world: newStage(t, o), recipe: r, from: from, built: built}
+	check(t, os.RemoveAll(x.path())) // the shop
+	check(t, examples.Copy(x.path(), r.dir))
+	return x
+}
+
+// check ends the test on an error.
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// path is a file of the app in the clone.
+func (x *example) path(elem ...string) string {
+	return filepath.Join(append([]string{x.Work, x.App}, elem...)...)
+}
+
+// put replaces words of a file, given in pairs. A word that the file lacks fails
+// the test: the example says something else by now than the test thinks.
+func put(t testing.TB, file string, pairs ...string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	check(t, err)
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(string(data), pairs[i]) {
+			t.Fatalf("%s has no %q:\n%s", file, pairs[i], data)
+		}
+	}
+	check(t, os.WriteFile(file, []byte(strings.NewReplacer(pairs...).Replace(string(data))), 0o644))
+}
+
+// rename puts the test's registry, name and ports in the place of the example's.
+func (x *example) rename(composeFile, app, blue, green string) {
+	x.t.Helper()
+	put(x.t, x.path(composeFile), x.image, x.repository())
+	put(x.t, x.path("tandem.yaml"), "app: "+app, "app: "+x.App,
+		"blue: "+blue, fmt.Sprintf("blue: %d", x.Ports.APIBlue), "green: "+green, fmt.Sprintf("green: %d", x.Ports.APIGreen),
+		"routes:", quick+"routes:")
+}
+
+// repository is the image's name in the test's registry.
+func (x *example) repository() string { return x.Registry() + "/" + filepath.Base(x.image) }
+
+// packagesOf is the part of the examples' Dockerfiles that needs a connection to
+// the world, and is done once for all tests.
+var packagesOf = regexp.MustCompile(`(?s)^FROM debian:\S+\nRUN apt-get update [^\n]+\n`)
+
+// release builds the example's Dockerfile, with further lines at its end, and
+// pushes the image.
+func (x *example) release(tag string, more ...string) {
+	x.t.Helper()
+	dir := filepath.Join(x.t.TempDir(), x.dir)
+	check(x.t, examples.Copy(dir, x.dir))
+	put(x.t, filepath.Join(dir, x.version), `"1.0.0"`, `"`+tag+`"`)
+	recipe, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	check(x.t, err)
+	if !packagesOf.Match(recipe) {
+		x.t.Fatalf("the Dockerfile begins with something else than its packages:\n%s", recipe)
+	}
+	text := packagesOf.ReplaceAllString(string(recipe), "FROM "+x.from+"\n") + strings.Join(more, "\n") + "\n"
+	check(x.t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644))
+	ref := x.repository() + ":" + tag
+	*x.built = append(*x.built, ref)
+	check(x.t, x.Engine.Build(x.t.Context(), ref, dir))
+	check(x.t, x.Engine.Push(x.t.Context(), ref, testbed.Login{}))
+	check(x.t, x.Engine.Remove(x.t.Context(), ref)) // from here on it is only in the registry
+}
+
+var tagLine = regexp.MustCompile(`(?m)^tag: .*$`)
+
+// bump writes the tag into tandem.yaml, commits and pushes.
+func (x *example) bump(tag string) string {
+	x.t.Helper()
+	data, err := os.ReadFile(x.path("tandem.yaml"))
+	check(x.t, err)
+	data = tagLine.ReplaceAll(data, fmt.Appendf(nil, "tag: %q", tag))
+	check(x.t, os.WriteFile(x.path("tandem.yaml"), data, 0o644))
+	commit, err := x.Commit(x.t.Context(), "Deploy "+tag)
+	check(x.t, err)
+	return commit
+}
+
+// generated waits for the agent's files in Nginx's directory.
+func (x *example) generated(dir string) {
+	x.t.Helper()
+	tb.Until(x.t, patience, "generated files", func() error {
+		_, err := os.Stat(filepath.Join(dir, x.App+".conf"))
+		return err
+	})
+}
+
+// load starts a load; it ends with the test at the latest.
+func (x *example) load(o load.Options) *load.Runner {
+	x.t.Helper()
+	o.PostEvery, o.Think = 4, 5*time.Millisecond
+	r, err := load.Run(x.t.Context(), o)
+	check(x.t, err)
+	x.t.Cleanup(func() { r.Stop() })
+	return r
+}
+
+// answeredBy fails the test unless a new connection is answered by the release.
+func (x *example) answeredBy(client *http.Client, url, tag string) {
+	x.t.Helper()
+	res, err := client.Get(url)
+	check(x.t, err)
+	check(x.t, res.Body.Close())
+	if got := res.Header.Get("X-Tag"); res.StatusCode != http.StatusOK || got != tag {
+		x.t.Errorf("%s answered %s from release %q, want %q", url, res.Status, got, tag)
+	}
+}
