@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,9 +29,10 @@ const quick = "gate: {timeout: 20s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 // world is a stage with an agent that looks after it.
 type world struct {
 	*stage.Stage
-	t      *testing.T
-	stop   func() // stops the agent and waits for it
-	change func(*config.Config)
+	t     *testing.T
+	stop  func() // stops the agent and waits for it
+	cfg   config.Config
+	lines atomic.Int64 // of the agent's log, at level Info and above
 }
 
 // newWorld sets a stage for one app; the agent runs and nothing is pushed yet.
@@ -64,6 +66,15 @@ func newStage(t *testing.T, o stage.Options) *world {
 	return w
 }
 
+// configure adds a change to the configuration of the next agent that is started.
+func (w *world) configure(change func(*config.Config)) {
+	before := w.change
+	w.change = func(c *config.Config) {
+		before(c)
+		change(c)
+	}
+}
+
 // start runs an agent in this process until stop or the end of the test.
 func (w *world) start() {
 	w.t.Helper()
@@ -91,13 +102,16 @@ func (w *world) start() {
 
 // logger writes into the test's log; a passing test shows none of it.
 func (w *world) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(testLog{w.t}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return slog.New(slog.NewTextHandler(testLog{w}, nil))
 }
 
-type testLog struct{ t *testing.T }
+// testLog counts lines and passes them on to the test's log.
+type testLog struct{ w *world }
 
+// Write implements io.Writer.
 func (l testLog) Write(p []byte) (int, error) {
-	l.t.Log(strings.TrimRight(string(p), "\n"))
+	l.w.lines.Add(1)
+	l.w.t.Log(strings.TrimRight(string(p), "\n"))
 	return len(p), nil
 }
 

@@ -85,9 +85,9 @@ func (s *Stage) Revert(ctx context.Context) (string, error) {
 // ErrNotPublished: the status branch has no status of the app yet.
 var ErrNotPublished = errors.New("no status published yet")
 
-// Published reads the newest status from the status branch, and its bytes.
+// Published reads the newest status from the repository, and its bytes.
 func (s *Stage) Published(ctx context.Context) (reconciler.Status, string, error) {
-	text, err := s.git(ctx, s.Bare, "show", "tandem-status:"+s.App+".yaml")
+	text, err := s.git(ctx, s.Bare, "show", s.StatusRef)
 	if err != nil {
 		return reconciler.Status{}, "", ErrNotPublished
 	}

@@ -22,13 +22,15 @@ type Options struct {
 
 // Stage is one such server.
 type Stage struct {
-	App    string
-	Dir    string // everything below it belongs to the stage
-	Bare   string // the repository that people push to
-	Work   string // a person's clone of it
-	Ports  Ports
-	Engine *testbed.Engine
-	Nginx  *testbed.Nginx
+	App  string
+	Dir  string // everything below it belongs to the stage
+	Bare string // the repository that people push to
+	Work string // a person's clone of it
+	// StatusRef is where Published looks: a branch and a path, as git show reads it.
+	StatusRef string
+	Ports     Ports
+	Engine    *testbed.Engine
+	Nginx     *testbed.Nginx
 
 	options  Options
 	registry *testbed.Registry
@@ -47,7 +49,7 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	if o.Switch == "" {
 		o.Switch = config.SwitchFlip
 	}
-	s := &Stage{App: o.App, options: o, built: map[string]string{}}
+	s := &Stage{App: o.App, StatusRef: "tandem-status:" + o.App + ".yaml", options: o, built: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("set the stage: %w", err), s.Close(context.WithoutCancel(ctx)))

@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/internal/stage"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// program is the tandem binary as a process of its own, which can be killed.
+type program struct {
+	w    *world
+	path string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended
+	// onLine is called for each line of the log.
+	onLine func(string)
+}
+
+// newProgram builds tandem; nothing runs yet.
+func newProgram(w *world) *program {
+	w.t.Helper()
+	p := &program{w: w, path: tb.GoBinary(w.t, "../../cmd/tandem"), onLine: func(string) {}}
+	w.stop = func() { p.kill() }
+	return p
+}
+
+// start runs `tandem run`.
+func (p *program) start() {
+	p.w.t.Helper()
+	out, in, err := os.Pipe()
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	p.cmd = exec.Command(p.path, append([]string{"run"}, p.w.Flags()...)...)
+	p.cmd.Stdout, p.cmd.Stderr = in, in
+	if err := p.cmd.Start(); err != nil {
+		p.w.t.Fatal(err)
+	}
+	if err := in.Close(); err != nil {
+		p.w.t.Fatal(err)
+	}
+	p.done = make(chan struct{})
+	go p.follow(p.cmd, out, p.done, p.onLine)
+}
+
+func (p *program) follow(cmd *exec.Cmd, out *os.File, done chan struct{}, onLine func(string)) {
+	defer close(done)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		p.w.t.Log(lines.Text())
+		onLine(lines.Text())
+	}
+	_ = cmd.Wait() // it was killed, so it has an error to tell
+	_ = out.Close()
+}
+
+// kill sends SIGKILL and waits until the process is gone.
+func (p *program) kill() {
+	if p.cmd == nil {
+		return
+	}
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.w.t.Errorf("kill tandem: %v", err)
+	}
+	<-p.done
+	p.cmd = nil
+}
+
+// killAt runs the program until its log has a line with all of the words,
+// kills it there, and fails the test when that line never comes.
+func (p *program) killAt(what string, words ...string) {
+	p.w.t.Helper()
+	hit := make(chan struct{}, 1)
+	p.onLine = func(line string) {
+		for _, word := range words {
+			if !strings.Contains(line, word) {
+				return
+			}
+		}
+		select {
+		case hit <- struct{}{}:
+		default:
+		}
+	}
+	p.start()
+	select {
+	case <-hit:
+	case <-time.After(patience):
+		p.w.t.Fatalf("tandem never came to %s", what)
+	}
+	p.kill()
+}
+
+// Two releases in turn, under load. At each boundary the agent is killed, and
+// the next one has to finish the work.
+func TestKill_AtEveryStepBoundary(t *testing.T) {
+	w := newStage(t, stage.Options{})
+	p := newProgram(w)
+	w.build("1.0.0")
+	w.build("1.1.0")
+	p.start()
+	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+	w.addSite()
+	w.live(commit, "1.0.0", reconciler.Blue)
+	p.kill()
+
+	traffic := w.traffic()
+	more := quick + "standby: {keep: stopped}\n"
+	live, tag := reconciler.Blue, "1.0.0"
+	for _, step := range []reconciler.Action{reconciler.Up, reconciler.Gate, reconciler.Flip, reconciler.Confirm, reconciler.Watch, reconciler.Drain, reconciler.Retire} {
+		live, tag = live.Other(), other(tag)
+		before := w.stack(live.Other())
+		commit := w.push(stage.Desired{Tag: tag, Color: string(live), More: more, Env: map[string]string{"GREETING": string(step)}})
+		p.killAt(string(step)+" done", "step done", "step="+string(step))
+		p.onLine = func(string) {}
+		p.start()
+		w.live(commit, tag, live)
+		w.neverRestarted(live.Other(), before)
+		p.kill()
+	}
+	w.unharmed(traffic)
+}
+
+func other(tag string) string {
+	if tag == "1.0.0" {
+		return "1.1.0"
+	}
+	return "1.0.0"
+}
+
+// kills is how often the agent is killed at a moment of chance.
+const kills = 50
+
+func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	chance := rand.New(rand.NewPCG(seed, 0))
+	w := newStage(t, stage.Options{})
+	p := newProgram(w)
+	w.build("1.0.0")
+	w.build("1.1.0")
+	p.start()
+	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+	w.addSite()
+	w.live(commit, "1.0.0", reconciler.Blue)
+
+	traffic := w.traffic()
+	live, tag := reconciler.Blue, "1.0.0"
+	for i := 0; i < kills; {
+		live, tag = live.Other(), other(tag)
+		before := w.stack(live.Other())
+		// Every other time a release that has to be brought up, then a warm one.
+		commit := w.push(stage.Desired{Tag: tag, Color: string(live), Env: map[string]string{"GREETING": fmt.Sprint(i / 10)}})
+		for range 1 + chance.IntN(3) {
+			alive := time.NewTimer(time.Duration(chance.Int64N(int64(3 * time.Second))))
+			<-alive.C
+			p.kill()
+			p.start()
+			i++
+		}
+		w.live(commit, tag, live)
+		w.neverRestarted(live.Other(), before)
+	}
+	w.unharmed(traffic)
+}
+
+// stack maps the containers of one color to when they were started.
+func (w *world) stack(c reconciler.Color) map[string]string {
+	w.t.Helper()
+	out := map[string]string{}
+	for _, info := range w.inspect() {
+		if info.Config.Labels["com.docker.compose.project"] == w.App+"-"+string(c) {
+			out[info.ID] = fmt.Sprintf("%s started %s, restarts %d", info.Name, info.State.StartedAt, info.RestartCount)
+		}
+	}
+	return out
+}
+
+// neverRestarted compares the stack that was live with what it was then: the
+// agent may stop it once it is no longer needed, and nothing else.
+func (w *world) neverRestarted(c reconciler.Color, before map[string]string) {
+	w.t.Helper()
+	now := w.stack(c)
+	for id, was := range before {
+		if now[id] != was {
+			w.t.Errorf("a container of the stack that was live was touched: %q is now %q", was, now[id])
+		}
+	}
+}

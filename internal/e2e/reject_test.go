@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"tandem/internal/api"
+	"tandem/internal/stage"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// A release that does not pass the gate never gets a request, whatever is wrong
+// with it, and the status says what that is.
+func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
+	w := deployed(t, stage.Options{})
+	traffic := w.traffic()
+	short := "gate: {timeout: 6s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
+	for _, bad := range []struct {
+		name, tag, trouble string
+		reasons            []reconciler.Reason
+		message            string // part of it
+		logs               string // part of the log lines in the message; empty: there are none
+	}{
+		{"an image that does not exist", "2.0.0", "", []reconciler.Reason{reconciler.ImageNotFound}, "shop:2.0.0", ""},
+		{"a container that exits", "2.1.0", "exit", []reconciler.Reason{reconciler.ContainerExited, reconciler.RestartLoop}, "exit code 1", "BREAK=exit"},
+		{"a container that restarts in a loop", "2.2.0", "crashloop", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-api-1", "out of luck"},
+		{"a health check that never passes", "2.3.0", "unhealthy", []reconciler.Reason{reconciler.Unhealthy}, "answered 500", ""},
+		{"a health answer slower than the limit", "2.4.0", "slow", []reconciler.Reason{reconciler.TooSlow}, "took longer than 200ms", ""},
+		{"a worker that crashes while the api is healthy", "2.5.0", "worker-exit", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-worker-1", "BREAK=worker-exit"},
+	} {
+		t.Run(bad.name, func(t *testing.T) {
+			w.t = t
+			if bad.trouble != "" {
+				w.build(bad.tag, "BREAK="+bad.trouble)
+			}
+			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: short})
+			s := w.phase(commit, reconciler.PhaseHeld)
+			if s.Live == nil || s.Live.Tag != "1.0.0" || s.Live.Color != reconciler.Blue {
+				t.Errorf("live is %+v, want 1.0.0 on blue", s.Live)
+			}
+			e, ok := entry(s, commit)
+			if !ok || e.Result != reconciler.RejectedBeforeTraffic || !contains(bad.reasons, e.Reason) {
+				t.Errorf("the history says %+v, want %s with one of %v", e, reconciler.RejectedBeforeTraffic, bad.reasons)
+			}
+			for _, part := range []string{string(e.Reason), bad.message, bad.logs} {
+				if !strings.Contains(s.Message, part) {
+					t.Errorf("the message lacks %q:\n%s", part, s.Message)
+				}
+			}
+		})
+	}
+	w.t = t
+	report := w.unharmed(traffic)
+	for a := range report.Answers {
+		if a.Tag != "1.0.0" {
+			t.Errorf("a request was answered by %+v", a)
+		}
+	}
+}
+
+func contains(list []reconciler.Reason, r reconciler.Reason) bool {
+	for _, x := range list {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}
+
+func TestReject_IsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
+	w := deployed(t, stage.Options{})
+	bad := w.push(stage.Desired{Tag: "2.0.0", Color: "green"})
+	w.phase(bad, reconciler.PhaseHeld)
+
+	t.Log("the image appears, and the agent looks again: it stays held")
+	w.build("2.0.0")
+	before := w.containers()
+	w.stop()
+	w.start()
+	w.answers("held", func(s reconciler.Status) bool { return s.Phase == reconciler.PhaseHeld })
+	if after := w.containers(); !maps.Equal(before, after) {
+		t.Errorf("containers were touched:\nbefore %v\nafter  %v", before, after)
+	}
+
+	t.Log("tandem retry makes it worth another try")
+	if err := api.NewClient(w.Config().Listen).Retry(t.Context(), w.App); err != nil {
+		t.Fatal(err)
+	}
+	w.live(bad, "2.0.0", reconciler.Green)
+}
+
+func TestReject_ANewCommitIsTried(t *testing.T) {
+	w := deployed(t, stage.Options{})
+	w.phase(w.push(stage.Desired{Tag: "2.0.0", Color: "green"}), reconciler.PhaseHeld)
+	w.build("2.0.0")
+	again := w.push(stage.Desired{Tag: "2.0.0", Color: "green", More: quick + "# tried again\n"})
+	w.live(again, "2.0.0", reconciler.Green)
+}
+
+// answers waits until the agent itself, asked over HTTP, says so.
+func (w *world) answers(what string, cond func(reconciler.Status) bool) {
+	w.t.Helper()
+	tb.Until(w.t, patience, what, func() error {
+		s, err := api.NewClient(w.Config().Listen).Status(w.t.Context(), w.App)
+		if err != nil {
+			return err
+		}
+		if !cond(s) {
+			return fmt.Errorf("phase %s, reason %s: %s", s.Phase, s.Reason, s.Message)
+		}
+		return nil
+	})
+}
+
+func TestWatch_TakesBackAReleaseThatTurnsBad(t *testing.T) {
+	for _, trouble := range []string{"sick-after=4", "exit-after=4"} {
+		t.Run(trouble, func(t *testing.T) {
+			w := deployed(t, stage.Options{})
+			w.build("1.1.0", "BREAK="+trouble)
+			bad := w.push(stage.Desired{Tag: "1.1.0", Color: "green", More: longWatch})
+			s := w.until("taken back", func(s reconciler.Status) error {
+				if s.Desired.Commit != bad || s.Phase != reconciler.PhaseHeld || s.Reason != reconciler.Held {
+					return fmt.Errorf("%s (%s)", s.Phase, s.Reason)
+				}
+				return nil
+			})
+			if s.Live == nil || s.Live.Tag != "1.0.0" {
+				t.Errorf("live is %+v, want 1.0.0", s.Live)
+			}
+			if e, _ := entry(s, bad); e.Result != reconciler.RolledBack || e.Reason != reconciler.WatchFailed {
+				t.Errorf("the history says %+v, want %s, %s", e, reconciler.RolledBack, reconciler.WatchFailed)
+			}
+			if got := w.tag(); got != "1.0.0" {
+				t.Errorf("nginx answers with %q, want 1.0.0", got)
+			}
+		})
+	}
+}
