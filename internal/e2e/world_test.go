@@ -29,10 +29,10 @@ const quick = "gate: {timeout: 20s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 // world is a stage with an agent that looks after it.
 type world struct {
 	*stage.Stage
-	t     *testing.T
-	stop  func() // stops the agent and waits for it
-	cfg   config.Config
-	lines atomic.Int64 // of the agent's log, at level Info and above
+	t      *testing.T
+	stop   func()               // stops the agent and waits for it
+	change func(*config.Config) // of the next agent that is started
+	lines  atomic.Int64         // of the agent's log, at level Info and above
 }
 
 // newWorld sets a stage for one app; the agent runs and nothing is pushed yet.
