@@ -29,7 +29,7 @@ type miniature struct {
 // with it.
 type ministack struct {
 	release     pick
-	condition   Condition8
+	condition   smallCondition
 	gated, idle bool
 }
 
@@ -38,8 +38,8 @@ type minitenure struct {
 	release pick
 }
 
-// Condition8 is a Condition in one byte, so that a miniature stays small.
-type Condition8 = uint8
+// smallCondition is a Condition in one byte, so that a miniature stays small.
+type smallCondition = uint8
 
 // pick is one of the releases of a story; 0 is none, or containers that disagree.
 type pick uint8
