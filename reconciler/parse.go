@@ -100,7 +100,11 @@ func (p appParser) name() {
 	n := p.root.Get("app")
 	if n.Present() {
 		var name string
-		if n.Text(&name) && p.goodName(n, name) {
+		switch {
+		case !n.Text(&name) || !p.goodName(n, name):
+		case name == ownName:
+			n.Fault("%s is the name of tandem's own files beside the app's; take another one", name)
+		default:
 			p.app.Name = name
 		}
 		return
@@ -109,7 +113,7 @@ func (p appParser) name() {
 	switch {
 	case name == "." || name == "/" || name == "":
 		n.Fault("is missing; a tandem.yaml at the repository's root has no directory to take its name from: write app: shop")
-	case !ValidName(name):
+	case !ValidName(name) || name == ownName:
 		n.Fault("is missing, and the directory's name %s cannot stand in for it: write app: and a name of %s", quoted(name), nameRule)
 	default:
 		p.app.Name = name

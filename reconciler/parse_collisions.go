@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Collisions finds what two apps of one revision must not share: a name, a port,
-// a variable in Nginx. The app whose directory comes first keeps it; the other
+// Collisions finds what two apps of one revision must not share: a name, a port.
+// The app whose directory comes first keeps it; the other
 // is refused. The result is keyed by App.File and has no entry for an app that
 // collides with none. App.Name may be empty for an app that has faults of its
 // own.
@@ -17,7 +17,7 @@ func Collisions(apps []App) map[string]Faults {
 	slices.SortStableFunc(sorted, func(a, b App) int {
 		return cmp.Or(strings.Compare(a.Dir, b.Dir), strings.Compare(a.File, b.File))
 	})
-	c := collisions{names: map[string]App{}, ports: map[int]claim{}, variables: map[string]claim{}, out: map[string]Faults{}}
+	c := collisions{names: map[string]App{}, ports: map[int]claim{}, out: map[string]Faults{}}
 	for _, app := range sorted {
 		c.name(app)
 		c.routes(app)
@@ -31,10 +31,9 @@ type claim struct {
 }
 
 type collisions struct {
-	names     map[string]App
-	ports     map[int]claim
-	variables map[string]claim
-	out       map[string]Faults
+	names map[string]App
+	ports map[int]claim
+	out   map[string]Faults
 }
 
 func (c *collisions) fault(app App, path, format string, args ...any) {
@@ -53,14 +52,9 @@ func (c *collisions) name(app App) {
 }
 
 func (c *collisions) routes(app App) {
-	if app.Name != "" {
-		c.variable(app, "color", "app")
-	}
 	for _, r := range app.Routes {
-		path := "routes." + r.Name
-		c.variable(app, r.Name, path)
 		for _, color := range Colors() {
-			c.port(app, r.Ports.Of(color), fmt.Sprintf("%s.ports.%s", path, color))
+			c.port(app, r.Ports.Of(color), fmt.Sprintf("routes.%s.ports.%s", r.Name, color))
 		}
 	}
 }
@@ -77,18 +71,4 @@ func (c *collisions) port(app App, port int, path string) {
 		return
 	}
 	c.ports[port] = claim{app, path}
-}
-
-// variable compares $<app>_<route> and $<app>_color: Nginx variables have no
-// "-", so the route b-c of the app a and the route c of the app a-b would be
-// one, and one app would get the other's requests.
-func (c *collisions) variable(app App, suffix, path string) {
-	name := strings.ReplaceAll(app.Name+"_"+suffix, "-", "_")
-	first, taken := c.variables[name]
-	switch {
-	case !taken:
-		c.variables[name] = claim{app, path}
-	case first.app.Name != app.Name: // the same name is a fault already
-		c.fault(app, path, "would be the Nginx variable $%s, as is %s in %s; take another name", name, first.path, first.app.File)
-	}
 }

@@ -46,20 +46,6 @@ func TestCollisions_TheLaterDirectoryIsRefused(t *testing.T) {
 			"ports and names that could not be read", []App{appAt("a", "", routeOn("api", 0, 0)), appAt("b", "", routeOn("api", 0, 0))},
 			map[string]Faults{},
 		},
-		{
-			"one Nginx variable for two routes",
-			[]App{appAt("a", "a", routeOn("b-c", 1, 2)), appAt("b", "a-b", routeOn("c", 3, 4))},
-			map[string]Faults{"b/tandem.yaml": {{
-				"b/tandem.yaml", 0, "routes.c", "would be the Nginx variable $a_b_c, as is routes.b-c in a/tandem.yaml; take another name",
-			}}},
-		},
-		{
-			"a route that would be another app's color",
-			[]App{appAt("a", "a-b", routeOn("x", 1, 2)), appAt("b", "a", routeOn("b-color", 3, 4))},
-			map[string]Faults{"b/tandem.yaml": {{
-				"b/tandem.yaml", 0, "routes.b-color", "would be the Nginx variable $a_b_color, as is app in a/tandem.yaml; take another name",
-			}}},
-		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, Collisions(c.apps)); diff != "" {

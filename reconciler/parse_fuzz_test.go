@@ -60,7 +60,7 @@ func checkApp(t *testing.T, a App) {
 			t.Errorf(format, args...)
 		}
 	}
-	want(ValidName(a.Name), "app's name %q", a.Name)
+	want(ValidName(a.Name) && a.Name != ownName, "app's name %q", a.Name)
 	want(tagPattern.MatchString(a.Tag), "tag %q", a.Tag)
 	want(a.Color.Valid() || a.Color == Auto, "color %q", a.Color)
 	want(len(a.Routes) > 0 && len(a.Routes) <= maxRoutes, "%d routes", len(a.Routes))

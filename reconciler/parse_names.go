@@ -15,6 +15,9 @@ import (
 // a variable.
 const NamePattern = `^[a-z][a-z0-9-]{0,39}$`
 
+// ownName is how tandem names what belongs to no app.
+const ownName = "tandem"
+
 const nameRule = "small letters, digits and -, at most 40, the first one a letter"
 
 var namePattern = regexp.MustCompile(NamePattern)

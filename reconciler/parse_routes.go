@@ -45,10 +45,6 @@ func (p appParser) routes() {
 func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (Route, bool) {
 	r := Route{Name: name, Service: name, Health: Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
 	named := p.goodName(n, name)
-	if named && name == "color" {
-		n.Fault(`"color" is the name of tandem's own Nginx variable; take another name and write service: color`)
-		named = false
-	}
 	if n.Mapping("service", "ports", "health") {
 		p.service(n.Get("service"), &r.Service)
 		p.ports(n.Get("ports"), &r.Ports, ports)

@@ -92,8 +92,8 @@ func (v *validator) docker() {
 // policy leaves the names themselves to the compose package, which knows them.
 func (v *validator) policy() {
 	for i, name := range v.config.Policy.Allow {
-		if name == "" || strings.ContainsAny(name, " \t") {
-			v.fault(fmt.Sprintf("policy.allow[%d]", i), "want one word, got %q", name)
+		if strings.TrimSpace(name) != name || name == "" {
+			v.fault(fmt.Sprintf("policy.allow[%d]", i), "want a name without spaces around it, got %q", name)
 		}
 	}
 }
