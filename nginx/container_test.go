@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/pkg/stdcopy"
 
 	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
@@ -105,6 +106,11 @@ func (b *boxed) run(t *testing.T, name, conf string, more ...mount.Mount) {
 		t.Fatal(err)
 	}
 	tb.Container(t, b.engine, name)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s wrote: %s", name, b.logs(t, name))
+		}
+	})
 	if err := b.engine.Client.ContainerStart(ctx, name, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +243,7 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 func TestContainer_IdleSeesTheConnectionsOfNginxsOwnNetwork(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
 	conf := tb.Dir(t)
-	writeConf(t, conf, 3000, "", "root /usr; limit_rate_after 1000; limit_rate 10; location / { try_files /bin/bash =404; }")
+	writeConf(t, conf, 3000, "", "root /usr; limit_rate_after 20000; limit_rate 10; location / { try_files /bin/bash =404; }")
 	b.run(t, b.app.Project(reconciler.Blue)+"-api-1", conf)
 	b.prepare(t, b.passing())
 	ctx, leave := context.WithCancel(t.Context())
@@ -339,4 +345,19 @@ func (b *boxed) exec(t *testing.T, name string, argv ...string) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// logs is what a container wrote; a test that failed shows it.
+func (b *boxed) logs(t *testing.T, name string) string {
+	t.Helper()
+	out, err := b.engine.Client.ContainerLogs(context.Background(), name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"})
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = out.Close() }() // it was only read
+	var text bytes.Buffer
+	if _, err := stdcopy.StdCopy(&text, &text, out); err != nil {
+		return err.Error()
+	}
+	return text.String()
 }

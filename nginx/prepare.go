@@ -97,7 +97,7 @@ func (p *Proxy) adopt(app string, w work) error {
 
 // site gathers what the files depend on.
 func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live reconciler.Color) (site, error) {
-	nginx, err := p.askVersion(ctx)
+	nginx, err := p.askVersion(ctx, v)
 	if err != nil {
 		return site{}, err
 	}
