@@ -116,9 +116,12 @@ func (w *world) healthz() string {
 	return res.Status
 }
 
-func expect(got, part string) error {
-	if !strings.Contains(got, part) {
-		return fmt.Errorf("got %q, want %q in it", got, part)
+// expect returns an error unless one of the parts is in got.
+func expect(got string, parts ...string) error {
+	for _, part := range parts {
+		if strings.Contains(got, part) {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("got %q, want one of %q in it", got, parts)
 }

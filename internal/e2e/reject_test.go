@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tandem/internal/api"
@@ -116,11 +117,20 @@ func (w *world) answers(what string, cond func(reconciler.Status) bool) {
 }
 
 func TestWatch_TakesBackAReleaseThatTurnsBad(t *testing.T) {
-	for _, trouble := range []string{"sick-after=4", "exit-after=4"} {
-		t.Run(trouble, func(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"it crashes": syscall.SIGKILL, "it hangs": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
 			w := deployed(t, stage.Options{})
-			w.build("1.1.0", "BREAK="+trouble)
+			w.build("1.1.0")
 			bad := w.push(stage.Desired{Tag: "1.1.0", Color: "green", More: longWatch})
+			w.until("the watch", func(s reconciler.Status) error {
+				if s.Desired.Commit != bad || s.Reason != reconciler.Watching {
+					return fmt.Errorf("%s (%s)", s.Phase, s.Reason)
+				}
+				return nil
+			})
+			if err := syscall.Kill(w.service("green", "api").State.Pid, signal); err != nil {
+				t.Fatal(err)
+			}
 			s := w.until("taken back", func(s reconciler.Status) error {
 				if s.Desired.Commit != bad || s.Phase != reconciler.PhaseHeld || s.Reason != reconciler.Held {
 					return fmt.Errorf("%s (%s)", s.Phase, s.Reason)
