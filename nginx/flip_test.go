@@ -187,7 +187,13 @@ func TestAccessLog_IsJSONWithTheColorThatAnswered(t *testing.T) {
 		UpstreamAddr string  `json:"upstream_addr"`
 		UpstreamTime string  `json:"upstream_response_time"`
 	}
-	text := strings.TrimSpace(r.file(t, "log/shop.access.log"))
+	var text string
+	tb.Until(t, patience, "both lines", func() error { // they are written after the answer
+		if text = strings.TrimSpace(r.file(t, "log/shop.access.log")); strings.Count(text, "\n") < 1 {
+			return errors.New(text)
+		}
+		return nil
+	})
 	if strings.Contains(text, "secret") {
 		t.Error("the log holds the query, which may hold a secret")
 	}
