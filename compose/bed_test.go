@@ -3,6 +3,7 @@ package compose_test
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,6 +38,8 @@ func newBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 // images <image>:1 and <image>:2 on this host.
 func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 	t.Helper()
+	// Another run of the same tests may be under way on this engine.
+	name += fmt.Sprintf("-%05x", rand.N(1<<20))
 	b := &bed{t: t, engine: tb.Engine(t), config: t.TempDir(), image: "ct-probe-" + name}
 	ports := tb.Ports(t, 2)
 	b.app = reconciler.App{

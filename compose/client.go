@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,7 @@ type Options struct {
 // that change the same stack at once are the caller's mistake.
 type Client struct {
 	engine    *client.Client
+	version   *negotiation
 	sdkEngine *moby.Client
 	host      string
 	policy    policy
@@ -44,8 +46,8 @@ var (
 	_ reconciler.Examiner = (*Client)(nil)
 )
 
-// New returns a client. It does not connect: a daemon that is away shows in
-// the first call. A name in Policy that means nothing is an error.
+// New returns a client. A daemon that is away is no error here; it shows in the
+// first call. A name in Policy that means nothing is an error.
 func New(o Options) (*Client, error) {
 	if o.Host == "" {
 		o.Host = DefaultHost
@@ -71,10 +73,16 @@ func New(o Options) (*Client, error) {
 	// The SDK warns through logrus's global logger, which writes to stderr; what
 	// matters of it comes back as an error.
 	logrus.SetOutput(io.Discard)
-	return &Client{
-		engine: engine, sdkEngine: sdkEngine, host: o.Host,
+	c := &Client{
+		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
 		policy: allowed, configDir: o.ConfigDir, log: o.Logger,
-	}, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
+	defer cancel()
+	if err := c.ready(ctx); err != nil {
+		c.log.Debug("Docker does not answer yet", "err", err)
+	}
+	return c, nil
 }
 
 // Close releases the connections. The client must not be used afterwards.
@@ -83,7 +91,10 @@ func (c *Client) Close() error {
 }
 
 // service returns the Compose SDK with Docker's configuration as it is now.
-func (c *Client) service() (api.Compose, error) {
+func (c *Client) service(ctx context.Context) (api.Compose, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
 	cli, err := c.dockerCLI()
 	if err != nil {
 		return nil, err

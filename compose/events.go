@@ -82,6 +82,9 @@ func (c *Client) follow(ctx context.Context, seen chan<- string) {
 func (c *Client) stream(ctx context.Context, seen chan<- string, first bool) error {
 	// Asked before the stream is opened: what happens in between is in it.
 	since := time.Now()
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
 	if _, err := c.engine.Ping(ctx); err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ const (
 // holds the command's exit code and the end of its output. A container without
 // a health command is an error: there is nothing to ask.
 func (c *Client) Health(ctx context.Context, ctr reconciler.Container) error {
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
 	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 	if err != nil {
 		return engineError(ctx, "inspect container "+ctr.Name, err)
@@ -123,6 +126,9 @@ func (c *Client) exitCode(ctx context.Context, exec string) (int, error) {
 // Logs returns the last n lines that the container wrote to either stream, at
 // most 64 KiB of them, without control characters that would change a terminal.
 func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (string, error) {
+	if err := c.ready(ctx); err != nil {
+		return "", err
+	}
 	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 	if err != nil {
 		return "", engineError(ctx, "inspect container "+ctr.Name, err)

@@ -49,6 +49,9 @@ type observed struct {
 // containers returns the containers of a project, sorted by service and name,
 // without those that somebody runs once beside it.
 func (c *Client) containers(ctx context.Context, project string) ([]observed, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{
 		All:     true,
 		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project)),

@@ -11,6 +11,9 @@ import (
 // or not. They may have files mounted from there, so none of these directories
 // may be removed.
 func (c *Client) Roots(ctx context.Context) (map[string]bool, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{
 		All: true, Filters: filters.NewArgs(filters.Arg("label", LabelRoot)),
 	})

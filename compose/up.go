@@ -107,7 +107,7 @@ func (c *Client) remove(ctx context.Context, project string, old []observed) err
 
 // create lets Compose create what the project needs and has not.
 func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptions) error {
-	s, err := c.service()
+	s, err := c.service(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptio
 
 // start starts the project's containers in the order of their dependencies.
 func (c *Client) start(ctx context.Context, p *types.Project) error {
-	s, err := c.service()
+	s, err := c.service(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 }
 
 func (c *Client) stop(ctx context.Context, project string) error {
-	s, err := c.service()
+	s, err := c.service(ctx)
 	if err != nil {
 		return err
 	}
