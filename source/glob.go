@@ -20,7 +20,7 @@ func parseGlob(pattern string) (glob, error) {
 			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 		}
 		if s == "" || s == "." || s == ".." {
-			return nil, fmt.Errorf("pattern %q: must not hold an empty segment, . or ..", pattern)
+			return nil, fmt.Errorf("pattern %q: no segment may be empty, . or .. here", pattern)
 		}
 	}
 	return segments, nil

@@ -91,7 +91,8 @@ func (s *HTTPServer) handler(backend http.Handler) http.Handler {
 		if user, password, _ := r.BasicAuth(); options.Token != "" &&
 			(password != options.Token || (options.Username != "" && user != options.Username)) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			http.Error(w, "bad credentials", http.StatusUnauthorized)
+			// A careless server repeats what it got; a client must not pass that on.
+			http.Error(w, "bad credentials: "+password, http.StatusUnauthorized)
 			return
 		}
 		post := r.Method == http.MethodPost
