@@ -29,7 +29,7 @@ func TestGit_ADeletedBranchChangesNothingAndItsReturnIsFollowed(t *testing.T) {
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	before := w.containers()
-	w.git("push", "origin", "--delete", "main")
+	gittest.OpenBare(t, w.Bare).DeleteBranch(t, "main")
 	if err := w.get("/"); err != nil {
 		t.Errorf("after the branch was deleted: %v", err)
 	}

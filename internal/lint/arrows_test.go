@@ -30,8 +30,10 @@ var arrows = []struct {
 	{"compose", []string{"reconciler"}},
 	{"nginx", []string{"reconciler"}},
 	{"internal/agent", []string{"reconciler", "source", "compose", "nginx", "internal"}},
-	{"internal/demo", []string{"reconciler", "source", "compose", "nginx", "internal"}},
+	{"internal/demo", []string{"reconciler", "internal", "examples"}},
 	{"internal/e2e", []string{"reconciler", "source", "compose", "nginx", "internal"}},
+	// What the demo and the end-to-end tests play on.
+	{"internal/stage", []string{"reconciler", "nginx", "internal/config", "internal/testbed", "examples"}},
 	{"internal", []string{"reconciler"}}, // config, dashboard, notify, metrics, …
 	{"cmd", []string{"reconciler", "internal"}},
 	{"examples", nil},
