@@ -112,9 +112,29 @@ func (e *Engine) RemoveProject(ctx context.Context, project string) error {
 }
 
 // RemoveContainer kills and removes a container, by id or name, with its
-// anonymous volumes. One that does not exist is no error.
+// anonymous volumes, and with its image if that has lost its name. One that
+// does not exist is no error.
 func (e *Engine) RemoveContainer(ctx context.Context, id string) error {
-	return ignoreMissing(e.Client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+	c, err := e.Client.ContainerInspect(ctx, id)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	err = ignoreMissing(e.Client.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}))
+	return errors.Join(err, e.removeUnnamed(ctx, c.Image))
+}
+
+// removeUnnamed removes an image that has no name any more: Remove could not
+// while a container used it, and nobody would find it again.
+func (e *Engine) removeUnnamed(ctx context.Context, id string) error {
+	i, err := e.Client.ImageInspect(ctx, id)
+	if err != nil || len(i.RepoTags) > 0 {
+		return ignoreMissing(err)
+	}
+	_, err = e.Client.ImageRemove(ctx, id, image.RemoveOptions{PruneChildren: true})
+	if errdefs.IsConflict(err) {
+		return nil // another container uses it, and will take it along
+	}
+	return ignoreMissing(err)
 }
 
 func ignoreMissing(err error) error {

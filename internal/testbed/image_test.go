@@ -1,11 +1,14 @@
 package testbed_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
@@ -13,7 +16,8 @@ import (
 	"tandem/internal/testbed/tb"
 )
 
-// echo prints its arguments and one environment variable.
+// echo prints its arguments and one environment variable. Told to stay, it
+// waits for somebody to type.
 const echo = `package main
 
 import (
@@ -21,7 +25,12 @@ import (
 	"os"
 )
 
-func main() { fmt.Println(os.Args[1:], os.Getenv("MOOD")) }
+func main() {
+	fmt.Println(os.Args[1:], os.Getenv("MOOD"))
+	if os.Args[1] == "stay" {
+		os.Stdin.Read(make([]byte, 1))
+	}
+}
 `
 
 func echoImage(t *testing.T, e *testbed.Engine, ref, mood string) {
@@ -49,7 +58,9 @@ func output(t *testing.T, e *testbed.Engine, ref string, cmd ...string) string {
 		t.Fatal(err)
 	}
 	tb.Container(t, e, c.ID)
-	ended, failed := e.Client.ContainerWait(t.Context(), c.ID, container.WaitConditionNextExit)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended, failed := e.Client.ContainerWait(ctx, c.ID, container.WaitConditionNextExit)
 	if err := e.Client.ContainerStart(t.Context(), c.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +161,42 @@ func TestRemove_OfAnImageThatDoesNotExistIsNoError(t *testing.T) {
 	e := tb.Engine(t)
 	if err := e.Remove(t.Context(), "tandem-testbed/never:1"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRemoveContainer_TakesAnImageAlongThatLostItsName(t *testing.T) {
+	e := tb.Engine(t)
+	const ref = "tandem-testbed/echo:unnamed"
+	echoImage(t, e, ref, "lonely")
+	inspect, err := e.Client.ImageInspect(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for range 2 {
+		c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: ref, Cmd: []string{"stay"}, OpenStdin: true}, nil, nil, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.Container(t, e, c.ID)
+		if err := e.Client.ContainerStart(t.Context(), c.ID, container.StartOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, c.ID)
+	}
+	if err := e.Remove(t.Context(), ref); err != nil {
+		t.Fatal(err)
+	}
+	for i, id := range ids {
+		if _, err := e.Client.ImageInspect(t.Context(), inspect.ID); err != nil {
+			t.Errorf("with %d containers left: %v", len(ids)-i, err)
+		}
+		if err := e.RemoveContainer(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := e.Client.ImageInspect(t.Context(), inspect.ID); !errdefs.IsNotFound(err) {
+		t.Errorf("the image is left behind: %v", err)
 	}
 }
 
