@@ -324,6 +324,13 @@ var promises = []struct {
 	{"never a watch of anything but the confirmed live release, and never twice", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Watch || c == w.live && w.isTenure(c, r) && !w.passed[r]
 	}},
+	{"never a standby retired before its time is over, unless it was rejected", func(w miniature, s Step, c hue, r pick) bool {
+		return s.Action != Retire || w.expired || w.verdicts[r] == rejected
+	}},
+	{"never a standby retired while what is live is dead or was rejected, unless it was rejected itself", func(w miniature, s Step, c hue, r pick) bool {
+		live := w.stacks[w.live].release
+		return s.Action != Retire || w.verdicts[r] == rejected || w.runs(w.live, live) && w.verdicts[live] != rejected
+	}},
 	{"never a drain or a stop in vain", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Drain && s.Action != Retire || !w.lies(c) && (s.Action != Drain || !w.stacks[c].idle)
 	}},
