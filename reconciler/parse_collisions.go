@@ -8,10 +8,9 @@ import (
 )
 
 // Collisions finds what two apps of one revision must not share: a name, a port.
-// The app whose directory comes first keeps it; the other
-// is refused. The result is keyed by App.File and has no entry for an app that
-// collides with none. App.Name may be empty for an app that has faults of its
-// own.
+// The app whose directory comes first keeps it; the other is refused. The result
+// is keyed by App.File and has no entry for an app that collides with none.
+// App.Name may be empty for an app that has faults of its own.
 func Collisions(apps []App) map[string]Faults {
 	sorted := slices.Clone(apps)
 	slices.SortStableFunc(sorted, func(a, b App) int {
