@@ -1,11 +1,14 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
 
 	"tandem/source/gittest"
 )
@@ -96,4 +99,36 @@ func pushAll(t *testing.T, c *gittest.Clone, person, n int) []string {
 		hashes = append(hashes, c.Head(t))
 	}
 	return hashes
+}
+
+// What the race shows by chance: a push that was built on a head that is not the
+// head any more changes nothing, for a branch that moved, came or went.
+func TestPush_IsACompareAndSwap(t *testing.T) {
+	ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
+		w := open(t, nil)
+		first := hashOf(w.push(t, "first", map[string]string{"tandem.yaml": "tag: one\n"}))
+		second := w.push(t, "second", map[string]string{"tandem.yaml": "tag: two\n"})
+		for name, c := range map[string]struct {
+			branch string
+			old    plumbing.Hash
+			stays  string
+		}{
+			"moved":        {gittest.Main, first, second},
+			"there by now": {gittest.Main, plumbing.ZeroHash, second},
+			"gone by now":  {"gone", first, ""},
+		} {
+			b := builder{author: Author{"a", "b"}, files: map[string][]byte{"x": []byte(name)}}
+			if c.old.IsZero() {
+				must(t, b.build(nil, c.old))
+			} else {
+				must(t, w.repo.remote.view(within(t), hashOf(second), func(o *objects) error { return b.build(o, hashOf(second)) }))
+			}
+			if err := w.repo.remote.push(within(t), c.branch, c.old, b.tip, b.made); !errors.Is(err, errRaced) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if head := w.bare.Head(t, c.branch); head != c.stays {
+				t.Errorf("%s: the branch is at %q, want %q", name, head, c.stays)
+			}
+		}
+	})
 }
