@@ -137,7 +137,7 @@ func (g *gate) ended(ctx context.Context, c Container) error {
 	case c.State == "exited" || c.State == "dead":
 		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d", c.Name, c.ExitCode))
 	case c.State == "running" && c.Restarts > 0 && g.now().Sub(c.StartedAt) < settleTime:
-		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s was started again %d times", c.Name, c.Restarts))
+		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:
 		return nil
 	}

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// branch is a status branch that can be away. It is a fake because the real one
+// is tested in source; here it is about what is said when, and to whom.
+type branch struct {
+	reconciler.Source
+
+	mu     sync.Mutex
+	away   error
+	tries  int
+	pushes []map[string][]byte
+}
+
+func (b *branch) Publish(_ context.Context, _ string, files map[string][]byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tries++
+	if b.away != nil {
+		return b.away
+	}
+	b.pushes = append(b.pushes, files)
+	return nil
+}
+
+func (b *branch) set(away error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away = away
+}
+
+func (b *branch) seen() (tries int, pushes []map[string][]byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tries, b.pushes
+}
+
+func changed(app, message string) reconciler.Event {
+	s := reconciler.Status{App: app, Phase: reconciler.PhaseLive, Message: message}
+	return reconciler.Event{Kind: reconciler.StatusChanged, App: app, Status: &s}
+}
+
+// play runs a publisher in a bubble in which time is free.
+func play(t *testing.T, f func(p *publisher, b *branch, log *bytes.Buffer)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		b := &branch{}
+		p := newPublisher(b, func(app string) string { return app + ".yaml" }, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); p.run(ctx) }()
+		f(p, b, &log)
+		cancel()
+		<-done
+	})
+}
+
+func TestPublisher_PublishesAtOnceAndOnlyOnce(t *testing.T) {
+	play(t, func(p *publisher, b *branch, _ *bytes.Buffer) {
+		p.hear(changed("shop", "one"))
+		synctest.Wait()
+		pass(time.Hour)
+		if tries, pushes := b.seen(); tries != 1 || !strings.Contains(string(pushes[0]["shop.yaml"]), "one") {
+			t.Errorf("%d tries, %v; want one push of the status", tries, pushes)
+		}
+	})
+}
+
+func TestPublisher_WhileTheRemoteIsAwayKeepsTheNewestOfEachApp(t *testing.T) {
+	play(t, func(p *publisher, b *branch, log *bytes.Buffer) {
+		b.set(errors.New("connection refused"))
+		p.hear(changed("shop", "one"))
+		p.hear(changed("blog", "first"))
+		synctest.Wait()
+		p.hear(changed("shop", "two"))
+		pass(2 * time.Hour)
+		b.set(nil)
+		pass(2 * publishPause)
+		tries, pushes := b.seen()
+		if len(pushes) != 1 {
+			t.Fatalf("%d pushes, want one with both apps", len(pushes))
+		}
+		if shop := string(pushes[0]["shop.yaml"]); !strings.Contains(shop, "two") || strings.Contains(shop, "one") {
+			t.Errorf("published for shop:\n%s\nwant the newest status", shop)
+		}
+		if blog := string(pushes[0]["blog.yaml"]); !strings.Contains(blog, "first") {
+			t.Errorf("published for blog:\n%s", blog)
+		}
+		if tries > 50 {
+			t.Errorf("%d tries in two hours, want growing pauses", tries)
+		}
+		if n := strings.Count(log.String(), "not published"); n != 1 {
+			t.Errorf("the failure was logged %d times, want once:\n%s", n, log)
+		}
+	})
+}
+
+func TestPublisher_WhatIsWaitingGoesOutBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &branch{away: errors.New("away")}
+		p := newPublisher(b, func(app string) string { return app }, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); p.run(ctx) }()
+		p.hear(changed("shop", "last word"))
+		synctest.Wait()
+		b.set(nil)
+		cancel()
+		<-done
+		if _, pushes := b.seen(); len(pushes) != 1 {
+			t.Errorf("%d pushes, want the one that was waiting", len(pushes))
+		}
+	})
+}
+
+// pass lets time go by in the bubble; nobody really waits.
+func pass(d time.Duration) {
+	timer := time.NewTimer(d)
+	<-timer.C
+	synctest.Wait()
+}

@@ -1,0 +1,154 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tandem/reconciler"
+)
+
+func TestMemory_IsReadBackAsItWasSaved(t *testing.T) {
+	state := t.TempDir()
+	want := reconciler.Memory{Tree: "t", Generation: 3, Paused: true, Live: reconciler.Tenure{Color: reconciler.Green}}
+	if err := saveMemory(state, "shop")(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadMemory(state, "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMemory_AMissingFileIsAnEmptyMemory(t *testing.T) {
+	got, err := loadMemory(t.TempDir(), "shop")
+	if err != nil || got.Generation != 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestMemory_AnUnreadableFileIsPutAsideAndNotLost(t *testing.T) {
+	state := t.TempDir()
+	path := memoryFile(state, "shop")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(`{"tree": `), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadMemory(state, "shop"); err == nil {
+		t.Error("want to be told")
+	}
+	if _, err := loadMemory(state, "shop"); err != nil {
+		t.Errorf("the second time: %v", err)
+	}
+	if kept, err := os.ReadFile(path + ".bad"); err != nil || string(kept) != `{"tree": ` {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
+func TestLock_IsHeldByOneAndFreeAfterwards(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	first, err := lock(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := lock(state); err == nil || !strings.Contains(err.Error(), "another tandem") {
+		t.Errorf("the second got %v, %v", second, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := lock(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPruneTrees_RemovesOnlyWhatNobodyNeeds(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"kept", "used", "old"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	used := func(context.Context) (map[string]bool, error) {
+		return map[string]bool{filepath.Join(dir, "used"): true}, nil
+	}
+	if err := pruneTrees(t.Context(), dir, map[string]bool{filepath.Join(dir, "kept"): true}, used); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{filepath.Join(dir, "kept"), filepath.Join(dir, "used")}, left); diff != "" {
+		t.Error(diff)
+	}
+	unknown := func(context.Context) (map[string]bool, error) { return nil, errors.New("docker is away") }
+	if err := pruneTrees(t.Context(), dir, nil, unknown); err == nil {
+		t.Error("nothing may be removed while it is not known what is used")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {
+	var out bytes.Buffer
+	l := newEventLog(slog.New(slog.NewTextHandler(&out, nil)))
+	failed := func(text string) {
+		l.hear(reconciler.Event{App: "shop", Kind: reconciler.StepFailed, Err: errors.New(text), Step: reconciler.Step{Action: reconciler.Up}})
+	}
+	live := reconciler.Status{Phase: reconciler.PhaseLive}
+	failed("docker is away")
+	failed("docker is away")
+	failed("the disk is full")
+	l.hear(reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &live})
+	failed("the disk is full")
+	if n := strings.Count(out.String(), "docker is away"); n != 1 {
+		t.Errorf("%d lines about docker, want 1:\n%s", n, out.String())
+	}
+	if n := strings.Count(out.String(), "disk is full"); n != 2 {
+		t.Errorf("%d lines about the disk, want one before and one after it was over:\n%s", n, out.String())
+	}
+}
+
+func TestDrift_WakesOnlyWhenNginxAnswersDifferently(t *testing.T) {
+	answer, failure := reconciler.Blue, error(nil)
+	woken := 0
+	d := &drift{
+		live: func(context.Context, reconciler.App) (reconciler.Color, error) { return answer, failure },
+		wake: func(string) { woken++ },
+		said: map[string]string{},
+	}
+	look := func(want int, why string) {
+		t.Helper()
+		d.look(t.Context(), []string{"shop"})
+		if woken != want {
+			t.Errorf("%s: woken %d times, want %d", why, woken, want)
+		}
+	}
+	look(0, "the first answer")
+	look(0, "the same answer")
+	answer = reconciler.Green
+	look(1, "another color")
+	failure = errors.New("connection refused")
+	look(2, "no answer")
+	look(2, "still no answer")
+	failure = nil
+	look(3, "an answer again")
+}
