@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -151,6 +152,31 @@ func (n *Nginx) Test(ctx context.Context) error { return n.signal(ctx, "-t") }
 
 // Reload runs "nginx -s reload", which returns before new workers are up.
 func (n *Nginx) Reload(ctx context.Context) error { return n.signal(ctx, "-s", "reload") }
+
+// ReloadAndWait reloads and returns when every worker of the configuration
+// before has ended: until then some of them go on accepting connections, and
+// all of them drop idle ones. Open WebSockets keep them alive until ctx ends.
+func (n *Nginx) ReloadAndWait(ctx context.Context) error {
+	before, err := n.Workers()
+	if err != nil {
+		return fmt.Errorf("reload nginx: %w", err)
+	}
+	if err := n.Reload(ctx); err != nil {
+		return err
+	}
+	return Until(ctx, "the end of nginx's former workers", func() error {
+		now, err := n.Workers()
+		if err != nil {
+			return err
+		}
+		for _, w := range now {
+			if slices.ContainsFunc(before, func(b Process) bool { return b.PID == w.PID }) {
+				return fmt.Errorf("process %d is left: %s", w.PID, w.Title)
+			}
+		}
+		return nil
+	})
+}
 
 func (n *Nginx) signal(ctx context.Context, args ...string) error {
 	return run(ctx, "nginx", append([]string{"-p", n.Dir, "-c", n.path("nginx.conf")}, args...)...)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
@@ -75,15 +74,15 @@ func TestNginx_ReloadPutsANewConfigurationInForce(t *testing.T) {
 	if got := get(t, n.URL()); got != "one" {
 		t.Errorf("answer %q before the reload, want one", got)
 	}
-	if err := n.Reload(t.Context()); err != nil {
+	if err := n.ReloadAndWait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	tb.Until(t, 10*time.Second, "the new configuration", func() error {
+	for range 20 {
+		http.DefaultClient.CloseIdleConnections() // so that each asks another worker
 		if got := get(t, n.URL()); got != "two" {
-			return wrong(got)
+			t.Errorf("answer %q after the reload, want two", got)
 		}
-		return nil
-	})
+	}
 }
 
 func TestNginx_BrokenConfigurationIsToldInNginxsOwnWords(t *testing.T) {
@@ -132,7 +131,3 @@ func TestNginxVersion_IsANumber(t *testing.T) {
 		t.Errorf("got %q, %v", v, err)
 	}
 }
-
-type wrong string
-
-func (w wrong) Error() string { return "answer " + string(w) }
