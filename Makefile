@@ -19,8 +19,10 @@ BINARY := bin/tandem
 # Said by hand, because Go's own stamp is empty where -buildvcs=false is set.
 VERSION  = $(shell git describe --tags --always 2>/dev/null || echo unknown)
 COMMIT   = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+# Of the commit, so that the same commit gives the same binary.
+DATE     = $(shell git log -1 --format=%cI 2>/dev/null)
 MODIFIED = $(shell test -z "$$(git status --porcelain 2>/dev/null)" && echo false || echo true)
-LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.modified=$(MODIFIED)
+LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE) -X main.modified=$(MODIFIED)
 
 .DEFAULT_GOAL := help
 
