@@ -45,12 +45,21 @@ func TestReload_ConfirmMeansThatEveryNewConnectionSeesTheColor(t *testing.T) {
 	color := reconciler.Blue
 	for range 10 {
 		color = color.Other()
+		former := map[int]bool{}
+		for _, w := range r.processes(t) {
+			former[w.PID] = true
+		}
 		if err := r.proxy.Flip(t.Context(), r.app, color); err != nil {
 			t.Fatal(err)
 		}
 		r.restart(t) // Confirm must also be right in a process that did not reload
 		if err := r.proxy.Confirm(t.Context(), r.app, color); err != nil {
 			t.Fatal(err)
+		}
+		for _, w := range r.processes(t) {
+			if former[w.PID] && !strings.Contains(w.Title, "shutting down") {
+				t.Errorf("%d, from before the reload, still takes connections", w.PID)
+			}
 		}
 		r.wantTraffic(t, color)
 	}
@@ -113,14 +122,21 @@ func TestReload_ChangeOfTheSwitchKeepsTheColor(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.flip(t, reconciler.Green)
-	for _, mode := range []string{nginx.SwitchReload, nginx.SwitchFlip, nginx.SwitchReload} {
-		r.options.Switch = mode
+	color := reconciler.Green
+	for range 2 {
+		r.options.Switch = nginx.SwitchReload
 		r.restart(t)
 		r.prepare(t)
-		r.wantLive(t, reconciler.Green)
-		r.wantTraffic(t, reconciler.Green)
-		r.flip(t, reconciler.Blue) // leaves the other switch's traces behind
-		r.flip(t, reconciler.Green)
+		r.wantLive(t, color)
+		r.wantTraffic(t, color)
+		color = color.Other()
+		r.flip(t, color) // now the flag says the opposite
+
+		r.options.Switch = nginx.SwitchFlip
+		r.restart(t)
+		r.prepare(t)
+		r.wantLive(t, color)
+		r.wantTraffic(t, color)
 	}
 	if err := errors.Join(r.nginx.Stop(within(t)), r.nginx.Start(within(t))); err != nil {
 		t.Fatal(err)

@@ -149,18 +149,26 @@ func (r *rig) overwrite(t *testing.T, name, text string) {
 	}
 }
 
-// workers are the ids of Nginx's workers: a reload replaces all of them.
+// workers are the ids of the workers that serve: a reload replaces all of them.
+// Those that it told to finish go away in their own time.
 func (r *rig) workers(t *testing.T) string {
+	t.Helper()
+	var ids []string
+	for _, p := range r.processes(t) {
+		if !strings.Contains(p.Title, "shutting down") {
+			ids = append(ids, fmt.Sprint(p.PID))
+		}
+	}
+	return strings.Join(ids, " ")
+}
+
+func (r *rig) processes(t *testing.T) []testbed.Process {
 	t.Helper()
 	all, err := r.nginx.Workers()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for _, p := range all {
-		ids = append(ids, fmt.Sprint(p.PID))
-	}
-	return strings.Join(ids, " ")
+	return all
 }
 
 func appWith(name string, routes ...reconciler.Route) reconciler.App {
