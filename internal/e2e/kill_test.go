@@ -34,6 +34,19 @@ func newProgram(w *world) *program {
 	return p
 }
 
+// deployedBy builds two releases and lets the program make the first one live.
+func deployedBy(w *world) *program {
+	w.t.Helper()
+	p := newProgram(w)
+	w.build("1.0.0")
+	w.build("1.1.0")
+	p.start()
+	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+	w.addSite()
+	w.live(commit, "1.0.0", reconciler.Blue)
+	return p
+}
+
 // start runs `tandem run`.
 func (p *program) start() {
 	p.w.t.Helper()
@@ -105,13 +118,7 @@ func (p *program) killAt(what string, words ...string) {
 // the next one has to finish the work.
 func TestKill_AtEveryStepBoundary(t *testing.T) {
 	w := newStage(t, stage.Options{})
-	p := newProgram(w)
-	w.build("1.0.0")
-	w.build("1.1.0")
-	p.start()
-	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
-	w.addSite()
-	w.live(commit, "1.0.0", reconciler.Blue)
+	p := deployedBy(w)
 	p.kill()
 
 	traffic := w.traffic()
@@ -146,13 +153,7 @@ func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	w := newStage(t, stage.Options{})
-	p := newProgram(w)
-	w.build("1.0.0")
-	w.build("1.1.0")
-	p.start()
-	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
-	w.addSite()
-	w.live(commit, "1.0.0", reconciler.Blue)
+	p := deployedBy(w)
 
 	traffic := w.traffic()
 	live, tag := reconciler.Blue, "1.0.0"

@@ -93,7 +93,10 @@ func (w *world) start() {
 			return
 		}
 		stopped = true
-		cancel()
+		if err := a.Stop(ctx); err != nil {
+			w.t.Errorf("agent: %v", err)
+		}
+		cancel() // for an agent that had not begun to run
 		if err := <-done; err != nil {
 			w.t.Errorf("agent: %v", err)
 		}

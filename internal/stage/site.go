@@ -42,7 +42,7 @@ func (s *Stage) AddSite(ctx context.Context) error {
 	if err := s.Nginx.Configure(testbed.NginxConfig{HTTP: s.httpLevel(), Server: s.site("")}); err != nil {
 		return err
 	}
-	return s.Nginx.Reload(ctx)
+	return s.Nginx.ReloadAndWait(ctx)
 }
 
 // BreakSite adds a line that Nginx does not accept, as a person would elsewhere
