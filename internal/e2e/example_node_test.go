@@ -125,7 +125,7 @@ func (n *nodeExample) deploy() {
 		HTTP: fmt.Sprintf("    include %s/*.conf;\n    include %s;\n", dir, n.path("nginx", "app.conf")),
 	}))
 	check(n.t, n.Nginx.Reload(n.t.Context()))
-	n.live(first, "1.0.0", reconciler.Blue)
+	n.live(first, "1.0.0", reconciler.Green)
 }
 
 func (n *nodeExample) url() string { return fmt.Sprintf("https://127.0.0.1:%d", n.port) }
@@ -150,7 +150,7 @@ func TestNodeAPI_ReloadServesTheSiteUnchanged(t *testing.T) {
 	n.deploy()
 	n.answered("1.0.0")
 	traffic := n.traffic()
-	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Green)
+	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Blue)
 	n.answered("1.1.0")
 	report := traffic.Stop()
 	t.Logf("one reload under TLS: %s", report)
@@ -164,9 +164,9 @@ func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {
 	n.deploy()
 	n.answered("1.0.0")
 	traffic := n.traffic()
-	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Green)
-	n.live(n.bump("1.0.0"), "1.0.0", reconciler.Blue)
-	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Green)
+	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Blue)
+	n.live(n.bump("1.0.0"), "1.0.0", reconciler.Green)
+	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Blue)
 	n.answered("1.1.0")
 	report := traffic.Stop()
 	t.Logf("three flips under TLS: %s", report)
@@ -186,10 +186,11 @@ func TestNodeAPI_GateRunsTheHealthCommandItself(t *testing.T) {
 	put(t, n.path("docker-compose.yml"), "interval: 10s", "interval: 1h")
 	n.release("1.2.0", "RUN rm /usr/bin/curl") // the server is as good as before
 	n.deploy()
-	if got := n.engineHealth("blue"); got != container.Starting {
+	if got := n.engineHealth("green"); got != container.Starting {
 		t.Errorf("the engine says %q: it was waited for", got)
 	}
 
+	put(t, n.path("tandem.yaml"), "timeout: 60s", "timeout: 10s") // all of it passes, because curl never comes
 	s := n.phase(n.bump("1.2.0"), reconciler.PhaseHeld)
 	for _, want := range []string{"health command", "curl", "executable file not found"} {
 		if !strings.Contains(s.Message, want) {

@@ -95,8 +95,11 @@ func (x *example) rename(composeFile, app, blue, green string) {
 	put(x.t, x.path(composeFile), x.image, x.repository())
 	put(x.t, x.path("tandem.yaml"), "app: "+app, "app: "+x.App,
 		"blue: "+blue, fmt.Sprintf("blue: %d", x.Ports.APIBlue), "green: "+green, fmt.Sprintf("green: %d", x.Ports.APIGreen),
-		"routes:", quick+"routes:")
+		"health: /health", "health: {path: /health, max_latency: 5s}", "routes:", lenient+"routes:")
 }
+
+// lenient is what a busy machine needs, and a watch that is over soon.
+const lenient = "gate: {timeout: 60s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 
 // repository is the image's name in the test's registry.
 func (x *example) repository() string { return x.Registry() + "/" + filepath.Base(x.image) }
@@ -144,8 +147,12 @@ func (x *example) bump(tag string) string {
 func (x *example) generated(dir string) {
 	x.t.Helper()
 	tb.Until(x.t, patience, "generated files", func() error {
-		_, err := os.Stat(filepath.Join(dir, x.App+".conf"))
-		return err
+		for _, name := range []string{".conf", ".vars", ".server", ".confirm"} {
+			if _, err := os.Stat(filepath.Join(dir, x.App+name)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
