@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tandem/reconciler"
@@ -17,21 +18,26 @@ type output struct {
 	code           int
 }
 
-// words returns what Nginx said, as a person would quote it.
+// words returns what Nginx said, as a person would quote it: without the time
+// and the process id, so that the same fault reads the same each time and is
+// published once.
 func (o output) words() string {
-	words := strings.TrimSpace(o.stderr)
-	if words == "" {
-		words = strings.TrimSpace(o.stdout)
+	text := prefix.ReplaceAllString(o.stderr, "$1 ")
+	var lines []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "[notice]") && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
 	}
-	if words == "" {
+	if len(lines) == 0 {
 		return fmt.Sprintf("nginx ended with exit code %d and said nothing", o.code)
 	}
-	return timestamp.ReplaceAllString(words, "")
+	return strings.Join(lines, "\n")
 }
 
-// timestamp is what makes the same complaint read differently each time: the
-// time that starts a line once Nginx has an error log, and its process id.
-var timestamp = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |\b\d+#\d+: `)
+// prefix begins the lines that Nginx writes once it has an error log.
+var prefix = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \d+#\d+: (?:\*\d+ )?`)
 
 // run runs Nginx's program where Nginx runs. An exit code other than 0 is no error.
 func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {

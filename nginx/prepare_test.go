@@ -143,7 +143,10 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 	// A new app's files are removed, not emptied.
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\nworking nonsense;", Server: usualServer})
 	_, err = r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...))
-	wantReason(t, err, reconciler.NginxBroken, `unknown directive "working"`)
+	wantReason(t, err, reconciler.NginxBroken, `[emerg] unknown directive "working"`)
+	if _, again := r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...)); again == nil || again.Error() != err.Error() {
+		t.Errorf("the same fault reads %q and then %q", err, again)
+	}
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
