@@ -22,7 +22,11 @@ type output struct {
 // and the process id, so that the same fault reads the same each time and is
 // published once.
 func (o output) words() string {
-	text := prefix.ReplaceAllString(o.stderr, "$1 ")
+	text := o.stderr
+	if strings.TrimSpace(text) == "" {
+		text = o.stdout // where Docker says that the container has no such program
+	}
+	text = prefix.ReplaceAllString(text, "$1 ")
 	var lines []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
