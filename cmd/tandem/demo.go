@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +38,9 @@ it is removed at the end. Exit code 1 when a request failed or anything was left
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
-			err = demo.Run(cmd.Context(), demo.Options{Program: program, Out: cmd.OutOrStdout(), Keep: keep})
+			ctx, stop := untilNobodyLooks(cmd.Context())
+			defer stop()
+			err = demo.Run(ctx, demo.Options{Program: program, Out: cmd.OutOrStdout(), Keep: keep})
 			var unready *demo.NotReadyError
 			if errors.As(err, &unready) {
 				err = withHint(err, "`make demo` installs and starts what is missing")
@@ -46,4 +51,17 @@ it is removed at the end. Exit code 1 when a request failed or anything was left
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave everything running at the end, and say how to play with it")
 	cmd.Flags().StringVar(&remove, "remove", "", "remove the demo in this directory, and do nothing else")
 	return cmd
+}
+
+// untilNobodyLooks ends the demo in order, and so cleans up, also when its
+// terminal is closed or the reader of its output goes away (`tandem demo | head`),
+// which would otherwise kill it on the spot.
+func untilNobodyLooks(parent context.Context) (ctx context.Context, stop func()) {
+	pipe := make(chan os.Signal, 1) // never read: being told makes the write fail instead
+	signal.Notify(pipe, syscall.SIGPIPE)
+	ctx, cancel := signal.NotifyContext(parent, syscall.SIGHUP)
+	return ctx, func() {
+		cancel()
+		signal.Stop(pipe)
+	}
 }

@@ -44,15 +44,24 @@ func Run(ctx context.Context, o Options) (err error) {
 	// The name may be given away again only when nothing bears it any more.
 	defer func() { err = errors.Join(err, release()) }()
 	s, err := setStage(ctx, t, o, app)
-	if err != nil {
+	if s == nil {
 		return err
 	}
-	err = errors.Join(s.play(ctx), t.err)
+	if err == nil {
+		err = s.play(ctx)
+	}
 	if err == nil && o.Keep {
 		s.howToPlay()
 		return t.err
 	}
-	return errors.Join(err, s.takeDown(context.WithoutCancel(ctx), ctx.Err() != nil, err))
+	if ctx.Err() != nil {
+		err = ctx.Err() // whatever it was that this interrupted
+	}
+	left := s.takeDown(context.WithoutCancel(ctx), err)
+	if ctx.Err() != nil && left != nil {
+		return left // that it was interrupted is known; this is not
+	}
+	return errors.Join(err, left)
 }
 
 // ready tells at once what would fail later.
@@ -65,7 +74,8 @@ func ready(ctx context.Context) error {
 	return errors.Join(err, engine.Close())
 }
 
-// setStage tells the first chapter and sets everything up but the agent.
+// setStage tells the first chapter. A story that comes with an error has to be
+// taken down.
 func setStage(ctx context.Context, t *teller, o Options, app string) (*story, error) {
 	t.chapter("The stage")
 	t.say("A small server on this machine: a Git repository with the example app %q in it, an image registry, "+
@@ -76,22 +86,20 @@ func setStage(ctx context.Context, t *teller, o Options, app string) (*story, er
 		return nil, err
 	}
 	s := &story{Stage: set, teller: t, program: o.Program, keep: o.Keep, lastStatus: "none yet"}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(err, s.takeDown(context.WithoutCancel(ctx), ctx.Err() != nil, err))
-	}
-	return s, nil
+	return s, s.prepare(ctx)
 }
 
-// takeDown removes everything, looks whether anything is left, and says so.
-func (s *story) takeDown(ctx context.Context, interrupted bool, cause error) error {
+// takeDown removes everything, looks whether anything is left, and says so. The
+// cause is why the story came to no good end, if it did not.
+func (s *story) takeDown(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, cleanUpTime)
 	defer cancel()
 	switch {
-	case interrupted:
+	case errors.Is(cause, context.Canceled):
 		s.say("Stopped. What the demo made so far is being removed.")
 	case cause != nil:
 		s.say("The demo failed. These are the agent's last words, and then everything is removed:")
-		s.show(s.log.tail(20), 0)
+		s.show(s.log.tail(20))
 	}
 	var errs []error
 	if s.load != nil {
@@ -106,15 +114,11 @@ func (s *story) takeDown(ctx context.Context, interrupted bool, cause error) err
 	if s.agent != nil {
 		errs = append(errs, s.agent.stop(ctx))
 	}
-	errs = append(errs, s.Close(ctx), s.tellRemoved(ctx, engine, had), engine.Close())
+	errs = append(errs, s.Close(ctx), tellRemoved(ctx, s.teller, s.belongings, engine, had), engine.Close())
 	return errors.Join(errs...)
 }
 
 // tellRemoved looks for what is left of a demo, and says what is gone.
-func (s *story) tellRemoved(ctx context.Context, engine *testbed.Engine, had inventory) error {
-	return tellRemoved(ctx, s.teller, s.belongings, engine, had)
-}
-
 func tellRemoved(ctx context.Context, t *teller, b belongings, engine *testbed.Engine, had inventory) error {
 	if err := b.gone(ctx, engine); err != nil {
 		return err

@@ -8,9 +8,11 @@ import (
 func (s *story) howToPlay() {
 	s.chapter("Yours to play with")
 	s.say("The agent, Nginx, the registry and the containers go on running. Open these, the first one in a browser:")
-	s.show(s.URL()+"/web/   the app's page, through Nginx\n"+
-		s.URL()+"/       its API\n"+
-		"http://"+s.Config().Listen+"/status   the agent", 0)
+	s.table([][2]string{
+		{s.URL() + "/web/", "the app's page, through Nginx"},
+		{s.URL() + "/", "its API"},
+		{"http://" + s.Config().Listen + "/api/v1/apps", "what the agent knows"},
+	})
 	s.say("Deploy something. The registry has the tags %s, %s, %s (broken), %s and %s:", first, bump, broken, repaired, last)
 	s.command("cd " + s.Work)
 	s.command("sed -i 's/^tag: .*/tag: \"" + bump + "\"/' " + s.App + "/tandem.yaml")

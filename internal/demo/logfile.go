@@ -72,26 +72,27 @@ func (l logLine) is(message string, words ...string) bool {
 	return true
 }
 
-// value returns the value of a key that has no blanks in it.
-func (l logLine) value(key string) string {
-	_, rest, _ := strings.Cut(l.text, " "+key+"=")
-	word, _, _ := strings.Cut(rest, " ")
-	return word
-}
-
-// short is the line without what is the same in all of them.
+// short is the line without what every line of the story has in common.
 func (l logLine) short(app string) string {
-	text := logTime.ReplaceAllString(l.text, l.at.Format("15:04:05.000")+" ")
-	return strings.Replace(text, " app="+app, "", 1)
+	text := logTime.ReplaceAllString(l.text, "")
+	for _, common := range []string{" app=" + app, "level=INFO ", "msg="} {
+		text = strings.Replace(text, common, "", 1)
+	}
+	if !l.is("new commit") {
+		text = commitAttr.ReplaceAllString(text, "")
+	}
+	return l.at.Format("15:04:05.000") + " " + strings.NewReplacer(`"step done"`, "step done:", `"new commit"`, "new commit:").Replace(text)
 }
 
-// telling picks the lines that a newcomer should see.
+var commitAttr = regexp.MustCompile(` commit=\S+`)
+
+// telling picks the lines that a newcomer should see, and as much of each as fits.
 func telling(lines []logLine, app string) string {
 	var out []string
 	for _, l := range lines {
 		for _, message := range []string{"tandem runs", "new commit", "step done", "release rejected", "put right"} {
 			if l.is(message) {
-				out = append(out, l.short(app))
+				out = append(out, clip(l.short(app), width-8))
 			}
 		}
 	}

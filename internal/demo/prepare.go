@@ -20,9 +20,12 @@ const (
 	last     = "1.3.0"
 )
 
+// gateLimit is how long a release may take to become healthy.
+const gateLimit = "15s"
+
 // pace is the part of tandem.yaml that keeps the story short. The gate's limit
 // is what the broken release takes; it leaves a slow machine time for good ones.
-const pace = "gate: {timeout: 15s}\nwatch: {for: 3s}\ndrain: {timeout: 3s}\n"
+const pace = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 3s}\ndrain: {timeout: 3s}\n"
 
 // prepare makes the releases and starts the agent; nothing is pushed yet.
 func (s *story) prepare(ctx context.Context) error {
@@ -31,7 +34,7 @@ func (s *story) prepare(ctx context.Context) error {
 		return err
 	}
 	s.say("Everything of it is in these directories; `tandem demo --remove %s` removes all of it, should this program be killed.", s.Dir)
-	s.show(strings.Join(s.belongings.Dirs, "\n"), 0)
+	s.show(strings.Join(s.belongings.Dirs, "\n"))
 	for _, release := range []struct{ tag, trouble string }{{first, ""}, {bump, ""}, {broken, "unhealthy"}, {repaired, ""}, {last, ""}} {
 		var env []string
 		if release.trouble != "" {
@@ -50,7 +53,7 @@ func (s *story) prepare(ctx context.Context) error {
 		return err
 	}
 	s.say("This is all that the agent needs to be told, and how it is started:")
-	s.show(config, 0)
+	s.show(config)
 	s.command("tandem run --config " + s.configPath())
 	if err := s.startAgent(); err != nil {
 		return err

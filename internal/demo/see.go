@@ -92,13 +92,33 @@ func (s *story) shell(ctx context.Context, lines ...string) (string, error) {
 	return string(out), nil
 }
 
-// showStatus shows the status file as it is in the repository.
+// tandem runs a command of tandem, and shows it with what it prints.
+func (s *story) tandem(ctx context.Context, args ...string) error {
+	s.command("tandem " + strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, s.program, args...)
+	cmd.Env = withoutSettings(os.Environ())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("tandem %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	s.show(string(out))
+	return nil
+}
+
+// showStatus shows the status file as it is in the repository, up to the newest
+// line of its history.
 func (s *story) showStatus(ctx context.Context) error {
 	text, err := s.shell(ctx, "git fetch -q && git show origin/tandem-status:"+s.App+".yaml")
 	if err != nil {
 		return err
 	}
-	s.show(text, 30)
+	const entry = "\n- commit:"
+	if first := strings.Index(text, entry); first >= 0 {
+		if older := strings.Index(text[first+1:], entry); older >= 0 {
+			text = text[:first+1+older] + fmt.Sprintf("\n… and %d older", strings.Count(text, entry)-1)
+		}
+	}
+	s.show(text)
 	return nil
 }
 
@@ -110,7 +130,7 @@ func (s *story) answer(ctx context.Context, tag string) error {
 	if err != nil {
 		return err
 	}
-	s.show(body, 0)
+	s.show(body)
 	if got != tag {
 		return fmt.Errorf("the app answers with %q, want %s", got, tag)
 	}

@@ -33,7 +33,7 @@ func (s *story) play(ctx context.Context) error {
 	for _, chapter := range []func(context.Context) error{
 		s.firstDeploy, s.bumpUnderLoad, s.brokenRelease, s.revert, s.killedAgent, s.end,
 	} {
-		if err := chapter(ctx); err != nil {
+		if err := errors.Join(chapter(ctx), s.err); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func (s *story) firstDeploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.show(string(desired), 0)
+	s.show(string(desired))
 	s.say("A push is a deploy:")
 	mark := s.log.size()
 	if _, err := s.shell(ctx, "git add --all && git commit -qm 'Deploy "+first+"'", "git push -q"); err != nil {
@@ -60,12 +60,12 @@ func (s *story) firstDeploy(ctx context.Context) error {
 	s.print("\n")
 	s.say("Once, a person includes the file that the agent generated in the Nginx site, and reloads Nginx. " +
 		"From then on a switch needs no reload:")
-	s.show(s.siteLines(), 0)
+	s.show(s.siteLines())
 	if err := s.live(ctx, first); err != nil {
 		return err
 	}
-	s.say("This is what the agent did, from its log:")
-	s.show(telling(s.log.since(mark), s.App), 12)
+	s.say("This is what the agent did, from its log, shortened:")
+	s.show(telling(s.log.since(mark), s.App))
 	if err := s.answer(ctx, first); err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (s *story) firstDeploy(ctx context.Context) error {
 
 func (s *story) bumpUnderLoad(ctx context.Context) error {
 	s.chapter("A new tag, under load")
-	s.say("From here on to the end, 32 clients send GET and POST requests over kept-alive connections as fast as they are " +
-		"answered, and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:")
+	s.say("From here on to the end, 32 clients send GET and POST requests over kept-alive connections, each a few " +
+		"milliseconds after its last answer, and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:")
 	var err error
 	s.loadMark = s.log.size()
 	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Think: thinkTime}); err != nil {
@@ -90,7 +90,7 @@ func (s *story) bumpUnderLoad(ctx context.Context) error {
 		return err
 	}
 	s.say("The new release was started beside the old one, proved healthy, and then given the traffic in one step:")
-	s.show(telling(s.log.since(mark), s.App), 12)
+	s.show(telling(s.log.since(mark), s.App))
 	if err := s.answer(ctx, bump); err != nil {
 		return err
 	}
@@ -110,9 +110,9 @@ func (s *story) brokenRelease(ctx context.Context) error {
 	if err := s.held(ctx, broken); err != nil {
 		return err
 	}
-	s.say("It was given %s to become healthy, did not, and is rejected. The traffic never moved:", "15 s")
-	s.show(telling(s.log.since(mark), s.App), 12)
-	s.say("The status says what is wrong, with the last lines that the broken containers logged:")
+	s.say("It was given %s to become healthy, did not, and is rejected. The traffic never moved:", gateLimit)
+	s.show(telling(s.log.since(mark), s.App))
+	s.say("The status says what is wrong:")
 	if err := s.showStatus(ctx); err != nil {
 		return err
 	}
@@ -148,6 +148,7 @@ func (s *story) revert(ctx context.Context) error {
 	if err := s.live(ctx, repaired); err != nil {
 		return err
 	}
+	s.say("That is live now. Suppose the old one was better after all: it still runs, warm, in the other color.")
 	return s.instantRevert(ctx)
 }
 
@@ -177,7 +178,7 @@ func (s *story) instantRevert(ctx context.Context) error {
 	}
 	s.say("%s answered again %d ms after `git push` was started. No container was created, started or stopped: "+
 		"all %d have the ids and start times that they had before.", bump, took.Milliseconds(), len(before))
-	s.show(telling(s.log.since(mark), s.App), 12)
+	s.show(telling(s.log.since(mark), s.App))
 	if err := s.showStatus(ctx); err != nil {
 		return err
 	}
@@ -218,7 +219,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 		return err
 	}
 	s.command(fmt.Sprintf("kill -9 %d", pid))
-	s.show(telling(s.log.since(mark), s.App), 12)
+	s.show(telling(s.log.since(mark), s.App))
 	s.say("Traffic does not need the agent, so nobody notices. It is started again, looks at what there is, and goes on:")
 	mark = s.log.size()
 	s.command("tandem run --config " + s.configPath())
@@ -228,11 +229,15 @@ func (s *story) killedAgent(ctx context.Context) error {
 	if err := s.live(ctx, last); err != nil {
 		return err
 	}
-	s.show(telling(s.log.since(mark), s.App), 12)
+	s.show(telling(s.log.since(mark), s.App))
 	if err := s.answer(ctx, last); err != nil {
 		return err
 	}
-	return s.showStatus(ctx)
+	if err := s.showStatus(ctx); err != nil {
+		return err
+	}
+	s.say("And this is the whole story once more, as the agent tells it:")
+	return s.tandem(ctx, "history", s.App, "--listen", s.Config().Listen)
 }
 
 func (s *story) end(ctx context.Context) error {
@@ -248,7 +253,7 @@ func (s *story) end(ctx context.Context) error {
 // sofar says what the load has seen up to now.
 func (s *story) sofar() error {
 	o := judge(s.load.Report(), s.log.since(s.loadMark))
-	s.say("So far: %d requests, %d failed, %d flips.", o.Requests, o.Failed, o.flips)
+	s.say("So far: %d requests, %d failed; flips: %d.", o.Requests, o.Failed, o.flips)
 	return o.err()
 }
 

@@ -34,14 +34,16 @@ func newTeller(w io.Writer) *teller {
 
 // chapter begins the next one.
 func (t *teller) chapter(title string) {
-	t.chapters++
+	if t.chapters++; t.chapters == 1 {
+		t.print("\n") // every other block ends with an empty line
+	}
 	head := fmt.Sprintf("%d. %s", t.chapters, title)
-	t.print("\n" + t.paint("1", head) + "\n" + strings.Repeat("-", utf8.RuneCountInString(head)) + "\n")
+	t.print(t.paint("1", head) + "\n" + strings.Repeat("-", utf8.RuneCountInString(head)) + "\n")
 }
 
 // say writes one paragraph.
 func (t *teller) say(format string, args ...any) {
-	t.print(wrap(fmt.Sprintf(format, args...), width) + "\n")
+	t.print(strings.Join(fold(fmt.Sprintf(format, args...), width), "\n") + "\n\n")
 }
 
 // command shows what a person types.
@@ -49,19 +51,18 @@ func (t *teller) command(line string) {
 	t.print("  " + t.paint("36", "$ "+printable(line)) + "\n")
 }
 
-// show writes what is then seen, at most limit lines of it; 0 is no limit.
-func (t *teller) show(text string, limit int) {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	rest := 0
-	if limit > 0 && len(lines) > limit {
-		rest, lines = len(lines)-limit, lines[:limit]
-	}
+// show writes what is then seen. A line that is too long goes on in the next.
+func (t *teller) show(text string) {
 	var b strings.Builder
-	for _, line := range lines {
-		b.WriteString(strings.TrimRight("    "+clip(printable(line), width-4), " ") + "\n")
-	}
-	if rest > 0 {
-		fmt.Fprintf(&b, "    … and %d more lines\n", rest)
+	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
+		line = printable(strings.TrimRight(line, "\n"))
+		own := strings.Repeat(" ", len(line)-len(strings.TrimLeft(line, " ")))
+		for i, part := range fold(strings.TrimSpace(line), max(20, width-8-len(own))) {
+			if i > 0 {
+				part = "    " + part
+			}
+			b.WriteString(strings.TrimRight("    "+own+part, " ") + "\n")
+		}
 	}
 	t.print(b.String() + "\n")
 }
@@ -90,25 +91,23 @@ func (t *teller) print(text string) {
 	}
 }
 
-// wrap breaks a paragraph at blanks. A word that is longer than a line stays whole.
-func wrap(text string, width int) string {
-	var b strings.Builder
-	column := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case column == 0:
-		case column+1+n > width:
-			b.WriteString("\n")
-			column = 0
-		default:
-			b.WriteString(" ")
-			column++
+// fold breaks a line into parts of at most n characters, at blanks where there
+// are some.
+func fold(line string, n int) []string {
+	var parts []string
+	rest := []rune(line)
+	for len(rest) > n {
+		at := n
+		for at > n/2 && rest[at] != ' ' {
+			at--
 		}
-		b.WriteString(word)
-		column += n
+		if rest[at] != ' ' {
+			at = n
+		}
+		parts = append(parts, string(rest[:at]))
+		rest = []rune(strings.TrimLeft(string(rest[at:]), " "))
 	}
-	return b.String() + "\n"
+	return append(parts, string(rest))
 }
 
 // clip shortens a line to n characters.
