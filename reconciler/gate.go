@@ -15,6 +15,9 @@ const (
 	probePause = 25 * time.Millisecond
 	// lookPause lies between two looks at the containers, which cost the engine more.
 	lookPause = 100 * time.Millisecond
+	// lookTime is how long one look may take. An engine that hangs must not use up
+	// the gate's time, because that would be taken for a verdict on the release.
+	lookTime = 10 * time.Second
 	// settleTime is how long a service must run that neither has a health command
 	// nor serves a route: staying up is the only sign of health that it can give.
 	settleTime = 2 * time.Second
@@ -36,13 +39,14 @@ type gate struct {
 // lack is one thing that the gate still waits for.
 type lack struct {
 	what    string // the last failure
-	service string // whose log tells more
+	service string // whose log tells more; empty: nobody's
 	slow    bool   // the answer was right but late
 }
 
-// pass returns nil once the stack is healthy, a *RejectError when it is not or
-// not in time, and ctx's error when ctx ends first. Other errors are the world's.
-func (g *gate) pass(ctx context.Context) error {
+// pass returns the stack as it was seen to be healthy, a *RejectError when it is
+// not or not in time, and ctx's error when ctx ends first. Other errors are the
+// world's.
+func (g *gate) pass(ctx context.Context) (Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
 	g.lacks = map[string]lack{}
@@ -58,20 +62,22 @@ func (g *gate) pass(ctx context.Context) error {
 		wg.Go(func() { g.probeRoute(deadline, r) })
 	}
 	var exams sync.Map // container id -> struct{}: health commands that run already
+	var last *Stack    // as it was seen last: the time may be over in the middle of a look
 	for {
 		stack, err := g.look(deadline)
 		if err == nil {
+			last = &stack
 			err = g.checkContainers(deadline, &wg, &exams, stack)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(context.Cause(deadline), errGateTimeout):
-			return g.timedOut(ctx, stack)
+			return Stack{}, ctx.Err()
+		case errors.Is(context.Cause(deadline), errGateTimeout) && last != nil:
+			return Stack{}, g.timedOut(ctx, *last)
 		case err != nil:
-			return err
+			return Stack{}, err
 		case g.proven():
-			return nil
+			return stack, nil
 		}
 		wait(deadline, lookPause)
 	}
@@ -80,7 +86,12 @@ func (g *gate) pass(ctx context.Context) error {
 var errGateTimeout = errors.New("the gate's time is over")
 
 func (g *gate) look(ctx context.Context) (Stack, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	pair, err := g.stacks.Observe(ctx, g.app)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
+	}
 	if err != nil {
 		return Stack{}, err
 	}
@@ -97,32 +108,40 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 	for _, r := range g.app.Routes {
 		routed[r.Service] = true
 	}
-	waiting := ""
-	if len(s.Containers) == 0 || len(s.Missing) > 0 {
-		waiting = "no container for " + strings.Join(s.Missing, ", ")
+	var waiting []string
+	switch {
+	case len(s.Missing) > 0:
+		waiting = append(waiting, "no container for "+strings.Join(s.Missing, ", "))
+	case len(s.Containers) == 0:
+		waiting = append(waiting, "no containers")
 	}
+	blame := ""
 	for _, c := range s.Containers {
 		if err := g.ended(ctx, c); err != nil {
 			return err
 		}
+		before := len(waiting)
 		switch {
 		case c.OneShot && c.State != "exited":
-			waiting = c.Name + " has not finished"
+			waiting = append(waiting, c.Name+" has not finished")
 		case c.State != "running" && !c.OneShot:
-			waiting = c.Name + " is " + c.State
+			waiting = append(waiting, c.Name+" is "+c.State)
 		case c.HealthCommand && c.State == "running":
 			if _, running := exams.LoadOrStore(c.ID, struct{}{}); !running {
 				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})
 				wg.Go(func() { g.examine(ctx, c) })
 			}
 		case !routed[c.Service] && !c.OneShot && g.now().Sub(c.StartedAt) < settleTime:
-			waiting = c.Name + " has run for less than " + settleTime.String()
+			waiting = append(waiting, c.Name+" has run for less than "+settleTime.String())
+		}
+		if blame == "" && len(waiting) > before {
+			blame = c.Service
 		}
 	}
-	if waiting == "" {
+	if len(waiting) == 0 {
 		g.clear("containers")
 	} else {
-		g.set("containers", lack{what: waiting})
+		g.set("containers", lack{what: strings.Join(waiting, "; "), service: blame})
 	}
 	return nil
 }
@@ -185,14 +204,14 @@ func (g *gate) timedOut(ctx context.Context, s Stack) error {
 	lacks := sortedByKey(g.lacks)
 	g.mu.Unlock()
 	var what []string
-	service, reason := "", Unhealthy
+	service, reason := "", TooSlow
 	for _, l := range lacks {
 		what = append(what, l.what)
 		if service == "" {
 			service = l.service
 		}
-		if l.slow {
-			reason = TooSlow
+		if !l.slow {
+			reason = Unhealthy
 		}
 	}
 	detail := fmt.Sprintf("not healthy within %s: %s", g.app.Gate.Timeout, strings.Join(what, "; "))

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -80,8 +81,12 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 		}
 	}
 	s.Restarts -= w.tenure.Restarts
-	if len(stack.Missing) > 0 && s.Down == "" {
-		s.Down = "no container for " + stack.Missing[0]
+	switch {
+	case s.Down != "":
+	case len(stack.Missing) > 0:
+		s.Down = "no container for " + strings.Join(stack.Missing, ", ")
+	case len(stack.Containers) == 0:
+		s.Down = "no containers"
 	}
 	for _, r := range w.app.Routes {
 		sick := r.Health.Sick(w.prober.Probe(ctx, r, w.tenure.Color))

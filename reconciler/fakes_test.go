@@ -1,0 +1,487 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// stage is a whole world in memory that all ports of a Runner share: what git
+// says, what Docker and Nginx have, and the memory file. It watches over the
+// promises: whatever breaks one is an offence.
+//
+// Every call of a port is named and counted, and can be disturbed.
+type stage struct {
+	t     testing.TB
+	trees string
+
+	mu       sync.Mutex
+	files    map[string]string // tree -> tandem.yaml
+	live     Color
+	stacks   map[Color]*actor
+	conns    map[Color]int
+	repaired []string // what the next Prepare finds changed
+	routing  App      // as the last Prepare got it
+	serial   int      // of containers
+	saved    Memory
+	offences []string
+	events   []Event
+
+	calls   []string
+	disturb func(n int, name string) trouble // nil: nothing goes wrong
+	onCall  func(name string)                // called before the effect, without the lock
+	fates   map[string]bearing               // by tag
+}
+
+// actor is one color's stack.
+type actor struct {
+	release    Release
+	app        App // that brought it up
+	containers []Container
+	row        int // healthy answers in a row since its containers are these
+}
+
+// bearing is how the release of a tag behaves; the zero value is good.
+type bearing struct {
+	up       error // what Up answers
+	sick     bool  // its health answers 500
+	slow     bool  // its health answers late
+	sickLive bool  // its health answers 500 while it has traffic
+	exits    bool  // its container ends
+}
+
+// trouble is what happens to one call.
+type trouble string
+
+const (
+	none         trouble = ""
+	failBefore   trouble = "fails before its effect"
+	failAfter    trouble = "fails after its effect"
+	hangs        trouble = "hangs until its context ends"
+	crashBefore  trouble = "the process is killed before its effect"
+	crashAfter   trouble = "the process is killed after its effect"
+	probeTime            = time.Millisecond
+	defaultRoute         = "  api: {ports: {blue: 3001, green: 3002}, health: /health}\n"
+)
+
+var errInjected = errors.New("out of order")
+
+func newStage(t testing.TB) *stage {
+	return &stage{
+		t: t, trees: t.TempDir(), live: Blue,
+		files: map[string]string{}, stacks: map[Color]*actor{}, conns: map[Color]int{}, fates: map[string]bearing{},
+	}
+}
+
+// process is one run of the agent on a stage. Once it is killed nothing that it
+// still tries has an effect.
+type process struct {
+	*stage
+	*Runner
+	ctx    context.Context
+	kill   context.CancelFunc
+	killed bool // guarded by stage.mu
+}
+
+// start makes a Runner from what was saved last.
+func (w *stage) start() *process {
+	p := &process{stage: w}
+	p.ctx, p.kill = context.WithCancel(w.t.Context())
+	w.t.Cleanup(p.kill)
+	p.Runner = NewRunner(Options{
+		Name: "shop", Host: "here", Trees: w.trees,
+		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
+		Prober: fakeProber{p}, Router: fakeRouter{p},
+		Memory: w.saved.Clone(), Save: p.save, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Emit: func(e Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		},
+	})
+	return p
+}
+
+// call is one call of a port: effect is run with the lock held.
+func (p *process) call(ctx context.Context, name string, effect func() error) error {
+	w := p.stage
+	w.mu.Lock()
+	if p.killed {
+		w.mu.Unlock()
+		return context.Canceled
+	}
+	what := none
+	if w.disturb != nil {
+		what = w.disturb(len(w.calls), name)
+	}
+	w.calls = append(w.calls, name)
+	hook := w.onCall
+	w.mu.Unlock()
+	if hook != nil {
+		hook(name)
+	}
+	if what == hangs {
+		<-ctx.Done()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case p.killed:
+		return context.Canceled
+	}
+	switch what {
+	case failBefore:
+		return errInjected
+	case crashBefore:
+		p.killed = true
+		p.kill()
+		return context.Canceled
+	}
+	err := effect()
+	switch what {
+	case failAfter:
+		return errInjected
+	case crashAfter:
+		p.killed = true
+		p.kill()
+		return context.Canceled
+	}
+	return err
+}
+
+func (p *process) save(m Memory) error {
+	return p.call(context.Background(), "save", func() error {
+		p.saved = m
+		return nil
+	})
+}
+
+func (w *stage) offend(format string, args ...any) {
+	w.offences = append(w.offences, fmt.Sprintf(format, args...))
+}
+
+// push is what a commit says: the tree is the text.
+func (w *stage) push(commit, text string) Desired {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	tree := fmt.Sprintf("tree%x", text)
+	w.files[commit] = text
+	file := AppFile{Dir: "shop", Path: "shop/tandem.yaml", Tree: tree, Commit: Commit{Hash: commit}, Data: []byte(text)}
+	app, err := ParseApp(file)
+	return Desired{File: file, App: app, Err: err}
+}
+
+// yamlOf is a tandem.yaml with short times.
+func yamlOf(tag string, color Color, more ...string) string {
+	text := fmt.Sprintf("app: shop\ntag: %q\ncolor: %s\ngate: {timeout: 20s}\nwatch: {for: 3s}\ndrain: {timeout: 2s}\n", tag, color)
+	for _, m := range more {
+		text += m + "\n"
+	}
+	if !slices.ContainsFunc(more, func(m string) bool { return strings.HasPrefix(m, "routes:") }) {
+		text += "routes:\n" + defaultRoute
+	}
+	return text
+}
+
+// fakeSource exports the files of a commit to the real disk, where the Runner
+// reads them.
+type fakeSource struct{ p *process }
+
+func (f fakeSource) Poll(context.Context) (Revision, error) { return Revision{}, errInjected }
+
+func (f fakeSource) Publish(context.Context, string, map[string][]byte) error { return errInjected }
+
+func (f fakeSource) Export(ctx context.Context, commit, _, dest string) error {
+	return f.p.call(ctx, "source.export", func() error {
+		if err := os.MkdirAll(dest, 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dest, "tandem.yaml"), []byte(f.p.files[commit]), 0o644)
+	})
+}
+
+type fakeResolver struct{ p *process }
+
+// Resolve gives each tag one release.
+func (f fakeResolver) Resolve(ctx context.Context, app App) (Release, error) {
+	return releaseOf(app.Tag), f.p.call(ctx, "resolver.resolve", func() error { return nil })
+}
+
+func releaseOf(tag string) Release { return Release{Tag: tag, Hash: "0000000" + tag} }
+
+type fakeStacks struct{ p *process }
+
+func (f fakeStacks) Observe(ctx context.Context, _ App) (pair [2]Stack, err error) {
+	err = f.p.call(ctx, "stacks.observe", func() error {
+		for i, c := range Colors() {
+			pair[i] = f.p.stackOf(c)
+		}
+		return nil
+	})
+	return pair, err
+}
+
+func (w *stage) stackOf(c Color) Stack {
+	a := w.stacks[c]
+	if a == nil || len(a.containers) == 0 {
+		return Stack{Color: c}
+	}
+	s := Stack{
+		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.app.Commit.Hash, Root: a.app.Root,
+		Condition: Running, Containers: slices.Clone(a.containers),
+	}
+	down := 0
+	for _, x := range a.containers {
+		if !x.Up() {
+			down, s.Condition = down+1, Broken
+		}
+	}
+	if down == len(a.containers) {
+		s.Condition = Stopped
+	}
+	return s
+}
+
+func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
+	return f.p.call(ctx, "stacks.up", func() error {
+		w, before := f.p.stage, f.p.stackOf(c)
+		if err := w.fates[app.Tag].up; err != nil {
+			return err
+		}
+		a := w.stacks[c]
+		if a == nil || a.release != app.Release {
+			if w.live == c && before.Condition != Absent && before.Condition != Stopped {
+				w.offend("the live stack %s of %s was replaced by %s", c, before.Release, app.Release)
+			}
+			a = &actor{release: app.Release}
+			w.stacks[c] = a
+		}
+		if w.live == c && !w.saved.Live.Is(c, app.Release) {
+			w.offend("%s was filled with %s while nginx sent traffic there", c, app.Release)
+		}
+		a.app = app
+		w.runServices(a, c)
+		return nil
+	})
+}
+
+// runServices starts what does not run.
+func (w *stage) runServices(a *actor, c Color) {
+	for _, r := range a.app.Routes {
+		i := slices.IndexFunc(a.containers, func(x Container) bool { return x.Service == r.Service })
+		if i >= 0 && a.containers[i].Up() {
+			continue
+		}
+		w.serial++
+		a.row = 0
+		x := Container{
+			ID: "id" + itoa(w.serial), Name: "shop-" + string(c) + "-" + r.Service + "-1", Service: r.Service,
+			Image: "sha256:" + a.release.Hash, State: "running", StartedAt: time.Now(),
+		}
+		if w.fates[a.release.Tag].exits {
+			x.State, x.ExitCode = "exited", 3
+		}
+		if i >= 0 {
+			a.containers[i] = x
+		} else {
+			a.containers = append(a.containers, x)
+		}
+	}
+}
+
+func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
+	return f.p.call(ctx, "stacks.stop", func() error {
+		w := f.p.stage
+		if w.live == c {
+			w.offend("the live stack %s was stopped", c)
+		}
+		if w.conns[c] > 0 {
+			w.offend("%s was stopped with %d open connections", c, w.conns[c])
+		}
+		w.lie(c, "exited")
+		return nil
+	})
+}
+
+// lie ends all containers of a color.
+func (w *stage) lie(c Color, state string) {
+	if a := w.stacks[c]; a != nil {
+		a.row = 0
+		for i := range a.containers {
+			a.containers[i].State = state
+		}
+	}
+}
+
+type fakeExaminer struct{ p *process }
+
+func (f fakeExaminer) Health(ctx context.Context, _ Container) error {
+	return f.p.call(ctx, "examiner.health", func() error { return nil })
+}
+
+func (f fakeExaminer) Logs(ctx context.Context, c Container, _ int) (logs string, err error) {
+	err = f.p.call(ctx, "examiner.logs", func() error {
+		logs = "last words of " + c.Name
+		return nil
+	})
+	return logs, err
+}
+
+type fakeProber struct{ p *process }
+
+// Probe answers if, and only if, something listens on the port that is asked.
+func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) {
+	wait(ctx, probeTime)
+	answer.Took = probeTime
+	answer.Err = f.p.call(ctx, "prober.probe", func() error {
+		w := f.p.stage
+		a := w.stacks[c]
+		if w.stackOf(c).Condition != Running || !listens(a.app, r, c) {
+			return errors.New("connection refused")
+		}
+		b := w.fates[a.release.Tag]
+		answer.Status = 200
+		switch {
+		case b.sick, b.sickLive && w.live == c:
+			answer.Status = 500
+		case b.slow:
+			answer.Took = r.Health.MaxLatency + probeTime
+		}
+		if answer.Status == 200 && !b.slow {
+			a.row++
+		} else {
+			a.row = 0
+		}
+		return nil
+	})
+	if answer.Err != nil {
+		answer.Status = 0
+	}
+	return answer
+}
+
+func listens(app App, r Route, c Color) bool {
+	return slices.ContainsFunc(app.Routes, func(x Route) bool {
+		return x.Name == r.Name && x.Ports.Of(c) == r.Ports.Of(c)
+	})
+}
+
+type fakeRouter struct{ p *process }
+
+func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, err error) {
+	err = f.p.call(ctx, "router.prepare", func() error {
+		w := f.p.stage
+		repaired, w.repaired = w.repaired, nil
+		w.routing = app
+		w.leads()
+		return nil
+	})
+	return repaired, err
+}
+
+// leads checks that the live color's upstreams lead to where its stack listens.
+func (w *stage) leads() {
+	if w.stackOf(w.live).Condition != Running {
+		return
+	}
+	for _, r := range w.routing.Routes {
+		if !listens(w.stacks[w.live].app, r, w.live) {
+			w.offend("route %s of %s leads to port %d, where nobody listens", r.Name, w.live, r.Ports.Of(w.live))
+		}
+	}
+}
+
+func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
+	err = f.p.call(ctx, "router.live", func() error {
+		c = f.p.live
+		return nil
+	})
+	return c, err
+}
+
+func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
+	return f.p.call(ctx, "router.flip", func() error {
+		w := f.p.stage
+		to := w.stackOf(c)
+		switch parked := to.Condition != Running && to.Condition != Broken; {
+		case w.live == c:
+		case parked && w.stackOf(w.live).Condition == Running:
+			w.offend("traffic was taken from %s, which runs, to %s, where nothing does", w.live, c)
+		case !parked && (to.Condition != Running || w.stacks[c].row < 3):
+			w.offend("traffic was sent to %s, which is %s and has %d healthy answers", c, to.Condition, w.stacks[c].row)
+		}
+		w.live, w.routing = c, app
+		w.leads()
+		return nil
+	})
+}
+
+func (f fakeRouter) Confirm(ctx context.Context, _ App, c Color) error {
+	return f.p.call(ctx, "router.confirm", func() error {
+		if f.p.live != c {
+			return fmt.Errorf("nginx sends traffic to %s", f.p.live)
+		}
+		return nil
+	})
+}
+
+func (f fakeRouter) Idle(ctx context.Context, _ App, c Color) (idle bool, err error) {
+	err = f.p.call(ctx, "router.idle", func() error {
+		idle = f.p.conns[c] == 0
+		return nil
+	})
+	return idle, err
+}
+
+// count tells how often a port was called so far.
+func (w *stage) count(name string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.calls {
+		if c == name {
+			n++
+		}
+	}
+	return n
+}
+
+// change lets something happen to the world that no port did.
+func (w *stage) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// honest ends the test if a promise was broken.
+func (w *stage) honest() {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.offences) > 0 {
+		w.t.Fatalf("promises broken:\n%s\ncalls: %s", strings.Join(w.offences, "\n"), strings.Join(w.calls, " "))
+	}
+}
+
+// told returns the events of one kind.
+func (w *stage) told(kind EventKind) []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []Event
+	for _, e := range w.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}

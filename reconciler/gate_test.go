@@ -1,0 +1,438 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// bench is the little world of one gate or one watch. Each look and each
+// question is answered by a function, which a test may exchange.
+type bench struct {
+	mu     sync.Mutex
+	looks  int
+	probes map[string]int // by route
+
+	stack   func(n int) (Stack, error)             // the n-th look, from 1
+	probe   func(n int, r Route) Probe             // the n-th question to the route, from 1
+	health  func(ctx context.Context, n int) error // the n-th health command, from 1
+	logs    func(c Container) (string, error)
+	healths int
+}
+
+func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
+	if ctx.Err() != nil {
+		return [2]Stack{}, ctx.Err()
+	}
+	b.mu.Lock()
+	b.looks++
+	n := b.looks
+	b.mu.Unlock()
+	s, err := b.stack(n)
+	if errors.Is(err, errHangs) {
+		<-ctx.Done()
+		return [2]Stack{}, ctx.Err()
+	}
+	return [2]Stack{{}, s}, err
+}
+
+func (b *bench) Up(context.Context, App, Color) error   { return errInjected }
+func (b *bench) Stop(context.Context, App, Color) error { return errInjected }
+
+func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {
+	if c != Green {
+		return Probe{Err: fmt.Errorf("asked the wrong color: %s", c)}
+	}
+	b.mu.Lock()
+	b.probes[r.Name]++
+	n := b.probes[r.Name]
+	b.mu.Unlock()
+	wait(ctx, probeTime)
+	return b.probe(n, r)
+}
+
+func (b *bench) Health(ctx context.Context, _ Container) error {
+	b.mu.Lock()
+	b.healths++
+	n := b.healths
+	b.mu.Unlock()
+	return b.health(ctx, n)
+}
+
+func (b *bench) Logs(_ context.Context, c Container, n int) (string, error) {
+	if n != logLineLimit {
+		return "", fmt.Errorf("asked for %d lines", n)
+	}
+	return b.logs(c)
+}
+
+var errHangs = errors.New("hangs")
+
+func healthy(int, Route) Probe { return Probe{Status: 200, Took: probeTime} }
+
+// newBench is a stack in which all is well, and has been for an hour.
+func newBench(containers ...Container) *bench {
+	return &bench{
+		probes: map[string]int{},
+		stack:  func(int) (Stack, error) { return Stack{Color: Green, Condition: Running, Containers: containers}, nil },
+		probe:  healthy,
+		health: func(context.Context, int) error { return nil },
+		logs:   func(c Container) (string, error) { return "last words of " + c.Name, nil },
+	}
+}
+
+// container is one that has run for an hour, changed as the test needs it.
+func container(service string, change ...func(*Container)) Container {
+	c := Container{ID: "id-" + service, Name: service + "-1", Service: service, State: "running", StartedAt: time.Now().Add(-time.Hour)}
+	for _, f := range change {
+		f(&c)
+	}
+	return c
+}
+
+func gatedApp(routes ...string) App {
+	a := App{Name: "shop", Gate: GatePolicy{Timeout: 30 * time.Second, Successes: 3}, Watch: WatchPolicy{For: time.Minute, Inconclusive: "promote"}}
+	for _, r := range routes {
+		a.Routes = append(a.Routes, Route{Name: r, Service: r, Health: Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: time.Second}})
+	}
+	return a
+}
+
+func (b *bench) gate(ctx context.Context, app App) (Stack, error) {
+	g := &gate{stacks: b, examiner: b, prober: b, app: app, color: Green, now: time.Now}
+	return g.pass(ctx)
+}
+
+// rejected checks that err is a verdict, and what it says.
+func rejectedFor(t *testing.T, err error, reason Reason, parts ...string) {
+	t.Helper()
+	var bad *RejectError
+	if !errors.As(err, &bad) {
+		t.Fatalf("got %v, want a RejectError", err)
+	}
+	if bad.Reason != reason {
+		t.Errorf("reason %s, want %s (%s)", bad.Reason, reason, bad.Detail)
+	}
+	said := bad.Detail + "\n" + bad.Logs
+	for _, p := range parts {
+		if !strings.Contains(said, p) {
+			t.Errorf("%q is missing in:\n%s", p, said)
+		}
+	}
+}
+
+func TestGate_PassesAsSoonAsEveryRouteAnsweredWellInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("web"))
+		began := time.Now()
+		stack, err := b.gate(t.Context(), gatedApp("api", "web"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []string{"api", "web"} {
+			if b.probes[r] < 3 {
+				t.Errorf("%s was asked %d times, want 3 at least", r, b.probes[r])
+			}
+		}
+		if took := time.Since(began); took > 200*time.Millisecond {
+			t.Errorf("took %s: a ready stack is to be noticed at once", took)
+		}
+		if len(stack.Containers) != 2 {
+			t.Errorf("got %v, want the stack that passed", stack)
+		}
+	})
+}
+
+func TestGate_BadAnswerBeginsTheRowAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"))
+		b.probe = func(n int, _ Route) Probe {
+			if n <= 30 && n%3 == 0 { // never three in a row
+				return Probe{Status: 503, Took: probeTime}
+			}
+			return Probe{Status: 200, Took: probeTime}
+		}
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+			t.Fatal(err)
+		}
+		if b.probes["api"] < 33 {
+			t.Errorf("passed after %d answers, before three in a row were good", b.probes["api"])
+		}
+	})
+}
+
+func TestGate_ProofOfOneRouteIsLostWhileAnotherIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("web"))
+		app := gatedApp("api", "web")
+		app.Gate.Timeout = 10 * time.Second
+		began := time.Now()
+		b.probe = func(_ int, r Route) Probe {
+			after := time.Since(began)
+			if r.Name == "api" && after > time.Second || r.Name == "web" && after < 5*time.Second {
+				return Probe{Status: 500, Took: probeTime}
+			}
+			return Probe{Status: 200, Took: probeTime}
+		}
+		_, err := b.gate(t.Context(), app)
+		rejectedFor(t, err, Unhealthy, "api: /health answered 500, healthy is 200-299")
+	})
+}
+
+func TestGate_ServiceWithoutHealthCommandOrRouteHasToStayUpForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b := newBench(container("api"), container("worker", func(c *Container) { c.StartedAt = began }))
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < settleTime || took > settleTime+time.Second {
+			t.Errorf("passed after %s, want %s", took, settleTime)
+		}
+	})
+}
+
+func TestGate_OneShotIsWaitedForUntilItEndedWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b := newBench()
+		b.stack = func(int) (Stack, error) {
+			job := container("migrate", func(c *Container) { c.OneShot = true; c.StartedAt = began })
+			if time.Since(began) > 7*time.Second {
+				job.State = "exited"
+			}
+			return Stack{Containers: []Container{container("api"), job}}, nil
+		}
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 7*time.Second {
+			t.Errorf("passed after %s, before the job had ended", took)
+		}
+	})
+}
+
+func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Container)
+		reason Reason
+		says   string
+	}{
+		{"restarting", func(c *Container) { c.State, c.ExitCode = "restarting", 1 }, RestartLoop, "worker-1 ends and is started again and again (exit code 1)"},
+		{"exited", func(c *Container) { c.State, c.ExitCode = "exited", 137 }, ContainerExited, "worker-1 ended with exit code 137"},
+		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, "worker-1 ended with exit code 0"},
+		{"dead", func(c *Container) { c.State = "dead" }, ContainerExited, "worker-1 ended"},
+		{"restarted a moment ago", func(c *Container) { c.Restarts, c.StartedAt = 1, time.Now() }, RestartLoop, "restarts: 1"},
+		{"a one-shot that failed", func(c *Container) { c.OneShot, c.State, c.ExitCode = true, "exited", 2 }, ContainerExited, "exit code 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(container("api"), container("worker", c.change))
+				began := time.Now()
+				_, err := b.gate(t.Context(), gatedApp("api"))
+				rejectedFor(t, err, c.reason, c.says, "last words of worker-1")
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("took %s, want at once", took)
+				}
+			})
+		})
+	}
+}
+
+func TestGate_RestartLongAgoIsForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api", func(c *Container) { c.Restarts = 2 }))
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestGate_RunsTheHealthCommandUntilItSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
+		b.health = func(_ context.Context, n int) error {
+			if n < 5 {
+				return errors.New("exit code 1: not yet")
+			}
+			return nil
+		}
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+			t.Fatal(err)
+		}
+		if b.healths != 5 {
+			t.Errorf("the health command ran %d times, want 5: one after the other, and no more after it succeeded", b.healths)
+		}
+	})
+}
+
+func TestGate_TimeoutNamesEverythingThatIsLacking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(
+			container("api"), container("web"),
+			container("db", func(c *Container) { c.HealthCommand = true }),
+			container("cache", func(c *Container) { c.State = "created" }),
+			container("queue", func(c *Container) { c.State = "paused" }),
+			container("migrate", func(c *Container) { c.OneShot = true }),
+		)
+		healthyStack := b.stack
+		b.stack = func(n int) (Stack, error) {
+			s, err := healthyStack(n)
+			s.Missing = []string{"mail", "cron"}
+			return s, err
+		}
+		b.health = func(context.Context, int) error { return errors.New("exit code 1: no such table") }
+		b.probe = func(_ int, r Route) Probe {
+			if r.Name == "api" {
+				return Probe{Err: errors.New("connection refused"), Took: probeTime}
+			}
+			return Probe{Status: 404, Took: probeTime}
+		}
+		began := time.Now()
+		_, err := b.gate(t.Context(), gatedApp("api", "web"))
+		rejectedFor(t, err, Unhealthy, "not healthy within 30s: ", "no container for mail, cron", "cache-1 is created", "queue-1 is paused",
+			"migrate-1 has not finished", "db: health command: exit code 1: no such table", "api: /health: connection refused",
+			"web: /health answered 404, healthy is 200-299", "last words of cache-1")
+		if took := time.Since(began); took != 30*time.Second {
+			t.Errorf("took %s, want the gate's timeout", took)
+		}
+	})
+}
+
+func TestGate_NoContainersIsNotHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := newBench().gate(t.Context(), gatedApp("api"))
+		rejectedFor(t, err, Unhealthy, "no containers")
+	})
+}
+
+func TestGate_TooSlowIsAReasonOfItsOwn(t *testing.T) {
+	late := func(n int, _ Route) Probe { return Probe{Status: 200, Took: 3 * time.Second} }
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"))
+		b.probe = late
+		_, err := b.gate(t.Context(), gatedApp("api"))
+		rejectedFor(t, err, TooSlow, "api: /health took longer than 1s", "last words of api-1")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("web"))
+		b.probe = func(n int, r Route) Probe {
+			if r.Name == "web" {
+				return Probe{Status: 500, Took: probeTime}
+			}
+			return late(n, r)
+		}
+		_, err := b.gate(t.Context(), gatedApp("api", "web"))
+		rejectedFor(t, err, Unhealthy, "api: /health took longer than 1s", "web: /health answered 500")
+	})
+}
+
+// A bubble of synctest does not end before its goroutines do, so these also show
+// that none is left behind.
+func TestGate_EndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
+		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		b.health = func(ctx context.Context, _ int) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := b.gate(ctx, gatedApp("api"))
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
+
+func TestGate_CancelledIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"))
+		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := b.gate(ctx, gatedApp("api")); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
+
+func TestGate_DockerAwayInTheMiddleIsNoVerdict(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		from int // the look from which Docker is away
+		with error
+		want error
+	}{
+		{"from the start", 1, errInjected, errInjected},
+		{"in the middle", 20, errInjected, errInjected},
+		{"hangs from the start", 1, errHangs, context.DeadlineExceeded},
+		{"hangs in the middle", 20, errHangs, context.DeadlineExceeded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(container("api"))
+				b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+				fine := b.stack
+				b.stack = func(n int) (Stack, error) {
+					if n >= c.from {
+						return Stack{}, c.with
+					}
+					return fine(n)
+				}
+				_, err := b.gate(t.Context(), gatedApp("api"))
+				var bad *RejectError
+				if !errors.Is(err, c.want) || errors.As(err, &bad) {
+					t.Errorf("got %v, want %v and no verdict", err, c.want)
+				}
+				if c.with == errHangs && reasonOf(err) != DockerAway {
+					t.Errorf("reason %s, want DockerAway", reasonOf(err))
+				}
+			})
+		})
+	}
+}
+
+func TestGate_DockerAwayForTheWholeOfAShortGateIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"))
+		b.stack = func(int) (Stack, error) { return Stack{}, errHangs }
+		app := gatedApp("api")
+		app.Gate.Timeout = lookTime / 2
+		if _, err := b.gate(t.Context(), app); reasonOf(err) != DockerAway {
+			t.Errorf("got %v, want DockerAway", err)
+		}
+	})
+}
+
+func TestGate_TimeoutInTheMiddleOfALookKeepsTheLastWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"))
+		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		began, fine := time.Now(), b.stack
+		b.stack = func(n int) (Stack, error) {
+			if time.Since(began) > 29*time.Second {
+				return Stack{}, errHangs
+			}
+			return fine(n)
+		}
+		_, err := b.gate(t.Context(), gatedApp("api"))
+		rejectedFor(t, err, Unhealthy, "last words of api-1")
+	})
+}
+
+func TestGate_MessageIsWrittenWithoutALog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api", func(c *Container) { c.State, c.ExitCode = "exited", 1 }))
+		b.logs = func(Container) (string, error) { return "", errors.New("no such container") }
+		_, err := b.gate(t.Context(), gatedApp("api"))
+		rejectedFor(t, err, ContainerExited, "exit code 1", "(no log: no such container)")
+	})
+}
