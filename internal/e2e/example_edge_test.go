@@ -42,11 +42,16 @@ func newEdge(t *testing.T, e *testbed.Engine, app string) *edge {
 	return g
 }
 
-// nginxImage writes the Dockerfile of an image that works as Nginx's own does.
+// nginxImage writes the Dockerfile of an image that works as Nginx's own does. It
+// has one worker: each keeps the names that it resolved for itself, and a second
+// one that was never asked would hide that the first believes an old address.
 func nginxImage(t *testing.T, from string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
-	text := "FROM " + from + "\nRUN mkdir -p /var/log/nginx && rm -f /etc/nginx/sites-enabled/default\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n"
+	text := "FROM " + from + `
+RUN mkdir -p /var/log/nginx && rm -f /etc/nginx/sites-enabled/default && sed -i 's/^worker_processes .*/worker_processes 1;/' /etc/nginx/nginx.conf
+CMD ["nginx", "-g", "daemon off;"]
+`
 	check(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644))
 	return dir
 }
