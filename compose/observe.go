@@ -127,7 +127,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 		return s
 	}
 	first := slices.MinFunc(all, func(a, b observed) int { return a.created.Compare(b.created) })
-	s.Tag, s.Commit = first.labels[LabelTag], first.labels[LabelCommit]
+	s.Tag, s.Commit, s.Root = first.labels[LabelTag], first.labels[LabelCommit], first.labels[LabelRoot]
 	release := first.labels[LabelRelease]
 	counts := map[string]int{}
 	for _, o := range all {
@@ -139,7 +139,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 	}
 	s.Release = reconciler.ReleaseFromText(release)
 	if s.Release.IsZero() {
-		s.Tag, s.Commit = "", ""
+		s.Tag, s.Commit, s.Root = "", "", ""
 	}
 	for _, m := range parseRoster(first.labels[LabelServices]) {
 		if counts[m.Name] < m.Count {

@@ -74,7 +74,7 @@ func TestUp_StartsEachColorWithItsReleaseOnItsOwnPort(t *testing.T) {
 	b.answers(reconciler.Green, "1 green")
 	for _, color := range reconciler.Colors() {
 		s := b.stack(color)
-		if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || len(s.Missing) > 0 {
+		if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || s.Root != b.app.Root || len(s.Missing) > 0 {
 			t.Errorf("observed %+v, want everything running with release %s", s, b.app.Release)
 		}
 		var services []string

@@ -13,6 +13,7 @@ import (
 	"tandem/internal/config"
 	"tandem/internal/load"
 	"tandem/internal/stage"
+	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
 
@@ -141,6 +142,22 @@ func TestConverge_WhateverTheCommitAsksForUnderLoad(t *testing.T) {
 	report := w.unharmed(traffic)
 	if len(report.Answers) < 5 {
 		t.Errorf("the load was answered by %v only", report.Answers)
+	}
+}
+
+// A commit may change ports. Nginx has to reload for that, which can cost it a
+// kept-alive connection, but traffic never goes to a port where nobody answers.
+func TestConverge_PortsThatChangeMoveWithTheirStack(t *testing.T) {
+	w := deployed(t, stage.Options{})
+	traffic := w.traffic()
+	p := tb.Ports(t, 4)
+	w.Ports.APIBlue, w.Ports.APIGreen, w.Ports.WebBlue, w.Ports.WebGreen = p[0], p[1], p[2], p[3]
+	w.live(w.push(stage.Desired{Tag: "1.0.0", Color: "green"}), "1.0.0", reconciler.Green)
+	w.live(w.push(stage.Desired{Tag: "1.0.0", Color: "blue"}), "1.0.0", reconciler.Blue)
+	report := traffic.Stop()
+	t.Logf("%d requests, %d failed %v", report.Requests, report.Failed, report.Kinds)
+	if n := report.Kinds[load.Status]; n > 0 || report.Requests == 0 {
+		t.Errorf("%d of %d requests were answered with an error: %v", n, report.Requests, report.Examples)
 	}
 }
 
