@@ -89,7 +89,8 @@ func put(t testing.TB, file string, pairs ...string) {
 	check(t, os.WriteFile(file, []byte(strings.NewReplacer(pairs...).Replace(string(data))), 0o644))
 }
 
-// rename puts the test's registry, name and ports in the place of the example's.
+// rename puts the test's registry, name and ports in the place of the example's, and
+// the policies of lenient.
 func (x *example) rename(composeFile, app, blue, green string) {
 	x.t.Helper()
 	put(x.t, x.path(composeFile), x.image, x.repository())
@@ -98,7 +99,8 @@ func (x *example) rename(composeFile, app, blue, green string) {
 		"health: /health", "health: {path: /health, max_latency: 5s}", "routes:", lenient+"routes:")
 }
 
-// lenient is what a busy machine needs, and a watch that is over soon.
+// lenient is what a busy machine needs, together with a long max_latency, and a
+// watch that is over soon.
 const lenient = "gate: {timeout: 60s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 
 // repository is the image's name in the test's registry.
