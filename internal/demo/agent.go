@@ -27,7 +27,8 @@ func startAgent(program, config, logPath string, detached bool) (*agent, error) 
 	}
 	a := &agent{cmd: exec.Command(program, "run", "--config", config), done: make(chan struct{})}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
-	a.cmd.Env = withoutSettings(os.Environ())
+	// Debian keeps nginx where a user's PATH does not look.
+	a.cmd.Env = append(withoutSettings(os.Environ()), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	// Its own session: Ctrl-C on the terminal is for the demo, which ends it in order.
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detached {

@@ -31,7 +31,7 @@ func TestRun_TellsTheWholeStoryAndLeavesNothingBehind(t *testing.T) {
 		"1. The stage", "tandem run --config",
 		"2. The first deploy", "git push", `"tag":"1.0.0"`, "phase: Live",
 		"3. A new tag, under load", "step done: step=flip", `"tag":"1.1.0"`, "phase: Live", "standby:", "0 failed",
-		"4. A release that is broken", "release rejected", "phase: Held", "message: ", "Unhealthy", "Requests answered by 1.2.0: 0",
+		"4. A release that is broken", "release rejected", "phase: Held", "message: ", "Unhealthy", "| shop: unhealthy: BREAK=unhealthy", "Requests answered by 1.2.0: 0",
 		"5. Git is the way back", "git revert", "1.1.0 answered again", "No container was created", "result: Reverted",
 		"6. The agent is killed", "kill -9", "tandem runs", `"tag":"1.3.0"`, "phase: Live", "Promoted",
 		"7. What it cost", "requests ", "WebSockets cut early",

@@ -118,8 +118,27 @@ func (s *story) showStatus(ctx context.Context) error {
 			text = text[:first+1+older] + fmt.Sprintf("\n… and %d older", strings.Count(text, entry)-1)
 		}
 	}
-	s.show(text)
+	s.show(unrepeated(text))
 	return nil
+}
+
+// unrepeated says how often a line is repeated instead of repeating it: what
+// fails a gate fails it many times a second, and logs the same each time.
+func unrepeated(text string) string {
+	lines := strings.Split(text, "\n")
+	var out []string
+	for i := 0; i < len(lines); {
+		same := 1
+		for i+same < len(lines) && lines[i+same] == lines[i] {
+			same++
+		}
+		out = append(out, lines[i])
+		if same > 1 {
+			out = append(out, fmt.Sprintf("… the same %d more times", same-1))
+		}
+		i += same
+	}
+	return strings.Join(out, "\n")
 }
 
 // answer shows what a user gets through Nginx, which must be the tag.

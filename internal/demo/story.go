@@ -112,7 +112,7 @@ func (s *story) brokenRelease(ctx context.Context) error {
 	}
 	s.say("It was given %s to become healthy, did not, and is rejected. The traffic never moved:", gateLimit)
 	s.show(telling(s.log.since(mark), s.App))
-	s.say("The status says what is wrong:")
+	s.say("The status says what is wrong, with the last lines that the broken containers logged:")
 	if err := s.showStatus(ctx); err != nil {
 		return err
 	}
