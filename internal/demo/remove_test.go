@@ -58,13 +58,16 @@ func sleeper(t *testing.T) process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed, which Wait calls an error
+		close(done)
+	}()
 	t.Cleanup(func() {
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Error(err)
 		}
-		_ = <-done // it was killed, which Wait calls an error
+		<-done
 	})
 	p, err := readProcess(fmt.Sprintf("/proc/%d", cmd.Process.Pid))
 	if err != nil {
