@@ -36,16 +36,10 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	e.Kind, e.Err = StepFailed, err
 	r.Emit(e)
 	var bad *RejectError
-	if errors.As(err, &bad) && !r.confirmedLive(s) {
-		return r.reject(s, bad)
+	if errors.As(err, &bad) && !forgives(app, w.facts.Live, r.memory, s) {
+		return r.reject(app, s, bad)
 	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
-}
-
-// confirmedLive tells whether the step mends what is live since before: then a
-// failure is no verdict on the release, which has had its verdict.
-func (r *Runner) confirmedLive(s Step) bool {
-	return s.Action != Watch && r.memory.Live.Is(s.Color, s.Release)
 }
 
 // do is the one switch over the actions. of is the App of the step's release.
@@ -82,7 +76,14 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 		r.note(of, "the live stack was damaged ("+damage(w.of(s.Color))+"); mended")
 	}
 	delete(r.gated, s.Color)
-	return r.Stacks.Up(ctx, of, s.Color)
+	if err := r.Stacks.Up(ctx, of, s.Color); err != nil {
+		return err
+	}
+	return r.gateOf(of, s.Color).started(ctx)
+}
+
+func (r *Runner) gateOf(app App, c Color) *gate {
+	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: app, color: c, now: r.Now}
 }
 
 // damage lists what a stack lacks.
@@ -104,8 +105,7 @@ func damage(s Stack) string {
 
 func (r *Runner) passGate(ctx context.Context, of App, s Step) error {
 	began := r.Now()
-	g := &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: of, color: s.Color, now: r.Now}
-	stack, err := g.pass(ctx)
+	stack, err := r.gateOf(of, s.Color).pass(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,23 +118,20 @@ func (r *Runner) passGate(ctx context.Context, of App, s Step) error {
 	return r.save()
 }
 
-// flip moves the traffic to color. From here on the color that it leaves has no
-// pass any more, and may still have connections.
+// flip moves the traffic to color.
 func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
 	began := r.Now()
-	delete(r.gated, to.Other())
-	delete(r.drained, to.Other())
 	routing := r.routing(app, w)
 	if err := r.Router.Flip(ctx, routing, to); err != nil {
 		return err
 	}
-	if r.memory.Receipt != nil {
-		r.memory.Receipt.Flip = Took(r.Now().Sub(began))
-	}
 	if confirm {
 		return r.Router.Confirm(ctx, routing, to)
+	}
+	if r.memory.Receipt != nil {
+		r.memory.Receipt.Flip = Took(r.Now().Sub(began))
 	}
 	return nil
 }
@@ -197,13 +194,15 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 }
 
 // reject records the verdict. What follows from it is the next plan's business.
-func (r *Runner) reject(s Step, bad *RejectError) error {
+func (r *Runner) reject(app App, s Step, bad *RejectError) error {
 	result := RejectedBeforeTraffic
 	if r.memory.Live.Is(s.Color, s.Release) {
 		result = RolledBack
 	}
 	r.memory.Reject(s.Release, *bad)
-	r.memory.Finish(result, bad.Reason, r.Now())
+	if s.Release == app.Release { // what is in hand is always the desired release
+		r.memory.Finish(result, bad.Reason, r.Now())
+	}
 	r.Emit(Event{
 		Time: r.Now(), App: r.Name, Kind: Rejecting, Commit: r.memory.Commit, Step: s,
 		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs),

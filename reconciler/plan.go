@@ -57,7 +57,7 @@ func (p planner) planBlocked() ([]Step, Reason) {
 	}
 	steps, reason := p.steps(back)
 	switch {
-	case p.o.Of(p.o.Live).Release == p.app.Release:
+	case p.o.Of(p.o.Live).Release == p.app.Release, p.m.Live.Release == p.app.Release:
 		reason = TakingBack
 	case len(steps) == 0 || reason == Retiring:
 		reason = Held
@@ -83,7 +83,8 @@ func (p planner) planKept() ([]Step, Reason) {
 	if len(steps) == 0 || reason == Retiring {
 		return nil, none
 	}
-	if _, bad := p.m.Blocked(p.o.Of(p.o.Live).Release); bad {
+	_, bad := p.m.Blocked(p.o.Of(p.o.Live).Release)
+	if _, was := p.m.Blocked(p.m.Live.Release); bad || was {
 		reason = TakingBack
 	}
 	return steps, reason
@@ -143,7 +144,7 @@ func (p planner) steps(g goal) ([]Step, Reason) {
 	case p.m.Live.Is(g.color, g.release):
 		return p.settle(g)
 	case live.Condition == Running:
-		return p.adopt(g), NewRelease
+		return p.adopt(g), p.whyAdopt(g)
 	default:
 		// The right containers, but no record that they were ever fit for traffic.
 		return p.replaceLive(g)
@@ -262,7 +263,7 @@ func (p planner) move(g goal) ([]Step, Reason) {
 		if p.o.Of(g.color).Release == g.release || live.Condition != Running {
 			return steps, reason
 		}
-		return append(p.adopt(goal{g.release, p.o.Live}), p.bringWatched(g)...), NewRelease
+		return append(p.adopt(goal{g.release, p.o.Live}), p.bringWatched(g)...), p.whyAdopt(g)
 	default:
 		return steps, ColorChange
 	}
@@ -325,6 +326,26 @@ func (p planner) whyBring(g goal, s StackFacts) Reason {
 	default:
 		return NewRelease
 	}
+}
+
+// whyAdopt is the reason with which the deploy began that brought g this far.
+func (p planner) whyAdopt(g goal) Reason {
+	if d := p.m.Pending; d != nil && g.release == p.app.Release {
+		return d.Reason
+	}
+	return NewRelease
+}
+
+// forgives tells whether a failure of s is no verdict on its release, because
+// that was confirmed before: then it is given time to recover. That ends where
+// it has no traffic and a newer release, which may be deployed, waits for it.
+func forgives(app App, live Color, m Memory, s Step) bool {
+	if s.Action == Watch || !m.Live.Is(s.Color, s.Release) {
+		return false
+	}
+	_, held := m.Blocked(app.Release)
+	waits := s.Release != app.Release && !held && !m.Paused && !app.Frozen
+	return s.Color == live || !waits
 }
 
 // watchNeeded tells whether r still has to prove itself under traffic. A

@@ -35,6 +35,7 @@ type remembered struct {
 	earlier  []Release // rejected in an earlier one
 	healing  bool
 	paused   bool
+	pending  Reason // of the deploy in hand; empty: none
 }
 
 func (r remembered) memory() Memory {
@@ -44,6 +45,9 @@ func (r remembered) memory() Memory {
 	}
 	for _, x := range r.rejected {
 		m.Rejected = append(m.Rejected, Rejection{Release: x, Generation: 2})
+	}
+	if r.pending != "" {
+		m.Pending = &Entry{Reason: r.pending}
 	}
 	return m
 }
@@ -267,6 +271,35 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			want: "gate green b; confirm green b; watch green b", reason: NewRelease,
 		},
 		{
+			name:  "flipped on the first deploy: the reason stays that with which it began",
+			wants: wants(relA, Green), live: Green, green: gatedA, memory: remembered{pending: FirstDeploy},
+			want: "confirm green a; watch green a", reason: FirstDeploy,
+		},
+		{
+			name:  "flipped on a return: the reason stays that with which it began",
+			wants: wants(relA, Blue), live: Blue, blue: gatedA, green: warmB,
+			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA, relB}, pending: Returning},
+			want:   "confirm blue a", reason: Returning,
+		},
+		{
+			name:  "flipped on a taking-back: the reason stays that with which it began",
+			wants: wants(relB, Green), live: Blue, blue: gatedA, green: warmB,
+			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}},
+			want:   "confirm blue a", reason: TakingBack,
+		},
+		{
+			name:  "flipped on a taking-back of what git wants no more, while paused",
+			wants: wants(pick(3).release(), Green), live: Blue, blue: gatedA, green: warmB,
+			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}, paused: true},
+			want:   "confirm blue a", reason: TakingBack,
+		},
+		{
+			name:  "the confirmed release beside is sick and was rejected for it: a newer one goes on",
+			wants: wants(relB, Green), live: Green, blue: warmA, green: brokenB,
+			memory: remembered{live: confirmed(Blue, relA), rejected: []Release{relA}},
+			want:   "drain blue a; up blue b; gate blue b; flip blue b; confirm blue b; watch blue b; up green b; gate green b; flip green b; confirm green b", reason: NewRelease,
+		},
+		{
 			name:  "killed between the flip and its confirmation, and the new stack dies meanwhile",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: brokenB, memory: aIsLive,
 			want: "gate blue a; flip blue a; confirm blue a", reason: Drifted,
@@ -310,6 +343,34 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			}
 			if reason != c.reason {
 				t.Errorf("reason %s, want %s", reason, c.reason)
+			}
+		})
+	}
+}
+
+func TestForgives_ConfirmedReleaseIsGivenTimeUnlessANewerOneWaitsForIt(t *testing.T) {
+	gate := Step{Gate, Blue, relA}
+	for _, c := range []struct {
+		name   string
+		wants  App
+		live   Color
+		memory remembered
+		step   Step
+		want   bool
+	}{
+		{"it is live", wants(relB, Green), Blue, remembered{live: confirmed(Blue, relA)}, gate, true},
+		{"it is beside, and a newer one waits", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA)}, gate, false},
+		{"it is beside, and nothing newer waits", wants(relA, Blue), Green, remembered{live: confirmed(Blue, relA)}, gate, true},
+		{"it is beside, and the newer one was rejected", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA), rejected: []Release{relB}}, gate, true},
+		{"it is beside, and the newer one has to wait: paused", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA), paused: true}, gate, true},
+		{"it is beside, and the newer one has to wait: frozen", App{Release: relB, Frozen: true}, Green, remembered{live: confirmed(Blue, relA)}, gate, true},
+		{"it is the watch that failed", wants(relA, Blue), Blue, remembered{live: confirmed(Blue, relA)}, Step{Watch, Blue, relA}, false},
+		{"it was never confirmed", wants(relA, Blue), Green, remembered{live: confirmed(Green, relB)}, gate, false},
+		{"it was confirmed in the other color", wants(relA, Blue), Green, remembered{live: confirmed(Green, relA)}, gate, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := forgives(c.wants, c.live, c.memory.memory(), c.step); got != c.want {
+				t.Errorf("got %t, want %t", got, c.want)
 			}
 		})
 	}

@@ -399,8 +399,8 @@ func (y story) faultAtRest(w miniature, reason Reason) string {
 // faultWhenStuck allows for the one step that is tried again and again: the gate
 // of the confirmed release, which is given time to recover.
 func (y story) faultWhenStuck(w miniature, s Step) string {
-	c, r := hueOf(s.Color), pickOf(s.Release)
-	if s.Action == Gate && w.isTenure(c, r) && !y.passesGate(w, r) {
+	r := pickOf(s.Release)
+	if s.Action == Gate && forgives(w.app(), w.live.color(), w.memory(), s) && !y.passesGate(w, r) {
 		return ""
 	}
 	return "every step changes something: not " + s.String()

@@ -257,8 +257,8 @@ func (y story) gate(w miniature, h hue, p pick) miniature {
 			w.healing = false
 		}
 		return w
-	case w.isTenure(h, p):
-		return w // what was confirmed once is given time to recover
+	case forgives(w.app(), w.live.color(), w.memory(), Step{Gate, h.color(), p.release()}):
+		return w
 	default:
 		return w.reject(p)
 	}
