@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,7 @@ type stage struct {
 	routing  App      // as the last Prepare got it
 	serial   int      // of containers
 	saved    Memory
+	saves    []Memory // all that were ever saved
 	offences []string
 	events   []Event
 
@@ -161,7 +163,7 @@ func (p *process) call(ctx context.Context, name string, effect func() error) er
 
 func (p *process) save(m Memory) error {
 	return p.call(context.Background(), "save", func() error {
-		p.saved = m
+		p.saved, p.saves = m, append(p.saves, m)
 		return nil
 	})
 }
@@ -174,7 +176,7 @@ func (w *stage) offend(format string, args ...any) {
 func (w *stage) push(commit, text string) Desired {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	tree := fmt.Sprintf("tree%x", text)
+	tree := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
 	w.files[commit] = text
 	file := AppFile{Dir: "shop", Path: "shop/tandem.yaml", Tree: tree, Commit: Commit{Hash: commit}, Data: []byte(text)}
 	app, err := ParseApp(file)
@@ -305,9 +307,6 @@ func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
 		if w.live == c {
 			w.offend("the live stack %s was stopped", c)
 		}
-		if w.conns[c] > 0 {
-			w.offend("%s was stopped with %d open connections", c, w.conns[c])
-		}
 		w.lie(c, "exited")
 		return nil
 	})
@@ -403,7 +402,7 @@ func (w *stage) leads() {
 
 func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
 	err = f.p.call(ctx, "router.live", func() error {
-		c = f.p.live
+		c = f.p.stage.live
 		return nil
 	})
 	return c, err
@@ -428,8 +427,8 @@ func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
 
 func (f fakeRouter) Confirm(ctx context.Context, _ App, c Color) error {
 	return f.p.call(ctx, "router.confirm", func() error {
-		if f.p.live != c {
-			return fmt.Errorf("nginx sends traffic to %s", f.p.live)
+		if f.p.stage.live != c {
+			return fmt.Errorf("nginx sends traffic to %s", f.p.stage.live)
 		}
 		return nil
 	})

@@ -15,9 +15,6 @@ const (
 	probePause = 25 * time.Millisecond
 	// lookPause lies between two looks at the containers, which cost the engine more.
 	lookPause = 100 * time.Millisecond
-	// lookTime is how long one look may take. An engine that hangs must not use up
-	// the gate's time, because that would be taken for a verdict on the release.
-	lookTime = 10 * time.Second
 	// settleTime is how long a service must run that neither has a health command
 	// nor serves a route: staying up is the only sign of health that it can give.
 	settleTime = 2 * time.Second
@@ -83,15 +80,25 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 	}
 }
 
+// started rejects a container that ended right after its start. For the planner
+// such a stack is one that has to be brought up, and it would be, without end.
+func (g *gate) started(ctx context.Context) error {
+	stack, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range stack.Containers {
+		if err := g.ended(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 var errGateTimeout = errors.New("the gate's time is over")
 
 func (g *gate) look(ctx context.Context) (Stack, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	pair, err := g.stacks.Observe(ctx, g.app)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
-	}
+	pair, err := look(ctx, g.stacks, g.app)
 	if err != nil {
 		return Stack{}, err
 	}

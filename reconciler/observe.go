@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,7 +27,7 @@ func (w world) of(c Color) Stack {
 // generated files.
 func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	var w world
-	stacks, err := r.Stacks.Observe(ctx, app)
+	stacks, err := look(ctx, r.Stacks, app)
 	if err != nil {
 		return w, err
 	}
@@ -42,11 +43,34 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		return w, err
 	}
 	w.known = true
+	if r.live != w.facts.Live {
+		// Whoever moved the traffic: what it left has no pass any more, and may still
+		// have connections.
+		delete(r.gated, r.live)
+		delete(r.drained, r.live)
+		r.live = w.facts.Live
+	}
 	if w.facts.Blue, err = r.facts(ctx, app, &w, Blue); err != nil {
 		return w, err
 	}
 	w.facts.Green, err = r.facts(ctx, app, &w, Green)
 	return w, err
+}
+
+// lookTime is how long one look at the containers may take. An engine that hangs
+// must not use up the gate's time, because that would be taken for a verdict on
+// the release, and must not keep the runner from saying what is wrong.
+const lookTime = 10 * time.Second
+
+// look asks for both stacks, and gives up after lookTime.
+func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	pair, err := stacks.Observe(ctx, app)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
+	}
+	return pair, err
 }
 
 func (r *Runner) facts(ctx context.Context, app App, w *world, c Color) (StackFacts, error) {

@@ -55,11 +55,13 @@ type Runner struct {
 
 	// Below: only the working goroutine.
 	memory  Memory
+	unsaved bool             // the last Save failed: nothing may rely on memory yet
 	file    string           // the name of the app's tandem.yaml in its directory
 	ready   *App             // the last App that was read, exported and resolved
 	apps    map[string]App   // by root, for stacks of other releases
 	gated   map[Color]string // Stack.Instance that passed the gate since this process started
 	drained map[Color]bool   // was waited out since traffic left it
+	live    Color            // what Nginx said last
 }
 
 // NewRunner returns a Runner that has nothing to do until Offer.
@@ -73,6 +75,7 @@ func NewRunner(o Options) *Runner {
 		apps:    map[string]App{},
 		gated:   map[Color]string{},
 		drained: map[Color]bool{},
+		roots:   map[string]bool{o.Memory.Live.Root: true},
 	}
 }
 
@@ -200,12 +203,13 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 		f(&r.memory)
 	}
 	d := r.desired
-	if d != nil {
-		changed := r.memory.See(d.File.Tree, d.File.Commit.Hash, r.Now())
-		if changed || len(commands) > 0 {
-			if err := r.Save(r.memory.Clone()); err != nil {
-				return nil, nil, nil, fmt.Errorf("save memory: %w", err)
-			}
+	changed := len(commands) > 0 || r.unsaved
+	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.Now()) {
+		changed = true
+	}
+	if changed {
+		if err := r.save(); err != nil {
+			return nil, nil, d, err
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -235,7 +239,9 @@ const maxSteps = 60
 func (r *Runner) pass(parent context.Context) outcome {
 	ctx, cancel, d, err := r.begin(parent)
 	if err != nil {
-		r.log.Error("pass", "err", err)
+		if d != nil {
+			r.publish(view{desired: *d, err: err})
+		}
 		return outcome{retry: true}
 	}
 	defer r.end()
@@ -276,7 +282,8 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			return r.settled(app, reason)
 		}
 		r.noteDrift(app, w, reason, steps[0])
-		if steps[0].Action == Watch {
+		if steps[0].Action == Watch || reason == Retiring || reason == Held {
+			// The traffic has arrived where it belongs; what is left takes its time.
 			r.publish(*v)
 		}
 		if err := r.execute(ctx, app, w, steps[0], reason); err != nil {
@@ -304,9 +311,14 @@ func (r *Runner) settled(app App, reason Reason) error {
 	}
 }
 
+// save keeps the memory. Where that fails the pass ends, and no other begins
+// before it went well: a verdict that was acted on and then forgotten in a crash
+// would be acted against.
 func (r *Runner) save() error {
+	r.unsaved = true
 	if err := r.Save(r.memory.Clone()); err != nil {
 		return fmt.Errorf("save memory: %w", err)
 	}
+	r.unsaved = false
 	return nil
 }

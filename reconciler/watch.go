@@ -63,7 +63,7 @@ func (w *watch) over(v Verdict) (done bool, err error) {
 
 // look takes one sample; blame is the container whose log tells more.
 func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error) {
-	pair, err := w.stacks.Observe(ctx, w.app)
+	pair, err := look(ctx, w.stacks, w.app)
 	if err != nil {
 		return Sample{}, Container{}, err
 	}

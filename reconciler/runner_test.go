@@ -1,0 +1,598 @@
+package reconciler
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// deploy hands over a commit and lets the runner come to rest.
+func (p *process) deploy(commit, text string) *Status {
+	p.Offer(p.push(commit, text))
+	return p.Once(p.ctx)
+}
+
+// summary is a status in one line: what a test usually wants to compare.
+func summary(s *Status) string {
+	if s == nil {
+		return "nothing"
+	}
+	line := fmt.Sprintf("%s/%s", s.Phase, s.Reason)
+	if s.Live != nil {
+		line += fmt.Sprintf(", live %s in %s", s.Live.Tag, s.Live.Color)
+	}
+	if s.Standby != nil {
+		line += fmt.Sprintf(", standby %s %s", s.Standby.Tag, s.Standby.State)
+	}
+	for i, e := range s.History {
+		if i == 0 {
+			line += "; history"
+		}
+		line += fmt.Sprintf(" %s:%s", e.Tag, e.Result)
+	}
+	return line
+}
+
+func (p *process) is(t *testing.T, s *Status, want string) {
+	t.Helper()
+	p.honest()
+	if got := summary(s); got != want {
+		t.Errorf("status\n got %s\nwant %s\nmessage: %s", got, want, s.Message)
+	}
+}
+
+// did are the steps that were done so far, and forgets them. Where all have one
+// reason it is told first.
+func (w *stage) did() string {
+	var steps []Step
+	var reasons []string
+	for _, e := range w.told(StepDone) {
+		steps = append(steps, e.Step)
+		if !slices.Contains(reasons, string(e.Reason)) {
+			reasons = append(reasons, string(e.Reason))
+		}
+	}
+	w.change(func() { w.events = nil })
+	return strings.Join(reasons, "+") + ": " + stepWords(steps)
+}
+
+func stepWords(steps []Step) string {
+	words := make([]string, len(steps))
+	for i, s := range steps {
+		words[i] = strings.TrimSpace(fmt.Sprintf("%s %s %s", s.Action, s.Color, s.Release.Tag))
+	}
+	return strings.Join(words, "; ")
+}
+
+func (w *stage) wantDid(t *testing.T, want string) {
+	t.Helper()
+	if got := w.did(); got != want {
+		t.Errorf("steps\n got %s\nwant %s", got, want)
+	}
+}
+
+// bubble runs f in a bubble of synctest, with a stage.
+func bubble(t *testing.T, f func(t *testing.T, w *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { f(t, newStage(t)) })
+}
+
+func TestRunner_BringsAnAppThroughItsLife(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.is(t, p.deploy("c1", yamlOf("1", Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; watch green 1")
+
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		w.wantDid(t, "NewRelease+Watching: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2")
+
+		began, ups := time.Now(), w.count("stacks.up")
+		p.is(t, p.deploy("c3", yamlOf("1", Green)),
+			"Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
+		w.wantDid(t, "Returning: gate green 1; flip green 1; confirm green 1")
+		if w.count("stacks.up") != ups || time.Since(began) > time.Second {
+			t.Errorf("a return to a warm standby took %s and %d times up", time.Since(began), w.count("stacks.up")-ups)
+		}
+
+		p.is(t, p.deploy("c4", yamlOf("4", Green)),
+			"Live/UpToDate, live 4 in green, standby 4 warm; history 4:Promoted 1:Reverted 2:Promoted 1:Promoted")
+		w.wantDid(t, "NewRelease+Watching+ColorChange: up blue 4; gate blue 4; flip blue 4; confirm blue 4; watch blue 4; "+
+			"up green 4; gate green 4; flip green 4; confirm green 4")
+		if r := p.Status().Receipt; r == nil || r.Gate <= 0 {
+			t.Errorf("receipt %+v, want the time of the gate", r)
+		}
+	})
+}
+
+func TestRunner_FirstDeployIntoTheColorThatNginxNamesParksTheTrafficFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.is(t, p.deploy("c1", yamlOf("1", Blue)), "Live/UpToDate, live 1 in blue; history 1:Promoted")
+		w.wantDid(t, "FirstDeploy+Watching: park green; up blue 1; gate blue 1; flip blue 1; confirm blue 1; watch blue 1")
+	})
+}
+
+func TestRunner_RejectedReleaseIsHeldAndNotTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		how  bearing
+		says string
+	}{
+		{"its answers are bad", bearing{sick: true}, "Unhealthy: not healthy within 20s: api: /health answered 500, healthy is 200-299\n  | last words of shop-blue-api-1"},
+		{"its answers are slow", bearing{slow: true}, "TooSlow: "},
+		{"its container ends", bearing{exits: true}, "ContainerExited: shop-blue-api-1 ended with exit code 3"},
+		{"it cannot come up", bearing{up: &RejectError{Reason: ImageNotFound, Detail: "api: no image shop:2"}}, "ImageNotFound: api: no image shop:2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				w.fates["2"] = c.how
+				s := p.deploy("c2", yamlOf("2", Blue))
+				want := "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted"
+				if c.how.up != nil {
+					want = "Held/Held, live 1 in green; history 2:Rejected 1:Promoted"
+				}
+				p.is(t, s, want)
+				if !strings.HasPrefix(s.Message, "release 2: "+c.says) {
+					t.Errorf("message %q, want %q", s.Message, c.says)
+				}
+				if e := w.told(Rejecting); len(e) != 1 || e[0].Commit != "c2" || !strings.Contains(c.says, string(e[0].Reason)) {
+					t.Errorf("told %+v, want one rejection", e)
+				}
+				if x := w.saved.Rejected; len(x) != 1 || x[0].Release != releaseOf("2") {
+					t.Errorf("remembered %+v, want the rejection", x)
+				}
+				ups := w.count("stacks.up")
+				p.is(t, p.Once(p.ctx), want)
+				again := w.start()
+				again.is(t, again.deploy("c2", yamlOf("2", Blue)), want)
+				if w.count("stacks.up") != ups {
+					t.Error("a rejected release was brought up again")
+				}
+			})
+		})
+	}
+}
+
+func TestRunner_ReleaseThatFailsItsWatchIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{sickLive: true}
+		w.did()
+		s := p.deploy("c2", yamlOf("2", Blue))
+		w.wantDid(t, "NewRelease+TakingBack+Held: up blue 2; gate blue 2; flip blue 2; confirm blue 2; "+
+			"gate green 1; flip green 1; confirm green 1; retire blue 2")
+		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
+		if !strings.Contains(s.Message, "WatchFailed: unhealthy 2 times in a row") || !strings.Contains(s.Message, "last words of shop-blue-api-1") {
+			t.Errorf("message %q", s.Message)
+		}
+	})
+}
+
+func TestRunner_PauseDoesNotStopATakingBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{sickLive: true}
+		time.AfterFunc(500*time.Millisecond, p.Pause) // in the watch
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
+	})
+}
+
+func TestRunner_NewerCommitSupersedesTheGate(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{sick: true}
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { p.Offer(p.push("c3", yamlOf("3", Blue))) })
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 3 in blue, standby 1 warm; history 3:Promoted 2:Superseded 1:Promoted")
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("took %s: the gate was waited out", took)
+		}
+	})
+}
+
+func TestRunner_NewerCommitSupersedesTheWatch(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.did()
+		time.AfterFunc(time.Second, func() { p.Offer(p.push("c3", yamlOf("1", Green))) })
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Superseded 1:Promoted")
+		w.wantDid(t, "NewRelease+Returning: up blue 2; gate blue 2; flip blue 2; confirm blue 2; gate green 1; flip green 1; confirm green 1")
+	})
+}
+
+func TestRunner_CommitThatChangesNothingInTheAppDoesNotInterrupt(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		for _, after := range []time.Duration{30 * time.Millisecond, time.Second} { // in the gate, and in the watch
+			time.AfterFunc(after, func() { p.Offer(p.push("c2", yamlOf("1", Green))) })
+		}
+		p.is(t, p.deploy("c1", yamlOf("1", Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if e := w.told(StepDone); len(e) != 5 || e[4].Step.Action != Watch || e[4].Took < 3*time.Second {
+			t.Errorf("steps %v, want each once, and the watch for its whole time", e)
+		}
+		if s := p.Status(); s.Desired.Commit != "c1" || s.History[0].Commit != "c1" {
+			t.Errorf("commit %s, want the one that changed the app", s.Desired.Commit)
+		}
+	})
+}
+
+func TestRunner_RetryTriesARejectedReleaseAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{sick: true}
+		p.deploy("c2", yamlOf("2", Blue))
+		w.change(func() { w.fates["2"] = bearing{} })
+		p.Retry()
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 2:Rejected 1:Promoted")
+	})
+}
+
+func TestRunner_PausedAppKeepsWhatIsLiveAliveAndNothingMore(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.Pause()
+		paused := "Paused/Paused, live 1 in green; history 1:Promoted"
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), paused)
+		w.did()
+		w.change(func() { w.lie(Green, "exited") })
+		p.is(t, p.Once(p.ctx), paused)
+		w.wantDid(t, "Healing: up green 1; gate green 1")
+
+		p = w.start() // a pause outlives the process
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), paused)
+		p.Resume()
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_PauseBeforeTheFirstCommitIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.Pause()
+		p.Once(p.ctx)
+		if !w.saved.Paused {
+			t.Error("the pause was not saved")
+		}
+	})
+}
+
+func TestRunner_DeadLiveStackIsHealedInPlaceAndTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		receipt, since := p.Status().Receipt, w.saved.Live.Since
+		w.did()
+		w.change(func() { w.stacks[Green].containers[0].State, w.stacks[Green].containers[0].ExitCode = "exited", 137 })
+		s := p.Once(p.ctx)
+		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if !strings.Contains(s.Message, "the live stack was damaged (shop-green-api-1 exited, exit code 137); mended (") {
+			t.Errorf("message %q", s.Message)
+		}
+		if e := w.told(Repaired); len(e) != 1 {
+			t.Errorf("told %v, want one repair", e)
+		}
+		w.wantDid(t, "Healing: up green 1; gate green 1")
+		if *s.Receipt != *receipt || !w.saved.Live.Since.Equal(since) {
+			t.Errorf("receipt %v, since %s: want those of the deploy, %v and %s", s.Receipt, w.saved.Live.Since, receipt, since)
+		}
+	})
+}
+
+func TestRunner_LiveReleaseThatCannotBeHealedIsNotRejected(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() { w.fates["1"] = bearing{sick: true}; w.lie(Green, "exited") })
+		s := p.Once(p.ctx)
+		p.is(t, s, "Degraded/Unhealthy, live 1 in green; history 1:Promoted")
+		if len(w.saved.Rejected) > 0 || !w.saved.Healing {
+			t.Errorf("rejected %v, healing %t", w.saved.Rejected, w.saved.Healing)
+		}
+		w.change(func() { w.fates["1"] = bearing{} })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if w.saved.Healing {
+			t.Error("still healing")
+		}
+	})
+}
+
+func TestRunner_RefusedFilesChangeNothingAndWhatIsLiveIsKeptAlive(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		bad := yamlOf("2", Blue, "colour: red")
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		want := "Refused/Refused, live 1 in green; history 2:Refused 1:Promoted"
+		for range 2 {
+			w.did()
+			s := p.deploy("c2", bad)
+			want = strings.Replace(want, "history 2:", "history "+s.History[0].Tag+":", 1)
+			p.is(t, s, want)
+			if !strings.Contains(s.Message, "shop/tandem.yaml:7: ") || !strings.Contains(s.Message, "colour") {
+				t.Errorf("message %q, want file, line and key", s.Message)
+			}
+			w.wantDid(t, ": ")
+			w.change(func() { w.lie(Green, "exited") })
+			p.is(t, p.Once(p.ctx), want)
+			w.wantDid(t, "Healing: up green 1; gate green 1")
+			p = w.start()
+		}
+		p.is(t, p.deploy("c3", yamlOf("3", Blue)), strings.Replace(strings.Replace(want, "Refused/Refused, live 1 in green", "Live/UpToDate, live 3 in blue, standby 1 warm", 1), "history ", "history 3:Promoted ", 1))
+	})
+}
+
+func TestRunner_RefusedFirstCommitIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		s := p.deploy("c1", "app: shop\n")
+		if s.Phase != PhaseRefused || s.Live != nil || w.count("stacks.up") > 0 {
+			t.Errorf("status %s", summary(s))
+		}
+	})
+}
+
+func TestRunner_TrafficThatSomebodyMovedIsMovedBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Blue))
+		before := w.saved.Live
+		w.did()
+		w.change(func() { w.live = Green })
+		wait(t.Context(), time.Minute)
+		s := p.Once(p.ctx)
+		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if !strings.Contains(s.Message, "nginx sent traffic to green, which nobody decided; moved back to blue") {
+			t.Errorf("message %q", s.Message)
+		}
+		w.wantDid(t, "Drifted: gate blue 2; flip blue 2")
+		if w.saved.Live != before {
+			t.Errorf("tenure %+v, want it unchanged: %+v", w.saved.Live, before)
+		}
+	})
+}
+
+func TestRunner_RepairedFileIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() { w.repaired = []string{"shop.conf"} })
+		if s := p.Once(p.ctx); !strings.Contains(s.Message, "shop.conf had been changed by somebody else; written again") {
+			t.Errorf("message %q", s.Message)
+		}
+	})
+}
+
+// Killed between the flip and its confirmation, and the new stack dies: the
+// confirmed release is the way back. Where that is sick as well, the newer commit
+// is not kept waiting for it.
+func TestRunner_ConfirmedReleaseBesideThatStaysSickGivesWayToANewerOne(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() {
+			w.fates["1"] = bearing{sick: true}
+			w.live = Blue // by hand, to where nothing is
+		})
+		p.is(t, p.deploy("c2", yamlOf("2", Green)), "Live/UpToDate, live 2 in green; history 2:Promoted 1:Promoted")
+		if !w.saved.EverRejected(releaseOf("1")) {
+			t.Error("the release that failed its gate was not rejected")
+		}
+	})
+}
+
+func TestRunner_ConfirmedReleaseBesideIsWaitedForWhileNothingElseMayBeDeployed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(w *stage, p *process)
+	}{
+		{"nothing newer", func(*stage, *process) {}},
+		{"paused", func(w *stage, p *process) { p.Pause(); p.Offer(p.push("c2", yamlOf("2", Green))) }},
+		{"refused", func(w *stage, p *process) { p.Offer(p.push("c2", yamlOf("2", Green, "colour: red"))) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				w.change(func() {
+					w.fates["1"] = bearing{sick: true}
+					w.live = Blue
+				})
+				c.then(w, p)
+				s := p.Once(p.ctx)
+				if s.Phase != PhaseDegraded || len(w.saved.Rejected) > 0 || w.count("stacks.stop") > 0 {
+					t.Errorf("status %s, rejected %v, stopped %d", summary(s), w.saved.Rejected, w.count("stacks.stop"))
+				}
+				w.change(func() { w.fates["1"] = bearing{} })
+				p.Once(p.ctx)
+				if w.live != Green {
+					t.Error("the traffic did not return")
+				}
+				p.honest()
+			})
+		})
+	}
+}
+
+// TestRunner_CancelDoesNotCutAFlipShort has a newer commit arrive just as the
+// flip, and then its confirmation, is on the way.
+func TestRunner_CancelDoesNotCutAFlipShort(t *testing.T) {
+	for _, at := range []string{"router.flip", "router.confirm"} {
+		t.Run(at, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				var once bool
+				w.onCall = func(name string) {
+					if name == at && !once {
+						once = true
+						p.Offer(p.push("c3", yamlOf("3", Green)))
+					}
+				}
+				w.did()
+				p.is(t, p.deploy("c2", yamlOf("2", Blue)),
+					"Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Superseded 1:Promoted")
+				done := strings.Split(w.did(), "; ")
+				if !slices.Contains(done, strings.Replace(at, "router.", "", 1)+" blue 2") {
+					t.Errorf("done %v: the %s was cut short", done, at)
+				}
+			})
+		})
+	}
+}
+
+func TestRunner_NothingIsDoneBeforeTheMemoryIsSaved(t *testing.T) {
+	saves := 0
+	for n := 0; n <= saves; n++ {
+		bubble(t, func(t *testing.T, w *stage) {
+			p := w.start()
+			w.fates["2"] = bearing{sickLive: true}
+			seen, failed := 0, -1
+			w.disturb = func(at int, name string) trouble {
+				switch {
+				case name != "save":
+					return none
+				case seen < n:
+					seen++
+					return none
+				}
+				if failed < 0 {
+					failed = at
+				}
+				return failBefore
+			}
+			p.deploy("c1", yamlOf("1", Green))
+			p.deploy("c2", yamlOf("2", Blue))
+			p.Once(p.ctx)
+			if failed < 0 {
+				return // every save went well
+			}
+			saves = n + 1
+			for _, name := range w.calls[failed:] {
+				if name == "stacks.up" || name == "stacks.stop" || name == "router.flip" {
+					t.Errorf("save %d failed; then %s", n, name)
+				}
+			}
+			if s := p.Status(); s.Phase != PhaseDegraded || !strings.Contains(s.Message, "save memory: out of order") {
+				t.Errorf("save %d failed; status %s: %s", n, summary(s), s.Message)
+			}
+			w.disturb = nil
+			s := p.deploy("c2", yamlOf("2", Blue))
+			if s.Reason != Held && s.Reason != NoWayBack { // the first release may never have been deployed
+				t.Errorf("save %d failed and went well again; status %s: %s", n, summary(s), s.Message)
+			}
+			p.honest()
+		})
+	}
+	if saves < 8 {
+		t.Errorf("only %d saves failed", saves)
+	}
+}
+
+func TestRunner_StatusIsToldOnlyWhenItChanges(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		told := w.told(StatusChanged)
+		var words []string
+		for _, e := range told {
+			words = append(words, summary(e.Status))
+		}
+		if want := "Deploying/Watching, live 1 in green | Live/UpToDate, live 1 in green; history 1:Promoted"; strings.Join(words, " | ") != want {
+			t.Errorf("told %s\nwant %s", strings.Join(words, " | "), want)
+		}
+		for range 3 {
+			wait(t.Context(), time.Minute)
+			p.Once(p.ctx)
+		}
+		if n := len(w.told(StatusChanged)); n != len(told) {
+			t.Errorf("told %d more, though nothing changed", n-len(told))
+		}
+	})
+}
+
+func TestRunner_PreviewExecutesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		began := len(w.calls)
+		look := w.start()
+		look.Offer(look.push("c2", yamlOf("2", Blue)))
+		v, err := look.Preview(look.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := stepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != NewRelease {
+			t.Errorf("got %s: %s, want %s", v.Reason, got, want)
+		}
+		if v.Status.Phase != PhaseDeploying {
+			t.Errorf("phase %s", v.Status.Phase)
+		}
+		for _, name := range w.calls[began:] {
+			if slices.Contains([]string{"stacks.up", "stacks.stop", "router.flip", "router.confirm"}, name) {
+				t.Errorf("a preview called %s", name)
+			}
+		}
+	})
+}
+
+func TestRunner_PreviewOfAnAppThatCannotBeObservedIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.live": failBefore}[name] }
+		p.Offer(p.push("c1", yamlOf("1", Green)))
+		if v, err := p.Preview(p.ctx); !errors.Is(err, errInjected) || len(v.Steps) > 0 {
+			t.Errorf("got %v, %v", v, err)
+		}
+	})
+}
+
+func TestRunner_ChangedPortsDoNotMoveLiveTraffic(t *testing.T) {
+	const other = "routes:\n  api: {ports: {blue: 4001, green: 4002}, health: /health}"
+	bubble(t, func(t *testing.T, w *stage) {
+		ports := func() Ports { return w.routing.Routes[0].Ports }
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.is(t, p.deploy("c2", yamlOf("2", Blue, other)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if got := ports(); got != (Ports{Blue: 4001, Green: 3002}) {
+			t.Errorf("routed to %v, want blue's new port and the one on which the standby listens", got)
+		}
+		p = w.start() // it has to be read from the files again
+		p.deploy("c2", yamlOf("2", Blue, other))
+		if got := ports(); got != (Ports{Blue: 4001, Green: 3002}) {
+			t.Errorf("routed to %v after a restart", got)
+		}
+		p.is(t, p.deploy("c3", yamlOf("3", Green, other)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+		if got := ports(); got != (Ports{Blue: 4001, Green: 4002}) {
+			t.Errorf("routed to %v, want the new ports once both stacks listen there", got)
+		}
+	})
+}
+
+func TestRunner_RootsAreThoseOfTheDesiredAndTheLiveRelease(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		old := w.saved.Live.Root
+		w.fates["2"] = bearing{sick: true}
+		p.deploy("c2", yamlOf("2", Blue))
+		roots := p.Roots()
+		if !roots[old] || len(roots) != 2 {
+			t.Errorf("roots %v, want the live release's and one more", roots)
+		}
+		if !w.start().Roots()[old] {
+			t.Error("the live release's files are not needed after a restart")
+		}
+	})
+}
