@@ -37,7 +37,7 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	r.Emit(e)
 	var bad *RejectError
 	if errors.As(err, &bad) && !forgives(app, w.facts.Live, r.memory, s) {
-		return r.reject(app, s, bad)
+		return r.reject(app, w, s, bad)
 	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
 }
@@ -194,9 +194,9 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 }
 
 // reject records the verdict. What follows from it is the next plan's business.
-func (r *Runner) reject(app App, s Step, bad *RejectError) error {
+func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
 	result := RejectedBeforeTraffic
-	if r.memory.Live.Is(s.Color, s.Release) {
+	if s.Color == w.facts.Live { // confirmed or not: killed in between, say
 		result = RolledBack
 	}
 	r.memory.Reject(s.Release, *bad)

@@ -340,6 +340,8 @@ type fakeProber struct{ p *process }
 
 // Probe answers if, and only if, something listens on the port that is asked.
 func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) {
+	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency) // it never takes longer
+	defer cancel()
 	wait(ctx, probeTime)
 	answer.Took = probeTime
 	answer.Err = f.p.call(ctx, "prober.probe", func() error {
@@ -468,8 +470,22 @@ func (w *stage) honest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.offences) > 0 {
-		w.t.Fatalf("promises broken:\n%s\ncalls: %s", strings.Join(w.offences, "\n"), strings.Join(w.calls, " "))
+		w.t.Fatalf("promises broken:\n%s\ncalls: %s", strings.Join(w.offences, "\n"), w.log())
 	}
+}
+
+// log is the calls so far, with repeated ones counted.
+func (w *stage) log() string {
+	var b strings.Builder
+	for i := 0; i < len(w.calls); {
+		n := 1
+		for i+n < len(w.calls) && w.calls[i+n] == w.calls[i] {
+			n++
+		}
+		fmt.Fprintf(&b, "%s*%d ", w.calls[i], n)
+		i += n
+	}
+	return b.String()
 }
 
 // told returns the events of one kind.

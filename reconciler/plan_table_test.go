@@ -297,7 +297,7 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			name:  "the confirmed release beside is sick and was rejected for it: a newer one goes on",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: brokenB,
 			memory: remembered{live: confirmed(Blue, relA), rejected: []Release{relA}},
-			want:   "drain blue a; up blue b; gate blue b; flip blue b; confirm blue b; watch blue b; up green b; gate green b; flip green b; confirm green b", reason: NewRelease,
+			want:   "drain blue a; up blue b; gate blue b; flip blue b; confirm blue b; watch blue b; drain green b; up green b; gate green b; flip green b; confirm green b", reason: NewRelease,
 		},
 		{
 			name:  "killed between the flip and its confirmation, and the new stack dies meanwhile",

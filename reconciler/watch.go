@@ -40,7 +40,9 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		left := end.Sub(w.now())
 		if left <= 0 {
-			if done, err := w.over(verdict); done {
+			// Fewer looks than it takes to fail, after a restart of the agent say,
+			// must not be enough to pass.
+			if done, err := w.over(verdict); done && len(samples) >= badLooks {
 				return err
 			}
 			left = lookEvery
