@@ -54,6 +54,7 @@ var planted = []struct {
 	{"every message is one that tandem writes", "README.md", "unknown key; did you mean tag?", "what is this?", "no test expects the message"},
 	{"every message is one that tandem writes", "README.md", "reason=NewRelease took=478ms", "reason=Newer took=478ms", "there is no reason Newer"},
 	{"every message is one that tandem writes", "README.md", "shop  Held   Held  ", "shop  Held   Stuck ", "no phase Held with a reason Stuck"},
+	{"every message is one that tandem writes", "README.md", "Rejected  Unhealthy ", "Rejected  Broken    ", "no result Rejected with a reason Broken"},
 	{"every message is one that tandem writes", "README.md", `msg="new commit"`, `msg="a commit"`, `nothing logs "a commit"`},
 }
 

@@ -51,6 +51,7 @@ var (
 	refusal  = regexp.MustCompile(`^\S+/(?:tandem|compose)\.yaml:\d+: (.*)`)
 	logWords = regexp.MustCompile(`\b(reason|step|phase)=(\w+)`)
 	tableRow = regexp.MustCompile(`^\S+ +([A-Z][a-z]+) +([A-Z][A-Za-z]+) +\d`)
+	pastRow  = regexp.MustCompile(`^ *\d{4}-\d\d-\d\d [\d:]+ +\S+ +(\w+) +(\w+) `)
 	logged   = regexp.MustCompile(`\bmsg="([^"]+)"`)
 )
 
@@ -62,6 +63,7 @@ func checkMessages(t testing.TB, f facts, pages []page) []string {
 		"reason": constants(t, f.root, "reconciler", "Reason", ""),
 		"step":   constants(t, f.root, "reconciler", "Action", ""),
 		"phase":  constants(t, f.root, "reconciler", "Phase", ""),
+		"result": constants(t, f.root, "reconciler", "Result", ""),
 	}
 	said := expected(t, f.root)
 	var findings []string
@@ -83,6 +85,9 @@ func checkMessages(t testing.TB, f facts, pages []page) []string {
 			}
 			if m := tableRow.FindStringSubmatch(l.text); m != nil && (!slices.Contains(known["phase"], m[1]) || !slices.Contains(known["reason"], m[2])) {
 				add(p, l, "there is no phase %s with a reason %s", m[1], m[2])
+			}
+			if m := pastRow.FindStringSubmatch(l.text); m != nil && (!slices.Contains(known["result"], m[1]) || !slices.Contains(known["reason"], m[2])) {
+				add(p, l, "there is no result %s with a reason %s", m[1], m[2])
 			}
 			for _, message := range submatches(logged, l.text) {
 				if !strings.Contains(said, `"`+message+`"`) {
