@@ -99,8 +99,12 @@ func (p *Proxy) reload(ctx context.Context) error {
 	if err != nil {
 		return cannotRun(err)
 	}
-	if out.code != 0 {
+	switch {
+	case out.code == 0:
+		return nil
+	case strings.Contains(out.words(), "[emerg]"): // somebody broke it since the test
+		return &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
+	default:
 		return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: "Nginx is not running: " + out.words()}
 	}
-	return nil
 }

@@ -34,7 +34,7 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 	if len(w.changes) == 0 && w.inForce() && !newLog {
 		return w.repaired, p.checkSite(ctx, w)
 	}
-	return w.repaired, p.load(ctx, w, true)
+	return w.repaired, p.load(ctx, w)
 }
 
 // work is what survey found: how things are, and what has to be written.
@@ -113,10 +113,12 @@ func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live recon
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// load writes, tests and reloads; wait says whether it also waits until the new
-// files are in force. It does not stop half way when ctx ends. A configuration
-// that Nginx does not accept is undone; files that it merely does not read yet stay.
-func (p *Proxy) load(ctx context.Context, w work, wait bool) error {
+// load writes, tests, reloads and waits until the new files are in force: as
+// long as former workers answer, the next survey would take them at their word
+// and write the old files again. It does not stop half way when ctx ends. A
+// configuration that Nginx does not accept is undone; files that it merely does
+// not read yet stay.
+func (p *Proxy) load(ctx context.Context, w work) error {
 	if w.view.stopped != "" {
 		return p.writeMissing(w)
 	}
@@ -140,10 +142,8 @@ func (p *Proxy) load(ctx context.Context, w work, wait bool) error {
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
-	if wait {
-		if err := p.await(ctx, w.view, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
-			return errors.Join(err, p.undo(w.changes))
-		}
+	if err := p.await(ctx, w.view, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
+		return errors.Join(err, p.undo(w.changes))
 	}
 	p.log.Info("nginx reloaded", "app", w.app, "took", time.Since(started))
 	return p.siteIncluded(w, configuration)
@@ -204,7 +204,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 		return nil
 	}
 	if looked && w.includesSite(configuration) {
-		return p.load(ctx, w, true) // the line was added since; make sure that it is in force
+		return p.load(ctx, w) // the line was added since; make sure that it is in force
 	}
 	return p.siteIncluded(w, configuration)
 }

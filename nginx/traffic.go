@@ -38,7 +38,7 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 	if _, err := p.makeDirs(); err != nil {
 		return err
 	}
-	return p.load(ctx, w, false)
+	return p.load(ctx, w)
 }
 
 // Confirm waits until the running Nginx says that color is live. It gives up when

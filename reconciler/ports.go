@@ -98,8 +98,8 @@ type Router interface {
 	Prepare(ctx context.Context, app App) (repaired []string, err error)
 	// Live asks the running Nginx which color answers.
 	Live(ctx context.Context, app App) (Color, error)
-	// Flip makes color the live one. It returns when the change is written (and
-	// loaded, where a reload is needed), not when it is in force: see Confirm.
+	// Flip makes color the live one. It returns when the change is written and,
+	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app App, color Color) error
 	// Confirm waits until the running Nginx says that color is live, for all its
 	// workers.

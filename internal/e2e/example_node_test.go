@@ -149,14 +149,26 @@ func TestNodeAPI_ReloadServesTheSiteUnchanged(t *testing.T) {
 	n := newNode(t, config.SwitchReload)
 	n.deploy()
 	n.answered("1.0.0")
+	before := n.reloads()
 	traffic := n.traffic()
 	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Blue)
 	n.answered("1.1.0")
 	report := traffic.Stop()
+	if got := n.reloads() - before; got != 1 {
+		t.Errorf("Nginx was reloaded %d times for one switch", got)
+	}
 	t.Logf("one reload under TLS: %s", report)
 	if report.Tag("1.0.0") == 0 {
 		t.Error("the old release answered nothing, so the load did not see the switch")
 	}
+}
+
+// reloads counts how often Nginx says that it was told to reload.
+func (n *nodeExample) reloads() int {
+	n.t.Helper()
+	log, err := os.ReadFile(filepath.Join(n.Nginx.Dir, "error.log"))
+	check(n.t, err)
+	return strings.Count(string(log), "(SIGHUP) received")
 }
 
 func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {

@@ -1,8 +1,15 @@
 package e2e
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -192,4 +199,63 @@ func (w *world) git(args ...string) string {
 		w.t.Fatal(err)
 	}
 	return out
+}
+
+// A webhook wakes the poll and does nothing else; without the right signature
+// it does not even do that.
+func TestGit_AWebhookWakesThePoll(t *testing.T) {
+	w := newStage(t, stage.Options{})
+	server := w.overHTTP()
+	secret := filepath.Join(w.Dir, "webhook")
+	if err := os.WriteFile(secret, []byte("a shared secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.configure(func(c *config.Config) {
+		c.Repo.Poll = config.Poll{Every: 24 * time.Hour}
+		c.Repo.Webhook.SecretFile = secret
+	})
+	w.build("1.0.0")
+	w.start()
+	tb.Until(t, patience, "the first poll", func() error {
+		if server.Requests("info/refs") == 0 {
+			return errors.New("no request yet")
+		}
+		return expect(w.healthz(), "503") // there is no branch yet
+	})
+	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
+
+	before := server.Requests("info/refs")
+	if got := w.hook("a wrong secret"); got != http.StatusUnauthorized && got != http.StatusForbidden {
+		t.Errorf("a wrong signature is answered with %d", got)
+	}
+	if now := server.Requests("info/refs"); now != before {
+		t.Error("a wrong signature made the agent poll")
+	}
+	if got := w.hook("a shared secret"); got != http.StatusAccepted {
+		t.Fatalf("the right signature is answered with %d", got)
+	}
+	w.addSite()
+	w.live(commit, "1.0.0", reconciler.Blue)
+}
+
+// hook posts what GitHub would, and returns the status of the answer.
+func (w *world) hook(secret string) int {
+	w.t.Helper()
+	body := []byte(`{"ref": "refs/heads/main"}`)
+	mac := hmac.New(sha256.New, []byte(secret))
+	_, _ = mac.Write(body) // a hash takes everything
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, "http://"+w.Config().Listen+"/hooks/git", bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("X-GitHub-Event", "push")
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	return res.StatusCode
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tandem/internal/atomicfile"
 )
 
 // NginxOptions say how an Nginx is to be.
@@ -68,7 +70,8 @@ func (n *Nginx) prepare() (err error) {
 	return n.Configure(NginxConfig{})
 }
 
-// Configure replaces nginx.conf. A running Nginx does not notice before Reload.
+// Configure replaces nginx.conf at once, because an agent may be testing it. A
+// running Nginx does not notice before Reload.
 func (n *Nginx) Configure(c NginxConfig) error {
 	var temp strings.Builder
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -89,7 +92,7 @@ http {
     }
 }
 `, n.workers, n.path("nginx.pid"), n.path("error.log"), c.Main, n.path("access.log"), temp.String(), c.HTTP, n.Addr(), c.Server)
-	return os.WriteFile(n.path("nginx.conf"), []byte(conf), 0o644)
+	return atomicfile.Write(n.path("nginx.conf"), []byte(conf), 0o644)
 }
 
 // Start starts Nginx and returns when it listens. The error has the end of the
