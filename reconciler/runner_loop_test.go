@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +10,13 @@ import (
 
 // run lets the runner work in the background until the test ends.
 func (p *process) run() { go p.Run(p.ctx) }
+
+// elapse lets time pass, and whatever is due then be done.
+func elapse(t *testing.T, d time.Duration) {
+	t.Helper()
+	wait(t.Context(), d)
+	synctest.Wait()
+}
 
 // timesOf are when a port was called, from now on.
 func (w *stage) timesOf(name string) func() []time.Time {
@@ -39,7 +45,7 @@ func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *
 		p := w.start()
 		p.Offer(p.push("c1", yamlOf("1", Green)))
 		p.run()
-		wait(t.Context(), 10*time.Minute)
+		elapse(t, 10*time.Minute)
 		tries, even := times(), 0
 		for i := 1; i < len(tries); i++ {
 			pause := tries[i].Sub(tries[i-1])
@@ -59,32 +65,9 @@ func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *
 			t.Errorf("told %+v, want the trouble once", told)
 		}
 		w.change(func() { w.disturb = nil })
-		wait(t.Context(), 2*lastPause)
+		elapse(t, 2*lastPause)
 		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
 	})
-}
-
-func TestRun_TroubleOfTheWorldIsToldByItsName(t *testing.T) {
-	for _, c := range []struct {
-		err     error
-		want    string
-		message string
-	}{
-		{&TemporaryError{Reason: PullFailed, Err: errors.New("pull shop:2: registry: connection refused")}, "Degraded/PullFailed, live 1 in green; history 1:Promoted", "up blue: pull shop:2: registry: connection refused"},
-		{&TemporaryError{Reason: DockerAway, Err: errors.New("no such socket")}, "Degraded/DockerAway, live 1 in green; history 1:Promoted", "up blue: no such socket"},
-		{&RouterError{Reason: NginxAway, Detail: "no answer on 127.0.0.1:8485"}, "Degraded/NginxAway, live 1 in green; history 1:Promoted", "up blue: NginxAway: no answer on 127.0.0.1:8485"},
-	} {
-		bubble(t, func(t *testing.T, w *stage) {
-			p := w.start()
-			p.deploy("c1", yamlOf("1", Green))
-			w.fates["2"] = bearing{up: c.err}
-			s := p.deploy("c2", yamlOf("2", Blue))
-			p.is(t, s, c.want)
-			if s.Message != c.message {
-				t.Errorf("message %q, want %q", s.Message, c.message)
-			}
-		})
-	}
 }
 
 func TestRun_EventsDoNotKeepAFailingPassSpinning(t *testing.T) {
@@ -94,11 +77,11 @@ func TestRun_EventsDoNotKeepAFailingPassSpinning(t *testing.T) {
 		p := w.start()
 		p.Offer(p.push("c1", yamlOf("1", Green)))
 		p.run()
-		wait(t.Context(), time.Minute) // the pauses are long by now
+		elapse(t, time.Minute) // the pauses are long by now
 		before := len(times())
 		for range 1000 { // for ten seconds
 			p.Wake()
-			wait(t.Context(), 10*time.Millisecond)
+			elapse(t, 10*time.Millisecond)
 		}
 		if n := len(times()) - before; n < 8 || n > 11 {
 			t.Errorf("%d passes in ten seconds of events, want one a second", n)
@@ -120,7 +103,7 @@ func TestRun_DecisionEndsAPauseAtOnce(t *testing.T) {
 				p := w.start()
 				p.Offer(p.push("c1", yamlOf("1", Green)))
 				p.run()
-				wait(t.Context(), 10*time.Minute+time.Second)
+				elapse(t, 10*time.Minute+time.Second)
 				times := w.timesOf("stacks.up")
 				c.decide(p)
 				synctest.Wait()
@@ -137,15 +120,15 @@ func TestRun_EventMakesItLookAtOnceWhereAllIsWell(t *testing.T) {
 		p := w.start()
 		p.Offer(p.push("c1", yamlOf("1", Green)))
 		p.run()
-		wait(t.Context(), time.Minute)
+		elapse(t, time.Minute)
 		before := len(w.calls)
-		wait(t.Context(), 12*time.Hour)
+		elapse(t, 12*time.Hour)
 		if len(w.calls) != before {
 			t.Errorf("%d calls, though nothing happened", len(w.calls)-before)
 		}
 		w.change(func() { w.lie(Green, "exited") })
 		p.Wake()
-		wait(t.Context(), 5*time.Second)
+		elapse(t, 5*time.Second)
 		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
 		if w.stackOf(Green).Condition != Running {
 			t.Error("not mended")
@@ -158,14 +141,14 @@ func TestRun_StandbyIsDrainedAndRetiredWhenItsTimeIsOver(t *testing.T) {
 		p := w.start()
 		p.run()
 		p.Offer(p.push("c1", yamlOf("1", Green, "standby: {for: 1h}")))
-		wait(t.Context(), time.Minute)
+		elapse(t, time.Minute)
 		p.Offer(p.push("c2", yamlOf("2", Blue, "standby: {for: 1h}")))
-		wait(t.Context(), time.Minute)
+		elapse(t, time.Minute)
 		w.change(func() { w.conns[Green] = 1 })
 		times := w.timesOf("stacks.stop")
 		over := w.saved.Live.Since.Add(time.Hour)
 		time.AfterFunc(time.Until(over)+time.Second, func() { w.change(func() { w.conns[Green] = 0 }) })
-		wait(t.Context(), 2*time.Hour)
+		elapse(t, 2*time.Hour)
 		if n := times(); len(n) != 1 || n[0].Before(over.Add(time.Second)) || n[0].After(over.Add(2*time.Second)) {
 			t.Errorf("stopped at %v, want a second after %s, when the last connection ended", n, over)
 		}
@@ -197,7 +180,7 @@ func TestRun_EndsWithItsContextInTheMiddleOfAnything(t *testing.T) {
 			p.Run(p.ctx)
 			synctest.Wait()
 			calls := len(w.calls)
-			wait(t.Context(), time.Hour)
+			elapse(t, time.Hour)
 			if len(w.calls) != calls {
 				t.Error("something was done after the end")
 			}
@@ -211,12 +194,12 @@ func TestRun_HangingDockerIsToldAndAnythingNewIsStillHeard(t *testing.T) {
 		p := w.start()
 		p.Offer(p.push("c1", yamlOf("1", Green)))
 		p.run()
-		wait(t.Context(), time.Minute)
+		elapse(t, time.Minute)
 		if s := p.Status(); s == nil || s.Reason != DockerAway || !strings.Contains(s.Message, "look at the containers: ") {
 			t.Errorf("status %s", summary(s))
 		}
 		w.change(func() { w.disturb = nil })
-		wait(t.Context(), 2*time.Minute)
+		elapse(t, 2*time.Minute)
 		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
 	})
 }
@@ -269,7 +252,7 @@ func TestRunner_MayBeAskedFromAnywhereWhileItWorks(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		wait(t.Context(), time.Minute)
+		elapse(t, time.Minute)
 		p.honest()
 		if s := p.Status(); s.Phase != PhaseLive || s.Live.Tag != "4" {
 			t.Errorf("status %s, want the last commit live", summary(s))

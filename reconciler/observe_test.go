@@ -1,0 +1,78 @@
+package reconciler
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRunner_TrafficThatSomebodyMovedIsMovedBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Blue))
+		before := w.saved.Live
+		w.did()
+		w.change(func() { w.live = Green })
+		wait(t.Context(), time.Minute)
+		s := p.Once(p.ctx)
+		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if !strings.Contains(s.Message, "nginx sent traffic to green, which nobody decided; moved back to blue") {
+			t.Errorf("message %q", s.Message)
+		}
+		w.wantDid(t, "Drifted: gate blue 2; flip blue 2")
+		if w.saved.Live != before {
+			t.Errorf("tenure %+v, want it unchanged: %+v", w.saved.Live, before)
+		}
+	})
+}
+
+func TestRunner_RepairedFileIsTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() { w.repaired = []string{"shop.conf"} })
+		if s := p.Once(p.ctx); !strings.Contains(s.Message, "shop.conf had been changed by somebody else; written again") {
+			t.Errorf("message %q", s.Message)
+		}
+	})
+}
+
+func TestRunner_ChangedPortsDoNotMoveLiveTraffic(t *testing.T) {
+	const other = "routes:\n  api: {ports: {blue: 4001, green: 4002}, health: /health}"
+	bubble(t, func(t *testing.T, w *stage) {
+		ports := func() Ports { return w.routing.Routes[0].Ports }
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.is(t, p.deploy("c2", yamlOf("2", Blue, other)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if got := ports(); got != (Ports{Blue: 4001, Green: 3002}) {
+			t.Errorf("routed to %v, want blue's new port and the one on which the standby listens", got)
+		}
+		p = w.start() // it has to be read from the files again
+		p.deploy("c2", yamlOf("2", Blue, other))
+		if got := ports(); got != (Ports{Blue: 4001, Green: 3002}) {
+			t.Errorf("routed to %v after a restart", got)
+		}
+		p.is(t, p.deploy("c3", yamlOf("3", Green, other)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+		if got := ports(); got != (Ports{Blue: 4001, Green: 4002}) {
+			t.Errorf("routed to %v, want the new ports once both stacks listen there", got)
+		}
+	})
+}
+
+func TestRunner_RootsAreThoseOfTheDesiredAndTheLiveRelease(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		old := w.saved.Live.Root
+		w.fates["2"] = bearing{sick: true}
+		p.deploy("c2", yamlOf("2", Blue))
+		roots := p.Roots()
+		if !roots[old] || len(roots) != 2 {
+			t.Errorf("roots %v, want the live release's and one more", roots)
+		}
+		if !w.start().Roots()[old] {
+			t.Error("the live release's files are not needed after a restart")
+		}
+	})
+}

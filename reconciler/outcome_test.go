@@ -1,0 +1,53 @@
+package reconciler
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRunner_StatusIsToldOnlyWhenItChanges(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		told := w.told(StatusChanged)
+		var words []string
+		for _, e := range told {
+			words = append(words, summary(e.Status))
+		}
+		if want := "Deploying/Watching, live 1 in green | Live/UpToDate, live 1 in green; history 1:Promoted"; strings.Join(words, " | ") != want {
+			t.Errorf("told %s\nwant %s", strings.Join(words, " | "), want)
+		}
+		for range 3 {
+			wait(t.Context(), time.Minute)
+			p.Once(p.ctx)
+		}
+		if n := len(w.told(StatusChanged)); n != len(told) {
+			t.Errorf("told %d more, though nothing changed", n-len(told))
+		}
+	})
+}
+
+func TestRun_TroubleOfTheWorldIsToldByItsName(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		want    string
+		message string
+	}{
+		{&TemporaryError{Reason: PullFailed, Err: errors.New("pull shop:2: registry: connection refused")}, "Degraded/PullFailed, live 1 in green; history 1:Promoted", "up blue: pull shop:2: registry: connection refused"},
+		{&TemporaryError{Reason: DockerAway, Err: errors.New("no such socket")}, "Degraded/DockerAway, live 1 in green; history 1:Promoted", "up blue: no such socket"},
+		{&RouterError{Reason: NginxAway, Detail: "no answer on 127.0.0.1:8485"}, "Degraded/NginxAway, live 1 in green; history 1:Promoted", "up blue: NginxAway: no answer on 127.0.0.1:8485"},
+	} {
+		bubble(t, func(t *testing.T, w *stage) {
+			p := w.start()
+			p.deploy("c1", yamlOf("1", Green))
+			w.fates["2"] = bearing{up: c.err}
+			s := p.deploy("c2", yamlOf("2", Blue))
+			p.is(t, s, c.want)
+			if s.Message != c.message {
+				t.Errorf("message %q, want %q", s.Message, c.message)
+			}
+		})
+	}
+}

@@ -1,0 +1,43 @@
+package reconciler
+
+import (
+	"errors"
+	"slices"
+	"testing"
+)
+
+func TestRunner_PreviewExecutesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		began := len(w.calls)
+		look := w.start()
+		look.Offer(look.push("c2", yamlOf("2", Blue)))
+		v, err := look.Preview(look.ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := stepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != NewRelease {
+			t.Errorf("got %s: %s, want %s", v.Reason, got, want)
+		}
+		if v.Status.Phase != PhaseDeploying {
+			t.Errorf("phase %s", v.Status.Phase)
+		}
+		for _, name := range w.calls[began:] {
+			if slices.Contains([]string{"stacks.up", "stacks.stop", "router.flip", "router.confirm"}, name) {
+				t.Errorf("a preview called %s", name)
+			}
+		}
+	})
+}
+
+func TestRunner_PreviewOfAnAppThatCannotBeObservedIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.live": failBefore}[name] }
+		p.Offer(p.push("c1", yamlOf("1", Green)))
+		if v, err := p.Preview(p.ctx); !errors.Is(err, errInjected) || len(v.Steps) > 0 {
+			t.Errorf("got %v, %v", v, err)
+		}
+	})
+}
