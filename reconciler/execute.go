@@ -19,7 +19,7 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if err != nil && s.Action != Park && s.Action != Retire && s.Action != Drain {
 		return err
 	}
-	if err := r.beginDeploy(app, s, reason); err != nil {
+	if err := r.beginDeploy(app, w, s, reason); err != nil {
 		return err
 	}
 	began := r.Now()
@@ -212,7 +212,7 @@ func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
 
 // beginDeploy opens a line of the history with the first step that serves the
 // desired release.
-func (r *Runner) beginDeploy(app App, s Step, reason Reason) error {
+func (r *Runner) beginDeploy(app App, w world, s Step, reason Reason) error {
 	if s.Release != app.Release || app.Frozen || r.memory.Pending != nil {
 		return nil
 	}
@@ -222,6 +222,9 @@ func (r *Runner) beginDeploy(app App, s Step, reason Reason) error {
 		return nil
 	}
 	r.memory.Note = ""
+	if t := r.memory.Live; t.Release == app.Release && w.of(t.Color).Condition == Absent {
+		r.note(app, "every container of the live stack, "+string(t.Color)+", was gone; the release was brought up again")
+	}
 	r.memory.Begin(Entry{
 		Commit: r.memory.Commit, Tag: app.Tag, Color: s.Color, Reason: reason,
 		Started: r.Now().UTC().Truncate(time.Millisecond),

@@ -55,7 +55,7 @@ func (r *Runner) statusOf(v view) Status {
 	s.Phase, s.Reason, s.Message = r.phase(v)
 	s.Live = r.liveOf(v.world)
 	if v.world.known {
-		s.Standby = standbyOf(v.world)
+		s.Standby = r.standbyOf(v.world)
 	}
 	return s
 }
@@ -123,11 +123,16 @@ func (r *Runner) liveOf(w world) *StatusLive {
 	return live
 }
 
-func standbyOf(w world) *StatusStack {
+// standbyOf describes the stack without traffic; nil when there is none. One
+// that was rejected is never called warm: it is no way back.
+func (r *Runner) standbyOf(w world) *StatusStack {
 	s := w.of(w.facts.Live.Other())
 	state := map[Condition]string{Running: "warm", Broken: "broken", Stopped: "stopped"}[s.Condition]
 	if state == "" {
 		return nil
+	}
+	if _, rejected := r.memory.Blocked(s.Release); rejected && s.Condition != Stopped {
+		state = "rejected"
 	}
 	return &StatusStack{Tag: s.Tag, Color: s.Color, State: state}
 }

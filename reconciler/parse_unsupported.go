@@ -39,7 +39,6 @@ func inert() []feature {
 		{keys: []string{"watch", "max_error_rate"}, text: watched},
 		{keys: []string{"watch", "min_requests"}, text: watched},
 		{keys: []string{"watch", "max_p95"}, text: watched},
-		{keys: []string{"watch", "inconclusive"}, text: watched},
 		{keys: []string{"standby", "spare"}, text: "has no effect in this version of tandem: the standby answers only after a flip"},
 	}
 }

@@ -97,7 +97,6 @@ func TestWarnings_NameWhatHasNoEffectYet(t *testing.T) {
 		{"shop/tandem.yaml", 1, "watch.max_error_rate", watched},
 		{"shop/tandem.yaml", 1, "watch.min_requests", watched},
 		{"shop/tandem.yaml", 1, "watch.max_p95", watched},
-		{"shop/tandem.yaml", 1, "watch.inconclusive", watched},
 		{"shop/tandem.yaml", 3, "standby.spare", "has no effect in this version of tandem: the standby answers only after a flip"},
 	}
 	if diff := cmp.Diff(want, Warnings(tandemYAML(file+goodRoutes))); diff != "" {

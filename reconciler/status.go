@@ -53,7 +53,7 @@ type StatusLive struct {
 type StatusStack struct {
 	Tag   string `yaml:"tag" json:"tag"`
 	Color Color  `yaml:"color" json:"color"`
-	State string `yaml:"state" json:"state"` // warm, stopped or broken
+	State string `yaml:"state" json:"state"` // warm, stopped, broken, or rejected while it still runs
 }
 
 // Receipt is the evidence of the last deploy.

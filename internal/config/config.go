@@ -16,7 +16,7 @@ type Config struct {
 	Docker Docker
 	Policy Policy
 	Notify Notify
-	Listen string // host:port of the dashboard, the API, /metrics and /healthz; loopback only; port 0: any
+	Listen string // host:port of the API, the webhook and /healthz; loopback only; port 0: any
 	State  string // absolute directory that belongs to the agent
 }
 

@@ -46,7 +46,7 @@ func settings() []setting {
 		{"docker.host", "address of the Docker engine", func(c *Config) any { return &c.Docker.Host }},
 		{"policy.allow", "what the repository may ask of this host beyond the ordinary", func(c *Config) any { return &c.Policy.Allow }},
 		{"notify.urls_file", "file with the addresses to notify", func(c *Config) any { return &c.Notify.URLsFile }},
-		{"listen", "loopback address of the dashboard, the API and the metrics", func(c *Config) any { return &c.Listen }},
+		{"listen", "loopback address of the API, the webhook and /healthz", func(c *Config) any { return &c.Listen }},
 		{"state", "directory that belongs to the agent", func(c *Config) any { return &c.State }},
 	}
 }

@@ -58,6 +58,22 @@ func TestDrift_ADamagedLiveStackIsMended(t *testing.T) {
 	}
 }
 
+// With the whole stack gone there is nothing left to mend: the release comes up
+// in the other color, passes its gate there, and returns.
+func TestDrift_ALiveStackThatIsGoneAltogetherComesBack(t *testing.T) {
+	w := deployed(t, stage.Options{})
+	w.stop()
+	if err := w.Engine.RemoveProject(t.Context(), w.App+"-blue"); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.told("every container of the live stack, blue, was gone")
+	if got := w.tag(); got != "1.0.0" {
+		t.Errorf("nginx answers with %q, want 1.0.0", got)
+	}
+	w.service("blue", "api")
+}
+
 func TestDrift_AFlagThatSomebodyChangedIsPutBack(t *testing.T) {
 	w := deployed(t, stage.Options{})
 	flag := filepath.Join(w.Config().Nginx.Dir, "live", w.App+".green")
