@@ -64,6 +64,22 @@ func TestRunner_ConfirmedReleaseBesideThatStaysSickGivesWayToANewerOne(t *testin
 	})
 }
 
+func TestRunner_SickWayBackDoesNotEndTheDeployInHand(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.flip": crashAfter}[name] }
+		p.deploy("c2", yamlOf("2", Blue))
+		w.change(func() {
+			w.disturb = nil
+			w.lie(Blue, "exited")
+			w.fates["1"] = bearing{sick: true}
+		})
+		p = w.start()
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 2 warm; history 2:Promoted 1:Promoted")
+	})
+}
+
 func TestRunner_ConfirmedReleaseBesideIsWaitedForWhileNothingElseMayBeDeployed(t *testing.T) {
 	for _, c := range []struct {
 		name string

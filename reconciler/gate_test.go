@@ -17,6 +17,8 @@ type bench struct {
 	mu     sync.Mutex
 	looks  int
 	probes map[string]int // by route
+	asking int            // questions under way
+	linger time.Duration  // how long a question goes on after its context has ended
 
 	stack   func(n int) (Stack, error)             // the n-th look, from 1
 	probe   func(n int, r Route) Probe             // the n-th question to the route, from 1
@@ -51,8 +53,13 @@ func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {
 	b.mu.Lock()
 	b.probes[r.Name]++
 	n := b.probes[r.Name]
+	b.asking++
 	b.mu.Unlock()
 	wait(ctx, probeTime)
+	wait(context.WithoutCancel(ctx), b.linger)
+	b.mu.Lock()
+	b.asking--
+	b.mu.Unlock()
 	return b.probe(n, r)
 }
 
@@ -333,8 +340,23 @@ func TestGate_TooSlowIsAReasonOfItsOwn(t *testing.T) {
 	})
 }
 
+func TestGate_LeavesNoQuestionBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(container("api"), container("web"))
+		b.linger = 70 * time.Millisecond
+		if _, err := b.gate(t.Context(), gatedApp("api", "web")); err != nil {
+			t.Fatal(err)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.asking > 0 {
+			t.Errorf("%d questions are still under way", b.asking)
+		}
+	})
+}
+
 // A bubble of synctest does not end before its goroutines do, so these also show
-// that none is left behind.
+// that none goes on for ever.
 func TestGate_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
