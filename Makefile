@@ -12,6 +12,8 @@ KEEP     ?=
 FUZZTIME ?= 30s
 # Packages tested at once, and the longest that one of them may take.
 PARALLEL ?= 2
+# Tests of one package at once: most of the time they wait for containers.
+CONCURRENT ?= 4
 TIMEOUT  ?= 25m
 
 BINARY := bin/tandem
@@ -48,7 +50,7 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 .PHONY: test
 test: setup lint ## Run every check: lint, then all tests with the race detector
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; status=0; \
-	$(GO) test -race -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
+	$(GO) test -race -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
 	printf '\n%d packages ok, %d failed; %d tests failed\n' \
 		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
 	exit $$status

@@ -10,8 +10,9 @@ import (
 )
 
 // prepare turns what a commit says into an App that can be run. When the
-// commit's files are refused it returns the last App that could be read, frozen,
-// so that what is live is kept alive; nil when there never was one.
+// commit's files are refused, or cannot be had at the moment (which is the
+// error), it returns the last App that could be read, frozen, so that what is
+// live is kept alive; nil when there never was one.
 func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
 	v := view{desired: d}
 	r.file = path.Base(d.File.Path)
@@ -20,19 +21,18 @@ func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
 		r.ready = &app
 		return &app, v, nil
 	}
-	if _, refused := AsFaults(err); !refused {
-		return nil, v, err
+	if _, refused := AsFaults(err); refused {
+		v.refused, err = err, nil
+		if err := r.logRefusal(d); err != nil {
+			return nil, v, err
+		}
 	}
-	v.refused = err
-	if err := r.logRefusal(d); err != nil {
+	last, unknown := r.lastApp()
+	if unknown != nil {
 		return nil, v, err
-	}
-	last, err := r.lastApp()
-	if err != nil {
-		return nil, v, nil
 	}
 	last.Frozen = true
-	return &last, v, nil
+	return &last, v, err
 }
 
 // read parses, exports and resolves.

@@ -250,8 +250,10 @@ func (r *Runner) pass(parent context.Context) outcome {
 		return outcome{}
 	}
 	app, view, err := r.prepare(ctx, *d)
-	if err == nil && app != nil {
-		err = r.converge(ctx, *app, &view)
+	if app != nil {
+		if trouble := r.converge(ctx, *app, &view); err == nil {
+			err = trouble
+		}
 	}
 	switch {
 	case parent.Err() != nil:

@@ -291,6 +291,21 @@ func TestRunner_RefusedFilesChangeNothingAndWhatIsLiveIsKeptAlive(t *testing.T) 
 	})
 }
 
+func TestRunner_FilesThatCannotBeHadKeepAliveWhatIsLive(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"source.export": failBefore}[name] }
+		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Degraded/Failed, live 1 in green; history 1:Promoted")
+		w.did()
+		w.change(func() { w.lie(Green, "exited") })
+		p.Once(p.ctx)
+		w.wantDid(t, "Healing: up green 1; gate green 1")
+		w.disturb = nil
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+	})
+}
+
 func TestRunner_RefusedFirstCommitIsTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()

@@ -11,6 +11,7 @@ import (
 // What is installed is one file that needs nothing of the machine, and that
 // tells which commit it was built from.
 func TestBinary_IsStaticAndTellsItsCommit(t *testing.T) {
+	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "tandem")
 	output(t, "make", "-C", "../..", "build", "BINARY="+binary)
 

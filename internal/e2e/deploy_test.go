@@ -21,6 +21,7 @@ import (
 const flips = 20
 
 func TestFlip_LosesNoRequestInTwentySwitches(t *testing.T) {
+	t.Parallel()
 	report := switchBackAndForth(t, config.SwitchFlip)
 	if report.Failed > 0 {
 		t.Errorf("%d of %d requests failed: %v", report.Failed, report.Requests, report.Examples)
@@ -35,6 +36,7 @@ func TestFlip_LosesNoRequestInTwentySwitches(t *testing.T) {
 // The same load with reloads is measured for comparison. What it loses is
 // Nginx's, and no promise of tandem's.
 func TestReload_IsMeasuredBesideFlip(t *testing.T) {
+	t.Parallel()
 	switchBackAndForth(t, config.SwitchReload)
 }
 
@@ -45,7 +47,7 @@ func switchBackAndForth(t *testing.T, how string) load.Report {
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Color: "green"}), "1.1.0", reconciler.Green)
 
-	traffic := w.traffic()
+	traffic := w.busy()
 	for i := range flips {
 		tag, color := "1.0.0", reconciler.Blue
 		if i%2 == 1 {
@@ -63,6 +65,7 @@ func switchBackAndForth(t *testing.T, how string) load.Report {
 }
 
 func TestRevert_MovesTheTrafficAndTouchesNoContainer(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Color: "green"}), "1.1.0", reconciler.Green)
@@ -118,6 +121,7 @@ func (w *world) inspect() []container.InspectResponse {
 
 // Everything that a commit can ask for, one after the other, under one load.
 func TestConverge_WhateverTheCommitAsksForUnderLoad(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	for _, tag := range []string{"1.1.0", "1.2.0"} {
 		w.build(tag)
@@ -148,6 +152,7 @@ func TestConverge_WhateverTheCommitAsksForUnderLoad(t *testing.T) {
 // A commit may change ports. Nginx has to reload for that, which can cost it a
 // kept-alive connection, but traffic never goes to a port where nobody answers.
 func TestConverge_PortsThatChangeMoveWithTheirStack(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	traffic := w.traffic()
 	p := tb.Ports(t, 4)
@@ -165,6 +170,7 @@ func TestConverge_PortsThatChangeMoveWithTheirStack(t *testing.T) {
 const slowGate = "gate: {timeout: 10m}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 
 func TestNewerCommit_WinsInTheMiddleOfAGate(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0", "BREAK=unhealthy")
 	w.build("1.2.0")
@@ -180,6 +186,7 @@ func TestNewerCommit_WinsInTheMiddleOfAGate(t *testing.T) {
 const longWatch = "gate: {timeout: 20s}\nwatch: {for: 30m}\ndrain: {timeout: 1s}\n"
 
 func TestRevert_WinsInTheMiddleOfAWatch(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	watched := w.push(stage.Desired{Tag: "1.1.0", Color: "green", More: longWatch})

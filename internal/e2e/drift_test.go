@@ -18,6 +18,7 @@ import (
 
 // What somebody does to the live stack by hand is put right in place, and told.
 func TestDrift_ADamagedLiveStackIsMended(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	for _, damage := range []struct {
 		name string
@@ -61,6 +62,7 @@ func TestDrift_ADamagedLiveStackIsMended(t *testing.T) {
 // With the whole stack gone there is nothing left to mend: the release comes up
 // in the other color, passes its gate there, and returns.
 func TestDrift_ALiveStackThatIsGoneAltogetherComesBack(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.stop()
 	if err := w.Engine.RemoveProject(t.Context(), w.App+"-blue"); err != nil {
@@ -75,6 +77,7 @@ func TestDrift_ALiveStackThatIsGoneAltogetherComesBack(t *testing.T) {
 }
 
 func TestDrift_AFlagThatSomebodyChangedIsPutBack(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	flag := filepath.Join(w.Config().Nginx.Dir, "live", w.App+".green")
 
@@ -100,6 +103,7 @@ func TestDrift_AFlagThatSomebodyChangedIsPutBack(t *testing.T) {
 }
 
 func TestDrift_AnEditedGeneratedFileIsWrittenAgain(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	for _, name := range []string{w.App + ".conf", w.App + ".server"} {
 		path := filepath.Join(w.Config().Nginx.Dir, name)

@@ -59,6 +59,7 @@ func (f *flaskExample) traffic() *load.Runner {
 }
 
 func TestFlask_BumpAndRevertBehindNginxInAContainerLoseNothing(t *testing.T) {
+	t.Parallel()
 	f := newFlask(t)
 	f.release("1.1.0")
 	traffic := f.traffic()
@@ -80,6 +81,7 @@ func TestFlask_BumpAndRevertBehindNginxInAContainerLoseNothing(t *testing.T) {
 // Nginx resolves the name of an upstream once. Here a person recreates the live
 // container, it gets another address, and nobody reloads anything: no agent runs.
 func TestFlask_ARecreatedContainerIsFoundAtItsNewAddress(t *testing.T) {
+	t.Parallel()
 	f := newFlask(t)
 	f.stop()
 	nginxBefore := f.inspectOne(f.edge.container())

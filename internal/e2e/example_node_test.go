@@ -146,6 +146,7 @@ func (n *nodeExample) answered(tag string) {
 // The Compose file and the site are as they were. What a reload costs is
 // Nginx's, so it is told and not judged.
 func TestNodeAPI_ReloadServesTheSiteUnchanged(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, config.SwitchReload)
 	n.deploy()
 	n.answered("1.0.0")
@@ -172,6 +173,7 @@ func (n *nodeExample) reloads() int {
 }
 
 func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, config.SwitchFlip)
 	n.deploy()
 	n.answered("1.0.0")
@@ -194,6 +196,7 @@ func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {
 // interval. With one of an hour, what is said about it can only come from a run
 // of the gate's own.
 func TestNodeAPI_GateRunsTheHealthCommandItself(t *testing.T) {
+	t.Parallel()
 	n := newNode(t, config.SwitchFlip)
 	put(t, n.path("docker-compose.yml"), "interval: 10s", "interval: 1h")
 	n.release("1.2.0", "RUN rm /usr/bin/curl") // the server is as good as before

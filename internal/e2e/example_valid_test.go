@@ -10,6 +10,7 @@ import (
 )
 
 func TestExamples_AreValid(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join("..", "..", "examples")
 	entries, err := os.ReadDir(root)
 	check(t, err)

@@ -22,6 +22,7 @@ import (
 )
 
 func TestGit_AForcePushIsFollowed(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Color: "green"}), "1.1.0", reconciler.Green)
@@ -33,6 +34,7 @@ func TestGit_AForcePushIsFollowed(t *testing.T) {
 }
 
 func TestGit_ADeletedBranchChangesNothingAndItsReturnIsFollowed(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	before := w.containers()
@@ -46,6 +48,7 @@ func TestGit_ADeletedBranchChangesNothingAndItsReturnIsFollowed(t *testing.T) {
 }
 
 func TestGit_ARemoteThatIsAwayForAWhile(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	traffic := w.traffic()
@@ -67,6 +70,7 @@ func TestGit_ARemoteThatIsAwayForAWhile(t *testing.T) {
 // branch that it watches. They must not wake it for ever, and a person's revert
 // still reverts the bump.
 func TestGit_TheStatusOnTheWatchedBranchMakesNoLoop(t *testing.T) {
+	t.Parallel()
 	w := newStage(t, stage.Options{})
 	server := w.overHTTP()
 	w.statusBesideDesired()
@@ -98,6 +102,7 @@ func TestGit_TheStatusOnTheWatchedBranchMakesNoLoop(t *testing.T) {
 // A hundred people's pushes against the agent's statuses: nobody's is lost,
 // nobody's is refused for good, and nothing is forced.
 func TestGit_AHundredRacingPushesLoseNoStatus(t *testing.T) {
+	t.Parallel()
 	w := newStage(t, stage.Options{})
 	w.statusBesideDesired()
 	w.start()
@@ -204,6 +209,7 @@ func (w *world) git(args ...string) string {
 // A webhook wakes the poll and does nothing else; without the right signature
 // it does not even do that.
 func TestGit_AWebhookWakesThePoll(t *testing.T) {
+	t.Parallel()
 	w := newStage(t, stage.Options{})
 	server := w.overHTTP()
 	secret := filepath.Join(w.Dir, "webhook")

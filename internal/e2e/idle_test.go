@@ -20,6 +20,7 @@ import (
 // An agent whose app is as desired says nothing, commits nothing and asks Docker
 // nothing: what costs something happens when something happens.
 func TestIdle_IsQuiet(t *testing.T) {
+	t.Parallel()
 	w := newStage(t, stage.Options{})
 	server := w.overHTTP()
 	docker := countingProxy(t, w)

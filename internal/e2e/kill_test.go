@@ -117,6 +117,7 @@ func (p *program) killAt(what string, words ...string) {
 // Two releases in turn, under load. At each boundary the agent is killed, and
 // the next one has to finish the work.
 func TestKill_AtEveryStepBoundary(t *testing.T) {
+	t.Parallel()
 	w := newStage(t, stage.Options{})
 	p := deployedBy(w)
 	p.kill()
@@ -149,6 +150,7 @@ func other(tag string) string {
 const kills = 50
 
 func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))

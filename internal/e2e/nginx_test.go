@@ -16,6 +16,7 @@ import (
 // reload, deploys go on; where it does, nothing is loaded and the status has
 // Nginx's words. Either way traffic goes on.
 func TestNginx_ABrokenConfigurationElsewhere(t *testing.T) {
+	t.Parallel()
 	t.Run(config.SwitchFlip, func(t *testing.T) {
 		w := deployed(t, stage.Options{})
 		w.build("1.1.0")
@@ -56,6 +57,7 @@ func TestNginx_ABrokenConfigurationElsewhere(t *testing.T) {
 }
 
 func TestNginx_IsReportedDeadAndSurvived(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	if err := w.Nginx.Kill(t.Context()); err != nil {

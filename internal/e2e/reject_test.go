@@ -16,28 +16,30 @@ import (
 // A release that does not pass the gate never gets a request, whatever is wrong
 // with it, and the status says what that is.
 func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	traffic := w.traffic()
 	short := "gate: {timeout: 6s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
 	for _, bad := range []struct {
 		name, tag, trouble string
+		latency            string // the limit; empty: the stage's own
 		reasons            []reconciler.Reason
 		message            string // part of it
 		logs               string // part of the log lines in the message; empty: there are none
 	}{
-		{"an image that does not exist", "2.0.0", "", []reconciler.Reason{reconciler.ImageNotFound}, "shop:2.0.0", ""},
-		{"a container that exits", "2.1.0", "exit", []reconciler.Reason{reconciler.ContainerExited, reconciler.RestartLoop}, "exit code 1", "BREAK=exit"},
-		{"a container that restarts in a loop", "2.2.0", "crashloop", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-api-1", "out of luck"},
-		{"a health check that never passes", "2.3.0", "unhealthy", []reconciler.Reason{reconciler.Unhealthy}, "answered 500", ""},
-		{"a health answer slower than the limit", "2.4.0", "slow", []reconciler.Reason{reconciler.TooSlow}, "took longer than 200ms", ""},
-		{"a worker that crashes while the api is healthy", "2.5.0", "worker-exit", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-worker-1", "BREAK=worker-exit"},
+		{"an image that does not exist", "2.0.0", "", "", []reconciler.Reason{reconciler.ImageNotFound}, "shop:2.0.0", ""},
+		{"a container that exits", "2.1.0", "exit", "", []reconciler.Reason{reconciler.ContainerExited, reconciler.RestartLoop}, "exit code 1", "BREAK=exit"},
+		{"a container that restarts in a loop", "2.2.0", "crashloop", "", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-api-1", "out of luck"},
+		{"a health check that never passes", "2.3.0", "unhealthy", "", []reconciler.Reason{reconciler.Unhealthy}, "answered 500", "BREAK=unhealthy"},
+		{"a health answer slower than the limit", "2.4.0", "slow", "200ms", []reconciler.Reason{reconciler.TooSlow}, "took longer than 200ms", ""},
+		{"a worker that crashes while the api is healthy", "2.5.0", "worker-exit", "", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-worker-1", "BREAK=worker-exit"},
 	} {
 		t.Run(bad.name, func(t *testing.T) {
 			w.t = t
 			if bad.trouble != "" {
 				w.build(bad.tag, "BREAK="+bad.trouble)
 			}
-			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: short})
+			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: short, MaxLatency: bad.latency})
 			s := w.phase(commit, reconciler.PhaseHeld)
 			if s.Live == nil || s.Live.Tag != "1.0.0" || s.Live.Color != reconciler.Blue {
 				t.Errorf("live is %+v, want 1.0.0 on blue", s.Live)
@@ -72,6 +74,7 @@ func contains(list []reconciler.Reason, r reconciler.Reason) bool {
 }
 
 func TestReject_IsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	bad := w.push(stage.Desired{Tag: "2.0.0", Color: "green"})
 	w.phase(bad, reconciler.PhaseHeld)
@@ -94,6 +97,7 @@ func TestReject_IsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
 }
 
 func TestReject_ANewCommitIsTried(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.phase(w.push(stage.Desired{Tag: "2.0.0", Color: "green"}), reconciler.PhaseHeld)
 	w.build("2.0.0")
@@ -117,6 +121,7 @@ func (w *world) answers(what string, cond func(reconciler.Status) bool) {
 }
 
 func TestWatch_TakesBackAReleaseThatTurnsBad(t *testing.T) {
+	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"it crashes": syscall.SIGKILL, "it hangs": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			w := deployed(t, stage.Options{})

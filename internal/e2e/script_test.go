@@ -26,6 +26,7 @@ import (
 //	loses requests at every switch              TestFlip_LosesNoRequestInTwentySwitches
 
 func TestScript_TwoRunsCannotInterleave(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, stage.Options{})
 	tb.Until(t, patience, "the agent", func() error { return expect(w.healthz(), "200", "503") })
 	second, err := agent.New(w.Config(), w.logger())
@@ -38,6 +39,7 @@ func TestScript_TwoRunsCannotInterleave(t *testing.T) {
 }
 
 func TestScript_TheOldWorkerDoesNotRunForEver(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	more := quick + "standby: {keep: stopped}\n"
@@ -61,6 +63,7 @@ func TestScript_TheOldWorkerDoesNotRunForEver(t *testing.T) {
 }
 
 func TestScript_TheIdleStackIsNotPublishedToTheWorld(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, stage.Options{})
 	w.build("1.0.0")
 	compose := filepath.Join(w.Work, w.App, "compose.yaml")
@@ -97,6 +100,7 @@ func TestScript_TheIdleStackIsNotPublishedToTheWorld(t *testing.T) {
 // Who, when and why stand in git; which stack answered stands in the access log;
 // and a flip leaves no worker behind, not even with WebSockets open.
 func TestScript_WhatHappenedCanBeReadAfterwards(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	w.build("1.1.0")
 	before, err := w.Nginx.Workers()
@@ -141,6 +145,7 @@ func TestScript_WhatHappenedCanBeReadAfterwards(t *testing.T) {
 
 // One broken app holds up no other.
 func TestApps_ABrokenOneDoesNotHoldUpTheOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, stage.Options{})
 	w.build("1.0.0")
 	broken := filepath.Join(w.Work, "broken")
@@ -168,6 +173,7 @@ func TestApps_ABrokenOneDoesNotHoldUpTheOthers(t *testing.T) {
 // A file that breaks later is refused as a whole; what is live stays, and is
 // still looked after.
 func TestRefused_WhatIsLiveIsStillLookedAfter(t *testing.T) {
+	t.Parallel()
 	w := deployed(t, stage.Options{})
 	if err := os.WriteFile(filepath.Join(w.Work, w.App, "tandem.yaml"), []byte("app: "+w.App+"\ntag: \"2.0.0\"\n"), 0o644); err != nil {
 		t.Fatal(err)

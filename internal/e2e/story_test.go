@@ -10,6 +10,7 @@ import (
 // The main job, in the order in which a user meets it: a first deploy on an
 // empty machine, a tag bump under load, and its revert.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, stage.Options{})
 	w.build("1.0.0")
 	w.build("1.1.0")

@@ -228,13 +228,26 @@ func deployed(t *testing.T, o stage.Options) *world {
 	return w
 }
 
-// traffic starts the load of the acceptance: 32 busy connections that never
+// traffic starts a load at a steady rate: 32 kept-alive connections that never
 // retry, GET and POST, and 5 WebSockets.
 func (w *world) traffic() *load.Runner {
 	w.t.Helper()
-	r, err := load.Run(w.t.Context(), load.Options{
-		URL: w.URL(), Connections: 32, PostEvery: 4, WebSockets: 5, Think: 5 * time.Millisecond,
-	})
+	return w.load(load.Options{Rate: 600})
+}
+
+// busy is traffic as fast as the machine gives it.
+func (w *world) busy() *load.Runner {
+	w.t.Helper()
+	return w.load(load.Options{Think: 5 * time.Millisecond})
+}
+
+func (w *world) load(o load.Options) *load.Runner {
+	w.t.Helper()
+	if o.URL == "" {
+		o.URL = w.URL()
+	}
+	o.Connections, o.PostEvery, o.WebSockets = 32, 4, 5
+	r, err := load.Run(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,7 +18,10 @@ type Desired struct {
 	Tag   string
 	Color string            // empty: auto
 	Env   map[string]string // beside what the stage itself needs
-	More  string            // further keys, as YAML lines
+	// MaxLatency is the limit of the routes' health answers. Empty: 2s, so that a
+	// busy machine rejects nobody.
+	MaxLatency string
+	More       string // further keys, as YAML lines
 }
 
 // makeRepository makes the bare repository and a clone with the example in it.
@@ -47,9 +50,17 @@ func (s *Stage) Write(d Desired) error {
 	for name, value := range d.Env {
 		fmt.Fprintf(&b, "  %s: %q\n", name, value)
 	}
-	p := s.Ports
-	fmt.Fprintf(&b, "routes:\n  api: {ports: {blue: %d, green: %d}, health: /health}\n", p.APIBlue, p.APIGreen)
-	fmt.Fprintf(&b, "  web: {ports: {blue: %d, green: %d}, health: /health}\n%s", p.WebBlue, p.WebGreen, d.More)
+	latency := d.MaxLatency
+	if latency == "" {
+		latency = "2s"
+	}
+	b.WriteString("routes:\n")
+	route := func(name string, blue, green int) {
+		fmt.Fprintf(&b, "  %s: {ports: {blue: %d, green: %d}, health: {path: /health, max_latency: %s}}\n", name, blue, green, latency)
+	}
+	route("api", s.Ports.APIBlue, s.Ports.APIGreen)
+	route("web", s.Ports.WebBlue, s.Ports.WebGreen)
+	b.WriteString(d.More)
 	return os.WriteFile(filepath.Join(s.Work, s.App, "tandem.yaml"), []byte(b.String()), 0o644)
 }
 
