@@ -22,10 +22,10 @@ const (
 )
 
 // Events sends the name of an app whenever one of its containers starts, ends,
-// is removed, paused, or changes its health, and EveryApp whenever the
-// connection was made anew. Several events of one app are one, for as long as
-// nobody receives. A daemon that is away is asked for again after growing
-// pauses. The channel is closed when ctx ends.
+// is removed or paused, and EveryApp whenever the connection was made anew.
+// Several events of one app are one, for as long as nobody receives. A daemon
+// that is away is asked for again after growing pauses. The channel is closed
+// when ctx ends.
 func (c *Client) Events(ctx context.Context) <-chan string {
 	names := make(chan string)
 	seen := make(chan string)
@@ -111,10 +111,11 @@ func (c *Client) stream(ctx context.Context, seen chan<- string, first bool) err
 	}
 }
 
-// containerEvents leaves out what health commands cause many times a second.
+// containerEvents leaves out what health commands cause, many times a second in
+// the gate: the engine's opinion of a container's health decides nothing here.
 func containerEvents() filters.Args {
 	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", LabelApp))
-	for _, name := range []string{"start", "die", "stop", "oom", "destroy", "pause", "unpause", "health_status"} {
+	for _, name := range []string{"start", "die", "stop", "oom", "destroy", "pause", "unpause"} {
 		args.Add("event", name)
 	}
 	return args

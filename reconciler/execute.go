@@ -46,12 +46,15 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 	switch s.Action {
 	case Park:
+		r.parked = true
+		r.noteGone(app, w)
 		return r.flip(ctx, app, w, s.Color, true)
 	case Up:
 		return r.up(ctx, of, w, s)
 	case Gate:
 		return r.passGate(ctx, of, s)
 	case Flip:
+		r.parked = false
 		// A color that was confirmed before (drift) gets no Confirm step of its own.
 		return r.flip(ctx, app, w, s.Color, r.memory.Live.Is(s.Color, s.Release))
 	case Confirm:
@@ -222,9 +225,7 @@ func (r *Runner) beginDeploy(app App, w world, s Step, reason Reason) error {
 		return nil
 	}
 	r.memory.Note = ""
-	if t := r.memory.Live; t.Release == app.Release && w.of(t.Color).Condition == Absent {
-		r.note(app, "every container of the live stack, "+string(t.Color)+", was gone; the release was brought up again")
-	}
+	r.noteGone(app, w)
 	r.memory.Begin(Entry{
 		Commit: r.memory.Commit, Tag: app.Tag, Color: s.Color, Reason: reason,
 		Started: r.Now().UTC().Truncate(time.Millisecond),

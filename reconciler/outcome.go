@@ -25,9 +25,16 @@ func (r *Runner) note(app App, what string) {
 	r.Emit(Event{Time: r.Now(), App: r.Name, Kind: Repaired, Commit: app.Commit.Hash, Message: what})
 }
 
+// noteGone tells that nothing was left of the live stack to be mended.
+func (r *Runner) noteGone(app App, w world) {
+	if t := r.memory.Live; t.Release == app.Release && w.of(t.Color).Condition == Absent {
+		r.note(app, "every container of the live stack, "+string(t.Color)+", was gone; the release was brought up again")
+	}
+}
+
 // noteDrift tells of traffic that somebody sent elsewhere.
 func (r *Runner) noteDrift(app App, w world, reason Reason, s Step) {
-	if reason == Drifted && s.Action == Flip {
+	if reason == Drifted && s.Action == Flip && !r.parked {
 		r.note(app, fmt.Sprintf("nginx sent traffic to %s, which nobody decided; moved back to %s", w.facts.Live, s.Color))
 	}
 }

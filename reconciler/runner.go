@@ -62,6 +62,7 @@ type Runner struct {
 	gated   map[Color]string // Stack.Instance that passed the gate since this process started
 	drained map[Color]bool   // was waited out since traffic left it
 	live    Color            // what Nginx said last
+	parked  bool             // traffic was sent to an empty color by this process, not by somebody
 }
 
 // NewRunner returns a Runner that has nothing to do until Offer.

@@ -50,7 +50,11 @@ func (e *Engine) Build(ctx context.Context, ref, dir string) error {
 	if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
 		return fmt.Errorf("build %s: %w", ref, err)
 	}
-	res, err := e.Client.ImageBuild(ctx, &files, build.ImageBuildOptions{Tags: []string{ref}, Remove: true, ForceRemove: true})
+	res, err := e.Client.ImageBuild(ctx, &files, build.ImageBuildOptions{
+		Tags: []string{ref}, Remove: true, ForceRemove: true,
+		// Layers shared with a build of somebody else could be removed by it in the middle of this one.
+		NoCache: true,
+	})
 	if err != nil {
 		return fmt.Errorf("build %s: %w", ref, err)
 	}
