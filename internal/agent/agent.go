@@ -98,7 +98,8 @@ func sourceAuth(cfg config.Config) source.Auth {
 // app: they are no part of what is desired.
 func statusGlobs(pattern string, f reconciler.AppFile) []string {
 	names := []string{filepath.Base(f.Dir)}
-	if app, err := reconciler.ParseApp(f); err == nil {
+	app, _ := reconciler.ParseApp(f) // a file with faults may still tell its name, and is refused elsewhere
+	if app.Name != "" {
 		names = append(names, app.Name)
 	}
 	var globs []string

@@ -48,16 +48,21 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 	}
 	clashes := reconciler.Collisions(good)
 	desired := map[string]reconciler.Desired{}
+	var refused []reconciler.Desired
 	for _, d := range list {
-		name := d.App.Name
 		if faults := clashes[d.File.Path]; len(faults) > 0 {
-			d.Err, name = faults, ""
+			d.Err, d.App.Name = faults, ""
 		}
 		if d.Err != nil {
-			name = a.nameOf(d.File)
-		} else {
-			a.names[d.File.Dir] = name
+			refused = append(refused, d)
+			continue
 		}
+		a.names[d.File.Dir] = d.App.Name
+		desired[d.App.Name] = d
+	}
+	// Last, so that a broken file takes no name from an app that can be read.
+	for _, d := range refused {
+		name := a.nameOf(d)
 		if _, taken := desired[name]; taken {
 			a.log.Warn("app not read", "app", name, "err", d.Err)
 			continue
@@ -69,17 +74,23 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 
 var unfit = regexp.MustCompile(`[^a-z0-9-]+`)
 
-// nameOf finds a name under which the status of an unreadable app can be
-// published: what was read there last, or the directory's name made fit for one.
-func (a *apps) nameOf(file reconciler.AppFile) string {
-	if name, ok := a.names[file.Dir]; ok {
+// nameOf finds the name under which the status of a refused app is published:
+// what was read there last, what the file itself says if at least that can be
+// read, or the directory's name made fit for one.
+func (a *apps) nameOf(d reconciler.Desired) string {
+	if name, ok := a.names[d.File.Dir]; ok {
 		return name
 	}
-	name := strings.Trim(unfit.ReplaceAllString(strings.ToLower(path.Base(file.Dir)), "-"), "-0123456789")
+	if d.App.Name != "" {
+		return d.App.Name
+	}
+	name := unfit.ReplaceAllString(strings.ToLower(path.Base(d.File.Dir)), "-")
+	name = strings.TrimLeft(name, "-0123456789")
+	name = strings.TrimRight(name[:min(len(name), 40)], "-")
 	if name == "" {
 		return "app"
 	}
-	return name[:min(len(name), 40)]
+	return name
 }
 
 // offer hands a revision to the runners, starting those that are new. An app

@@ -53,11 +53,23 @@ func TestApps_ABrokenFileIsAboutTheAppThatWasLastReadThere(t *testing.T) {
 }
 
 func TestApps_ABrokenFileThatWasNeverReadIsNamedAfterItsDirectory(t *testing.T) {
-	for dir, want := range map[string]string{"services/My Store": "my-store", ".": "app", "a/2nd": "nd", "a/" + strings.Repeat("x", 60): strings.Repeat("x", 40)} {
+	for dir, want := range map[string]string{"services/My Store": "my-store", ".": "app", "a/2nd": "nd", "a/v-12": "v-12", "a/" + strings.Repeat("x", 60): strings.Repeat("x", 40)} {
 		got := slices.Collect(maps.Keys(read(reader(), broken(dir))))
 		if len(got) != 1 || got[0] != want || !reconciler.ValidName(got[0]) {
 			t.Errorf("%s: named %q, want %q", dir, got, want)
 		}
+	}
+}
+
+func TestApps_ABrokenFileThatStillNamesItsAppIsAboutThatApp(t *testing.T) {
+	f := broken("services/store")
+	f.Data = []byte("app: shop-2\ncolour: blue\n")
+	if diff := cmp.Diff(map[string]string{"shop-2": "refused"}, read(reader(), f)); diff != "" {
+		t.Error(diff)
+	}
+	t.Log("but it takes the name from no app that can be read, wherever that stands")
+	if diff := cmp.Diff(map[string]string{"shop-2": "read"}, read(reader(), f, file("services/zoo", "shop-2", 3001))); diff != "" {
+		t.Error(diff)
 	}
 }
 

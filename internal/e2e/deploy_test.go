@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"tandem/internal/config"
@@ -105,6 +106,9 @@ func (w *world) inspect() []container.InspectResponse {
 			continue
 		}
 		info, err := w.Engine.Client.ContainerInspect(w.t.Context(), c.ID)
+		if cerrdefs.IsNotFound(err) {
+			continue // it went away since it was listed
+		}
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
 		logs               string // part of the log lines in the message; empty: there are none
 	}{
 		{"an image that does not exist", "2.0.0", "", "", []reconciler.Reason{reconciler.ImageNotFound}, "shop:2.0.0", ""},
-		{"a container that exits", "2.1.0", "exit", "", []reconciler.Reason{reconciler.ContainerExited, reconciler.RestartLoop}, "exit code 1", "BREAK=exit"},
+		{"a container that exits", "2.1.0", "exit", "", []reconciler.Reason{reconciler.ContainerExited, reconciler.RestartLoop}, "-api-1", "BREAK=exit"},
 		{"a container that restarts in a loop", "2.2.0", "crashloop", "", []reconciler.Reason{reconciler.RestartLoop, reconciler.ContainerExited}, "-api-1", "out of luck"},
 		{"a health check that never passes", "2.3.0", "unhealthy", "", []reconciler.Reason{reconciler.Unhealthy}, "answered 500", "BREAK=unhealthy"},
 		{"a health answer slower than the limit", "2.4.0", "slow", "200ms", []reconciler.Reason{reconciler.TooSlow}, "took longer than 200ms", ""},
