@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,7 +101,7 @@ func (w *stage) start() *process {
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		Prober: fakeProber{p}, Router: fakeRouter{p},
-		Memory: w.saved.Clone(), Save: p.save, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Memory: w.saved.Clone(), Save: p.save, Now: time.Now,
 		Emit: func(e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

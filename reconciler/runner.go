@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -32,7 +31,6 @@ type Options struct {
 	Memory   Memory             // as it was saved last
 	Save     func(Memory) error // atomically; called before anything relies on it
 	Emit     func(Event)        // must not block
-	Log      *slog.Logger
 	Now      func() time.Time
 }
 
@@ -41,8 +39,6 @@ type Options struct {
 // leave word for it and may be called from anywhere.
 type Runner struct {
 	Options
-	log *slog.Logger
-
 	kick chan struct{} // of size one: something may have changed
 	news chan struct{} // of size one: somebody decided something
 
@@ -69,7 +65,6 @@ type Runner struct {
 func NewRunner(o Options) *Runner {
 	return &Runner{
 		Options: o,
-		log:     o.Log.With("app", o.Name),
 		kick:    make(chan struct{}, 1),
 		news:    make(chan struct{}, 1),
 		memory:  o.Memory.Clone(),

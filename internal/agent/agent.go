@@ -122,7 +122,7 @@ func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*ngi
 func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.host) }
 
 // options are the parts of a Runner that are the same for all.
-func (a *Agent) options(name string) (reconciler.Options, error) {
+func (a *Agent) options(name string) reconciler.Options {
 	memory, err := loadMemory(a.cfg.State, name)
 	if err != nil {
 		a.log.Warn("memory not readable; put aside, and begun anew", "app", name, "err", err)
@@ -132,16 +132,12 @@ func (a *Agent) options(name string) (reconciler.Options, error) {
 		Source: a.source, Resolver: a.stacks, Stacks: a.stacks, Examiner: a.stacks,
 		Prober: a.prober, Router: a.proxy,
 		Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
-		Log: a.log, Now: time.Now,
-	}, nil
+		Now: time.Now,
+	}
 }
 
-func (a *Agent) newRunner(name string) (*reconciler.Runner, error) {
-	o, err := a.options(name)
-	if err != nil {
-		return nil, err
-	}
-	return reconciler.NewRunner(o), nil
+func (a *Agent) newRunner(name string) *reconciler.Runner {
+	return reconciler.NewRunner(a.options(name))
 }
 
 // emit is the one stream of events: each listener takes it without blocking.
@@ -270,10 +266,7 @@ func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
 	var out []reconciler.Status
 	desired := a.apps.read(rev)
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
-		r, err := a.newRunner(name)
-		if err != nil {
-			return out, err
-		}
+		r := a.newRunner(name)
 		r.Offer(desired[name])
 		if s := r.Once(ctx); s != nil {
 			out = append(out, *s)

@@ -16,7 +16,7 @@ import (
 // apps holds one running reconciler.Runner an app, each in a goroutine of its
 // own, so that one app that hangs or fails holds up no other.
 type apps struct {
-	newRunner func(name string) (*reconciler.Runner, error)
+	newRunner func(name string) *reconciler.Runner
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -31,7 +31,7 @@ type running struct {
 	done chan struct{}
 }
 
-func newApps(newRunner func(string) (*reconciler.Runner, error), log *slog.Logger) *apps {
+func newApps(newRunner func(string) *reconciler.Runner, log *slog.Logger) *apps {
 	return &apps{newRunner: newRunner, log: log, runners: map[string]*running{}, names: map[string]string{}}
 }
 
@@ -100,12 +100,7 @@ func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
 	defer a.mu.Unlock()
 	desired := a.read(rev)
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
-		r, err := a.runner(ctx, name)
-		if err != nil {
-			a.log.Error("app not started", "app", name, "err", err)
-			continue
-		}
-		r.Offer(desired[name])
+		a.runner(ctx, name).Offer(desired[name])
 	}
 	for name, r := range a.runners {
 		if _, wanted := desired[name]; !wanted {
@@ -118,22 +113,18 @@ func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
 }
 
 // runner returns the app's runner and starts it if there is none.
-func (a *apps) runner(ctx context.Context, name string) (*running, error) {
+func (a *apps) runner(ctx context.Context, name string) *running {
 	if r, ok := a.runners[name]; ok {
-		return r, nil
-	}
-	inner, err := a.newRunner(name)
-	if err != nil {
-		return nil, err
+		return r
 	}
 	ctx, stop := context.WithCancel(ctx)
-	r := &running{Runner: inner, stop: stop, done: make(chan struct{})}
+	r := &running{Runner: a.newRunner(name), stop: stop, done: make(chan struct{})}
 	a.runners[name] = r
 	go func() {
 		defer close(r.done)
 		r.Run(ctx)
 	}()
-	return r, nil
+	return r
 }
 
 // wake wakes one app, or all for an empty name.

@@ -42,10 +42,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 	var out []AppPlan
 	desired := a.apps.read(rev)
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
-		o, err := a.options(name)
-		if err != nil {
-			return nil, err
-		}
+		o := a.options(name)
 		o.Trees, o.Router = trees, readOnly{a.proxy}
 		o.Save = func(reconciler.Memory) error { return nil }
 		o.Emit = func(reconciler.Event) {}
