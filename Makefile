@@ -13,8 +13,10 @@ FUZZTIME ?= 30s
 # Packages tested at once, and the longest that one of them may take.
 PARALLEL ?= 2
 # Tests of one package at once: most of the time they wait for containers.
-CONCURRENT ?= 4
-TIMEOUT  ?= 25m
+CONCURRENT ?= 3
+TIMEOUT  ?= 45m
+# What is left to chance, or only shows after long, is done a few times with -short.
+REPEAT   ?= -short
 
 BINARY := bin/tandem
 
@@ -50,10 +52,14 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 .PHONY: test
 test: setup lint ## Run every check: lint, then all tests with the race detector
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; status=0; \
-	$(GO) test -race -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
+	$(GO) test -race $(REPEAT) -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
 	printf '\n%d packages ok, %d failed; %d tests failed\n' \
 		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
 	exit $$status
+
+.PHONY: test-long
+test-long: ## Run the tests with as many kills and deploys as the promises name: hours
+	@$(MAKE) test REPEAT= TIMEOUT=3h
 
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and the shell scripts

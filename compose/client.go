@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/compose/v5/pkg/api"
@@ -26,6 +27,7 @@ type Options struct {
 	Policy    []string     // the host's policy.allow: see PolicyNames
 	Logger    *slog.Logger // nil: nothing is logged
 	ConfigDir string       // Docker's own configuration; empty: the user's
+	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
 // Client speaks to one Docker daemon. It is safe for concurrent use; two calls
@@ -38,12 +40,18 @@ type Client struct {
 	policy    policy
 	configDir string
 	log       *slog.Logger
+	minFree   int64
+	turns     sync.Map // app -> chan struct{}: see turn
 }
 
 var (
-	_ reconciler.Resolver = (*Client)(nil)
-	_ reconciler.Stacks   = (*Client)(nil)
-	_ reconciler.Examiner = (*Client)(nil)
+	_ reconciler.Resolver   = (*Client)(nil)
+	_ reconciler.Stacks     = (*Client)(nil)
+	_ reconciler.Examiner   = (*Client)(nil)
+	_ reconciler.Singletons = (*Client)(nil)
+	_ reconciler.Migrator   = (*Client)(nil)
+	_ reconciler.Gauge      = (*Client)(nil)
+	_ reconciler.Janitor    = (*Client)(nil)
 )
 
 // New returns a client. A daemon that is away is no error here; it shows in the
@@ -75,7 +83,7 @@ func New(o Options) (*Client, error) {
 	logrus.SetOutput(io.Discard)
 	c := &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
-		policy: allowed, configDir: o.ConfigDir, log: o.Logger,
+		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, log: o.Logger,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
 	defer cancel()

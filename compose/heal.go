@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,36 +17,39 @@ import (
 
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
-func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, p *types.Project, present []observed) error {
+func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed) error {
+	p := withoutSingletons(whole, app)
 	if missing := sum(color, present).Missing; len(missing) > 0 {
 		digests, err := c.pull(ctx, only(p, missing), whenMissing)
 		if err != nil {
 			return err
 		}
-		labelStack(p, app, color, digests)
+		labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
 		if err := c.keepNetworks(ctx, p); err != nil {
 			return err
 		}
-		never := api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
-		if err := c.create(ctx, p, never); err != nil {
+		if err := c.create(ctx, p, createMissing()); err != nil {
 			return err
 		}
 		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
 	}
-	return c.revive(ctx, p, present)
+	return c.revive(ctx, p, plainOf(present))
 }
 
 // healWithoutFiles starts what is dead from labels alone, for a stack whose
 // files cannot be read. What needs the files is told with cause.
 func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, cause error) error {
-	never := slices.ContainsFunc(present, func(o observed) bool {
-		// Compose copies secrets and configs in just before the first start.
-		return o.State == "created"
-	})
-	if missing := sum(color, present).Missing; len(missing) > 0 || never {
+	missing, plain := sum(color, present).Missing, plainOf(present)
+	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}
-	return c.revive(ctx, projectFromLabels(app.Project(color), present), present)
+	return c.revive(ctx, projectFromLabels(app.Project(color), plain), plain)
+}
+
+// neverStarted tells whether a container needs its files for its first start:
+// Compose copies secrets and configs in just before.
+func neverStarted(all []observed) bool {
+	return slices.ContainsFunc(all, func(o observed) bool { return o.State == "created" })
 }
 
 // revive starts the containers that should run and do not. A one-shot that
@@ -150,7 +154,7 @@ func only(p *types.Project, services []string) *types.Project {
 }
 
 // projectFromLabels rebuilds as much of a project as starting it needs: its
-// services and what each waits for.
+// services and what each waits for among them.
 func projectFromLabels(name string, present []observed) *types.Project {
 	p := &types.Project{Name: name, Services: types.Services{}}
 	for _, o := range present {
@@ -162,6 +166,9 @@ func projectFromLabels(name string, present []observed) *types.Project {
 			}
 		}
 		p.Services[o.Service] = s
+	}
+	for _, s := range p.Services {
+		maps.DeleteFunc(s.DependsOn, func(name string, _ types.ServiceDependency) bool { _, ok := p.Services[name]; return !ok })
 	}
 	return p
 }

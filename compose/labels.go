@@ -25,6 +25,9 @@ const (
 	LabelRoot     = "dev.tandem.root"     // the directory its files came from, which it may have mounted
 	LabelImage    = "dev.tandem.image"    // the image's digest in its registry, if it has one
 	LabelConfig   = "dev.tandem.config"   // shared stack: hash of what the service is made from
+	LabelRestart  = "dev.tandem.restart"  // singleton: the restart policy it has while it is on duty
+
+	LabelMigration = "dev.tandem.migration" // expand or contract; such a container belongs to no stack
 )
 
 // ColorShared is what LabelColor says in the shared stack.
@@ -35,19 +38,21 @@ type member struct {
 	Name    string
 	Count   int  // containers it should have
 	OneShot bool // some other service waits for it to end well
+	Single  bool // it runs in the live color only
 }
 
 // roster lists the services of a stack, so that Docker alone tells that one is
-// missing. Its text is "api,migrate:once,worker*2": a service name has none of
-// these signs in it.
+// missing, and which run in the live color only. Its text is
+// "api,migrate:once,scheduler:single,worker*2": a service name has none of these
+// signs in it.
 type roster []member
 
-func newRoster(p *types.Project) roster {
+func newRoster(p *types.Project, singletons ...string) roster {
 	var r roster
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		if n := s.GetScale(); n > 0 {
-			r = append(r, member{Name: name, Count: n, OneShot: isOneShot(p, name)})
+			r = append(r, member{Name: name, Count: n, OneShot: isOneShot(p, name), Single: slices.Contains(singletons, name)})
 		}
 	}
 	return r
@@ -72,6 +77,9 @@ func (r roster) String() string {
 		if m.OneShot {
 			words[i] += ":once"
 		}
+		if m.Single {
+			words[i] += ":single"
+		}
 	}
 	return strings.Join(words, ",")
 }
@@ -81,9 +89,10 @@ func (r roster) String() string {
 func parseRoster(s string) roster {
 	var r roster
 	for word := range strings.SplitSeq(s, ",") {
+		word, single := strings.CutSuffix(word, ":single")
 		word, once := strings.CutSuffix(word, ":once")
 		name, number, many := strings.Cut(word, "*")
-		m := member{Name: name, Count: 1, OneShot: once}
+		m := member{Name: name, Count: 1, OneShot: once, Single: single}
 		if many {
 			n, err := strconv.Atoi(number)
 			if err != nil {
@@ -120,9 +129,10 @@ func composeLabels(p *types.Project, service string) types.Labels {
 	}
 }
 
-// label gives every service of the project of one color its labels.
-func label(p *types.Project, app reconciler.App, color string, more func(service string) map[string]string) {
-	services := newRoster(p).String()
+// label gives every service of the project of one color its labels. The roster
+// is that of the whole stack, of which the project may be a part.
+func label(p *types.Project, app reconciler.App, color string, whole roster, more func(service string) map[string]string) {
+	services := whole.String()
 	for name, s := range p.Services {
 		s.CustomLabels = composeLabels(p, name).
 			Add(LabelApp, app.Name).

@@ -7,9 +7,12 @@ import (
 )
 
 func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
-	want := roster{{"api", 1, false}, {"migrate-expand", 1, true}, {"my.worker_2", 12, false}, {"twice", 2, true}}
+	want := roster{
+		{"api", 1, false, false}, {"migrate-expand", 1, true, false}, {"my.worker_2", 12, false, false},
+		{"scheduler", 2, false, true}, {"seed", 1, true, true}, {"twice", 2, true, false},
+	}
 	text := want.String()
-	if text != "api,migrate-expand:once,my.worker_2*12,twice*2:once" {
+	if text != "api,migrate-expand:once,my.worker_2*12,scheduler*2:single,seed:once:single,twice*2:once" {
 		t.Errorf("text is %q", text)
 	}
 	if diff := cmp.Diff(want, parseRoster(text)); diff != "" {
@@ -19,7 +22,7 @@ func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
 
 func TestParseRoster_LeavesOutWhatItCannotRead(t *testing.T) {
 	for text, want := range map[string]roster{
-		"": nil, ",,": nil, "a*x,b": {{"b", 1, false}}, ":once": nil, "b,a": {{"a", 1, false}, {"b", 1, false}},
+		"": nil, ",,": nil, "a*x,b": {{"b", 1, false, false}}, ":once": nil, ":single": nil, "b,a": {{"a", 1, false, false}, {"b", 1, false, false}},
 	} {
 		if diff := cmp.Diff(want, parseRoster(text)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)

@@ -44,6 +44,10 @@ type observed struct {
 	reconciler.Container
 	labels  map[string]string
 	created time.Time
+	// finished is when it ended last, or when the engine came to know.
+	finished time.Time
+	health   string // the engine's opinion, "" without a health check
+	restart  container.RestartPolicy
 }
 
 // containers returns the containers of a project, sorted by service and name,
@@ -62,6 +66,11 @@ func (c *Client) containers(ctx context.Context, project string) ([]observed, er
 	list = slices.DeleteFunc(list, func(s container.Summary) bool {
 		return s.Labels[api.OneoffLabel] == "True" || s.Labels[api.HookLabel] != ""
 	})
+	return c.inspect(ctx, list)
+}
+
+// inspect looks at the listed containers, and sorts them by service and name.
+func (c *Client) inspect(ctx context.Context, list []container.Summary) ([]observed, error) {
 	found := make([]*observed, len(list))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(8)
@@ -95,7 +104,7 @@ func (c *Client) containers(ctx context.Context, project string) ([]observed, er
 
 func describe(info container.InspectResponse) *observed {
 	labels := info.Config.Labels
-	o := &observed{labels: labels}
+	o := &observed{labels: labels, restart: info.HostConfig.RestartPolicy}
 	o.ID = info.ID
 	o.Name = strings.TrimPrefix(info.Name, "/")
 	o.Service = labels[api.ServiceLabel]
@@ -106,8 +115,12 @@ func describe(info container.InspectResponse) *observed {
 	o.HealthCommand = healthCommand(info.Config) != nil
 	o.StartedAt = parseTime(info.State.StartedAt)
 	o.created = parseTime(info.Created)
+	o.finished = parseTime(info.State.FinishedAt)
+	if info.State.Health != nil {
+		o.health = info.State.Health.Status
+	}
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
-	o.OneShot = m.OneShot
+	o.OneShot, o.Singleton = m.OneShot, m.Single
 	return o
 }
 
@@ -141,18 +154,66 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 	if s.Release.IsZero() {
 		s.Tag, s.Commit, s.Root = "", "", ""
 	}
+	var off []string // singletons without a container
 	for _, m := range parseRoster(first.labels[LabelServices]) {
-		if counts[m.Name] < m.Count {
+		switch {
+		case counts[m.Name] >= m.Count:
+		case m.Single:
+			off = append(off, m.Name)
+		default:
 			s.Missing = append(s.Missing, m.Name)
 		}
 	}
-	s.Condition = condition(s)
+	singletons, plain := split(s.Containers)
+	s.Condition = condition(plain, s.Missing)
+	s.Duty = duty(singletons, off)
 	return s
 }
 
-func condition(s reconciler.Stack) reconciler.Condition {
-	up, alive := 0, 0
-	for _, c := range s.Containers {
+// split sets the singletons apart.
+func split(all []reconciler.Container) (singletons, plain []reconciler.Container) {
+	for _, c := range all {
+		if c.Singleton {
+			singletons = append(singletons, c)
+		} else {
+			plain = append(plain, c)
+		}
+	}
+	return singletons, plain
+}
+
+func condition(all []reconciler.Container, missing []string) reconciler.Condition {
+	up, alive := tally(all)
+	switch {
+	case up == len(all) && len(missing) == 0:
+		return reconciler.Running
+	case alive == 0:
+		return reconciler.Stopped
+	default:
+		return reconciler.Broken
+	}
+}
+
+// duty asks first whether anything runs, so that a stack whose singletons have
+// all ended well is not taken for one that is still on duty.
+func duty(singletons []reconciler.Container, missing []string) reconciler.Duty {
+	up, alive := tally(singletons)
+	switch {
+	case len(singletons)+len(missing) == 0:
+		return reconciler.NoDuty
+	case alive == 0:
+		return reconciler.OffDuty
+	case up == len(singletons) && len(missing) == 0:
+		return reconciler.OnDuty
+	default:
+		return reconciler.Partly
+	}
+}
+
+// tally counts the containers that do what they should, and those that have a
+// process.
+func tally(all []reconciler.Container) (up, alive int) {
+	for _, c := range all {
 		if c.Up() {
 			up++
 		}
@@ -160,14 +221,7 @@ func condition(s reconciler.Stack) reconciler.Condition {
 			alive++
 		}
 	}
-	switch {
-	case up == len(s.Containers) && len(s.Missing) == 0:
-		return reconciler.Running
-	case alive == 0:
-		return reconciler.Stopped
-	default:
-		return reconciler.Broken
-	}
+	return up, alive
 }
 
 // isAlive tells whether the engine keeps a process for the container, or is about to.

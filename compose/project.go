@@ -86,10 +86,11 @@ func (f *file) dir() string { return filepath.Dir(f.paths[0]) }
 // name is the file as a person knows it, for messages that belong to no line.
 func (f *file) name() string { return f.source[0].name }
 
-// resolve loads the file as the Compose project of that name. Variables come
-// from the arguments, then from the .env file beside it, and from nowhere else:
-// what the agent was started with must not decide what is deployed.
-func (f *file) resolve(ctx context.Context, project string, variables map[string]string) (*types.Project, error) {
+// resolve loads the file as the Compose project of that name, with the active
+// services and those of also. Variables come from the arguments, then from the
+// .env file beside it, and from nowhere else: what the agent was started with
+// must not decide what is deployed.
+func (f *file) resolve(ctx context.Context, project string, variables map[string]string, also ...string) (*types.Project, error) {
 	if fault := f.referenceFaults(); len(fault) > 0 {
 		return nil, fault
 	}
@@ -101,7 +102,6 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 		cli.WithWorkingDirectory(f.dir()),
 		cli.WithName(project),
 		cli.WithEnv(env),
-		cli.WithoutUnnecessaryResources,
 		// Files that a service names are read after they were found to be the app's.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
@@ -125,14 +125,29 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 	if err != nil {
 		return nil, f.loadFault(err)
 	}
-	return p, nil
+	enable(p, also)
+	return p.WithoutUnnecessaryResources(), nil
 }
 
-// colored resolves the file once for each color.
+// enable makes services of inactive profiles active, one by one: a profile may
+// hold others, which nobody asked for.
+func enable(p *types.Project, names []string) {
+	for _, name := range names {
+		if s, ok := p.DisabledServices[name]; ok {
+			delete(p.DisabledServices, name)
+			if p.Services == nil {
+				p.Services = types.Services{}
+			}
+			p.Services[name] = s
+		}
+	}
+}
+
+// colored resolves the file once for each color, with the app's migrations.
 func (f *file) colored(ctx context.Context) (map[reconciler.Color]*types.Project, error) {
 	projects := map[reconciler.Color]*types.Project{}
 	for _, color := range reconciler.Colors() {
-		p, err := f.resolve(ctx, f.app.Project(color), f.app.Variables(color))
+		p, err := f.resolve(ctx, f.app.Project(color), f.app.Variables(color), migrationsOf(f.app)...)
 		if err != nil {
 			return nil, err
 		}

@@ -155,6 +155,9 @@ func digestOf(i image.InspectResponse, name string) string {
 // download pulls one image with the credentials that Docker's configuration has
 // for its registry now.
 func (c *Client) download(ctx context.Context, s types.ServiceConfig) error {
+	if err := c.room(ctx, s.Image); err != nil {
+		return err
+	}
 	auth, err := c.credentials(s.Image)
 	if err != nil {
 		return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: err}

@@ -28,6 +28,9 @@ func pullError(ctx context.Context, name string, err error) error {
 		return notFound("image %s does not exist in its registry: %s", name, lastWords(err))
 	case mentions(err, "invalid reference format", "must be lowercase"):
 		return notFound("%q is no image name: %s", name, lastWords(err))
+	case mentions(err, "no space left on device"):
+		return &reconciler.TemporaryError{Reason: reconciler.DiskFull, Err: fmt.Errorf(
+			"pull %s: the disk of Docker is full: remove what nobody needs (docker image prune): %w", name, err)}
 	}
 	return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: fmt.Errorf("pull %s: %w", name, err)}
 }

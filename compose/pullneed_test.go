@@ -64,7 +64,7 @@ func TestPullError_TellsTheReleaseFromTheWorld(t *testing.T) {
 		"Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded)":                   reconciler.PullFailed,
 		"Get \"https://r/v2/a/blobs/sha256:1\": read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer":                   reconciler.PullFailed,
 		"received unexpected HTTP status: 503 Service Unavailable":                                                                   reconciler.PullFailed,
-		"write /var/lib/docker/tmp/GetImageBlob1: no space left on device":                                                           reconciler.PullFailed,
+		"write /var/lib/docker/tmp/GetImageBlob1: no space left on device":                                                           reconciler.DiskFull,
 		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?: error during connect: x": reconciler.DockerAway,
 	} {
 		err := pullError(context.Background(), "a:9", errors.New("Error response from daemon: "+text))

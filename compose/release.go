@@ -22,23 +22,40 @@ const rootPlaceholder = "<root>"
 
 // releaseHash is the hash of both colors' projects and of the files that they
 // use. Both count, because a release that changes only one color's port is
-// another release.
-func releaseHash(ctx context.Context, app reconciler.App, projects map[reconciler.Color]*types.Project) (string, error) {
+// another release. So do the list of singletons and the expand migration, where
+// there are some; the contract migration does not, because a commit that only
+// adds it must not deploy again what it is to run after.
+func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string, error) {
 	h := sha256.New()
+	if err := hashProjects(ctx, h, app, r.colored); err != nil {
+		return "", err
+	}
+	if len(app.Singletons) > 0 {
+		names := slices.Sorted(slices.Values(app.Singletons))
+		writePart(h, []byte("singletons "+strings.Join(slices.Compact(names), ",")))
+	}
+	if expand := r.migrations[reconciler.ExpandMigration]; expand != nil {
+		writePart(h, []byte("expand "+app.Migrations.Expand))
+		if err := hashProjects(ctx, h, app, expand); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// hashProjects adds the project of each color, and the files that they use.
+func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, projects map[reconciler.Color]*types.Project) error {
 	var used []string
 	for _, color := range reconciler.Colors() {
 		p := projects[color]
 		text, err := canonical(p, app.Root)
 		if err != nil {
-			return "", err
+			return err
 		}
 		writePart(h, text)
 		used = append(used, filesOf(p, p.Services)...)
 	}
-	if err := hashFiles(ctx, h, app.Root, used); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hashFiles(ctx, h, app.Root, used)
 }
 
 // serviceHash is the same for one service of the shared stack: what decides

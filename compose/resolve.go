@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -10,9 +11,10 @@ import (
 
 // resolution is an app's Compose files, resolved and found fit.
 type resolution struct {
-	colored map[reconciler.Color]*types.Project
-	shared  *types.Project // nil: the app has none
-	release reconciler.Release
+	colored    map[reconciler.Color]*types.Project // all services of the stack, singletons too
+	migrations map[reconciler.MigrationKind]map[reconciler.Color]*types.Project
+	shared     *types.Project // nil: the app has none
+	release    reconciler.Release
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
@@ -60,12 +62,25 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 			return nil, err
 		}
 	}
-	hash, err := releaseHash(ctx, app, r.colored)
+	if err := r.separate(app); err != nil {
+		return nil, err
+	}
+	hash, err := releaseHash(ctx, app, r)
 	if err != nil {
 		return nil, err
 	}
 	r.release = reconciler.Release{Tag: app.Tag, Hash: hash}
 	return r, nil
+}
+
+// resolveRelease resolves the app, and makes sure that its files are those of
+// app.Release.
+func (c *Client) resolveRelease(ctx context.Context, app reconciler.App) (*resolution, error) {
+	r, err := c.resolve(ctx, app)
+	if err == nil && r.release != app.Release {
+		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
+	}
+	return r, err
 }
 
 // openShared returns nil when the app has no shared stack.

@@ -46,6 +46,8 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, allowed polic
 	c.ports(projects[reconciler.Blue], projects[reconciler.Green])
 	c.networks(projects[reconciler.Blue], projects[reconciler.Green])
 	c.routes(projects)
+	c.singletons(projects[reconciler.Blue])
+	c.migrations(projects[reconciler.Blue])
 	return inOrder(append(all, c.faults...))
 }
 
@@ -72,8 +74,13 @@ func inOrder(faults reconciler.Faults) reconciler.Faults {
 // fault adds one, at the deepest part of path that the file has.
 func (c *checker) fault(path []string, format string, args ...any) {
 	name, line := c.source.locate(path...)
-	shown := slices.DeleteFunc(slices.Clone(path), func(p string) bool { return strings.HasPrefix(p, "~") })
-	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: strings.Join(shown, "."), Text: fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: fmt.Sprintf(format, args...)})
+}
+
+// shown is a path as a person reads it, without what only finds the line.
+func shown(path []string) string {
+	plain := slices.DeleteFunc(slices.Clone(path), func(p string) bool { return strings.HasPrefix(p, "~") })
+	return strings.Join(plain, ".")
 }
 
 // ask adds a fault unless the host's policy allows what the file wants.
@@ -192,10 +199,14 @@ func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
 
 // noService says so where the person wrote the name: in tandem.yaml.
 func (c *checker) noService(r reconciler.Route, names []string) {
-	fault := reconciler.Fault{File: c.app.File, Path: "routes." + r.Name + ".service", Text: fmt.Sprintf(
-		"%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))}
+	c.appFault([]string{"routes", r.Name, "service"}, "%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))
+}
+
+// appFault adds a fault of tandem.yaml.
+func (c *checker) appFault(where []string, format string, args ...any) {
+	fault := reconciler.Fault{File: c.app.File, Path: shown(where), Text: fmt.Sprintf(format, args...)}
 	if src, err := readSource(filepath.Join(c.app.Root, path.Base(c.app.File)), c.app.File); err == nil {
-		_, fault.Line = sources{src}.locate("routes", r.Name, "service")
+		_, fault.Line = sources{src}.locate(where...)
 	}
 	c.faults = append(c.faults, fault)
 }

@@ -63,7 +63,7 @@ func (c *Client) createShared(ctx context.Context, app reconciler.App, p *types.
 	if err != nil {
 		return err
 	}
-	label(p, app, ColorShared, func(service string) map[string]string {
+	label(p, app, ColorShared, newRoster(p), func(service string) map[string]string {
 		return map[string]string{LabelConfig: hashes[service], LabelImage: digests[p.Services[service].Image]}
 	})
 	if err := c.keepNetworks(ctx, p); err != nil {

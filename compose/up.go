@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -21,6 +22,9 @@ import (
 // that release already, only what is dead or missing is touched. A release that
 // cannot run here is a *reconciler.RejectError.
 //
+// Singletons are not started: see Engage. Those of another release are removed
+// with the rest of its stack.
+//
 // Nothing is stopped before every image is there. A call that is cut short
 // leaves a stack that the next call completes.
 func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color) error {
@@ -32,10 +36,7 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		return err
 	}
 	same := sum(color, present).Release == app.Release
-	files, err := c.resolve(ctx, app)
-	if err == nil && files.release != app.Release {
-		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
-	}
+	files, err := c.resolveRelease(ctx, app)
 	if err != nil {
 		if same {
 			return c.healWithoutFiles(ctx, app, color, present, err)
@@ -47,25 +48,33 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 			return err
 		}
 	}
-	project := files.colored[color]
+	whole := files.colored[color]
 	if same {
-		return c.heal(ctx, app, color, project, present)
+		return c.heal(ctx, app, color, whole, present)
 	}
-	return c.replace(ctx, app, color, project, present)
+	return c.replace(ctx, app, color, whole, present)
+}
+
+// plainOf leaves the singletons out, which must be touched by nothing that
+// brings a stack up.
+func plainOf(all []observed) []observed {
+	return slices.DeleteFunc(slices.Clone(all), func(o observed) bool { return o.Singleton })
 }
 
 // replace takes the old containers of the color away and creates new ones.
-func (c *Client) replace(ctx context.Context, app reconciler.App, color reconciler.Color, p *types.Project, old []observed) error {
+func (c *Client) replace(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, old []observed) error {
 	start := time.Now()
-	digests, err := c.pull(ctx, p, honourPolicy)
+	p := withoutSingletons(whole, app)
+	// The singletons' images too: after the flip it is late to learn that one is missing.
+	digests, err := c.pull(ctx, whole, honourPolicy)
 	if err != nil {
 		return err
 	}
 	if err := c.remove(ctx, p.Name, old); err != nil {
 		return err
 	}
-	labelStack(p, app, color, digests)
-	if err := c.create(ctx, p, api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, RemoveOrphans: true}); err != nil {
+	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
+	if err := c.create(ctx, p, createMissing()); err != nil {
 		return err
 	}
 	if err := c.start(ctx, p); err != nil {
@@ -75,8 +84,15 @@ func (c *Client) replace(ctx context.Context, app reconciler.App, color reconcil
 	return nil
 }
 
-func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, digests map[string]string) {
-	label(p, app, string(color), func(service string) map[string]string {
+// createMissing lets Compose create what is missing and touch nothing else: to it
+// an ended migration is an orphan, and whether that went well is to be read in it
+// yet.
+func createMissing() api.CreateOptions {
+	return api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
+}
+
+func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, whole roster, digests map[string]string) {
+	label(p, app, string(color), whole, func(service string) map[string]string {
 		return map[string]string{
 			LabelRelease: app.Release.Text(),
 			LabelImage:   digests[p.Services[service].Image],
@@ -142,15 +158,20 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 	if !color.Valid() {
 		return fmt.Errorf("stop %s: want a color, got %q", app.Name, color)
 	}
-	return c.stop(ctx, app.Project(color))
+	if err := c.stop(ctx, app.Project(color)); err != nil {
+		return err
+	}
+	// What stands stopped must stay so, whatever restart policy it has.
+	return c.standDown(ctx, app, color)
 }
 
-func (c *Client) stop(ctx context.Context, project string) error {
+// stop stops the services, or without any the whole project.
+func (c *Client) stop(ctx context.Context, project string, services ...string) error {
 	s, err := c.service(ctx)
 	if err != nil {
 		return err
 	}
-	err = s.Stop(ctx, project, api.StopOptions{})
+	err = s.Stop(ctx, project, api.StopOptions{Services: services})
 	if errors.Is(err, api.ErrNotFound) {
 		return nil
 	}

@@ -12,21 +12,35 @@ import (
 )
 
 // The demo and the end-to-end tests write a tandem.yaml of their own, with free
-// ports. This one sees to the file that users copy.
+// ports. These see to the files that users copy.
+func TestMinimal_FilesAreAcceptedAsTheyAre(t *testing.T) {
+	if app := accepted(t, "minimal"); app.Env["REGISTRY"] == "" {
+		t.Errorf("env %v: want a registry", app.Env)
+	}
+}
+
 func TestShop_FilesAreAcceptedAsTheyAre(t *testing.T) {
-	data, err := os.ReadFile("shop/tandem.yaml")
+	app := accepted(t, "shop")
+	if len(app.Singletons) != 1 || app.Migrations.Expand == "" {
+		t.Errorf("singletons %v, migrations %v: want one, and an expand", app.Singletons, app.Migrations)
+	}
+}
+
+func accepted(t *testing.T, name string) reconciler.App {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(name, "tandem.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := reconciler.ParseApp(reconciler.AppFile{Dir: "shop", Path: "shop/tandem.yaml", Data: data})
+	app, err := reconciler.ParseApp(reconciler.AppFile{Dir: name, Path: name + "/tandem.yaml", Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if app.Root, err = filepath.Abs("shop"); err != nil {
+	if app.Root, err = filepath.Abs(name); err != nil {
 		t.Fatal(err)
 	}
-	if len(app.Routes) != 2 || app.Shared == "" || app.Env["REGISTRY"] == "" {
-		t.Errorf("routes %v, shared %q, env %v: want two, one, and a registry", app.Routes, app.Shared, app.Env)
+	if len(app.Routes) != 2 || app.Shared == "" {
+		t.Errorf("routes %v, shared %q: want two, and one", app.Routes, app.Shared)
 	}
 	c, err := compose.New(compose.Options{})
 	if err != nil {
@@ -44,4 +58,5 @@ func TestShop_FilesAreAcceptedAsTheyAre(t *testing.T) {
 	if release.Tag != app.Tag || release.Hash == "" {
 		t.Errorf("release %s, want tag %s and a hash", release, app.Tag)
 	}
+	return app
 }

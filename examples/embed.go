@@ -12,7 +12,7 @@ import (
 //go:embed */*
 var FS embed.FS
 
-// Copy writes the files of one example ("shop") into the directory dst, which
+// Copy writes the files of one example ("minimal") into the directory dst, which
 // is made when it does not exist. A file that exists there is an error.
 func Copy(dst, name string) error {
 	sub, err := fs.Sub(FS, name)
@@ -25,10 +25,10 @@ func Copy(dst, name string) error {
 	return nil
 }
 
-// Source is the source of the shop's program, which needs only the standard
-// library.
+// Source is the source of the program of the minimal example, which needs only
+// the standard library.
 func Source() fs.FS {
-	sub, err := fs.Sub(FS, "shop/app")
+	sub, err := fs.Sub(FS, "minimal/app")
 	if err != nil {
 		panic(err) // only for a name that is not a path
 	}

@@ -10,11 +10,11 @@ import (
 
 func TestCopy_WritesEveryFileOfTheExampleAndOverwritesNone(t *testing.T) {
 	dst := filepath.Join(t.TempDir(), "repo")
-	if err := examples.Copy(dst, "shop"); err != nil {
+	if err := examples.Copy(dst, "minimal"); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"tandem.yaml", "compose.yaml", "compose.shared.yaml", "Dockerfile", ".gitignore", "nginx/shop.conf", "app/main.go"} {
-		want, err := os.ReadFile(filepath.Join("shop", name))
+		want, err := os.ReadFile(filepath.Join("minimal", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,7 +23,7 @@ func TestCopy_WritesEveryFileOfTheExampleAndOverwritesNone(t *testing.T) {
 			t.Errorf("%s: %v, %d bytes, want %d", name, err, len(got), len(want))
 		}
 	}
-	if err := examples.Copy(dst, "shop"); err == nil {
+	if err := examples.Copy(dst, "minimal"); err == nil {
 		t.Error("copied over files that exist")
 	}
 }

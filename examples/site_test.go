@@ -20,7 +20,7 @@ import (
 
 // The site that users copy, with nothing changed but the address it listens on
 // and the directory of the generated files, serves both routes of both colors.
-func TestShop_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
+func TestMinimal_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 	p := tb.Ports(t, 5)
 	app := reconciler.App{Name: "shop", Routes: []reconciler.Route{
 		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: p[0], Green: p[1]}},
@@ -58,7 +58,7 @@ func TestShop_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 func startShop(t *testing.T, role string, color reconciler.Color, port int) {
 	t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	cmd := exec.CommandContext(t.Context(), tb.GoBinary(t, "shop/app"), role)
+	cmd := exec.CommandContext(t.Context(), tb.GoBinary(t, "minimal/app"), role)
 	cmd.Env = []string{"LISTEN=" + addr, "COLOR=" + string(color), "TAG=" + role}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func startShop(t *testing.T, role string, color reconciler.Color, port int) {
 
 func addSite(t *testing.T, n *testbed.Nginx, dir string) {
 	t.Helper()
-	site, err := os.ReadFile("shop/nginx/shop.conf")
+	site, err := os.ReadFile("minimal/nginx/shop.conf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 const (
 	generationHeader = "Tandem-Generation" // which files the worker runs with
 	switchHeader     = "Tandem-Switch"     // flip or reload
+	spareHeader      = "Tandem-Spare"      // there, and not empty, while the standby is a spare
 	workerHeader     = "Tandem-Worker"     // its process id, as Nginx sees it
 )
 
@@ -26,7 +27,15 @@ type answer struct {
 	color      reconciler.Color
 	generation string
 	mode       string
+	spare      bool
 	worker     int
+}
+
+func (a answer) String() string {
+	if a.spare {
+		return fmt.Sprintf("%s with a spare (generation %s)", a.color, a.generation)
+	}
+	return fmt.Sprintf("%s (generation %s)", a.color, a.generation)
 }
 
 // ask puts the question once, over a connection of its own.
@@ -54,7 +63,8 @@ func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
 }
 
 func readAnswer(res *http.Response, body, dial string) (answer, error) {
-	a := answer{generation: res.Header.Get(generationHeader), mode: res.Header.Get(switchHeader)}
+	a := answer{generation: res.Header.Get(generationHeader), mode: res.Header.Get(switchHeader),
+		spare: res.Header.Get(spareHeader) != ""}
 	color, err := reconciler.ParseColor(strings.TrimSpace(body))
 	if err != nil || a.generation == "" {
 		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded,
@@ -129,7 +139,7 @@ func (p *Proxy) gaveUp(ctx context.Context, v view, app string, last answer, err
 	if err != nil {
 		return err
 	}
-	detail := fmt.Sprintf("Nginx goes on answering %s (generation %s) for %s", last.color, last.generation, app)
+	detail := fmt.Sprintf("Nginx goes on answering %s for %s", last, app)
 	if last.color == reconciler.NoColor {
 		detail = "Nginx gave no answer for " + app
 	}

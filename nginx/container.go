@@ -125,7 +125,6 @@ func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.A
 	if s.allow, err = p.gateways(ctx, v.networks); err != nil {
 		return site{}, err
 	}
-	s.dynamic = true
 	for _, r := range app.Routes {
 		port, err := p.portInside(ctx, app, r)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -196,8 +197,49 @@ func TestContainer_OnTheHostsNetwork(t *testing.T) {
 			b.wantTraffic(t, reconciler.Blue)
 			b.flip(t, reconciler.Green)
 			b.wantTraffic(t, reconciler.Green)
+			b.wantVisitsInTheLog(t, reconciler.Green)
+			if flip := mode == nginx.SwitchFlip; b.proxy.Spares() != flip {
+				t.Errorf("Spares: got %v, want %v", !flip, flip)
+			} else if flip {
+				b.wantSpare(t)
+			}
 		})
 	}
+}
+
+// wantSpare arms and disarms, which Nginx has to confirm.
+func (b *boxed) wantSpare(t *testing.T) {
+	t.Helper()
+	for _, on := range []bool{true, false} {
+		if err := b.proxy.Arm(t.Context(), b.app, on); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := b.proxy.Armed(t.Context(), b.app); err != nil || got != on {
+			t.Errorf("Armed: got %v and %v, want %v", got, err, on)
+		}
+	}
+}
+
+// wantVisitsInTheLog visits, and reads the log on this host that Nginx writes in
+// its container. Each wantTraffic before was ten requests.
+func (b *boxed) wantVisitsInTheLog(t *testing.T, c reconciler.Color) {
+	t.Helper()
+	before, err := b.proxy.Traffic(t.Context(), b.app, c, time.Now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	route := b.app.Routes[0]
+	route.Health = reconciler.Health{Path: "/", StatusMin: 200, StatusMax: 299, MaxLatency: patience}
+	if got := b.proxy.Visit(t.Context(), b.app, route); got.Err != nil || got.Status != http.StatusOK {
+		t.Errorf("Visit: got %+v, want status 200", got)
+	}
+	tb.Until(t, patience, "the visit in the log", func() error {
+		got, err := b.proxy.Traffic(t.Context(), b.app, c, time.Now().Add(-time.Hour))
+		if err != nil || got.Visits != before.Visits+1 || got.Requests < 10 {
+			return fmt.Errorf("it is not: %+v: %w", got, err)
+		}
+		return nil
+	})
 }
 
 func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *testing.T) {
@@ -210,6 +252,10 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 			b.stack(t, reconciler.Green)
 			b.flip(t, reconciler.Green)
 			b.wantTraffic(t, reconciler.Green)
+			b.wantVisitsInTheLog(t, reconciler.Green)
+			if b.proxy.Spares() { // the image's Nginx is older than 1.27.3
+				t.Error("there can be a spare")
+			}
 
 			green := b.app.Project(reconciler.Green) + "-api-1"
 			before := b.address(t, green)
@@ -231,8 +277,8 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 				return nil
 			})
 			tb.Until(t, patience, "blue to be idle", func() error {
-				if idle, err := b.proxy.Idle(t.Context(), b.app, reconciler.Blue); err != nil || !idle {
-					return fmt.Errorf("idle is %v: %w", idle, err)
+				if open, err := b.proxy.Connections(t.Context(), b.app, reconciler.Blue); err != nil || !open.Idle() {
+					return fmt.Errorf("open are %+v: %w", open, err)
 				}
 				return nil
 			})
@@ -258,8 +304,8 @@ func TestContainer_IdleSeesTheConnectionsOfNginxsOwnNetwork(t *testing.T) {
 	wantIdle := func(c reconciler.Color, want bool) {
 		t.Helper()
 		tb.Until(t, patience, fmt.Sprintf("%s to be idle: %v", c, want), func() error {
-			if idle, err := b.proxy.Idle(t.Context(), b.app, c); err != nil || idle != want {
-				return fmt.Errorf("idle is %v: %w", idle, err)
+			if open, err := b.proxy.Connections(t.Context(), b.app, c); err != nil || open.Idle() != want {
+				return fmt.Errorf("open are %+v: %w", open, err)
 			}
 			return nil
 		})

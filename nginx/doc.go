@@ -1,14 +1,25 @@
-// Package nginx sends traffic: it is the reconciler.Router over a real Nginx, on
-// this host or in a container.
+// Package nginx sends traffic, and tells what became of it: it is the
+// reconciler.Router, Spare, Visitor and Meter over a real Nginx, on this host or in
+// a container.
 //
 // Start with New, then Proxy.Prepare, which makes the generated files what they
-// should be. What those files say is in render.go, and is pure.
+// should be. What those files say is in render.go, groups.go and confirm.go, and
+// is pure.
 //
 // # How traffic moves
 //
 // In flip mode a request is sent to the color that a flag file names at this
 // moment. Proxy.Flip creates or removes that file, and nothing is reloaded. In
 // reload mode Flip rewrites the upstream, tests it, and reloads.
+//
+// A second flag file chooses groups in which the other color is the backup:
+// Proxy.Arm creates and removes it, see spare.go.
+//
+// # What became of it
+//
+// Proxy.Traffic sums up the access log: meter.go holds the sums, accesslog.go
+// reads each line once however the log is rotated, accessline.go understands it.
+// Proxy.Visit asks through the confirm server, which knows the way to each route.
 //
 // # Who is believed
 //

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -158,6 +159,25 @@ func TestGuide_OwnAccessLogBesideTandems(t *testing.T) {
 	})
 	if strings.Contains(string(data), "GET /shop ") {
 		t.Error("the confirm server writes into the user's log")
+	}
+}
+
+func TestGuide_NamesEveryFieldOfTheAccessLog(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	get(t, r.nginx.URL())
+	guide, err := os.ReadFile(filepath.Join("..", "docs", "nginx.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := map[string]any{}
+	tb.Until(t, patience, "a line", func() error {
+		return json.Unmarshal([]byte(r.file(t, "log/shop.access.log")), &fields)
+	})
+	for name := range fields {
+		if !strings.Contains(string(guide), "`"+name+"`") {
+			t.Errorf("the guide does not name the field %s", name)
+		}
 	}
 }
 

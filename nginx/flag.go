@@ -14,30 +14,34 @@ import (
 // flagName is the file whose existence makes green live.
 func flagName(app string) string { return "live/" + app + ".green" }
 
+// spareName is the file whose existence makes the standby a spare.
+func spareName(app string) string { return "live/" + app + ".spare" }
+
 // setFlag makes the color live for the very next request.
 func (p *Proxy) setFlag(app string, color reconciler.Color) error {
-	if _, err := p.makeDirs(); err != nil {
-		return err
-	}
-	name := flagName(app)
-	var err error
-	switch color {
-	case reconciler.Green:
-		p.own.note(name, contentOf(nil))
-		if _, gone := os.Stat(p.path(name)); gone == nil {
-			return nil
-		}
-		err = atomicfile.Write(p.path(name), nil, 0o644)
-	case reconciler.Blue:
-		p.own.note(name, content{})
-		err = atomicfile.Remove(p.path(name))
-	default:
+	if !color.Valid() {
 		return fmt.Errorf("flip %s: %q is no color", app, color)
 	}
-	if err != nil {
+	if err := p.raise(flagName(app), color == reconciler.Green); err != nil {
 		return fmt.Errorf("flip %s: %w", app, err)
 	}
 	return nil
+}
+
+// raise creates a flag, or removes it, at once.
+func (p *Proxy) raise(name string, up bool) error {
+	if _, err := p.makeDirs(); err != nil {
+		return err
+	}
+	if !up {
+		p.own.note(name, content{})
+		return atomicfile.Remove(p.path(name))
+	}
+	p.own.note(name, contentOf(nil))
+	if _, missing := os.Stat(p.path(name)); missing == nil {
+		return nil
+	}
+	return atomicfile.Write(p.path(name), nil, 0o644)
 }
 
 // flagColor is what the flag says.

@@ -148,11 +148,11 @@ func TestIdle_IsFalseWhileNginxHasAConnectionToTheStack(t *testing.T) {
 	r.flip(t, reconciler.Green)
 	idle := func(c reconciler.Color) bool {
 		t.Helper()
-		idle, err := r.proxy.Idle(t.Context(), r.app, c)
+		open, err := r.proxy.Connections(t.Context(), r.app, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return idle
+		return open.Idle()
 	}
 	if idle(reconciler.Blue) {
 		t.Error("blue is idle while a connection is open")
@@ -263,6 +263,15 @@ type load struct {
 
 func startLoad(t *testing.T, url string, clients int) *load {
 	t.Helper()
+	return startLoadOf(t, url, clients, func(n int) bool { return n%2 == 1 })
+}
+
+// onlyGETs and onlyPOSTs are for startLoadOf.
+func onlyGETs(int) bool  { return false }
+func onlyPOSTs(int) bool { return true }
+
+func startLoadOf(t *testing.T, url string, clients int, post func(n int) bool) *load {
+	t.Helper()
 	l := &load{}
 	var wg sync.WaitGroup
 	done := make(chan struct{})
@@ -278,7 +287,7 @@ func startLoad(t *testing.T, url string, clients int) *load {
 					return
 				default:
 				}
-				if err := c.ask(n%2 == 1); err != nil {
+				if err := c.ask(post(n)); err != nil {
 					l.failed.Add(1)
 					l.first.CompareAndSwap(nil, err.Error())
 					c.close()

@@ -17,23 +17,25 @@ import (
 	"tandem/reconciler"
 )
 
-// Idle tells whether no connection to the stack of that color is open in the
-// network that Nginx lives in. An upstream connection that Nginx keeps for the
-// next request counts, and is closed a second after the last one.
-func (p *Proxy) Idle(ctx context.Context, app reconciler.App, color reconciler.Color) (bool, error) {
+// Connections counts the connections to the stack of that color that are open in
+// the network that Nginx lives in. An upstream connection that Nginx keeps for the
+// next request counts, and is closed a second after the last one. In reload mode,
+// and where Nginx has a network of its own, WebSockets are not told apart.
+func (p *Proxy) Connections(ctx context.Context, app reconciler.App, color reconciler.Color) (reconciler.Connections, error) {
+	var open reconciler.Connections
 	v, err := p.look(ctx)
 	if err != nil {
-		return false, err
+		return open, err
 	}
 	peers := map[netip.AddrPort]bool{}
 	proc := "/proc/self/net"
 	if v.bridged {
 		if v.stopped != "" {
-			return true, nil
+			return open, nil
 		}
 		proc = "/proc/" + strconv.Itoa(v.pid) + "/net"
 		if peers, err = p.peersInside(ctx, v, app, color); err != nil {
-			return false, err
+			return open, err
 		}
 	} else {
 		for _, r := range app.Routes {
@@ -41,41 +43,52 @@ func (p *Proxy) Idle(ctx context.Context, app reconciler.App, color reconciler.C
 		}
 	}
 	for _, table := range []string{"tcp", "tcp6"} {
-		busy, err := connected(filepath.Join(proc, table), peers)
+		n, err := connected(filepath.Join(proc, table), peers)
 		if errors.Is(err, fs.ErrNotExist) && table == "tcp6" {
 			continue // a kernel without IPv6
 		}
-		if err != nil || busy {
-			return false, err
+		if err != nil {
+			return open, err
 		}
+		open.Requests += n.Requests
+		open.WebSockets += n.WebSockets
 	}
-	return true, nil
+	return open, nil
 }
 
-// connected tells whether the table of proc(5) has an established connection to
-// one of the peers.
-func connected(table string, peers map[netip.AddrPort]bool) (bool, error) {
+// connected counts the established connections to one of the peers in the table
+// of proc(5). Those from the address that only the groups for WebSockets use are
+// WebSockets.
+func connected(table string, peers map[netip.AddrPort]bool) (found reconciler.Connections, err error) {
 	f, err := os.Open(table)
 	if err != nil {
-		return false, fmt.Errorf("read connections: %w", err)
+		return found, fmt.Errorf("read connections: %w", err)
 	}
-	found := false
 	lines := bufio.NewScanner(f)
 	lines.Scan() // the heading
-	for !found && lines.Scan() {
+	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		const remote, state, established = 2, 3, "01"
+		const local, remote, state, established = 1, 2, 3, "01"
 		if len(fields) <= state || fields[state] != established {
 			continue
 		}
 		peer, err := parsePeer(fields[remote])
-		if err != nil {
-			return false, errors.Join(fmt.Errorf("read connections: %w", err), f.Close())
+		from, err2 := parsePeer(fields[local])
+		if err := errors.Join(err, err2); err != nil {
+			return found, errors.Join(fmt.Errorf("read connections: %w", err), f.Close())
 		}
-		found = peers[peer]
+		switch {
+		case !peers[peer]:
+		case from.Addr() == sockets:
+			found.WebSockets++
+		default:
+			found.Requests++
+		}
 	}
 	return found, errors.Join(lines.Err(), f.Close())
 }
+
+var sockets = netip.MustParseAddr(socketAddress)
 
 // parsePeer reads "0100007F:0BB9": words of four bytes in the machine's order,
 // and the port as people write it.

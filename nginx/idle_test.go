@@ -5,21 +5,26 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"tandem/reconciler"
 )
 
-func TestConnected_FindsEstablishedConnectionsToThePeerOnly(t *testing.T) {
+func TestConnected_FindsEstablishedConnectionsToThePeerAndTellsWebSocketsByTheirAddress(t *testing.T) {
 	const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+	none, request, socket := reconciler.Connections{}, reconciler.Connections{Requests: 1}, reconciler.Connections{WebSockets: 1}
 	for name, c := range map[string]struct {
 		line string
-		want bool
+		want reconciler.Connections
 	}{
-		"established":        {"   0: 0100007F:9C40 0100007F:0BB9 01 00000000:00000000", true},
-		"mapped into IPv6":   {"   0: 0000000000000000FFFF00000100007F:9C40 0000000000000000FFFF00000100007F:0BB9 01 00000000:00000000", true},
-		"closing":            {"   0: 0100007F:9C40 0100007F:0BB9 06 00000000:00000000", false},
-		"listening":          {"   0: 0100007F:0BB9 00000000:0000 0A 00000000:00000000", false},
-		"another port":       {"   0: 0100007F:9C40 0100007F:0BBA 01 00000000:00000000", false},
-		"the app's own side": {"   0: 0100007F:0BB9 0100007F:9C40 01 00000000:00000000", false},
-		"another address":    {"   0: 0100007F:9C40 0200007F:0BB9 01 00000000:00000000", false},
+		"established":                          {"   0: 0100007F:9C40 0100007F:0BB9 01 00000000:00000000", request},
+		"mapped into IPv6":                     {"   0: 0000000000000000FFFF00000100007F:9C40 0000000000000000FFFF00000100007F:0BB9 01 00000000:00000000", request},
+		"from the other address":               {"   0: 0200007F:9C40 0100007F:0BB9 01 00000000:00000000", socket},
+		"from the other address, to elsewhere": {"   0: 0200007F:9C40 0100007F:0BBA 01 00000000:00000000", none},
+		"closing":                              {"   0: 0100007F:9C40 0100007F:0BB9 06 00000000:00000000", none},
+		"listening":                            {"   0: 0100007F:0BB9 00000000:0000 0A 00000000:00000000", none},
+		"another port":                         {"   0: 0100007F:9C40 0100007F:0BBA 01 00000000:00000000", none},
+		"the app's own side":                   {"   0: 0100007F:0BB9 0100007F:9C40 01 00000000:00000000", none},
+		"another address":                      {"   0: 0100007F:9C40 0200007F:0BB9 01 00000000:00000000", none},
 	} {
 		path := filepath.Join(t.TempDir(), "tcp")
 		if err := os.WriteFile(path, []byte(heading+c.line+"\n"), 0o644); err != nil {

@@ -51,6 +51,23 @@ func colorVariable(app string) string { return appVariable(app) + "_color" }
 // generationVariable holds the hash of the files that the worker runs with.
 func generationVariable(app string) string { return "tandem_generation_" + identifier(app) }
 
+// spareVariable is "_spare" while the standby is a spare, else empty. It begins
+// with tandem's own word, because a site may already have a route named spare.
+func spareVariable(app string) string { return "tandem_spare_" + identifier(app) }
+
+// visitVariable is "1" for the agent's own visits, else empty.
+func visitVariable(app string) string { return "tandem_visit_" + identifier(app) }
+
+// The variables that all apps share. They are defined in every mode: the files
+// of another app that was not prepared since the mode changed still use them.
+const (
+	connectionVariable = "tandem_connection" // for the site's proxy_set_header Connection
+	socketVariable     = "tandem_ws"         // "_ws" for a request that asks for an upgrade, else empty
+	bindVariable       = "tandem_bind"       // the address that a WebSocket's connection to the app comes from, else empty
+	pathVariable       = "tandem_path"       // of a visit, what it asks the app for
+	strangerVariable   = "tandem_stranger"   // 1 for everybody but this host
+)
+
 // routeVariable holds what proxy_pass needs.
 func routeVariable(app, route string) string {
 	if route == "color" { // it would be the color's own variable
@@ -61,6 +78,12 @@ func routeVariable(app, route string) string {
 
 // logFormat is the name of the app's log_format.
 func logFormat(app string) string { return "tandem_" + identifier(app) }
+
+// What a group's name ends in beside the color.
+const (
+	spareSuffix  = "_spare" // the other color answers when this one cannot
+	socketSuffix = "_ws"    // for WebSockets
+)
 
 // upstreamName is the upstream of a route: of one color, or of the live one
 // when color is NoColor. Names hold no "_", so two apps never share one.

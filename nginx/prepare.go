@@ -30,6 +30,9 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 	if err != nil {
 		return nil, err
 	}
+	if err := p.dropSpare(app.Name, w); err != nil {
+		return nil, err
+	}
 	p.watch.refresh(app.Name)
 	if len(w.changes) == 0 && w.inForce() && !newLog {
 		return w.repaired, p.checkSite(ctx, w)
@@ -49,6 +52,7 @@ type work struct {
 	repaired   []string
 	heir       reconciler.Color
 	fromReload bool
+	sparing    bool // the files have groups for a spare
 }
 
 // inForce tells whether the running Nginx runs with the files as they should be.
@@ -82,6 +86,7 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if w.files, w.generation, err = render(s); err != nil {
 		return work{}, err
 	}
+	w.sparing = s.sparing()
 	w.changes, w.repaired, err = p.compare(w.files)
 	return w, err
 }
@@ -101,7 +106,9 @@ func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live recon
 	if err != nil {
 		return site{}, err
 	}
-	s := site{app: app.Name, dir: v.dir, listen: v.listen, nginx: nginx, mode: p.mode, live: live}
+	s := site{app: app.Name, dir: v.dir, listen: v.listen, nginx: nginx, mode: p.mode, live: live,
+		dynamic: v.bridged, spare: app.Standby.Spare}
+	p.spareless.Store(!s.sparable())
 	if v.bridged {
 		return p.siteInside(ctx, s, v, app)
 	}

@@ -309,6 +309,15 @@ location /pear { proxy_pass http://` + nginx.Variable("my-pear", "a-b") + `; }`}
 	r.wantLive(t, reconciler.Blue)
 }
 
+// reopen makes Nginx open its logs anew, as a rotation does.
+func (r *rig) reopen(t *testing.T) {
+	t.Helper()
+	argv := append(strings.Fields(r.nginx.Command()), "-s", "reopen")
+	if out, err := exec.CommandContext(within(t), argv[0], argv[1:]...).CombinedOutput(); err != nil {
+		t.Fatalf("reopen: %v\n%s", err, out)
+	}
+}
+
 func TestPrepare_CancelledChangesNothing(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -43,8 +44,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Proxy is the real Nginx as a reconciler.Router. It may be used by several
-// goroutines, one an app.
+// Proxy is the real Nginx as a reconciler.Router, Spare, Visitor and Meter. It may
+// be used by several goroutines, one an app.
 type Proxy struct {
 	dir           string
 	mode          string
@@ -56,6 +57,7 @@ type Proxy struct {
 
 	command []string
 	client  *http.Client // one fresh connection a request, so that any worker may answer
+	visitor *http.Client // the same for visits, which have a limit of their own
 
 	// loading is held from the first changed file until Nginx runs with it:
 	// `nginx -t` tests the files of all apps, and a failure must be put down to
@@ -65,11 +67,19 @@ type Proxy struct {
 	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
 	former  formerWorkers
 
+	spareless atomic.Bool // the last survey found that there can be no spare
+
 	own   ledger
 	watch watchers
+	meter meter
 }
 
-var _ reconciler.Router = (*Proxy)(nil)
+var (
+	_ reconciler.Router  = (*Proxy)(nil)
+	_ reconciler.Spare   = (*Proxy)(nil)
+	_ reconciler.Visitor = (*Proxy)(nil)
+	_ reconciler.Meter   = (*Proxy)(nil)
+)
 
 // New checks the options. It neither writes nor runs anything.
 func New(o Options) (*Proxy, error) {
@@ -95,12 +105,15 @@ func New(o Options) (*Proxy, error) {
 	if err := checkConfirm(o.Confirm); err != nil {
 		return nil, fmt.Errorf("nginx.confirm: %w", err)
 	}
-	return &Proxy{
+	p := &Proxy{
 		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
 		docker: o.Docker, containerPort: o.ContainerPort, log: o.Logger, command: command,
-		client: &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
-		sites:  map[string]bool{},
-	}, nil
+		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
+		visitor: newVisitor(),
+		sites:   map[string]bool{},
+	}
+	p.spareless.Store(o.Container != "")
+	return p, nil
 }
 
 func orDefault(s, otherwise string) string {

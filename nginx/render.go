@@ -28,6 +28,7 @@ type site struct {
 	mode    string
 	live    reconciler.Color // reload mode only: flip mode asks the flag
 	dynamic bool             // backends are names that change their address while Nginx runs
+	spare   string           // the app's policy: reconciler.SpareOff, …
 }
 
 // backend is where one route is answered.
@@ -139,35 +140,51 @@ func (s site) checkPlace() error {
 // with a new address is a hiccup and not an outage.
 const resolver = "resolver 127.0.0.11 valid=1s ipv6=off;\n"
 
-// namesInVariables tells whether a route's variable holds a container's name
-// instead of an upstream's: the only way to have it resolved again before Nginx 1.27.3.
-func (s site) namesInVariables() bool {
-	return s.dynamic && s.mode == SwitchFlip && !s.nginx.resolvesUpstreams()
+// sharedMaps are the variables of the http block. HTTP/2 without TLS is offered
+// with an Upgrade too, by every request of some clients, and is no WebSocket.
+const sharedMaps = `
+# For proxy_set_header Connection: "upgrade" for a WebSocket, and nothing for
+# every other request, so that the connection to the app is kept and used again.
+map $http_upgrade $` + connectionVariable + ` {
+    default upgrade;
+    ''      '';
 }
+
+# WebSockets go to the app through groups of their own, from an address of their
+# own, so that they can be told from requests.
+map $http_upgrade $` + socketVariable + ` {
+    default ` + socketSuffix + `;
+    ''      '';
+    'h2c'   '';
+}
+map $proxy_host $` + bindVariable + ` {
+    default '';
+    ~^[a-z0-9-]+_[a-z0-9-]+_(?:blue|green)(?:` + spareSuffix + `)?` + socketSuffix + `$ ` + socketAddress + `;
+}
+
+# What a visit of the confirm server, /APP/ROUTE/path?query, asks the app for.
+map $request_uri $` + pathVariable + ` {
+    default /;
+    ~^/[^/]+/[^/]+(?<tandem_rest>/.*)$ $tandem_rest;
+}
+`
 
 // shared is included at http level, once for all apps.
 func (s site) shared() string {
 	var b strings.Builder
-	b.WriteString(`
-# For proxy_set_header Connection: "upgrade" for a WebSocket, and nothing for
-# every other request, so that the connection to the app is kept and used again.
-map $http_upgrade $tandem_connection {
-    default upgrade;
-    ''      '';
-}
-`)
+	b.WriteString(sharedMaps)
 	if s.mode == SwitchReload && s.nginx.sparesKeepalive() {
 		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\nkeepalive_min_timeout 1s;\n")
 	}
 	guard := ""
 	if len(s.allow) > 0 {
-		b.WriteString("\ngeo $tandem_stranger {\n    default 1;\n")
+		b.WriteString("\ngeo $" + strangerVariable + " {\n    default 1;\n")
 		for _, peer := range s.allow {
 			fmt.Fprintf(&b, "    %s 0;\n", peer)
 		}
 		b.WriteString("}\n")
 		// allow and deny come too late for a `return`, which answers in an earlier phase.
-		guard = "    if ($tandem_stranger) { return 403; }\n"
+		guard = "    if ($" + strangerVariable + ") { return 403; }\n"
 	}
 	fmt.Fprintf(&b, `
 # Here the running Nginx says which color is live: curl http://%s/APP
@@ -187,23 +204,33 @@ server {
 // files thinks that it knows the flag.
 const noCache = "open_file_cache off;\n"
 
+// serverHead must say the same for all apps, because tandem.server has it too.
 func (s site) serverHead() string {
+	head := noCache
 	if s.namesInVariables() {
-		return noCache + resolver
+		head += resolver
 	}
-	return noCache
+	if s.marksSockets() {
+		head += "proxy_bind $" + bindVariable + ";\n"
+	}
+	return head
 }
 
 // sharedServer is for a server block that serves several apps: one app's
-// directives that may be given only once would clash with the other's.
+// directives that may be given only once would clash with the other's. So it
+// also lacks what `spare: all` needs, which one app may want and another not.
 func (s site) sharedServer() string {
 	return "# For a server block that serves several apps, instead of their own .server files.\n" +
 		s.serverHead() + "include " + s.dir + "/*.vars;\n"
 }
 
 func (s site) server() string {
+	head := s.serverHead()
+	if s.sparing() && s.spare == reconciler.SpareAll {
+		head += "proxy_next_upstream error timeout non_idempotent;\n"
+	}
 	return "# For the server block that serves " + s.app + ".\n" +
-		s.serverHead() + "include " + s.dir + "/" + s.app + ".vars;\n"
+		head + "include " + s.dir + "/" + s.app + ".vars;\n"
 }
 
 // vars sets the variables that a site uses, for each request anew.
@@ -212,8 +239,14 @@ func (s site) vars() string {
 	color := colorVariable(s.app)
 	if s.mode == SwitchFlip {
 		fmt.Fprintf(&b, "set $%s blue;\n", color)
-		fmt.Fprintf(&b, "if (-f %s/live/%s.green) { set $%s green; }\n", s.dir, s.app, color)
+		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s green; }\n", s.dir, flagName(s.app), color)
 	}
+	if s.sparing() {
+		spare := spareVariable(s.app)
+		fmt.Fprintf(&b, "set $%s '';\n", spare)
+		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s %s; }\n", s.dir, spareName(s.app), spare, spareSuffix)
+	}
+	fmt.Fprintf(&b, "set $%s '';\n", visitVariable(s.app))
 	for _, r := range s.routes {
 		fmt.Fprintf(&b, "set $%s %s;\n", routeVariable(s.app, r.route), s.target(r, color))
 	}
@@ -228,9 +261,15 @@ func (s site) target(r backend, color string) string {
 		return upstreamName(s.app, r.route, reconciler.NoColor)
 	case s.namesInVariables():
 		return strings.Replace(r.blue, s.app+"-blue-", s.app+"-${"+color+"}-", 1)
-	default:
-		return upstreamName(s.app, r.route, "") + "_${" + color + "}"
 	}
+	name := upstreamName(s.app, r.route, reconciler.NoColor) + "_${" + color + "}"
+	if s.sparing() {
+		name += "${" + spareVariable(s.app) + "}"
+	}
+	if s.marksSockets() {
+		name += "${" + socketVariable + "}"
+	}
+	return name
 }
 
 // conf is included at http level: the upstreams, the log's format, and in
@@ -245,60 +284,13 @@ func (s site) conf(generation string) string {
 		logFormat(s.app), s.app, colorVariable(s.app))
 	b.WriteString(`    '"method":"$request_method","uri":"$uri","request_time":$request_time,'
     '"upstream_addr":"$upstream_addr","upstream_status":"$upstream_status",'
-    '"upstream_response_time":"$upstream_response_time"}';
+    '"upstream_response_time":"$upstream_response_time",'
 `)
+	// A server block that serves several apps writes each request into the log of
+	// every app, and only this tells whose it was.
+	fmt.Fprintf(&b, "    '\"proxy_host\":\"$proxy_host\",\"visit\":\"$%s\"}';\n", visitVariable(s.app))
 	for _, r := range s.routes {
 		s.upstreams(&b, r)
 	}
 	return b.String()
-}
-
-func (s site) upstreams(b *strings.Builder, r backend) {
-	if s.mode == SwitchReload {
-		s.upstream(b, upstreamName(s.app, r.route, reconciler.NoColor), r.of(s.live))
-		if len(s.routes) == 1 && r.route != "backend" {
-			s.upstream(b, upstreamName(s.app, "backend", reconciler.NoColor), r.of(s.live))
-		}
-		return
-	}
-	if s.namesInVariables() {
-		return
-	}
-	for _, c := range reconciler.Colors() {
-		s.upstream(b, upstreamName(s.app, r.route, c), r.of(c))
-	}
-}
-
-// upstream writes one group. Idle connections are closed after a second because
-// an app closes its own after two (gunicorn) or five (Node.js, uvicorn), and a
-// request that meets the closing is lost; under load they never get that old.
-// `keepalive` is written out also since 1.29.7, where it is the default: the
-// default does not share connections between locations.
-func (s site) upstream(b *strings.Builder, name, address string) {
-	fmt.Fprintf(b, "\nupstream %s {\n", name)
-	switch {
-	case address == "":
-		b.WriteString("    server 127.0.0.1:1 down; # nothing is there yet\n")
-	case s.dynamic && s.nginx.resolvesUpstreams():
-		fmt.Fprintf(b, "    zone %s 64k;\n    %s    server %s resolve;\n", name, resolver, address)
-	default:
-		fmt.Fprintf(b, "    server %s;\n", address)
-	}
-	b.WriteString("    keepalive 32;\n    keepalive_timeout 1s;\n}\n")
-}
-
-// confirm is the app's part of the confirm server. It reads the variable that
-// the app's site reads, so it cannot say anything else than what is in force.
-func (s site) confirm() string {
-	return fmt.Sprintf(`location = /%s {
-    include %s/%s.vars;
-    access_log off;
-    default_type text/plain;
-    add_header Cache-Control no-store;
-    add_header %s $%s;
-    add_header %s %s;
-    add_header %s $pid;
-    return 200 "$%s\n";
-}
-`, s.app, s.dir, s.app, generationHeader, generationVariable(s.app), switchHeader, s.mode, workerHeader, colorVariable(s.app))
 }

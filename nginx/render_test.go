@@ -21,6 +21,7 @@ func someSite(change func(*site)) site {
 	s := site{
 		app: "shop", routes: []backend{{"api", "127.0.0.1:3001", "127.0.0.1:3002"}},
 		dir: "/etc/nginx/tandem", listen: "127.0.0.1:8485", nginx: version{1, 22, 1}, mode: SwitchFlip,
+		spare: reconciler.SpareIdempotent,
 	}
 	change(&s)
 	return s
@@ -33,7 +34,9 @@ func bridged(s *site) {
 
 func TestRender_Golden(t *testing.T) {
 	for name, change := range map[string]func(*site){
-		"flip": func(*site) {},
+		"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
+		"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
+		"flip":           func(*site) {},
 		"flip-two-routes": func(s *site) {
 			s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
 		},
@@ -84,6 +87,8 @@ func TestRender_GenerationChangesWithWhateverIsRendered(t *testing.T) {
 		"route":    func(s *site) { s.routes[0].route = "web" },
 		"blue":     func(s *site) { s.mode, s.live = SwitchReload, reconciler.Blue },
 		"green":    func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
+		"no spare": func(s *site) { s.spare = reconciler.SpareOff },
+		"all":      func(s *site) { s.spare = reconciler.SpareAll },
 	} {
 		_, generation, err := render(someSite(change))
 		if err != nil {
@@ -127,7 +132,7 @@ func TestRouteVariable_NeverMeansSomethingElse(t *testing.T) {
 	if got := Variable("shop", "api"); got != "$shop_api" {
 		t.Errorf("got %s", got)
 	}
-	seen := map[string]string{"tandem_connection": "tandem's own", "tandem_stranger": "tandem's own"}
+	seen := map[string]string{}
 	claim := func(name, by string) {
 		if other, clash := seen[name]; clash {
 			t.Errorf("$%s is both %s and %s", name, other, by)
@@ -137,10 +142,15 @@ func TestRouteVariable_NeverMeansSomethingElse(t *testing.T) {
 		}
 		seen[name] = by
 	}
-	names := []string{"a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
+	for _, own := range []string{connectionVariable, socketVariable, bindVariable, pathVariable, strangerVariable, "tandem_rest"} {
+		claim(own, "tandem's own")
+	}
+	names := []string{"spare", "visit", "ws", "bind", "path", "rest", "tandem", "a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
 	for _, app := range names {
 		claim(colorVariable(app), app+"'s color")
 		claim(generationVariable(app), app+"'s generation")
+		claim(spareVariable(app), app+"'s spare")
+		claim(visitVariable(app), app+"'s visit")
 		for _, route := range names {
 			claim(routeVariable(app, route), app+"'s route "+route)
 		}
@@ -180,16 +190,18 @@ func TestVersion_ComparesByNumber(t *testing.T) {
 // FuzzRender checks that accepted input gives exactly the directives that belong
 // there: whatever the names are, only the words that tandem means begin one.
 func FuzzRender(f *testing.F) {
-	f.Add("shop", "api", "web", uint16(3001), uint16(3002), false)
-	f.Add("http", "host", "color", uint16(1), uint16(65535), true)
-	f.Add("a-b", "c", "x;}", uint16(0), uint16(1), false)
+	f.Add("shop", "api", "web", uint16(3001), uint16(3002), false, "idempotent")
+	f.Add("http", "host", "color", uint16(1), uint16(65535), true, "off")
+	f.Add("a-b", "c", "x;}", uint16(0), uint16(1), false, "all")
+	f.Add("a-b", "spare", "ws", uint16(0), uint16(1), false, "all")
 	directive := regexp.MustCompile(`(?:^|[;{}])\s*([a-z_0-9]+)`)
 	known := strings.Fields("map default geo server listen server_name access_log open_file_cache include location return set if " +
-		"log_format upstream keepalive keepalive_timeout default_type add_header")
-	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool) {
+		"log_format upstream keepalive keepalive_timeout keepalive_requests default_type add_header " +
+		"allow auth_basic proxy_cache proxy_bind proxy_next_upstream proxy_http_version proxy_set_header proxy_pass")
+	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, spare string) {
 		address := func(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 		s := someSite(func(s *site) {
-			s.app = app
+			s.app, s.spare = app, spare
 			s.routes = []backend{{one, address(blue), address(green)}, {two, address(green), address(blue)}}
 			if reload {
 				s.mode, s.live = SwitchReload, reconciler.Blue
@@ -221,7 +233,13 @@ func FuzzRender(f *testing.F) {
 		if err != nil {
 			return
 		}
-		want := []string{app + "_" + one + "_blue", app + "_" + one + "_green", app + "_" + two + "_blue", app + "_" + two + "_green"}
+		var want []string
+		for _, group := range []string{one + "_blue", one + "_green", two + "_blue", two + "_green"} {
+			want = append(want, app+"_"+group, app+"_"+group+"_ws")
+			if spare == reconciler.SpareIdempotent || spare == reconciler.SpareAll {
+				want = append(want, app+"_"+group+"_spare", app+"_"+group+"_spare_ws")
+			}
+		}
 		if reload {
 			want = []string{app + "_" + one, app + "_" + two}
 		}

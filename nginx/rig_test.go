@@ -172,7 +172,7 @@ func (r *rig) processes(t *testing.T) []testbed.Process {
 }
 
 func appWith(name string, routes ...reconciler.Route) reconciler.App {
-	return reconciler.App{Name: name, Routes: routes}
+	return reconciler.App{Name: name, Routes: routes, Standby: reconciler.StandbyPolicy{Spare: reconciler.SpareIdempotent}}
 }
 
 // stack is one color's backend. It counts its connections and keeps the
@@ -182,11 +182,28 @@ type stack struct {
 	port        int
 	connections atomic.Int64
 	last        atomic.Pointer[http.Request]
+	release     chan struct{} // closed: requests for /slow are answered
+	server      *http.Server
 }
 
 func newStack(t *testing.T, color reconciler.Color) *stack {
 	t.Helper()
 	s := &stack{color: color, port: tb.Ports(t, 1)[0]}
+	s.start(t)
+	return s
+}
+
+// kill ends the stack with all its connections, as SIGKILL does.
+func (s *stack) kill(t *testing.T) {
+	t.Helper()
+	if err := s.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stack) start(t *testing.T) {
+	t.Helper()
+	s.release = make(chan struct{})
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +213,7 @@ func newStack(t *testing.T, color reconciler.Color) *stack {
 			s.connections.Add(1)
 		}
 	}}
+	s.server = server
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
@@ -206,7 +224,6 @@ func newStack(t *testing.T, color reconciler.Color) *stack {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 func (s *stack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -217,6 +234,17 @@ func (s *stack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return // the client left
+	}
+	switch r.URL.Path {
+	case "/broken":
+		w.WriteHeader(http.StatusInternalServerError)
+	case "/slow":
+		select {
+		case <-s.release:
+		case <-r.Context().Done():
+		}
+	case "/die": // in the middle of a request
+		panic(http.ErrAbortHandler)
 	}
 	if strings.HasPrefix(r.URL.Path, "/path/") {
 		_, _ = io.WriteString(w, r.RequestURI) // the client sees what is missing

@@ -44,11 +44,8 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 // Confirm waits until the running Nginx says that color is live. It gives up when
 // ctx ends, or after five seconds when ctx has no deadline.
 func (p *Proxy) Confirm(ctx context.Context, app reconciler.App, color reconciler.Color) error {
-	if _, bounded := ctx.Deadline(); !bounded {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, confirmTimeout)
-		defer cancel()
-	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	v, err := p.look(ctx)
 	if err != nil {
 		return err
@@ -58,4 +55,12 @@ func (p *Proxy) Confirm(ctx context.Context, app reconciler.App, color reconcile
 		how = afterFlip
 	}
 	return p.await(ctx, v, app.Name, how, func(a answer) bool { return a.color == color })
+}
+
+// bounded gives a wait for the running Nginx an end where its caller set none.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, confirmTimeout)
 }

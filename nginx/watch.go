@@ -80,7 +80,7 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 		}
 		return nil
 	}
-	stem, isFlag := strings.CutSuffix(strings.TrimPrefix(name, "live/"), ".green")
+	stem, isFlag := flagged(name)
 	if !isFlag {
 		stem = strings.TrimSuffix(name, filepath.Ext(name))
 		if !slices.Contains([]string{".conf", ".server", ".vars", ".confirm"}, filepath.Ext(name)) {
@@ -94,6 +94,14 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 		return p.watch.all()
 	}
 	return []string{stem}
+}
+
+// flagged tells whose flag the name is, if it is one.
+func flagged(name string) (app string, ok bool) {
+	app, inside := strings.CutPrefix(name, "live/")
+	app, green := strings.CutSuffix(app, ".green")
+	app, spare := strings.CutSuffix(app, ".spare")
+	return app, inside && green != spare
 }
 
 // now is what is at the path. Of a flag only its existence counts.

@@ -29,7 +29,7 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flag := filepath.Join(r.dir, "live", "shop.green")
+	flag, spare := filepath.Join(r.dir, "live", "shop.green"), filepath.Join(r.dir, "live", "shop.spare")
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -43,6 +43,12 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	wantTold(t, told, "shop")
 	r.wantLive(t, reconciler.Blue)
 	r.flip(t, reconciler.Green)
+
+	must(os.WriteFile(spare, nil, 0o644))
+	wantTold(t, told, "shop")
+	must(r.proxy.Arm(t.Context(), r.app, true))
+	must(os.Remove(spare))
+	wantTold(t, told, "shop")
 
 	must(os.Remove(filepath.Join(r.dir, "shop.server")))
 	wantTold(t, told, "shop")
@@ -65,6 +71,8 @@ func TestWatch_DoesNotTellWhatTheProxyDoesItself(t *testing.T) {
 	for range 5 {
 		r.flip(t, reconciler.Green)
 		r.flip(t, reconciler.Blue)
+		r.arm(t, true)
+		r.arm(t, false)
 	}
 	r.app.Routes[0].Ports.Green = newStack(t, reconciler.Green).port
 	r.prepare(t)

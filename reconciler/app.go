@@ -101,23 +101,67 @@ type GatePolicy struct {
 
 // WatchPolicy bounds the watch after a flip.
 type WatchPolicy struct {
-	For          time.Duration
-	MaxErrorRate float64 // share of 5xx, 0 to 1
-	MinRequests  int
-	MaxP95       time.Duration
+	For          time.Duration // how long it lasts
+	Max          time.Duration // how far it is extended while there are fewer than MinRequests; at least For
+	MaxErrorRate float64       // share of 5xx, 0 to 1
+	MinRequests  int           // fewer are no evidence
+	MaxP95       time.Duration // of the time that the stack takes for an answer
 	MaxRestarts  int
-	Inconclusive string // "promote", "hold" or "revert"
+	MaxMemory    int64   // bytes, of all containers of the stack together; 0: no limit
+	MaxCPU       float64 // cores, of all containers of the stack together; 0: no limit
+	Compare      string  // CompareBoth, CompareLimits or CompareOld
+	Inconclusive string  // InconclusivePromote, InconclusiveHold or InconclusiveRevert
 }
 
-// DrainPolicy bounds how long the old stack is waited for.
-type DrainPolicy struct{ Timeout time.Duration }
+// The values of WatchPolicy.Compare: what the figures of a new release are held
+// against.
+const (
+	CompareBoth   = "both"   // the limits, and what the old stack showed
+	CompareLimits = "limits" // the limits alone
+	CompareOld    = "old"    // what the old stack showed; the limits only where it showed nothing
+)
+
+// The values of WatchPolicy.Inconclusive: what to do after a watch without a
+// verdict.
+const (
+	InconclusivePromote = "promote"
+	InconclusiveHold    = "hold"
+	InconclusiveRevert  = "revert"
+)
+
+// DrainPolicy bounds how long the old stack is waited for before it is changed
+// or stopped.
+type DrainPolicy struct {
+	Timeout    time.Duration // for requests, from when the stack is needed or to be stopped
+	WebSockets time.Duration // for WebSockets, from when traffic left the stack; at least Timeout
+}
+
+// until is when what is open has had its time; it is in the past when that is over.
+func (d DrainPolicy) until(open Connections, began, left time.Time) time.Time {
+	var end time.Time
+	if open.Requests > 0 {
+		end = began.Add(d.Timeout)
+	}
+	if x := left.Add(d.WebSockets); open.WebSockets > 0 && x.After(end) {
+		end = x
+	}
+	return end
+}
 
 // StandbyPolicy says what becomes of the stack that traffic left.
 type StandbyPolicy struct {
 	Keep  string        // StandbyWarm or StandbyStopped
 	For   time.Duration // how long a warm standby is kept running
-	Spare string        // "off", "idempotent" or "all"
+	Spare string        // SpareOff, SpareIdempotent or SpareAll
 }
+
+// The values of StandbyPolicy.Spare: which requests a warm standby answers while
+// the live stack cannot.
+const (
+	SpareOff        = "off"
+	SpareIdempotent = "idempotent" // all but those that the live stack may have begun and that must not be repeated
+	SpareAll        = "all"        // also those: the app must bear it when a POST arrives twice
+)
 
 // The values of StandbyPolicy.Keep.
 const (
@@ -125,8 +169,26 @@ const (
 	StandbyStopped = "stopped"
 )
 
-// Migrations names the services that run once around a release.
+// Migrations names the services that run once around a release. They are no part
+// of its stacks.
 type Migrations struct{ Expand, Contract string }
+
+// Of returns the service of one kind, empty for none.
+func (m Migrations) Of(k MigrationKind) string {
+	if k == ContractMigration {
+		return m.Contract
+	}
+	return m.Expand
+}
+
+// MigrationKind tells the two migrations of a release apart.
+type MigrationKind string
+
+// The kinds of migrations.
+const (
+	ExpandMigration   MigrationKind = "expand"   // before the release starts: adds what it needs, takes nothing away
+	ContractMigration MigrationKind = "contract" // when the old stack is gone: takes away what nobody needs any more
+)
 
 // The values of App.OnFailure.
 const (

@@ -11,8 +11,9 @@ import (
 // is taken to be temporary and is tried again after a pause.
 type RejectError struct {
 	Reason Reason
-	Detail string // one sentence for a tired person
-	Logs   string // the last log lines, when there are some
+	Detail string  // one sentence for a tired person
+	Logs   string  // the last log lines, when there are some
+	Breach *Breach // the figure that failed a watch; nil: it was no figure
 }
 
 func (e *RejectError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }

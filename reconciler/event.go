@@ -16,6 +16,8 @@ type Event struct {
 	Took    time.Duration // of StepDone and StepFailed
 	Err     error         // of StepFailed
 	Status  *Status       // of StatusChanged; not to be changed
+	Entry   *Entry        // of DeployEnded; not to be changed
+	Breach  *Breach       // of Rejecting: the figure that failed a watch; nil: it was no figure
 }
 
 // EventKind tells events apart.
@@ -27,5 +29,7 @@ const (
 	StepFailed    EventKind = "step failed"
 	Rejecting     EventKind = "release rejected"
 	Repaired      EventKind = "put right"
+	Cleaned       EventKind = "images removed"
 	StatusChanged EventKind = "status changed"
+	DeployEnded   EventKind = "deploy ended" // a line was added to the history
 )

@@ -16,7 +16,7 @@ const flipTime = 15 * time.Second
 // next plan deals with it; any other error ends the pass.
 func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason Reason) error {
 	of, err := r.appOf(app, w, s)
-	if err != nil && s.Action != Park && s.Action != Retire && s.Action != Drain {
+	if err != nil && !s.knowsNoFiles() {
 		return err
 	}
 	if err := r.beginDeploy(app, w, s, reason); err != nil {
@@ -36,10 +36,24 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	e.Kind, e.Err = StepFailed, err
 	r.Emit(e)
 	var bad *RejectError
-	if errors.As(err, &bad) && !forgives(app, w.facts.Live, r.memory, s) {
+	var unfit *unfitError
+	if errors.As(err, &unfit) {
+		return nil
+	}
+	if errors.As(err, &bad) && !forgives(app, w.facts, r.memory, s) {
 		return r.reject(app, w, s, bad)
 	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
+}
+
+// knowsNoFiles tells whether the step can be done for a stack whose files are gone.
+func (s Step) knowsNoFiles() bool {
+	switch s.Action {
+	case Park, Disarm, Drain, Retire, Revert:
+		return true
+	default:
+		return false
+	}
 }
 
 // do is the one switch over the actions. of is the App of the step's release.
@@ -49,22 +63,34 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 		r.parked = true
 		r.noteGone(app, w)
 		return r.flip(ctx, app, w, s.Color, true)
+	case Disarm:
+		return r.setSpare(ctx, app, w, false)
+	case Expand:
+		return r.expand(ctx, of, s)
 	case Up:
 		return r.up(ctx, of, w, s)
 	case Gate:
-		return r.passGate(ctx, of, s)
+		return r.passGate(ctx, of, w, s)
 	case Flip:
 		r.parked = false
 		// A color that was confirmed before (drift) gets no Confirm step of its own.
 		return r.flip(ctx, app, w, s.Color, r.memory.Live.Is(s.Color, s.Release))
 	case Confirm:
 		return r.confirm(ctx, app, of, w, s)
+	case HandOver:
+		return r.handOver(ctx, app, of, w, s)
 	case Watch:
 		return r.watch(ctx, of, w, s)
 	case Drain:
 		return r.drain(ctx, app, w, s.Color)
 	case Retire:
 		return r.Stacks.Stop(ctx, app, s.Color)
+	case Contract:
+		return r.contract(ctx, of, w, s)
+	case Arm:
+		return r.arm(ctx, app, of, w, s)
+	case Revert:
+		return r.revert(ctx, app)
 	default:
 		return fmt.Errorf("unknown action %q", s.Action)
 	}
@@ -79,10 +105,15 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 		r.note(of, "the live stack was damaged ("+damage(w.of(s.Color))+"); mended")
 	}
 	delete(r.gated, s.Color)
-	if err := r.Stacks.Up(ctx, of, s.Color); err != nil {
+	g := r.gateOf(of, s.Color)
+	err := r.Stacks.Up(ctx, of, s.Color)
+	if stack, seen := g.look(ctx); seen == nil {
+		r.own(ctx, stack) // also of a stack that does not start: its images are here
+	}
+	if err != nil {
 		return err
 	}
-	return r.gateOf(of, s.Color).started(ctx)
+	return g.started(ctx)
 }
 
 func (r *Runner) gateOf(app App, c Color) *gate {
@@ -93,7 +124,7 @@ func (r *Runner) gateOf(app App, c Color) *gate {
 func damage(s Stack) string {
 	var what []string
 	for _, c := range s.Containers {
-		if !c.Up() {
+		if !c.Up() && !c.Singleton {
 			what = append(what, fmt.Sprintf("%s %s, exit code %d", c.Name, c.State, c.ExitCode))
 		}
 	}
@@ -106,23 +137,31 @@ func damage(s Stack) string {
 	return strings.Join(what, "; ")
 }
 
-func (r *Runner) passGate(ctx context.Context, of App, s Step) error {
+func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	began := r.Now()
+	old := r.lookBack(ctx, of, w, s)
 	stack, err := r.gateOf(of, s.Color).pass(ctx)
 	if err != nil {
 		return err
 	}
+	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
 	if r.memory.Live.Is(s.Color, s.Release) {
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
-		r.memory.Receipt = &Receipt{Gate: Took(r.Now().Sub(began))}
+		r.receive(s, took)
+	}
+	if s.Color != w.facts.Live {
+		r.memory.Baseline = old.baseline(ctx)
 	}
 	return r.save()
 }
 
 // flip moves the traffic to color.
 func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm bool) error {
+	if !confirm {
+		r.attendFlip(ctx, app, w, to)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
 	began := r.Now()
@@ -141,8 +180,8 @@ func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm b
 
 // confirm asks the running Nginx, believes nothing else, and only then writes
 // down that the release is live.
-func (r *Runner) confirm(ctx context.Context, app, of App, w world, s Step) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
+func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(pass), flipTime)
 	defer cancel()
 	began := r.Now()
 	if err := r.Router.Confirm(ctx, r.routing(app, w), s.Color); err != nil {
@@ -162,38 +201,31 @@ func (r *Runner) confirm(ctx context.Context, app, of App, w world, s Step) erro
 			Restarts: restarts, Since: r.Now().UTC().Truncate(time.Millisecond),
 		}
 	}
+	r.attend(pass, of, of.Routes)
+	r.arrive(s)
 	return r.save()
 }
 
 func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
-	watch := &watch{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: of, tenure: r.memory.Live, now: r.Now}
+	r.attend(ctx, of, of.Routes) // the agent may have been started again
+	saved := r.Now()
+	watch := &watch{
+		stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, meter: r.Meter, gauge: r.Gauge, visits: r.witness.between,
+		app: of, tenure: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
+		record: func(s Sample, verdict string) error {
+			r.record(s, verdict)
+			if r.Now().Sub(saved) < receiptEvery {
+				return nil
+			}
+			saved = r.Now()
+			return r.save()
+		},
+	}
 	if err := watch.run(ctx); err != nil {
 		return err
 	}
 	r.memory.Pass(s.Release, w.stacks[0].Release, w.stacks[1].Release)
 	return r.save()
-}
-
-// drainPause lies between two looks at the connections of a stack.
-const drainPause = 50 * time.Millisecond
-
-func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
-	end := r.Now().Add(app.Drain.Timeout)
-	routing := r.routing(app, w)
-	for {
-		idle, err := r.Router.Idle(ctx, routing, c)
-		if err != nil {
-			return err
-		}
-		if idle || !r.Now().Before(end) {
-			r.drained[c] = true
-			return nil
-		}
-		wait(ctx, drainPause)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
 }
 
 // reject records the verdict. What follows from it is the next plan's business.
@@ -208,7 +240,7 @@ func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
 	}
 	r.Emit(Event{
 		Time: r.Now(), App: r.Name, Kind: Rejecting, Commit: r.memory.Commit, Step: s,
-		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs),
+		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Breach: bad.Breach,
 	})
 	return r.save()
 }

@@ -40,6 +40,15 @@ type stage struct {
 	disturb func(n int, name string) trouble // nil: nothing goes wrong
 	onCall  func(name string)                // called before the effect, without the lock
 	fates   map[string]bearing               // by tag
+
+	open       Connections // to whatever stack has no traffic
+	armed      bool
+	migrations map[string]*run   // by kind and release
+	ran        []string          // every migration that was begun
+	images     map[string]string // what is on this host: id -> ref
+	reverts    []string          // good commits that git was put back to
+	protected  bool              // the branch accepts no revert
+	ledger     ledger
 }
 
 // actor is one color's stack.
@@ -48,6 +57,7 @@ type actor struct {
 	app        App // that brought it up
 	containers []Container
 	row        int // healthy answers in a row since its containers are these
+	onDuty     bool
 }
 
 // bearing is how the release of a tag behaves; the zero value is good.
@@ -57,6 +67,8 @@ type bearing struct {
 	slow     bool  // its health answers late
 	sickLive bool  // its health answers 500 while it has traffic
 	exits    bool  // its container ends
+	expand   int   // with what code its expand migration ends
+	contract int   // with what code its contract migration ends
 }
 
 // trouble is what happens to one call.
@@ -79,6 +91,7 @@ func newStage(t testing.TB) *stage {
 	return &stage{
 		t: t, trees: t.TempDir(), live: Blue,
 		files: map[string]string{}, stacks: map[Color]*actor{}, conns: map[Color]int{}, fates: map[string]bearing{},
+		migrations: map[string]*run{}, images: map[string]string{},
 	}
 }
 
@@ -100,7 +113,8 @@ func (w *stage) start() *process {
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
-		Prober: fakeProber{p}, Router: fakeRouter{p},
+		Prober: fakeProber{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
+		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(Image) bool { return false },
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now,
 		Emit: func(e Event) {
 			w.mu.Lock()
@@ -250,12 +264,23 @@ func (w *stage) stackOf(c Color) Stack {
 	if down == len(a.containers) {
 		s.Condition = Stopped
 	}
+	switch {
+	case len(a.app.Singletons) == 0:
+	case a.onDuty && s.Condition != Stopped:
+		s.Duty = OnDuty
+	default:
+		s.Duty = OffDuty
+	}
 	return s
 }
 
 func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
 	return f.p.call(ctx, "stacks.up", func() error {
 		w, before := f.p.stage, f.p.stackOf(c)
+		w.spares(c, "brought up")
+		if m := app.Migrations.Expand; m != "" && before.Release != app.Release && !w.expanded(app.Release) {
+			w.offend("%s was brought up before its expand migration", app.Release)
+		}
 		if err := w.fates[app.Tag].up; err != nil {
 			return err
 		}
@@ -306,6 +331,7 @@ func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
 		if w.live == c {
 			w.offend("the live stack %s was stopped", c)
 		}
+		w.spares(c, "stopped")
 		w.lie(c, "exited")
 		return nil
 	})
@@ -314,7 +340,7 @@ func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
 // lie ends all containers of a color.
 func (w *stage) lie(c Color, state string) {
 	if a := w.stacks[c]; a != nil {
-		a.row = 0
+		a.row, a.onDuty = 0, false
 		for i := range a.containers {
 			a.containers[i].State = state
 		}
@@ -420,6 +446,9 @@ func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
 		case !parked && (to.Condition != Running || w.stacks[c].row < 3):
 			w.offend("traffic was sent to %s, which is %s and has %d healthy answers", c, to.Condition, w.stacks[c].row)
 		}
+		if w.armed && w.live != c {
+			w.offend("traffic was moved to %s while it was a spare", c)
+		}
 		w.live, w.routing = c, app
 		w.leads()
 		return nil
@@ -435,12 +464,15 @@ func (f fakeRouter) Confirm(ctx context.Context, _ App, c Color) error {
 	})
 }
 
-func (f fakeRouter) Idle(ctx context.Context, _ App, c Color) (idle bool, err error) {
-	err = f.p.call(ctx, "router.idle", func() error {
-		idle = f.p.conns[c] == 0
+func (f fakeRouter) Connections(ctx context.Context, _ App, c Color) (open Connections, err error) {
+	err = f.p.call(ctx, "router.connections", func() error {
+		if c != f.p.stage.live {
+			open = f.p.stage.open
+		}
+		open.Requests += f.p.conns[c]
 		return nil
 	})
-	return idle, err
+	return open, err
 }
 
 // count tells how often a port was called so far.

@@ -87,7 +87,23 @@ func (g *gate) started(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range stack.Containers {
+	return g.anyEnded(ctx, stack, false)
+}
+
+// engaged is the same for the singletons, which are started later.
+func (g *gate) engaged(ctx context.Context) error {
+	stack, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	return g.anyEnded(ctx, stack, true)
+}
+
+func (g *gate) anyEnded(ctx context.Context, s Stack, singletons bool) error {
+	for _, c := range s.Containers {
+		if c.Singleton != singletons {
+			continue
+		}
 		if err := g.ended(ctx, c); err != nil {
 			return err
 		}
@@ -124,6 +140,9 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 	}
 	blame := ""
 	for _, c := range s.Containers {
+		if c.Singleton {
+			continue // it runs in the live color only, which this need not be
+		}
 		if err := g.ended(ctx, c); err != nil {
 			return err
 		}
@@ -231,14 +250,21 @@ func (g *gate) timedOut(ctx context.Context, s Stack) error {
 }
 
 func (g *gate) reject(ctx context.Context, why Reason, c Container, detail string) error {
-	return &RejectError{Reason: why, Detail: detail, Logs: lastLogs(ctx, g.examiner, c)}
+	return &RejectError{Reason: why, Detail: detail, Logs: lastLogs(ctx, g.examiner, c, gateLogTime)}
 }
+
+// How long the last lines of a log are waited for. Traffic does not suffer from a
+// release at the gate; from one in its watch it does.
+const (
+	gateLogTime  = 15 * time.Second
+	watchLogTime = 2 * time.Second
+)
 
 // lastLogs fetches the end of a container's log for a message. It is given its
 // own short time, because the message must be written even when the time that
 // is judged is over; where there is no log, the message does without.
-func lastLogs(ctx context.Context, e Examiner, c Container) string {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+func lastLogs(ctx context.Context, e Examiner, c Container, most time.Duration) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	defer cancel()
 	logs, err := e.Logs(ctx, c, logLineLimit)
 	if err != nil {

@@ -1,6 +1,9 @@
 package reconciler
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Verdict is what Judge makes of a watch. No data is neither good nor bad.
 type Verdict int
@@ -14,41 +17,239 @@ const (
 
 func (v Verdict) String() string { return [...]string{"inconclusive", "pass", "fail"}[v] }
 
-// Sample is one look at the live stack during its watch.
-type Sample struct {
-	Restarts int    // of all its containers since the flip
-	Down     string // the container that does not run, with its exit code; empty: all run
-	Sick     string // what was wrong with the health answer; empty: healthy
+// Ruling is what Judge says, and why in one sentence.
+type Ruling struct {
+	Verdict Verdict
+	Why     string
+	Breach  *Breach // of Fail, and of Inconclusive where one bad look made it so
 }
 
-// badLooks is how many unhealthy looks in a row fail a watch: one can be a
-// hiccup of the machine that the agent shares with everything else.
-const badLooks = 2
+// Sample is one look at the live stack during its watch.
+type Sample struct {
+	After    time.Duration // the flip
+	Restarts int           // of all its containers since the flip
+	Down     string        // the container that does not run, with its exit code; empty: all run
+	Sick     string        // what was wrong with the health answer; empty: healthy
 
-// Judge weighs the looks of a watch so far, oldest first. It is pure. The string
-// says which figure was over which limit, for a Fail.
-func Judge(samples []Sample, policy WatchPolicy) (Verdict, string) {
+	Window Traffic // of the last 30s, or since the flip where that is less long ago
+	Whole  Traffic // since the flip
+	Unread string  // why the access log says nothing; then Window and Whole are empty
+
+	Usage     Usage
+	Unweighed string // why Usage is not known; then it is empty
+
+	Visits Visits // the agent's own, since the flip
+}
+
+// Visits are what the agent's own questions through Nginx came to.
+type Visits struct {
+	Count  int
+	Failed int           // of Count: no answer, or one that is not healthy
+	P95    time.Duration // of those that were answered
+}
+
+const (
+	// badLooks is how many bad looks in a row fail a watch: one can be a hiccup of
+	// the machine that the agent shares with everything else.
+	badLooks = 2
+	// leastErrors: one failed request is an accident, not a rate.
+	leastErrors = 2
+	// tightShare is how much of its own memory limit a container may use. Beyond it
+	// the kernel is about to kill something.
+	tightShare = 0.9
+	// trafficWindow: trouble that begins late in a watch is seen soon, and is not
+	// diluted by the good minutes before it.
+	trafficWindow = 30 * time.Second
+)
+
+// Judge weighs the looks of a watch so far, oldest first, and says in a sentence
+// what it goes by. It is pure.
+//
+// A container that is down and a restart too many fail a release at once. All
+// else has to be bad in two looks in a row:
+//
+//   - the health answer;
+//   - the error rate and the p95 of people's requests in the last 30s or, where
+//     those are fewer than policy.MinRequests, since the flip. Fewer than
+//     MinRequests are no evidence, and one error is no rate;
+//   - memory (as it is) and CPU (between two looks);
+//   - the memory of any container over 90% of its own limit.
+//
+// A figure is bad when it is over a limit. Which limits there are, policy.Compare
+// says: "limits" means those of the policy. "old" means what the old stack showed
+// before the flip, with a tolerance (see the rules in limit.go); the policy's own
+// count only where the old stack showed nothing, or had fewer than MinRequests
+// requests. "both" means either, so that a release which is as bad as one that was
+// over the limit already is bad. MaxMemory and MaxCPU always count when they are
+// set.
+//
+// A release passes when MinRequests requests since the flip say nothing bad.
+// Where there are fewer once policy.Max is over, the agent's own visits are
+// samples too: their share of failures is held against MaxErrorRate and their p95
+// against MaxP95. Where requests and visits together are still fewer, and before
+// policy.Max is over, it is inconclusive; so it is after one bad look, until the next.
+func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
 	if len(samples) == 0 {
-		return Inconclusive, ""
+		return Ruling{Why: "nothing was looked at"}
 	}
-	bad := 0
-	for _, s := range samples {
-		switch {
-		case s.Down != "":
-			return Fail, s.Down
-		case s.Restarts > policy.MaxRestarts:
-			return Fail, fmt.Sprintf("%d restarts of its containers; the limit is %d", s.Restarts, policy.MaxRestarts)
-		case s.Sick != "":
-			bad++
-		default:
-			bad = 0
+	j := judge{policy, old}
+	row := 0
+	var last *Breach
+	for i, s := range samples {
+		if fatal := j.fatal(s); fatal != nil {
+			return failed(fatal)
 		}
-		if bad >= badLooks {
-			return Fail, fmt.Sprintf("unhealthy %d times in a row: %s", bad, s.Sick)
+		if last = j.bad(samples[:i+1]); last == nil {
+			row = 0
+			continue
+		}
+		if row++; row < badLooks {
+			continue
+		}
+		if s.Sick != "" && samples[i-1].Sick != "" {
+			return failed(&Breach{HealthSick, float64(row), badLooks - 1, fmt.Sprintf("unhealthy %d times in a row: %s", row, s.Sick)})
+		}
+		return failed(last)
+	}
+	s := samples[len(samples)-1]
+	switch {
+	case row > 0:
+		return Ruling{Why: last.Words, Breach: last}
+	case !j.enough(s):
+		return Ruling{Why: j.lack(s)}
+	default:
+		return Ruling{Verdict: Pass, Why: j.evidence(samples)}
+	}
+}
+
+func failed(b *Breach) Ruling { return Ruling{Fail, b.Words, b} }
+
+// judge is what samples are judged by.
+type judge struct {
+	policy WatchPolicy
+	old    Baseline
+}
+
+// fatal is what nothing can make good again.
+func (j judge) fatal(s Sample) *Breach {
+	switch {
+	case s.Down != "":
+		return &Breach{StoppedSum, 1, 0, s.Down}
+	case s.Restarts > j.policy.MaxRestarts:
+		return &Breach{RestartSum, float64(s.Restarts), float64(j.policy.MaxRestarts),
+			fmt.Sprintf("%s of its containers; the limit is %d", counted(s.Restarts, "restart"), j.policy.MaxRestarts)}
+	default:
+		return nil
+	}
+}
+
+// bad is the first figure of the last of the samples that is over its limit, and
+// nil when none is.
+func (j judge) bad(samples []Sample) *Breach {
+	s := samples[len(samples)-1]
+	if s.Sick != "" {
+		return &Breach{HealthSick, 1, 0, "unhealthy: " + s.Sick}
+	}
+	for _, b := range []*Breach{j.badTraffic(s), j.badVisits(s), j.badMemory(s), j.badCPU(samples), j.badShare(s)} {
+		if b != nil {
+			return b
 		}
 	}
-	if bad > 0 {
-		return Inconclusive, ""
+	return nil
+}
+
+// badTraffic judges people's requests.
+func (j judge) badTraffic(s Sample) *Breach {
+	t, when := s.Window, "in the last "+Took(trafficWindow).String()
+	if t.Requests < j.policy.MinRequests || s.After <= trafficWindow {
+		t, when = s.Whole, "since the flip"
 	}
-	return Pass, ""
+	if t.Requests == 0 || t.Requests < j.policy.MinRequests {
+		return nil
+	}
+	if x, over := exceeds(share(t), j.errorLimits()); over && t.Errors >= leastErrors {
+		return breach(ErrorRatio, share(t), x, "error rate %s (%s of %s %s) is over %s",
+			percent(share(t)), count(t.Errors), counted(t.Requests, "request"), when, x.words)
+	}
+	if x, over := exceeds(float64(t.P95), j.p95Limits()); over {
+		return breach(P95Seconds, float64(t.P95), x, "p95 %s (of %s %s) is over %s", Took(t.P95), counted(t.Requests, "request"), when, x.words)
+	}
+	return nil
+}
+
+// byVisits tells whether the agent's own visits are samples too.
+func (j judge) byVisits(s Sample) bool {
+	return s.Whole.Requests < j.policy.MinRequests && s.After >= j.policy.Max
+}
+
+// badVisits judges the agent's visits, by the policy's limits.
+func (j judge) badVisits(s Sample) *Breach {
+	v := s.Visits
+	if !j.byVisits(s) || !j.enough(s) || v.Count == 0 {
+		return nil
+	}
+	failed := float64(v.Failed) / float64(v.Count)
+	if x, over := exceeds(failed, j.errorRate(0, false)); over && v.Failed >= leastErrors {
+		return breach(ErrorRatio, failed, x, "%s of %s through nginx failed (%s), which is over %s",
+			count(v.Failed), visitsOfAgent(v.Count), percent(failed), x.words)
+	}
+	if x, over := exceeds(float64(v.P95), j.p95(0, false)); over {
+		return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx) is over %s", Took(v.P95), visitsOfAgent(v.Count), x.words)
+	}
+	return nil
+}
+
+func (j judge) badMemory(s Sample) *Breach {
+	used := float64(s.Usage.Memory)
+	x, over := exceeds(used, j.memoryLimits())
+	if !over {
+		return nil
+	}
+	return breach(MemoryBytes, used, x, "memory %s is over %s", size(used), x.words)
+}
+
+func (j judge) badCPU(samples []Sample) *Breach {
+	used, known := cpu(samples)
+	x, over := exceeds(used, j.cpuLimits())
+	if !known || !over {
+		return nil
+	}
+	return breach(CPUCores, used, x, "CPU %s is over %s", cores(used), x.words)
+}
+
+// badShare judges how close a container is to its own memory limit. Where only the
+// old stack counts, and that was as close, it is not held against the new one.
+func (j judge) badShare(s Sample) *Breach {
+	u := s.Usage
+	if u.Share <= tightShare || (j.policy.Compare == CompareOld && j.old.Usage.Share > tightShare) {
+		return nil
+	}
+	return breach(MemoryShare, u.Share, limit{most: tightShare}, "memory of %s, %s of its own limit, is over %s", u.Tight, percent(u.Share), percent(tightShare))
+}
+
+// cpu is the cores in use between the last look and the one before it.
+func cpu(samples []Sample) (used float64, known bool) {
+	if len(samples) < 2 {
+		return 0, false
+	}
+	a, b := samples[len(samples)-2], samples[len(samples)-1]
+	return rate(a.Usage, b.Usage, b.After-a.After)
+}
+
+// rate is the cores in use between two looks that lie that far apart. Another
+// Started means other containers, whose sums cannot be compared.
+func rate(a, b Usage, apart time.Duration) (used float64, known bool) {
+	if a.Started.IsZero() || !a.Started.Equal(b.Started) || b.CPU < a.CPU || apart <= 0 {
+		return 0, false
+	}
+	return (b.CPU - a.CPU).Seconds() / apart.Seconds(), true
+}
+
+// enough tells whether there is enough to judge by.
+func (j judge) enough(s Sample) bool {
+	n := s.Whole.Requests
+	if j.byVisits(s) {
+		n += s.Visits.Count
+	}
+	return n >= j.policy.MinRequests
 }

@@ -22,8 +22,25 @@ type Memory struct {
 	Paused     bool        `json:"paused"`
 	Pending    *Entry      `json:"pending,omitempty"` // the deploy in hand, until it ends in a Result
 	Receipt    *Receipt    `json:"receipt,omitempty"` // of the last flip
+	Baseline   Baseline    `json:"baseline,omitzero"` // what the old stack showed before the last flip
 	Note       string      `json:"note"`              // the last thing that was put right, until the next deploy
 	History    []Entry     `json:"history"`           // newest first
+
+	Promoted       []Release    `json:"promoted,omitempty"`        // releases that ever passed their watch, newest last: what may be returned to
+	Expanded       []Release    `json:"expanded,omitempty"`        // releases whose expand migration ran to its end, newest last
+	Contracted     []Release    `json:"contracted,omitempty"`      // the same for contract
+	Migrating      string       `json:"migrating,omitempty"`       // the migration that was begun and has no verdict yet: see migrationKey
+	ContractFailed *Rejection   `json:"contract_failed,omitempty"` // the verdict on the last contract migration, if it was a bad one
+	Floor          *Floor       `json:"floor,omitempty"`           // since a contract migration was begun
+	RevertTried    int          `json:"revert_tried,omitempty"`    // the Generation in which git was told of a failed release
+	RevertWords    string       `json:"revert_words,omitempty"`    // what came of it, for people
+	Images         []OwnedImage `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
+}
+
+// OwnedImage is an image that one release of the app brought here.
+type OwnedImage struct {
+	Image
+	Release Release `json:"release"`
 }
 
 // Tenure is one release being live in one color.
@@ -72,7 +89,7 @@ const (
 	RefusedFiles          Result = "Refused"    // its files were wrong
 	Superseded            Result = "Superseded" // a newer commit came first
 	Reverted              Result = "Reverted"   // a commit returned to the release in the standby
-	historyLimit                 = 50
+	historyLimit                 = 50           // also of the releases that can be returned to
 	rejectLimit                  = 20
 	logLineLimit                 = 20 // lines of a failed container that are kept
 )
@@ -87,6 +104,7 @@ func (m *Memory) See(tree, commit string, now time.Time) bool {
 	m.Finish(Superseded, "", now)
 	m.Tree, m.Commit = tree, commit
 	m.Generation++
+	m.RevertWords = ""
 	return true
 }
 
@@ -115,8 +133,12 @@ func (m *Memory) Finish(result Result, reason Reason, now time.Time) {
 // Retry makes the rejected release worth another try.
 func (m *Memory) Retry() { m.Generation++ }
 
-// Blocked returns the standing rejection of r.
+// Blocked returns the standing rejection of r. One from below the floor is
+// rejected for good.
 func (m *Memory) Blocked(r Release) (Rejection, bool) {
+	if m.Floor.blocks(r) {
+		return Rejection{Release: r, Generation: m.Generation, Reason: BelowFloor, Detail: m.Floor.wayOut()}, true
+	}
 	for _, x := range slices.Backward(m.Rejected) {
 		if x.Release == r && x.Generation == m.Generation {
 			return x, true
@@ -128,11 +150,26 @@ func (m *Memory) Blocked(r Release) (Rejection, bool) {
 // EverRejected tells whether r was turned down and has not passed since. Such a
 // release is no way back, even after a newer commit.
 func (m *Memory) EverRejected(r Release) bool {
-	return slices.ContainsFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
+	return m.Floor.blocks(r) || slices.ContainsFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
 }
 
-// HasPassed tells whether r passed its watch.
+// HasPassed tells whether r passed its watch and still has a stack.
 func (m *Memory) HasPassed(r Release) bool { return slices.Contains(m.Passed, r) }
+
+// WasPromoted tells whether r ever passed its watch: going there is going back.
+func (m *Memory) WasPromoted(r Release) bool { return slices.Contains(m.Promoted, r) }
+
+// HasExpanded tells whether the expand migration of r ran to its end.
+func (m *Memory) HasExpanded(r Release) bool { return slices.Contains(m.Expanded, r) }
+
+// HasContracted tells whether the contract migration of r ran to its end.
+func (m *Memory) HasContracted(r Release) bool { return slices.Contains(m.Contracted, r) }
+
+// latest returns the list with r at its end, and no longer than the history.
+func latest(list []Release, r Release) []Release {
+	out := append(slices.DeleteFunc(slices.Clone(list), func(x Release) bool { return x == r }), r)
+	return out[max(0, len(out)-historyLimit):]
+}
 
 // Reject records the verdict against r.
 func (m *Memory) Reject(r Release, e RejectError) {
@@ -148,6 +185,7 @@ func (m *Memory) Pass(r Release, keep ...Release) {
 	m.Rejected = slices.DeleteFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
 	m.Passed = slices.DeleteFunc(m.Passed, func(x Release) bool { return x == r || !slices.Contains(keep, x) })
 	m.Passed = append(m.Passed, r)
+	m.Promoted = latest(m.Promoted, r)
 }
 
 // Log puts an entry at the head of the history.
@@ -162,6 +200,15 @@ func (m *Memory) Clone() Memory {
 	c.Passed = slices.Clone(m.Passed)
 	c.Rejected = slices.Clone(m.Rejected)
 	c.History = slices.Clone(m.History)
+	c.Promoted = slices.Clone(m.Promoted)
+	c.Expanded = slices.Clone(m.Expanded)
+	c.Contracted = slices.Clone(m.Contracted)
+	c.Images = slices.Clone(m.Images)
+	if m.ContractFailed != nil {
+		x := *m.ContractFailed
+		c.ContractFailed = &x
+	}
+	c.Floor = m.Floor.clone()
 	if m.Pending != nil {
 		p := *m.Pending
 		c.Pending = &p

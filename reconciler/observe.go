@@ -13,6 +13,14 @@ type world struct {
 	stacks [2]Stack  // blue, green
 	known  bool      // facts.Live is what Nginx said
 	next   time.Time // when time alone will change the facts; zero: never
+	opens  time.Time // when the next deploy window opens; zero where one is open
+}
+
+// at notes a moment at which time alone will change the facts.
+func (w *world) at(t time.Time) {
+	if w.next.IsZero() || t.Before(w.next) {
+		w.next = t
+	}
 }
 
 // of returns the stack of one color.
@@ -48,7 +56,14 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		// have connections.
 		delete(r.gated, r.live)
 		delete(r.drained, r.live)
+		clear(r.proofs)
 		r.live = w.facts.Live
+	}
+	if w.facts.Spare, err = r.spareState(ctx, app); err != nil {
+		return w, err
+	}
+	if w.facts.Closed, w.opens = closed(app.Windows, r.Now()); w.facts.Closed {
+		w.at(w.opens)
 	}
 	if w.facts.Blue, err = r.facts(ctx, app, &w, Blue); err != nil {
 		return w, err
@@ -75,7 +90,7 @@ func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
 
 func (r *Runner) facts(ctx context.Context, app App, w *world, c Color) (StackFacts, error) {
 	s := w.of(c)
-	f := StackFacts{Release: s.Release, Condition: s.Condition, Idle: true}
+	f := StackFacts{Release: s.Release, Condition: s.Condition, Duty: s.Duty, Idle: true}
 	up := s.Condition == Running || s.Condition == Broken
 	if !up || c == w.facts.Live {
 		f.Gated = up && r.gated[c] == s.Instance()
@@ -83,12 +98,13 @@ func (r *Runner) facts(ctx context.Context, app App, w *world, c Color) (StackFa
 	}
 	f.Gated = r.gated[c] == s.Instance()
 	f.Expired = r.expired(app, w)
+	f.Fitness = r.fitnessOf(s, w)
 	if !r.drained[c] {
-		idle, err := r.Router.Idle(ctx, r.routing(app, *w), c)
+		open, err := r.Router.Connections(ctx, r.routing(app, *w), c)
 		if err != nil {
 			return f, err
 		}
-		f.Idle = idle
+		f.Idle = open.Idle()
 	}
 	return f, nil
 }
@@ -103,7 +119,7 @@ func (r *Runner) expired(app App, w *world) bool {
 	if !r.Now().Before(until) {
 		return true
 	}
-	w.next = until
+	w.at(until)
 	return false
 }
 

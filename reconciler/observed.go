@@ -34,6 +34,9 @@ type Container struct {
 	ExitCode int
 	Restarts int  // the engine's restart counter
 	OneShot  bool // may end with 0: another service waits for its completion
+	// Singleton tells that the service runs in the live color only. Whether it does
+	// decides nothing about the stack's Condition: see Stack.Duty.
+	Singleton bool
 	// HealthCommand tells whether the service declares one, which the gate runs
 	// itself (see Examiner.Health).
 	HealthCommand bool
@@ -51,12 +54,26 @@ type Stack struct {
 	Color      Color
 	Release    Release // from the containers' labels; zero when Absent or when they disagree
 	Tag        string
-	Commit     string // the commit that brought it up
-	Root       string // App.Root when it was brought up: the files that can bring it up again
-	Condition  Condition
-	Containers []Container // sorted by service, then name
-	Missing    []string    // services that should have a container and have none
+	Commit     string      // the commit that brought it up
+	Root       string      // App.Root when it was brought up: the files that can bring it up again
+	Condition  Condition   // of all but the singletons
+	Duty       Duty        // of the singletons
+	Containers []Container // sorted by service, then name; singletons too
+	Missing    []string    // services that should have a container and have none; no singletons
 }
+
+// Duty tells which of a stack's singletons run.
+type Duty int
+
+// The duties of a stack.
+const (
+	NoDuty  Duty = iota // it has no singletons
+	OffDuty             // none of them runs
+	Partly              // some run
+	OnDuty              // all run
+)
+
+func (d Duty) String() string { return [...]string{"none", "off duty", "partly on duty", "on duty"}[d] }
 
 // Instance identifies this very set of running processes: it changes when a
 // container is replaced or restarted. A recorded gate pass is worth nothing for
@@ -74,18 +91,47 @@ func (s Stack) Instance() string {
 // for each plan. It holds nothing but plain comparable data, so that tests can
 // enumerate it.
 type Observed struct {
-	Live        Color // the color that the running Nginx sends traffic to
+	Live        Color      // the color that the running Nginx sends traffic to
+	Spare       SpareState // of the other color
+	Closed      bool       // no deploy window is open
 	Blue, Green StackFacts
 }
+
+// SpareState tells whether the standby answers what the live stack cannot.
+type SpareState int
+
+// The states of a spare.
+const (
+	NoSpare  SpareState = iota // there can be none: not with this Nginx, or not with this policy
+	Disarmed                   // there could be one
+	Armed                      // the running Nginx says that there is one
+)
+
+func (s SpareState) String() string { return [...]string{"none", "disarmed", "armed"}[s] }
 
 // StackFacts is what the planner needs to know of one stack.
 type StackFacts struct {
 	Release   Release
 	Condition Condition
-	Gated     bool // this process saw this very instance pass the gate, and traffic has not left it since
-	Idle      bool // no connection from Nginx is open, or the drain was waited out
-	Expired   bool // a standby that has been kept for as long as the policy asks
+	Duty      Duty    // of its singletons
+	Fitness   Fitness // as a spare
+	Gated     bool    // this process saw this very instance pass the gate, and traffic has not left it since
+	Idle      bool    // no connection from Nginx is open, or the drain was waited out
+	Expired   bool    // a standby that has been kept for as long as the policy asks
 }
+
+// Fitness is what this process knows of a standby as a spare. It is no proof for a
+// flip, because it may be hours old.
+type Fitness int
+
+// The kinds of fitness.
+const (
+	Unproven Fitness = iota // this very instance was not tried yet
+	Fit                     // it passed its proof
+	Unfit                   // it failed its proof a short while ago
+)
+
+func (f Fitness) String() string { return [...]string{"unproven", "fit", "unfit"}[f] }
 
 // Of returns the facts of one color.
 func (o Observed) Of(c Color) StackFacts {

@@ -17,6 +17,7 @@ type view struct {
 	refused error
 	err     error
 	next    time.Time
+	doing   string // what the step in hand waits for; empty while nobody need know
 }
 
 // note remembers, and tells, that something was put right.
@@ -41,8 +42,10 @@ func (r *Runner) noteDrift(app App, w world, reason Reason, s Step) {
 
 // publish emits the status if it says something new.
 func (r *Runner) publish(v view) {
+	r.tellEnded()
 	s := r.statusOf(v)
 	r.mu.Lock()
+	r.known = r.memory.Clone()
 	same := r.status != nil && reflect.DeepEqual(*r.status, s)
 	if !same {
 		r.status = &s
@@ -56,13 +59,25 @@ func (r *Runner) publish(v view) {
 	}
 }
 
+// publishDoing publishes what the step in hand waits for.
+func (r *Runner) publishDoing(words string) {
+	r.inHand.doing = words
+	r.publish(*r.inHand)
+}
+
 func (r *Runner) statusOf(v view) Status {
 	s := Status{App: r.Name, Host: r.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
+	if v.doing != "" {
+		s.Message = strings.TrimPrefix(s.Message+"; "+v.doing, "; ")
+	}
 	s.Live = r.liveOf(v.world)
 	if v.world.known {
 		s.Standby = r.standbyOf(v.world)
+	}
+	if f := r.memory.Floor; f != nil {
+		s.Floor = &StatusFloor{Tag: f.Release.Tag, Commit: f.Commit}
 	}
 	return s
 }
@@ -78,21 +93,41 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	}
 	switch v.reason {
 	case Held, TakingBack, NoWayBack:
-		bad, _ := r.memory.Blocked(v.app.Release)
 		phase := PhaseHeld
 		if v.reason == NoWayBack {
 			phase = PhaseDegraded
 		}
-		return phase, v.reason, fmt.Sprintf("release %s: %s: %s%s", v.app.Tag, bad.Reason, bad.Detail, indentLogs(bad.Logs))
+		return phase, v.reason, r.verdictOn(v.app)
+	case MigrationFailed:
+		x := r.memory.ContractFailed
+		return PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
+			v.app.Tag, x.Detail, r.Name, indentLogs(x.Logs))
+	case Waiting:
+		return PhasePaused, Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
 	case Paused:
 		return PhasePaused, Paused, "paused by a person; `tandem resume " + r.Name + "` goes on"
-	case UpToDate, Retiring:
+	case UpToDate, Retiring, Sparing, Contracting:
 		return PhaseLive, v.reason, r.memory.Note
 	case Healing:
 		return PhaseDegraded, Healing, r.memory.Note
+	case HandingOver:
+		if r.memory.Pending == nil {
+			return PhaseDegraded, HandingOver, r.memory.Note
+		}
+		return PhaseDeploying, HandingOver, r.memory.Note
 	default:
 		return PhaseDeploying, v.reason, r.memory.Note
 	}
+}
+
+// verdictOn says why the desired release is not to be run, and what git was told.
+func (r *Runner) verdictOn(app App) string {
+	bad, _ := r.memory.Blocked(app.Release)
+	text := fmt.Sprintf("release %s: %s: %s", app.Tag, bad.Reason, bad.Detail)
+	if r.memory.RevertWords != "" {
+		text += " (on_failure: revert: " + r.memory.RevertWords + ")"
+	}
+	return text + indentLogs(bad.Logs)
 }
 
 // reasonOf finds the word for an error.
@@ -141,7 +176,7 @@ func (r *Runner) standbyOf(w world) *StatusStack {
 	if _, rejected := r.memory.Blocked(s.Release); rejected && s.Condition != Stopped {
 		state = "rejected"
 	}
-	return &StatusStack{Tag: s.Tag, Color: s.Color, State: state}
+	return &StatusStack{Tag: s.Tag, Color: s.Color, State: state, Spare: w.facts.Spare == Armed}
 }
 
 // indentLogs sets log lines off from the sentence before them.

@@ -19,25 +19,6 @@ func ParseApp(file AppFile) (App, error) {
 	return app, faults.Err()
 }
 
-// Warnings returns what a valid tandem.yaml asks for that this version accepts
-// but does not act on. A file with faults has no warnings.
-func Warnings(file AppFile) []Fault {
-	if _, err := ParseApp(file); err != nil {
-		return nil
-	}
-	root, found := read(file)
-	for _, f := range inert() {
-		n := root
-		for _, key := range f.keys {
-			n = n.Get(key)
-		}
-		if n.Present() {
-			found.add(n.Line, n.Path, f.text)
-		}
-	}
-	return found.faults.Ordered()
-}
-
 // faultList collects the faults of one file.
 type faultList struct {
 	file   string

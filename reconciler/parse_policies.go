@@ -25,16 +25,23 @@ func (p appParser) watch() {
 	w := &p.app.Watch
 	*w = WatchPolicy{
 		For: time.Minute, MaxErrorRate: 0.01, MinRequests: 20, MaxP95: 500 * time.Millisecond,
-		Inconclusive: "promote",
+		Compare: CompareBoth, Inconclusive: InconclusivePromote,
 	}
 	n := p.root.Get("watch")
-	if n.Mapping("for", "max_error_rate", "min_requests", "max_p95", "max_restarts", "inconclusive") {
+	if n.Mapping("for", "max", "max_error_rate", "min_requests", "max_p95", "max_restarts", "max_memory", "max_cpu", "compare", "inconclusive") {
 		n.Get("for").Duration(&w.For, time.Second, day)
+		n.Get("max").Duration(&w.Max, w.For, day)
 		n.Get("max_error_rate").Share(&w.MaxErrorRate)
 		n.Get("min_requests").Int(&w.MinRequests, 1, 1_000_000)
 		n.Get("max_p95").Duration(&w.MaxP95, time.Millisecond, time.Minute)
 		n.Get("max_restarts").Int(&w.MaxRestarts, 0, 1000)
-		n.Get("inconclusive").OneOf(&w.Inconclusive, "promote", "hold", "revert")
+		n.Get("max_memory").Size(&w.MaxMemory, 1<<20, 1<<50)
+		n.Get("max_cpu").Number(&w.MaxCPU, 0.01, 10_000)
+		n.Get("compare").OneOf(&w.Compare, CompareBoth, CompareLimits, CompareOld)
+		n.Get("inconclusive").OneOf(&w.Inconclusive, InconclusivePromote, InconclusiveHold, InconclusiveRevert)
+	}
+	if w.Max == 0 {
+		w.Max = min(2*w.For, day)
 	}
 }
 
@@ -42,19 +49,23 @@ func (p appParser) drain() {
 	d := &p.app.Drain
 	*d = DrainPolicy{Timeout: 30 * time.Second}
 	n := p.root.Get("drain")
-	if n.Mapping("timeout") {
+	if n.Mapping("timeout", "websockets") {
 		n.Get("timeout").Duration(&d.Timeout, time.Second, day)
+		n.Get("websockets").Duration(&d.WebSockets, d.Timeout, day)
+	}
+	if d.WebSockets == 0 {
+		d.WebSockets = max(2*time.Minute, d.Timeout)
 	}
 }
 
 func (p appParser) standby() {
 	s := &p.app.Standby
-	*s = StandbyPolicy{Keep: StandbyWarm, For: day, Spare: "idempotent"}
+	*s = StandbyPolicy{Keep: StandbyWarm, For: day, Spare: SpareIdempotent}
 	n := p.root.Get("standby")
 	if n.Mapping("keep", "for", "spare") {
 		n.Get("keep").OneOf(&s.Keep, StandbyWarm, StandbyStopped)
 		n.Get("for").Duration(&s.For, time.Second, 365*day)
-		n.Get("spare").OneOf(&s.Spare, "off", "idempotent", "all")
+		n.Get("spare").OneOf(&s.Spare, SpareOff, SpareIdempotent, SpareAll)
 	}
 }
 

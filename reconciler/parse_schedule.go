@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -36,26 +35,10 @@ func (p appParser) windows() {
 		if !n.Text(&text) {
 			continue
 		}
-		if err := checkWindow(text); err != nil {
+		if _, err := parseWindow(text); err != nil {
 			n.Fault(`want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got %s: %v`, quoted(text), err)
 			continue
 		}
 		p.app.Windows = append(p.app.Windows, text)
 	}
-}
-
-func checkWindow(text string) error {
-	i := strings.LastIndex(text, " for ")
-	if i < 0 {
-		return errors.New("it does not say for how long")
-	}
-	d, err := time.ParseDuration(strings.TrimSpace(text[i+len(" for "):]))
-	if err != nil {
-		return err
-	}
-	if d < time.Minute || d > 7*day {
-		return fmt.Errorf("%s is not from 1m to 168h", d)
-	}
-	_, err = ParseCron(strings.TrimSpace(text[:i]))
-	return err
 }

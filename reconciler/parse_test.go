@@ -83,9 +83,9 @@ func TestParseApp_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 		Gate: GatePolicy{Timeout: 60 * time.Second, Successes: 3},
 		Watch: WatchPolicy{
 			For: 60 * time.Second, MaxErrorRate: 0.01, MinRequests: 20, MaxP95: 500 * time.Millisecond,
-			MaxRestarts: 0, Inconclusive: "promote",
+			Max: 2 * time.Minute, MaxRestarts: 0, Compare: "both", Inconclusive: "promote",
 		},
-		Drain:     DrainPolicy{Timeout: 30 * time.Second},
+		Drain:     DrainPolicy{Timeout: 30 * time.Second, WebSockets: 2 * time.Minute},
 		Standby:   StandbyPolicy{Keep: "warm", For: 24 * time.Hour, Spare: "idempotent"},
 		OnFailure: "hold",
 	}
@@ -176,9 +176,9 @@ on_failure: hold
 		},
 		Gate: GatePolicy{Timeout: 2 * time.Minute, Successes: 10},
 		Watch: WatchPolicy{
-			For: 5 * time.Minute, MaxErrorRate: 0.005, MinRequests: 1, MaxP95: time.Second, MaxRestarts: 2, Inconclusive: "revert",
+			For: 5 * time.Minute, Max: 10 * time.Minute, Compare: "both", MaxErrorRate: 0.005, MinRequests: 1, MaxP95: time.Second, MaxRestarts: 2, Inconclusive: "revert",
 		},
-		Drain:     DrainPolicy{Timeout: time.Hour},
+		Drain:     DrainPolicy{Timeout: time.Hour, WebSockets: time.Hour},
 		Standby:   StandbyPolicy{Keep: "stopped", For: 90 * time.Minute, Spare: "off"},
 		OnFailure: "hold",
 	}

@@ -24,22 +24,6 @@ const notYet = "not supported by this version of tandem; "
 func unsupported() []feature {
 	return []feature{
 		{keys: []string{"secrets"}, text: notYet + "remove it, and give the containers their secrets in another way"},
-		{keys: []string{"singletons"}, text: notYet + "remove it, and mind that each service runs in both stacks while both are up"},
-		{keys: []string{"migrations"}, text: notYet + "remove it, and migrate before you push the tag"},
-		{keys: []string{"windows"}, text: notYet + "remove it, and mind that a deploy starts as soon as git moves"},
-		{keys: []string{"on_failure"}, value: OnFailureRevert, text: OnFailureRevert + " is " + notYet + "write on_failure: hold"},
-	}
-}
-
-// inert lists what is kept and changes nothing yet: without it the agent is only
-// less watchful, so the file is good, and `tandem validate` says so.
-func inert() []feature {
-	const watched = "has no effect in this version of tandem: the watch looks at restarts and health only"
-	return []feature{
-		{keys: []string{"watch", "max_error_rate"}, text: watched},
-		{keys: []string{"watch", "min_requests"}, text: watched},
-		{keys: []string{"watch", "max_p95"}, text: watched},
-		{keys: []string{"standby", "spare"}, text: "has no effect in this version of tandem: the standby answers only after a flip"},
 	}
 }
 

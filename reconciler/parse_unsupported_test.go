@@ -78,7 +78,7 @@ func TestParseApp_LaterFeaturesAreRefusedOnceEach(t *testing.T) {
 	for _, f := range faults {
 		paths = append(paths, f.Path)
 	}
-	want := []string{"secrets", "singletons", "migrations", "windows", "on_failure"}
+	want := []string{"secrets"}
 	if diff := cmp.Diff(want, paths); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
@@ -87,25 +87,5 @@ func TestParseApp_LaterFeaturesAreRefusedOnceEach(t *testing.T) {
 func TestParseApp_LaterFeatureThatIsEmptyAsksForNothing(t *testing.T) {
 	if _, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + "secrets: []\nsingletons: []\nmigrations: {}\nwindows: []\non_failure: hold\n")); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestWarnings_NameWhatHasNoEffectYet(t *testing.T) {
-	const file = "watch: {for: 60s, max_error_rate: 1%, min_requests: 20, max_p95: 500ms, inconclusive: hold}\nstandby:\n  spare: all\ntag: \"1\"\n"
-	const watched = "has no effect in this version of tandem: the watch looks at restarts and health only"
-	want := []Fault{
-		{"shop/tandem.yaml", 1, "watch.max_error_rate", watched},
-		{"shop/tandem.yaml", 1, "watch.min_requests", watched},
-		{"shop/tandem.yaml", 1, "watch.max_p95", watched},
-		{"shop/tandem.yaml", 3, "standby.spare", "has no effect in this version of tandem: the standby answers only after a flip"},
-	}
-	if diff := cmp.Diff(want, Warnings(tandemYAML(file+goodRoutes))); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
-	if got := Warnings(tandemYAML("tag: \"1\"\n" + goodRoutes)); len(got) > 0 {
-		t.Errorf("a file that asks for nothing special has warnings: %v", got)
-	}
-	if got := Warnings(tandemYAML(file + "color: red\n" + goodRoutes)); len(got) > 0 {
-		t.Errorf("a refused file has warnings too: %v", got)
 	}
 }

@@ -9,15 +9,30 @@ package reconciler
 // be done; the reason tells which.
 func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
 	p := planner{app: app, o: o, m: m}
-	_, blocked := m.Blocked(app.Release)
+	return p.withoutSpare(p.plan())
+}
+
+func (p planner) plan() ([]Step, Reason) {
+	_, blocked := p.m.Blocked(p.app.Release)
 	switch {
 	case blocked:
 		return p.planBlocked()
-	case m.Paused || app.Frozen:
-		return p.planKept()
+	case p.app.Frozen:
+		return p.planKept(Frozen)
+	case p.m.Paused:
+		return p.planKept(Paused)
+	case p.waits():
+		return p.planKept(Waiting)
 	default:
-		return p.steps(goal{app.Release, p.chooseColor(app.Release)})
+		return p.steps(goal{p.app.Release, p.chooseColor(p.app.Release)})
 	}
+}
+
+// waits tells whether a new release has to wait for a deploy window. What began
+// in a window may end outside it, and a way back is always open.
+func (p planner) waits() bool {
+	r := p.app.Release
+	return p.o.Closed && p.m.Pending == nil && p.m.Live.Release != r && !p.m.WasPromoted(r)
 }
 
 // goal is what should be live in the end.
@@ -59,19 +74,26 @@ func (p planner) planBlocked() ([]Step, Reason) {
 	switch {
 	case p.o.Of(p.o.Live).Release == p.app.Release, p.m.Live.Release == p.app.Release:
 		reason = TakingBack
-	case len(steps) == 0 || reason == Retiring:
+	case len(steps) == 0 || reason.afterwards():
 		reason = Held
+	}
+	if len(steps) == 0 && reason == Held && p.revertDue() {
+		steps = []Step{{Revert, NoColor, p.app.Release}}
 	}
 	return steps, reason
 }
 
-// planKept is the plan while nothing new may be deployed: keep alive what is
-// live, and take it back if it was rejected.
-func (p planner) planKept() ([]Step, Reason) {
-	none := Paused
-	if p.app.Frozen {
-		none = Frozen
-	}
+// revertDue tells whether git is still to be told that the release failed. It is
+// told once; a commit that people make instead is a new decision.
+func (p planner) revertDue() bool {
+	bad, _ := p.m.Blocked(p.app.Release)
+	return p.app.OnFailure == OnFailureRevert && !p.app.Frozen && bad.Reason != BelowFloor &&
+		p.m.RevertTried != p.m.Generation && !p.m.Live.Release.IsZero()
+}
+
+// planKept is the plan while nothing new may be deployed, for the reason given:
+// keep alive what is live, and take it back if it was rejected.
+func (p planner) planKept(none Reason) ([]Step, Reason) {
 	back, ok := p.wayBack()
 	if !ok {
 		if _, bad := p.m.Blocked(p.m.Live.Release); bad {
@@ -80,7 +102,10 @@ func (p planner) planKept() ([]Step, Reason) {
 		return nil, none
 	}
 	steps, reason := p.steps(back)
-	if len(steps) == 0 || reason == Retiring {
+	switch {
+	case reason == Sparing:
+		return steps, none // a spare keeps alive, too
+	case len(steps) == 0 || reason.afterwards() || reason == MigrationFailed:
 		return nil, none
 	}
 	_, bad := p.m.Blocked(p.o.Of(p.o.Live).Release)
@@ -126,7 +151,7 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
 		return steps, Healing
 	}
-	return nil, NoWayBack
+	return p.handOver(t.Color), NoWayBack
 }
 
 // steps leads from what is observed to g.
@@ -159,7 +184,7 @@ func (p planner) onTrial(r Release) bool {
 }
 
 func (p planner) await(g goal) ([]Step, Reason) {
-	steps := []Step{{Watch, p.o.Live, g.release}}
+	steps := append(p.handOver(p.o.Live), Step{Watch, p.o.Live, g.release})
 	if p.o.Live != g.color {
 		steps = append(steps, p.bringWatched(g)...)
 	}
@@ -190,7 +215,23 @@ func (p planner) settle(g goal) ([]Step, Reason) {
 	if steps := p.heal(g); steps != nil {
 		return steps, Healing
 	}
-	return p.tidy(g.color.Other(), UpToDate)
+	if steps := p.handOver(g.color); steps != nil {
+		return steps, HandingOver
+	}
+	otherwise := UpToDate
+	if p.contractDue(g) {
+		if steps := p.contract(g); steps != nil {
+			return steps, Contracting
+		}
+		otherwise = MigrationFailed
+	}
+	steps, reason := p.tidy(g.color.Other(), otherwise)
+	if steps == nil {
+		if steps = p.arm(g); steps != nil && reason == UpToDate {
+			reason = Sparing
+		}
+	}
+	return steps, reason
 }
 
 // heal mends the live stack in place.
@@ -242,6 +283,7 @@ func (p planner) replaceLive(g goal) ([]Step, Reason) {
 	}
 	steps, _ := p.bring(over)
 	back := []Step{{Up, g.color, g.release}, {Gate, g.color, g.release}, {Flip, g.color, g.release}, {Confirm, g.color, g.release}}
+	back = append(back, p.handOverAfter(g)...)
 	return append(append(steps, p.drain(g.color)...), back...), NewRelease
 }
 
@@ -265,7 +307,8 @@ func (p planner) move(g goal) ([]Step, Reason) {
 		}
 		return append(p.adopt(goal{g.release, p.o.Live}), p.bringWatched(g)...), p.whyAdopt(g)
 	default:
-		return steps, ColorChange
+		// The second hop takes its time, in which the release runs here.
+		return append(p.handOver(p.o.Live), steps...), ColorChange
 	}
 }
 
@@ -276,6 +319,7 @@ func (p planner) adopt(g goal) []Step {
 		steps = append(steps, Step{Gate, g.color, g.release})
 	}
 	steps = append(steps, Step{Confirm, g.color, g.release})
+	steps = append(steps, p.handOverAfter(g)...)
 	if p.watchNeeded(g.release) {
 		steps = append(steps, Step{Watch, g.color, g.release})
 	}
@@ -288,10 +332,10 @@ func (p planner) adopt(g goal) []Step {
 func (p planner) bring(g goal) ([]Step, Reason) {
 	s := p.o.Of(g.color)
 	ready := s.Release == g.release && s.Condition == Running
-	var steps []Step
+	steps := p.expand(g)
 	if !ready {
 		if s.Release != g.release {
-			steps = p.drain(g.color)
+			steps = append(steps, p.drain(g.color)...)
 		}
 		steps = append(steps, Step{Up, g.color, g.release})
 	}
@@ -299,6 +343,7 @@ func (p planner) bring(g goal) ([]Step, Reason) {
 		steps = append(steps, Step{Gate, g.color, g.release})
 	}
 	steps = append(steps, Step{Flip, g.color, g.release}, Step{Confirm, g.color, g.release})
+	steps = append(steps, p.handOverAfter(g)...)
 	if p.watchNeeded(g.release) {
 		steps = append(steps, Step{Watch, g.color, g.release})
 	}
@@ -339,13 +384,14 @@ func (p planner) whyAdopt(g goal) Reason {
 // forgives tells whether a failure of s is no verdict on its release, because
 // that was confirmed before: then it is given time to recover. That ends where
 // it has no traffic and a newer release, which may be deployed, waits for it.
-func forgives(app App, live Color, m Memory, s Step) bool {
-	if s.Action == Watch || !m.Live.Is(s.Color, s.Release) {
+func forgives(app App, o Observed, m Memory, s Step) bool {
+	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release)
+	if onTrial || !m.Live.Is(s.Color, s.Release) {
 		return false
 	}
 	_, held := m.Blocked(app.Release)
-	waits := s.Release != app.Release && !held && !m.Paused && !app.Frozen
-	return s.Color == live || !waits
+	kept := held || m.Paused || app.Frozen || planner{app: app, o: o, m: m}.waits()
+	return s.Color == o.Live || s.Release == app.Release || kept
 }
 
 // watchNeeded tells whether r still has to prove itself under traffic. A

@@ -369,7 +369,7 @@ func TestForgives_ConfirmedReleaseIsGivenTimeUnlessANewerOneWaitsForIt(t *testin
 		{"it was confirmed in the other color", wants(relA, Blue), Green, remembered{live: confirmed(Green, relA)}, gate, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := forgives(c.wants, c.live, c.memory.memory(), c.step); got != c.want {
+			if got := forgives(c.wants, Observed{Live: c.live}, c.memory.memory(), c.step); got != c.want {
 				t.Errorf("got %t, want %t", got, c.want)
 			}
 		})

@@ -24,6 +24,12 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 		{name: "the second release is bad at its gate", fates: []fate{good, badAtGate}},
 		{name: "the second release is bad in its watch", fates: []fate{good, badInWatch}},
 		{name: "the first release wears out, the second is bad in its watch", fates: []fate{wearsOut, badInWatch}, quick: true},
+		{name: "a standby that is a spare", fates: []fate{wearsOut, badInWatch}, quick: true, lean: true, features: features{spares: true}},
+		{name: "singletons", fates: []fate{good, badInWatch}, quick: true, lean: true, features: features{singletons: true}},
+		{name: "migrations", fates: []fate{good, good}, quick: true, lean: true, features: features{migrations: true}},
+		{name: "an expand migration that fails", fates: []fate{good, badExpand}, quick: true, lean: true, features: features{migrations: true}},
+		{name: "a contract migration that fails", fates: []fate{good, badContract}, quick: true, lean: true, features: features{migrations: true}},
+		{name: "deploy windows", fates: []fate{good, badInWatch}, quick: true, lean: true, features: features{windows: true}},
 	}
 	for _, y := range stories {
 		y.quick = y.quick || testing.Short()
@@ -38,10 +44,16 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 // states to visit them all: three releases, one of each kind.
 func TestPlan_RandomStoriesAreSafeAndConverge(t *testing.T) {
 	t.Parallel()
-	const walks, length = 200, 250
-	y := story{fates: []fate{good, badAtGate, badInWatch}}
+	walks, length := 200, 250
+	if testing.Short() {
+		walks = 50
+	}
 	steps := 0
 	for seed := range uint64(walks) {
+		y := story{fates: []fate{good, badAtGate, badInWatch}}
+		if seed%2 == 1 {
+			y = story{fates: []fate{good, good, badInWatch}, features: features{spares: true, singletons: true, migrations: true, windows: true}}
+		}
 		steps += y.wander(t, rand.New(rand.NewPCG(seed, 1)), length)
 	}
 	t.Logf("%d walks of %d events, %d steps executed", walks, length, steps)
@@ -50,7 +62,7 @@ func TestPlan_RandomStoriesAreSafeAndConverge(t *testing.T) {
 // wander lets length things happen, and after each sees that all comes to rest.
 func (y story) wander(t *testing.T, dice *rand.Rand, length int) int {
 	t.Helper()
-	w := miniature{desired: pick(1 + dice.IntN(len(y.fates))), choice: hue(dice.IntN(3))}
+	w := miniature{desired: pick(1 + dice.IntN(len(y.fates))), choice: hue(dice.IntN(3)), after: afterwards{features: y.features}}
 	var tale []string
 	steps := 0
 	for range length {
@@ -125,8 +137,8 @@ func newAtlas(y story) *atlas { return &atlas{story: y, index: map[miniature]int
 func (a *atlas) explore(t *testing.T) {
 	t.Helper()
 	for p := range a.story.fates {
-		for h := blue; h <= auto; h++ {
-			a.reach(miniature{desired: pick(p + 1), choice: h}, -1)
+		for _, h := range a.story.choices() {
+			a.reach(miniature{desired: pick(p + 1), choice: h, after: afterwards{features: a.story.features}}, -1)
 		}
 	}
 	for i := int32(0); int(i) < len(a.states); i++ {
@@ -268,7 +280,7 @@ func planTwice(w miniature) (plan []Step, reason Reason, fault string) {
 
 // faultOfStep tells which promise is broken by executing s in w; empty for none.
 func faultOfStep(w miniature, s Step) string {
-	for _, p := range promises {
+	for _, p := range slices.Concat(promises, promisesAfterwards) {
 		if !p.keeps(w, s, hueOf(s.Color), pickOf(s.Release)) {
 			return "broken by " + s.String() + ": " + p.name
 		}
@@ -276,13 +288,16 @@ func faultOfStep(w miniature, s Step) string {
 	return ""
 }
 
-// promises are what holds for every step that is ever executed.
-var promises = []struct {
+// promise is something that holds for a step s, of color c and release r, in w.
+type promise struct {
 	name  string
 	keeps func(w miniature, s Step, c hue, r pick) bool
-}{
+}
+
+// promises are what holds for every step that is ever executed.
+var promises = []promise{
 	{"every step names a release, except the one that leaves an empty color", func(w miniature, s Step, c hue, r pick) bool {
-		return r != 0 || s.Action == Park || s.Action == Drain || s.Action == Retire
+		return r != 0 || s.Action == Park || s.Action == Disarm || s.Action == Drain || s.Action == Retire
 	}},
 	{"never traffic to a stack that has not passed the gate with the release it runs now", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Flip && s.Action != Confirm || w.runs(c, r) && w.stacks[c].gated
@@ -297,13 +312,13 @@ var promises = []struct {
 		return c != w.live || s.Action != Drain && s.Action != Retire && (s.Action != Up || w.stacks[c].condition != uint8(Running))
 	}},
 	{"never a rejected release promoted again", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Flip && s.Action != Confirm && s.Action != Watch || w.verdicts[r] != rejected
+		return s.Action != Flip && s.Action != Confirm && s.Action != Watch || w.verdict(r) != rejected
 	}},
 	{"never a rejected release brought up again, except to keep alive what is live", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Up || w.verdicts[r] != rejected || c == w.live
+		return s.Action != Up || w.verdict(r) != rejected || c == w.live
 	}},
 	{"never back to a release that was ever rejected", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Flip && s.Action != Confirm || r == w.desired || w.verdicts[r] == untried || r == w.tenure.release
+		return s.Action != Flip && s.Action != Confirm || r == w.desired || w.verdict(r) == untried || r == w.tenure.release
 	}},
 	{"never the way back replaced, drained or retired before the live release passed its watch", func(w miniature, s Step, c hue, r pick) bool {
 		return c == w.live || !w.touches(s, c, r) || !w.isWayBack(c)
@@ -311,8 +326,8 @@ var promises = []struct {
 	{"never a stack stopped or replaced that has connections", func(w miniature, s Step, c hue, r pick) bool {
 		return w.lies(c) || w.stacks[c].idle || s.Action != Retire && (s.Action != Up || w.stacks[c].release == r)
 	}},
-	{"nothing new while paused or frozen", func(w miniature, s Step, c hue, r pick) bool {
-		return !w.paused && !w.frozen || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
+	{"nothing new while paused, frozen or outside a deploy window", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
 			s.Action == Confirm && w.tenure.release == 0
 	}},
 	{"never a gate for a stack that does not run the release", func(w miniature, s Step, c hue, r pick) bool {
@@ -324,12 +339,12 @@ var promises = []struct {
 	{"never a watch of anything but the confirmed live release, and never twice", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Watch || c == w.live && w.isTenure(c, r) && !w.passed[r]
 	}},
-	{"never a standby retired before its time is over, unless it was rejected", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Retire || w.expired || w.verdicts[r] == rejected
+	{"never a standby retired before its time is over, unless it was rejected or a contract migration is due", func(w miniature, s Step, c hue, r pick) bool {
+		return s.Action != Retire || w.expired || w.verdict(r) == rejected || w.contractDue()
 	}},
 	{"never a standby retired while what is live is dead or was rejected, unless it was rejected itself", func(w miniature, s Step, c hue, r pick) bool {
 		live := w.stacks[w.live].release
-		return s.Action != Retire || w.verdicts[r] == rejected || w.runs(w.live, live) && w.verdicts[live] != rejected
+		return s.Action != Retire || w.verdict(r) == rejected || w.runs(w.live, live) && w.verdict(live) != rejected
 	}},
 	{"never a drain or a stop in vain", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Drain && s.Action != Retire || !w.lies(c) && (s.Action != Drain || !w.stacks[c].idle)
@@ -353,45 +368,48 @@ func (w miniature) isWayBack(h hue) bool {
 	if w.tenure.release != 0 && w.tenure.color == w.live {
 		onTrial = w.tenure.release
 	}
-	if onTrial != w.desired || w.passed[onTrial] || other == 0 || other == onTrial || w.verdicts[other] != untried {
+	if onTrial != w.desired || w.passed[onTrial] || other == 0 || other == onTrial || w.verdict(other) != untried {
 		return false
 	}
 	// Where nobody ever confirmed anything, a live stack that runs may be worth a
 	// return; a dead one is only worth being left for what was confirmed.
 	return w.tenure.color == w.live && w.tenure.release != 0 || w.isTenure(h, other) ||
-		w.runs(w.live, onTrial) && w.verdicts[onTrial] != rejected
+		w.runs(w.live, onTrial) && w.verdict(onTrial) != rejected
 }
 
 // isReturn tells whether p is what to return to when the confirmed release is bad.
 func (w miniature) isReturn(p pick) bool {
 	t := w.tenure
-	return t.release != 0 && w.verdicts[t.release] == rejected && w.stacks[t.color.other()].release == p && w.verdicts[p] == untried
+	return t.release != 0 && w.verdict(t.release) == rejected && w.stacks[t.color.other()].release == p && w.verdict(p) == untried
 }
 
 // faultAtRest tells what is wrong with a state in which nothing is left to do.
 func (y story) faultAtRest(w miniature, reason Reason) string {
 	live, t := w.stacks[w.live], w.tenure
-	kept := t.release != 0 && w.verdicts[t.release] != rejected
+	kept := t.release != 0 && w.verdict(t.release) != rejected
 	other := w.stacks[w.live.other()]
 	switch {
 	case kept && (!w.isTenure(w.live, t.release) || !w.runs(w.live, t.release) || w.healing):
 		return "at rest, what was confirmed is live, whole and gated"
-	case w.verdicts[w.desired] == rejected && reason != Held && reason != NoWayBack:
+	case w.verdict(w.desired) == rejected && reason != Held && reason != NoWayBack:
 		return "at rest, a rejected release is Held, or there is NoWayBack: not " + string(reason)
-	case t.release == 0 && w.runs(w.live, live.release) && live.release != 0 && w.verdicts[live.release] == untried:
+	case t.release == 0 && w.runs(w.live, live.release) && live.release != 0 && w.verdict(live.release) == untried:
 		return "at rest, what has the traffic and runs is confirmed"
-	case w.verdicts[live.release] == rejected && w.isTenure(w.live, live.release) && other.release != 0 && w.verdicts[other.release] == untried:
+	case w.verdict(live.release) == rejected && w.isTenure(w.live, live.release) && other.release != 0 && w.verdict(other.release) == untried:
 		return "at rest, a rejected release is not live as long as there is a way back"
-	case w.verdicts[w.desired] == rejected && w.isTenure(w.live, w.desired) && live.release == w.desired && (reason != NoWayBack || !w.runs(w.live, t.release)):
+	case w.verdict(w.desired) == rejected && w.isTenure(w.live, w.desired) && live.release == w.desired && (reason != NoWayBack || !w.runs(w.live, t.release)):
 		return "at rest, a rejected release that has to stay live is kept running, and NoWayBack says so: not " + string(reason)
-	case w.verdicts[w.desired] == rejected && kept && reason != Held:
+	case w.verdict(w.desired) == rejected && kept && reason != Held:
 		return "at rest, Held says that another release is live: not " + string(reason)
-	case w.verdicts[w.desired] == rejected:
+	case w.verdict(w.desired) == rejected:
 		return ""
-	case (w.frozen || w.paused) && reason != Frozen && reason != Paused && reason != NoWayBack:
+	case w.kept() && reason != Frozen && reason != Paused && reason != Waiting && reason != NoWayBack:
 		return "at rest, the reason says that nothing new may be deployed: not " + string(reason)
-	case w.frozen || w.paused:
+	case w.kept():
 		return ""
+	}
+	if fault := w.faultAfterwards(reason); fault != "" {
+		return fault
 	}
 	return w.faultWhenUpToDate(reason)
 }
@@ -400,7 +418,7 @@ func (y story) faultAtRest(w miniature, reason Reason) string {
 // of the confirmed release, which is given time to recover.
 func (y story) faultWhenStuck(w miniature, s Step) string {
 	r := pickOf(s.Release)
-	if s.Action == Gate && forgives(w.app(), w.live.color(), w.memory(), s) && !y.passesGate(w, r) {
+	if s.Action == Gate && forgives(w.app(), w.observed(), w.memory(), s) && !y.passesGate(w, r) {
 		return ""
 	}
 	return "every step changes something: not " + s.String()
@@ -410,7 +428,7 @@ func (y story) faultWhenStuck(w miniature, s Step) string {
 // still lacks.
 func (w miniature) faultWhenUpToDate(reason Reason) string {
 	switch {
-	case reason != UpToDate:
+	case reason != UpToDate && w.after.contractFailed != w.desired:
 		return "at rest, the reason is UpToDate: not " + string(reason)
 	case w.choice != auto && w.live != w.choice:
 		return "at rest, the desired color is live"
@@ -429,12 +447,12 @@ func (w miniature) faultWhenUpToDate(reason Reason) string {
 
 // faultOfChange compares where the plan was left alone with where it ended.
 func (y story) faultOfChange(start, end miniature) string {
-	bad := y.fate(start.desired) == badAtGate || y.fate(start.desired) == badInWatch
+	bad := slices.Contains([]fate{badAtGate, badInWatch, badExpand}, y.fate(start.desired))
 	ill := start.tenure.release != 0 && !y.passesGate(start, start.tenure.release)
-	kept := start.paused || start.frozen
+	kept := start.kept()
 	proven := start.tenure.release
 	switch {
-	case bad && !kept && !ill && end.verdicts[start.desired] != rejected:
+	case bad && !kept && !ill && end.verdict(start.desired) != rejected:
 		return "a bad release ends up rejected"
 	case (bad || kept) && proven != start.desired && start.passed[proven] && !ill && start.canReturn() && end.stacks[end.live].release != proven:
 		return "a release that passed its watch stays, or becomes again, live when the next one is bad or has to wait"
@@ -450,6 +468,6 @@ func (w miniature) canReturn() bool {
 	if w.stacks[t.color].release != t.release {
 		return false
 	}
-	astray := live.condition != uint8(Running) || live.release != w.desired && w.verdicts[live.release] != untried
+	astray := live.condition != uint8(Running) || live.release != w.desired && w.verdict(live.release) != untried
 	return w.live == t.color || w.stacks[t.color].condition == uint8(Running) && astray
 }

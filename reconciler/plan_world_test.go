@@ -21,16 +21,19 @@ type miniature struct {
 	frozen   bool
 	expired  bool // the standby was kept for long enough
 	worn     bool // releases that wear out fail their gate from now on
+	after    afterwards
 	desired  pick
 	choice   hue
 }
 
-// ministack is one color. gated and idle are known to the process only, and die
-// with it.
+// ministack is one color. gated, idle and fitness are known to the process only,
+// and die with it.
 type ministack struct {
 	release     pick
 	condition   smallCondition
 	gated, idle bool
+	onDuty      bool
+	fitness     uint8
 }
 
 type minitenure struct {
@@ -93,6 +96,8 @@ const (
 	badAtGate
 	badInWatch
 	wearsOut // good, until the environment wears it out: then it fails its gate
+	badExpand
+	badContract
 )
 
 // story is the cast: the releases that git may ask for, and whether people and
@@ -101,6 +106,8 @@ type story struct {
 	name  string
 	fates []fate // of release a, b, …
 	quick bool
+	lean  bool // git names no color
+	features
 }
 
 func (y story) fate(p pick) fate {
@@ -108,6 +115,14 @@ func (y story) fate(p pick) fate {
 		return badAtGate
 	}
 	return y.fates[p-1]
+}
+
+// choices are the colors that git may ask for.
+func (y story) choices() []hue {
+	if y.lean {
+		return []hue{auto}
+	}
+	return []hue{blue, green, auto}
 }
 
 func (y story) passesGate(w miniature, p pick) bool {
@@ -121,18 +136,20 @@ const generation = 7
 
 // app, observed and memory translate a miniature into what Plan is given.
 func (w miniature) app() App {
-	return App{Name: "shop", Tag: w.desired.release().Tag, Release: w.desired.release(), Color: w.choice.color(), Frozen: w.frozen}
+	return w.after.features.ask(w.desired, App{
+		Name: "shop", Tag: w.desired.release().Tag, Release: w.desired.release(), Color: w.choice.color(), Frozen: w.frozen,
+	})
 }
 
 func (w miniature) observed() Observed {
-	return Observed{Live: w.live.color(), Blue: w.facts(blue), Green: w.facts(green)}
+	return Observed{Live: w.live.color(), Spare: w.spare(), Closed: w.after.closed, Blue: w.facts(blue), Green: w.facts(green)}
 }
 
 func (w miniature) facts(h hue) StackFacts {
 	s := w.stacks[h]
 	return StackFacts{
 		Release: s.release.release(), Condition: Condition(s.condition), Gated: s.gated, Idle: s.idle,
-		Expired: w.expired && h != w.live,
+		Expired: w.expired && h != w.live, Duty: w.duty(h), Fitness: Fitness(s.fitness),
 	}
 }
 
@@ -152,13 +169,18 @@ func (w miniature) memory() Memory {
 			m.Rejected = append(m.Rejected, Rejection{Release: p.release(), Generation: generation - 1})
 		}
 	}
+	w.after.remember(&m)
 	return m
 }
 
 // judged puts the verdicts of m back into the miniature.
 func (w miniature) judged(m Memory) miniature {
+	m.Floor = nil // it is no verdict on anything
 	for p := pick(1); p <= 3; p++ {
 		w.passed[p] = m.HasPassed(p.release())
+		if w.after.windows {
+			w.after.promoted[p] = m.WasPromoted(p.release())
+		}
 		_, blocked := m.Blocked(p.release())
 		switch {
 		case blocked:
@@ -222,7 +244,9 @@ func (y story) execute(w miniature, s Step) miniature {
 	case Drain:
 		w.stacks[c].idle = true
 	case Retire:
-		w.stacks[c].condition, w.stacks[c].gated = uint8(Stopped), false
+		w = w.damaged(c, Stopped)
+	default:
+		w = y.executeAfter(w, s.Action, c, r)
 	}
 	return w.tidied()
 }
@@ -232,6 +256,7 @@ func (w miniature) turn(h hue) miniature {
 	if w.live != h {
 		w.stacks[w.live].gated, w.stacks[w.live].idle = false, false
 		w.expired = false
+		w.stacks[blue].fitness, w.stacks[green].fitness = 0, 0
 	}
 	w.live = h
 	w.stacks[h].idle = false
@@ -240,7 +265,8 @@ func (w miniature) turn(h hue) miniature {
 
 // up leaves the stack with the release in the condition that was reached.
 func (w miniature) up(h hue, p pick, reached Condition) miniature {
-	w.stacks[h] = ministack{release: p, condition: uint8(reached)}
+	onDuty := w.stacks[h].onDuty && w.stacks[h].release == p // Up leaves singletons alone
+	w.stacks[h] = ministack{release: p, condition: uint8(reached), onDuty: onDuty}
 	if h == w.live {
 		w.healing = true
 	} else {
@@ -257,7 +283,7 @@ func (y story) gate(w miniature, h hue, p pick) miniature {
 			w.healing = false
 		}
 		return w
-	case forgives(w.app(), w.live.color(), w.memory(), Step{Gate, h.color(), p.release()}):
+	case forgives(w.app(), w.observed(), w.memory(), Step{Gate, h.color(), p.release()}):
 		return w
 	default:
 		return w.reject(p)
@@ -301,17 +327,17 @@ func (w miniature) upright() miniature {
 // killed is the process gone and started again: it forgets what only it knew.
 func (w miniature) killed() miniature {
 	for h := range w.stacks {
-		w.stacks[h].gated, w.stacks[h].idle = false, false
+		w.stacks[h].gated, w.stacks[h].idle, w.stacks[h].fitness = false, false, 0
 	}
 	return w
 }
 
 // halfDone returns what a kill in the middle of the step can leave behind.
 func (w miniature) halfDone(s Step) []miniature {
-	if s.Action != Up {
-		return nil // Flip without Confirm, and the like, are kills between steps
-	}
 	c, r := hueOf(s.Color), pickOf(s.Release)
+	if s.Action != Up {
+		return w.halfDoneAfter(s.Action, c, r) // Flip without Confirm, and the like, are kills between steps
+	}
 	before := w.stacks[c]
 	left := []miniature{w.up(c, r, Broken).killed()}
 	if before.condition != uint8(Absent) && before.release != r {
@@ -336,7 +362,7 @@ func (y story) events(w miniature, to []event) []event {
 	}
 	add("killed", w.killed())
 	for p := range y.fates {
-		for h := blue; h <= auto; h++ {
+		for _, h := range y.choices() {
 			add(pushNames[p][h], w.pushed(pick(p+1), h))
 		}
 	}
@@ -367,6 +393,7 @@ func (y story) events(w miniature, to []event) []event {
 	if slices.Contains(y.fates, wearsOut) {
 		add("wears out or recovers", w.with(func(n *miniature) { n.worn = !n.worn }))
 	}
+	w.eventsAfter(add)
 	return to
 }
 
@@ -388,6 +415,7 @@ func (w miniature) decided() miniature {
 			w.verdicts[p] = rejectedBefore
 		}
 	}
+	w.after.contractFailed = 0
 	return w
 }
 
@@ -400,11 +428,15 @@ func (w miniature) pushed(p pick, h hue) miniature {
 func (w miniature) forgotten() miniature {
 	w = w.killed()
 	w.tenure, w.passed, w.verdicts, w.healing, w.paused = minitenure{}, [4]bool{}, [4]verdict{}, false, false
+	w.after = afterwards{features: w.after.features, closed: w.after.closed, armed: w.after.armed}
 	return w
 }
 
 func (w miniature) damaged(h hue, c Condition) miniature {
-	w.stacks[h].condition, w.stacks[h].gated = uint8(c), false
+	w.stacks[h].condition, w.stacks[h].gated, w.stacks[h].fitness = uint8(c), false, 0
+	if c == Stopped || c == Absent {
+		w.stacks[h].onDuty = false
+	}
 	return w
 }
 
@@ -414,7 +446,8 @@ func (w miniature) String() string {
 	for h := blue; h <= green; h++ {
 		s := w.stacks[h]
 		fmt.Fprintf(&b, "%s{%s", h.color(), Condition(s.condition))
-		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}} {
+		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.onDuty, "on duty"},
+			{s.fitness == uint8(Fit), "fit"}, {s.fitness == uint8(Unfit), "unfit"}} {
 			b.WriteString(f.String())
 		}
 		if s.condition != uint8(Absent) {
@@ -436,7 +469,7 @@ func (w miniature) String() string {
 	for _, f := range []flag{{w.healing, "healing"}, {w.paused, "paused"}, {w.frozen, "frozen"}, {w.expired, "expired"}, {w.worn, "worn"}} {
 		b.WriteString(f.String())
 	}
-	return b.String()
+	return b.String() + w.after.String()
 }
 
 func (p pick) letter() string { return [...]string{"?", "a", "b", "c"}[p] }

@@ -104,6 +104,125 @@ type Router interface {
 	// Confirm waits until the running Nginx says that color is live, for all its
 	// workers.
 	Confirm(ctx context.Context, app App, color Color) error
-	// Idle tells whether Nginx has no open connection to the stack of that color.
-	Idle(ctx context.Context, app App, color Color) (bool, error)
+	// Connections counts the open connections from Nginx to the stack of that color.
+	Connections(ctx context.Context, app App, color Color) (Connections, error)
+}
+
+// Connections are those that are open from Nginx to one stack.
+type Connections struct {
+	Requests   int // requests in flight, and connections that Nginx keeps for the next one for a second
+	WebSockets int // where they can be told apart; else they are among Requests
+}
+
+// Idle tells whether there is none.
+func (c Connections) Idle() bool { return c == Connections{} }
+
+// Spare lets the standby answer what the live stack cannot. A Router that has no
+// such thing (switch: reload) says so with Spares.
+type Spare interface {
+	// Spares tells whether there can be a spare at all.
+	Spares() bool
+	// Armed asks the running Nginx whether the standby is a spare now.
+	Armed(ctx context.Context, app App) (bool, error)
+	// Arm makes the standby a spare, or ends that. It returns when the running
+	// Nginx has confirmed it, for all its workers.
+	Arm(ctx context.Context, app App, on bool) error
+}
+
+// Visitor asks a route as people do: through Nginx.
+type Visitor interface {
+	// Visit asks the route's health path once, of whatever color is live. It never
+	// returns later than the route's MaxLatency plus a small margin.
+	Visit(ctx context.Context, app App, route Route) Probe
+}
+
+// Meter tells what Nginx's access log says.
+type Meter interface {
+	// Traffic sums up the requests to one color that ended from since until now. An
+	// error says why the log cannot be read; then nothing is known.
+	Traffic(ctx context.Context, app App, color Color, since time.Time) (Traffic, error)
+}
+
+// Traffic is a sum of requests to one color.
+type Traffic struct {
+	Requests int           // people's: the agent's own visits are not among them
+	Errors   int           // of Requests, answered with 5xx
+	P95      time.Duration // of the time that the stack took for them; 0 when there is none
+	Visits   int           // the agent's own: when it made some and the log has none, the log is not to be believed
+}
+
+// Gauge tells what containers use.
+type Gauge interface {
+	// Usage looks at the containers of the stack once. Those that do not run count nothing.
+	Usage(ctx context.Context, s Stack) (Usage, error)
+}
+
+// Usage is what the containers of a stack use.
+type Usage struct {
+	Memory  int64         // bytes, without what the kernel would give back at once
+	CPU     time.Duration // that they have used since they were started
+	Started time.Time     // when the first of them was started; zero when none runs
+	// Tight names the container that is closest to its own memory limit, if one has
+	// such a limit, and Share is how much of the limit it uses, 0 to 1.
+	Tight string
+	Share float64
+}
+
+// Singletons are the services that run in the live color only. All of it reads
+// labels where the app's files are gone.
+type Singletons interface {
+	// Relieve stops the singletons of one color's stack, and returns nil only when
+	// none of them runs. Docker will not start them again by itself.
+	Relieve(ctx context.Context, app App, color Color) error
+	// Engage creates and starts the singletons of app.Release in that color. The
+	// caller made sure that those of the other color do not run.
+	Engage(ctx context.Context, app App, color Color) error
+}
+
+// Migrator runs a service of the app once, from its start to its end.
+type Migrator interface {
+	// Migrate pulls what the service needs, waits for any other migration of the app,
+	// runs it in the networks of that color's stack, and returns when it has ended.
+	// A run of the same kind for the same release that is still going on, or
+	// that ended and was not forgotten, is taken over and not begun again: so a
+	// killed agent runs nothing twice. When ctx ends first, the run goes on
+	// without anybody. A run that ended with another code than 0 is a *RejectError
+	// with Reason MigrationFailed.
+	Migrate(ctx context.Context, app App, color Color, kind MigrationKind) error
+	// Forget removes what a finished run left behind. Without one it is no error.
+	Forget(ctx context.Context, app App, kind MigrationKind) error
+}
+
+// Janitor removes images that no stack needs any more.
+type Janitor interface {
+	// Images returns the images that the stack's containers were made from.
+	Images(ctx context.Context, s Stack) ([]Image, error)
+	// RemoveImages removes the images from this host, unless a container of any
+	// project still uses one or it has another name than ours. It returns those
+	// that are gone now, or were before.
+	RemoveImages(ctx context.Context, images []Image) ([]Image, error)
+}
+
+// Image is an image as this app pulled it.
+type Image struct {
+	Ref    string `json:"ref"`    // as the Compose file names it: "registry.example.com/shop:1.4.2"
+	ID     string `json:"id"`     // the engine's: "sha256:…"
+	Digest string `json:"digest"` // in its registry: "sha256:…"; empty when it was never in one
+}
+
+// Reverter takes a bump back in git.
+type Reverter interface {
+	// Revert commits and pushes to the watched branch that dir is as it was at commit
+	// good, provided that it still is what it was at commit bad; else, and when it is
+	// so already, it does nothing. Files of dir that tandem itself writes stay. It
+	// never forces. A branch that does not accept the push is a *RevertRefusedError.
+	Revert(ctx context.Context, dir, bad, good, message string) error
+}
+
+// RevertRefusedError says that the watched branch does not accept a commit of
+// the agent's: it is protected. Trying again is pointless.
+type RevertRefusedError struct{ Words string } // the server's own
+
+func (e *RevertRefusedError) Error() string {
+	return "the branch does not accept the revert: " + e.Words
 }

@@ -20,7 +20,15 @@ const (
 	Retiring    Reason = "Retiring"    // the old stack is no longer needed
 	Paused      Reason = "Paused"      // a person paused the app
 	Frozen      Reason = "Frozen"      // the desired state cannot be read, so what was live is kept alive
+	Sparing     Reason = "Sparing"     // the standby becomes a spare, or ceases to be one
+	HandingOver Reason = "HandingOver" // a singleton has to move to the live color, or to be started there
+	Contracting Reason = "Contracting" // the contract migration is due
+	Waiting     Reason = "Waiting"     // no deploy window is open
 )
+
+// afterwards tells whether such a plan only does what comes after a deploy, while
+// all traffic is where it belongs.
+func (r Reason) afterwards() bool { return r == Retiring || r == Sparing || r == Contracting }
 
 // Reasons of a RejectError: what was wrong with the release.
 const (
@@ -31,6 +39,8 @@ const (
 	Unhealthy       Reason = "Unhealthy"
 	TooSlow         Reason = "TooSlow"
 	WatchFailed     Reason = "WatchFailed"
+	MigrationFailed Reason = "MigrationFailed"
+	BelowFloor      Reason = "BelowFloor" // it needs what a contract migration took away
 )
 
 // Reasons that are nobody's release: the world is in the way.
@@ -43,5 +53,9 @@ const (
 	DockerAway  Reason = "DockerAway"
 	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
 	GitAway     Reason = "GitAway"
-	Failed      Reason = "Failed" // anything else; it is tried again
+	DiskFull    Reason = "DiskFull" // too little space is left for another image
+	Failed      Reason = "Failed"   // anything else; it is tried again
 )
+
+// ReasonOf finds the word for an error of a step.
+func ReasonOf(err error) Reason { return reasonOf(err) }

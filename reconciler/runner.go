@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,19 +20,28 @@ type Desired struct {
 
 // Options are the parts that a Runner works with. All are needed.
 type Options struct {
-	Name     string // the app's
-	Host     string // this machine, for the status
-	Trees    string // directory under which the app's files are exported
-	Source   Source
-	Resolver Resolver
-	Stacks   Stacks
-	Examiner Examiner
-	Prober   Prober
-	Router   Router
-	Memory   Memory             // as it was saved last
-	Save     func(Memory) error // atomically; called before anything relies on it
-	Emit     func(Event)        // must not block
-	Now      func() time.Time
+	Name       string // the app's
+	Host       string // this machine, for the status
+	Trees      string // directory under which the app's files are exported
+	Source     Source
+	Resolver   Resolver
+	Stacks     Stacks
+	Examiner   Examiner
+	Prober     Prober
+	Router     Router
+	Visitor    Visitor
+	Meter      Meter
+	Gauge      Gauge
+	Spare      Spare
+	Singletons Singletons
+	Migrator   Migrator
+	Janitor    Janitor
+	Reverter   Reverter
+	Needed     func(Image) bool   // whether another app needs the image
+	Memory     Memory             // as it was saved last
+	Save       func(Memory) error // atomically; called before anything relies on it
+	Emit       func(Event)        // must not block
+	Now        func() time.Time
 }
 
 // Runner brings one app from what is observed to what is desired, and keeps it
@@ -48,6 +58,7 @@ type Runner struct {
 	abort    context.CancelFunc // of the pass in hand; nil between passes
 	status   *Status            // the last one emitted
 	roots    map[string]bool    // exported files that are needed
+	known    Memory             // for other goroutines: as it was when the last status was made
 
 	// Below: only the working goroutine.
 	memory  Memory
@@ -57,7 +68,12 @@ type Runner struct {
 	apps    map[string]App   // by root, for stacks of other releases
 	gated   map[Color]string // Stack.Instance that passed the gate since this process started
 	drained map[Color]bool   // was waited out since traffic left it
+	proofs  map[Color]proof  // as a spare
+	told    Entry            // the newest line of the history that listeners heard of
+	clutter bool             // images may have become needless
 	live    Color            // what Nginx said last
+	witness *witness         // the last that was begun; nil before the first
+	inHand  *view            // of the pass that goes on
 	parked  bool             // traffic was sent to an empty color by this process, not by somebody
 }
 
@@ -71,6 +87,10 @@ func NewRunner(o Options) *Runner {
 		apps:    map[string]App{},
 		gated:   map[Color]string{},
 		drained: map[Color]bool{},
+		proofs:  map[Color]proof{},
+		known:   o.Memory.Clone(),
+		told:    newest(o.Memory.History),
+		clutter: true,
 		roots:   map[string]bool{o.Memory.Live.Root: true},
 	}
 }
@@ -264,7 +284,9 @@ func (r *Runner) pass(parent context.Context) outcome {
 
 // converge executes one step after another, planning afresh before each.
 func (r *Runner) converge(ctx context.Context, app App, v *view) error {
+	r.inHand = v
 	for range maxSteps {
+		v.doing = ""
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -275,13 +297,19 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 		}
 		steps, reason := Plan(app, w.facts, r.memory)
 		v.reason = reason
+		if len(steps) == 0 || reason.afterwards() {
+			if err := r.settled(app, reason); err != nil {
+				return err
+			}
+		}
 		if len(steps) == 0 {
 			v.next = w.next
-			return r.settled(app, reason)
+			return r.tidyUp(ctx, app, w)
 		}
 		r.noteDrift(app, w, reason, steps[0])
-		if steps[0].Action == Watch || reason == Retiring || reason == Held {
-			// The traffic has arrived where it belongs; what is left takes its time.
+		if a := steps[0].Action; a == Watch || a == Expand || reason == Held || reason == Healing || reason.afterwards() && reason != Sparing {
+			// The traffic has arrived where it belongs, and what is left takes its time, as
+			// does a migration; or something is broken.
 			r.publish(*v)
 		}
 		if err := r.execute(ctx, app, w, steps[0], reason); err != nil {
@@ -291,13 +319,23 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 	return errors.New("the plan does not come to rest; this is a bug in tandem, please report it with the log")
 }
 
-// settled closes the deploy in hand once there is nothing left to do for it.
+// tidyUp removes what became needless, once, when all else is done.
+func (r *Runner) tidyUp(ctx context.Context, app App, w world) error {
+	if !r.clutter {
+		return nil
+	}
+	r.clutter = false
+	return r.clean(ctx, app, w)
+}
+
+// settled closes the deploy in hand once there is nothing left to do for it, or
+// nothing but what comes after a deploy.
 func (r *Runner) settled(app App, reason Reason) error {
 	if r.memory.Pending == nil || r.memory.Live.Release != app.Release {
 		return nil
 	}
 	switch reason {
-	case UpToDate, Paused, Frozen:
+	case UpToDate, Paused, Frozen, Retiring, Sparing, Contracting, MigrationFailed:
 		result := Promoted
 		if r.memory.Pending.Reason == Returning {
 			result = Reverted
@@ -319,4 +357,24 @@ func (r *Runner) save() error {
 	}
 	r.unsaved = false
 	return nil
+}
+
+// tellEnded tells the listeners of each deploy that ended since they last heard.
+func (r *Runner) tellEnded() {
+	fresh := slices.Clone(r.memory.History)
+	if i := slices.Index(fresh, r.told); i >= 0 {
+		fresh = fresh[:i]
+	}
+	for _, e := range slices.Backward(fresh) {
+		r.clutter = true
+		r.Emit(Event{Time: r.Now(), App: r.Name, Kind: DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
+	}
+	r.told = newest(r.memory.History)
+}
+
+func newest(history []Entry) Entry {
+	if len(history) == 0 {
+		return Entry{}
+	}
+	return history[0]
 }

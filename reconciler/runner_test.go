@@ -87,20 +87,20 @@ func TestRunner_BringsAnAppThroughItsLife(t *testing.T) {
 		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; watch green 1")
 
 		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-		w.wantDid(t, "NewRelease+Watching: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2")
+		w.wantDid(t, "NewRelease+Watching+Sparing: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; arm green 1")
 
 		began, ups := time.Now(), w.count("stacks.up")
 		p.is(t, p.deploy("c3", yamlOf("1", Green)),
 			"Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
-		w.wantDid(t, "Returning: gate green 1; flip green 1; confirm green 1")
+		w.wantDid(t, "Returning+Sparing: disarm green 1; gate green 1; flip green 1; confirm green 1; arm blue 2")
 		if w.count("stacks.up") != ups || time.Since(began) > time.Second {
 			t.Errorf("a return to a warm standby took %s and %d times up", time.Since(began), w.count("stacks.up")-ups)
 		}
 
 		p.is(t, p.deploy("c4", yamlOf("4", Green)),
 			"Live/UpToDate, live 4 in green, standby 4 warm; history 4:Promoted 1:Reverted 2:Promoted 1:Promoted")
-		w.wantDid(t, "NewRelease+Watching+ColorChange: up blue 4; gate blue 4; flip blue 4; confirm blue 4; watch blue 4; "+
-			"up green 4; gate green 4; flip green 4; confirm green 4")
+		w.wantDid(t, "NewRelease+Watching+ColorChange+Sparing: disarm blue 2; up blue 4; gate blue 4; flip blue 4; confirm blue 4; watch blue 4; "+
+			"up green 4; gate green 4; flip green 4; confirm green 4; arm blue 4")
 		if r := p.Status().Receipt; r == nil || r.Gate <= 0 {
 			t.Errorf("receipt %+v, want the time of the gate", r)
 		}

@@ -30,6 +30,7 @@ type Status struct {
 	Desired StatusDesired `yaml:"desired" json:"desired"`
 	Live    *StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
 	Standby *StatusStack  `yaml:"standby,omitempty" json:"standby,omitempty"`
+	Floor   *StatusFloor  `yaml:"floor,omitempty" json:"floor,omitempty"`
 	Receipt *Receipt      `yaml:"receipt,omitempty" json:"receipt,omitempty"`
 	History []Entry       `yaml:"history,omitempty" json:"history,omitempty"`
 }
@@ -53,13 +54,29 @@ type StatusLive struct {
 type StatusStack struct {
 	Tag   string `yaml:"tag" json:"tag"`
 	Color Color  `yaml:"color" json:"color"`
-	State string `yaml:"state" json:"state"` // warm, stopped, broken, or rejected while it still runs
+	State string `yaml:"state" json:"state"`                     // warm, stopped, broken, or rejected while it still runs
+	Spare bool   `yaml:"spare,omitempty" json:"spare,omitempty"` // it answers what the live stack cannot
+}
+
+// StatusFloor is the release whose contract migration took away what those before
+// it need: none of them can be deployed again.
+type StatusFloor struct {
+	Tag    string `yaml:"tag" json:"tag"`
+	Commit string `yaml:"commit" json:"commit"`
 }
 
 // Receipt is the evidence of the last deploy.
 type Receipt struct {
-	Gate Took `yaml:"gate" json:"gate"` // from the stack being up to the gate passed
-	Flip Took `yaml:"flip" json:"flip"` // from the flip to Nginx's confirmation
+	Gate       Took   `yaml:"gate" json:"gate"`                           // from the stack being up to the gate passed
+	Flip       Took   `yaml:"flip" json:"flip"`                           // from the flip to Nginx's confirmation
+	Probes     int    `yaml:"probes" json:"probes"`                       // the agent's own visits through Nginx, from before the flip until after the drain
+	Failed     int    `yaml:"failed" json:"failed"`                       // of Probes
+	LongestGap Took   `yaml:"longest_gap" json:"longest_gap"`             // between two good answers to the agent's visits
+	Requests   int    `yaml:"requests" json:"requests"`                   // people's, to the new release, until its watch was over
+	Errors     int    `yaml:"errors" json:"errors"`                       // of Requests, answered with 5xx
+	P95        Took   `yaml:"p95" json:"p95"`                             // of the time that the release took for Requests
+	Cut        int    `yaml:"cut" json:"cut"`                             // connections to the old stack that were still open when their time was over
+	Verdict    string `yaml:"verdict,omitempty" json:"verdict,omitempty"` // what the watch was judged by, in a sentence
 }
 
 // YAML returns the bytes of the status file.

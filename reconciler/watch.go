@@ -2,30 +2,47 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 )
 
-// lookEvery lies between two looks of a watch.
-const lookEvery = time.Second
+const (
+	// lookEvery lies between two looks of a watch.
+	lookEvery = 2 * time.Second
+	// figureTime bounds each question for a figure. Without an answer there is no
+	// figure, and the looks at the containers must go on.
+	figureTime = 2 * time.Second
+	// logDelay is how long a visit may take to appear in the access log, and
+	// logVisits how many have to be missing from it before it is not believed.
+	logDelay  = 3 * time.Second
+	logVisits = 5
+	// samplesKept is more than any verdict is made from.
+	samplesKept = 8
+)
 
 // watch looks at the live stack until its time is over or it is judged bad.
 type watch struct {
 	stacks   Stacks
 	examiner Examiner
 	prober   Prober
+	meter    Meter
+	gauge    Gauge
+	visits   func(from, to time.Time) (v Visits, answered int) // what the witness saw
 	app      App
 	tenure   Tenure
+	old      Baseline
+	record   func(s Sample, verdict string) error // called after every look; verdict is empty until there is one
 	now      func() time.Time
 }
 
 // run returns nil when the release passed, a *RejectError when it failed, and
 // ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
-	end := w.tenure.Since.Add(w.app.Watch.For)
+	began := w.now()
 	var samples []Sample
-	for {
+	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -33,38 +50,69 @@ func (w *watch) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		samples = append(samples, sample)
-		verdict, why := Judge(samples, w.app.Watch)
-		if verdict == Fail {
-			return &RejectError{Reason: WatchFailed, Detail: why, Logs: lastLogs(ctx, w.examiner, blame)}
+		samples = append(samples[max(0, len(samples)-samplesKept):], sample)
+		end := w.judge(samples, looks, began)
+		if err := w.record(sample, end.why); err != nil {
+			return err
 		}
-		left := end.Sub(w.now())
-		if left <= 0 {
-			// Fewer looks than it takes to fail, after a restart of the agent say,
-			// must not be enough to pass.
-			if done, err := w.over(verdict); done && len(samples) >= badLooks {
-				return err
-			}
-			left = lookEvery
+		switch {
+		case end.bad:
+			return &RejectError{Reason: WatchFailed, Detail: end.why, Logs: lastLogs(ctx, w.examiner, blame, watchLogTime), Breach: end.breach}
+		case end.good:
+			return nil
 		}
-		wait(ctx, min(left, lookEvery))
+		wait(ctx, lookEvery)
 	}
 }
 
-// over applies the policy for a watch whose time is up.
-func (w *watch) over(v Verdict) (done bool, err error) {
+// conclusion is whether a watch is over, and what is to be said of it.
+type conclusion struct {
+	good, bad bool
+	why       string
+	breach    *Breach // of bad, unless too little is known
+}
+
+// judge applies the policy's times, and what it says about a watch without a verdict.
+func (w *watch) judge(samples []Sample, looks int, began time.Time) conclusion {
+	r := Judge(samples, w.app.Watch, w.old)
+	after := samples[len(samples)-1].After
+	over := after >= w.app.Watch.For && looks >= badLooks
 	switch {
-	case v == Pass, w.app.Watch.Inconclusive == "promote":
-		return true, nil
-	case w.app.Watch.Inconclusive == "revert":
-		return true, &RejectError{Reason: WatchFailed, Detail: "the watch ended without enough to judge by, and watch.inconclusive is revert"}
+	case r.Verdict == Fail:
+		return conclusion{bad: true, why: r.Why, breach: r.Breach}
+	case !over:
+		// Fewer looks than it takes to fail, after a restart of the agent say, must
+		// not be enough to pass.
+		return conclusion{}
+	case r.Verdict == Pass:
+		return conclusion{good: true, why: r.Why}
+	case r.Breach != nil:
+		return conclusion{} // the next look decides
+	case after < w.app.Watch.Max, w.now().Sub(began) < min(w.app.Watch.For, trafficWindow):
+		// An agent that was away gives its own visits time to become enough.
+		return conclusion{}
 	default:
-		return false, nil
+		return w.inconclusive(r.Why)
+	}
+}
+
+func (w *watch) inconclusive(why string) conclusion {
+	say := func(did string) string {
+		return "inconclusive: " + why + "; " + did + ", as watch.inconclusive says"
+	}
+	switch w.app.Watch.Inconclusive {
+	case InconclusiveRevert:
+		return conclusion{bad: true, why: say("taken back")}
+	case InconclusiveHold:
+		return conclusion{why: say("watched on")}
+	default:
+		return conclusion{good: true, why: say("promoted")}
 	}
 }
 
 // look takes one sample; blame is the container whose log tells more.
 func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error) {
+	s.After = w.now().Sub(w.tenure.Since)
 	pair, err := look(ctx, w.stacks, w.app)
 	if err != nil {
 		return Sample{}, Container{}, err
@@ -73,6 +121,22 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	if w.tenure.Color == Green {
 		stack = pair[1]
 	}
+	blame = w.containers(&s, stack)
+	if answers := w.health(ctx, &s, stack); blame.ID == "" {
+		blame = answers
+	}
+	w.traffic(ctx, &s)
+	if s.Down == "" {
+		w.usage(ctx, &s, stack)
+	}
+	if blame.ID == "" {
+		blame = w.suspect(s, stack)
+	}
+	return s, blame, nil
+}
+
+// containers counts restarts and finds what is down.
+func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 	for _, c := range stack.Containers {
 		s.Restarts += c.Restarts
 		if c.Restarts > 0 && blame.ID == "" {
@@ -90,17 +154,94 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	case len(stack.Containers) == 0:
 		s.Down = "no containers"
 	}
+	return blame
+}
+
+// health asks each route.
+func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Container) {
 	for _, r := range w.app.Routes {
 		sick := r.Health.Sick(w.prober.Probe(ctx, r, w.tenure.Color))
 		if sick == "" || s.Sick != "" {
 			continue
 		}
 		s.Sick = r.Name + ": " + sick
+		blame = serving(stack, r.Service)
+	}
+	return blame
+}
+
+// traffic asks Nginx's log, and the witness. A log that has none of the visits is
+// not that of this Nginx, or is not written any more: then it is not believed.
+func (w *watch) traffic(ctx context.Context, s *Sample) {
+	now, since := w.now(), w.tenure.Since
+	s.Visits, _ = w.visits(since, now)
+	recent := now.Add(-trafficWindow)
+	if recent.Before(since) {
+		recent = since
+	}
+	window, err := w.sum(ctx, recent)
+	whole := window
+	if err == nil && recent.After(since) {
+		whole, err = w.sum(ctx, since)
+	}
+	_, written := w.visits(recent, now.Add(-logDelay))
+	switch {
+	case err != nil:
+		s.Unread = err.Error()
+	case window.Visits == 0 && written >= logVisits:
+		s.Unread = fmt.Sprintf("it has none of the agent's last %s", counted(written, "visit"))
+	default:
+		s.Window, s.Whole = window, whole
+	}
+}
+
+func (w *watch) sum(ctx context.Context, since time.Time) (Traffic, error) {
+	ctx, cancel := context.WithTimeout(ctx, figureTime)
+	defer cancel()
+	t, err := w.meter.Traffic(ctx, w.app, w.tenure.Color, since)
+	return t, inTime(err)
+}
+
+func (w *watch) usage(ctx context.Context, s *Sample, stack Stack) {
+	ctx, cancel := context.WithTimeout(ctx, figureTime)
+	defer cancel()
+	u, err := w.gauge.Usage(ctx, stack)
+	if err != nil {
+		s.Unweighed = inTime(err).Error()
+		return
+	}
+	s.Usage = u
+}
+
+// inTime says what a context's error means to a person.
+func inTime(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s", figureTime)
+	}
+	return err
+}
+
+// suspect is the container whose log tells most about bad figures.
+func (w *watch) suspect(s Sample, stack Stack) Container {
+	if s.Usage.Share > tightShare {
 		for _, c := range stack.Containers {
-			if c.Service == r.Service && blame.ID == "" {
-				blame = c
+			if c.Name == s.Usage.Tight {
+				return c
 			}
 		}
 	}
-	return s, blame, nil
+	if len(w.app.Routes) == 0 {
+		return Container{}
+	}
+	return serving(stack, w.app.Routes[0].Service)
+}
+
+// serving is the first container of a service.
+func serving(stack Stack, service string) Container {
+	for _, c := range stack.Containers {
+		if c.Service == service {
+			return c
+		}
+	}
+	return Container{}
 }

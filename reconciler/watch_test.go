@@ -3,14 +3,67 @@ package reconciler
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// figures is what the log, Docker and the witness say in one watch, and what was
+// written down of it. Where a test says nothing there are plenty of good requests.
+type figures struct {
+	traffic func(since time.Time) (Traffic, error)
+	usage   func() (Usage, error)
+	visited func(from, to time.Time) (Visits, int)
+	asked   []time.Time // since when, each time
+	looks   []Sample
+	verdict string // the last
+	full    error  // what record answers
+}
+
+func (f *figures) Traffic(_ context.Context, _ App, c Color, since time.Time) (Traffic, error) {
+	f.asked = append(f.asked, since)
+	if c != Green {
+		return Traffic{}, errors.New("asked about the wrong color")
+	}
+	if f.traffic == nil {
+		return Traffic{Requests: 100, P95: probeTime, Visits: 10}, nil
+	}
+	return f.traffic(since)
+}
+
+func (f *figures) Usage(context.Context, Stack) (Usage, error) {
+	if f.usage == nil {
+		return Usage{}, nil
+	}
+	return f.usage()
+}
+
+func (f *figures) between(from, to time.Time) (Visits, int) {
+	if f.visited == nil {
+		return Visits{}, 0
+	}
+	return f.visited(from, to)
+}
+
+func (f *figures) record(s Sample, verdict string) error {
+	f.looks, f.verdict = append(f.looks, s), verdict
+	return f.full
+}
+
+// tell makes a watch believe the figures.
+func (f *figures) tell(w *watch) { w.meter, w.gauge, w.visits, w.record = f, f, f.between, f.record }
+
 // watch watches the stack of the bench, live since the given time.
 func (b *bench) watch(ctx context.Context, app App, since time.Time, change ...func(*watch)) error {
+	app.Watch.MaxErrorRate, app.Watch.MaxP95, app.Watch.Max = 0.01, time.Second, 2*app.Watch.For
+	if app.Watch.MinRequests == 0 {
+		app.Watch.MinRequests = 20
+	}
 	w := &watch{stacks: b, examiner: b, prober: b, app: app, tenure: Tenure{Color: Green, Since: since}, now: time.Now}
+	(&figures{}).tell(w)
 	for _, f := range change {
 		f(w)
 	}
@@ -23,11 +76,11 @@ func TestWatch_PassesWhenItsTimeIsOver(t *testing.T) {
 		if err := b.watch(t.Context(), gatedApp("api"), began); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took < time.Minute || took > time.Minute+time.Second {
+		if took := time.Since(began); took < time.Minute || took > time.Minute+lookEvery {
 			t.Errorf("took %s, want a minute", took)
 		}
-		if b.looks < 55 {
-			t.Errorf("looked %d times, want about one a second", b.looks)
+		if b.looks < 28 {
+			t.Errorf("looked %d times, want about one in two seconds", b.looks)
 		}
 	})
 }
@@ -44,7 +97,7 @@ func TestWatch_TimeIsCountedFromTheConfirmation(t *testing.T) {
 				if err := b.watch(t.Context(), gatedApp("api"), began.Add(-c.ago)); err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(began); took < c.left || took > c.left+2*time.Second {
+				if took := time.Since(began); took < c.left || took > c.left+2*lookEvery {
 					t.Errorf("took %s, want %s", took, c.left)
 				}
 				if b.looks < badLooks {
@@ -68,7 +121,7 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 		{"a container exits", func() Stack { return stack(func(c *Container) { c.State, c.ExitCode = "exited", 9 }) },
 			[]string{"api-1 is exited (exit code 9)", "last words of api-1"}},
 		{"a container restarts", func() Stack { return stack(func(c *Container) { c.Restarts = 1 }) },
-			[]string{"1 restarts of its containers; the limit is 0", "last words of api-1"}},
+			[]string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
 		{"a container is removed", func() Stack {
 			s := stack()
 			s.Missing = []string{"web", "mail"}
@@ -86,7 +139,7 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 					return stack(), nil
 				}
 				rejectedFor(t, b.watch(t.Context(), gatedApp(), began), WatchFailed, c.says...)
-				if took := time.Since(began); took > 12*time.Second {
+				if took := time.Since(began); took > 10*time.Second+lookEvery {
 					t.Errorf("took %s, want at the next look", took)
 				}
 			})
@@ -102,7 +155,7 @@ func TestWatch_RestartsBeforeTheFlipAreNotCounted(t *testing.T) {
 			t.Error(err)
 		}
 		before = func(w *watch) { w.tenure.Restarts = 2 }
-		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), WatchFailed, "1 restarts")
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), WatchFailed, "1 restart")
 	})
 }
 
@@ -142,29 +195,49 @@ func TestWatch_TwoUnhealthyLooksInARowFailItAndOneDoesNot(t *testing.T) {
 	})
 }
 
-// The last look leaves it open: it was unhealthy, once.
-func TestWatch_InconclusiveDoesWhatThePolicySays(t *testing.T) {
-	open := func(policy string) (*bench, App, time.Time) {
+// Whatever the policy says about too little data: this is data.
+func TestWatch_BadLastLookIsDecidedByTheNext(t *testing.T) {
+	open := func(policy string, sick ...int) (*bench, App, time.Time) {
 		b, app := newBench(container("api")), gatedApp("api")
 		app.Watch.Inconclusive = policy
 		b.probe = func(n int, _ Route) Probe {
-			if n == 2 {
+			if slices.Contains(sick, n) {
 				return Probe{Status: 500, Took: probeTime}
 			}
 			return Probe{Status: 200, Took: probeTime}
 		}
 		return b, app, time.Now().Add(-time.Hour)
 	}
+	for _, policy := range []string{InconclusivePromote, InconclusiveRevert, InconclusiveHold} {
+		synctest.Test(t, func(t *testing.T) {
+			b, app, since := open(policy, 2)
+			if err := b.watch(t.Context(), app, since); err != nil || b.looks != 3 {
+				t.Errorf("%s: %v after %d looks, want a pass after the third, which is healthy", policy, err, b.looks)
+			}
+			b, app, since = open(policy, 2, 3)
+			rejectedFor(t, b.watch(t.Context(), app, since), WatchFailed, "unhealthy 2 times in a row")
+		})
+	}
+}
+
+// An unhealthy look at the very end is no lack of data, which the policy is about.
+func TestWatch_BadLookWhenTheLongestTimeIsOverIsDecidedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, app, since := open("promote")
-		if err := b.watch(t.Context(), app, since); err != nil || b.looks != 2 {
-			t.Errorf("promote: %v after %d looks, want a pass after two", err, b.looks)
+		b, began := newBench(container("api")), time.Now()
+		b.probe = func(int, Route) Probe {
+			if after := time.Since(began); after > 2*time.Minute && after < 2*time.Minute+lookEvery {
+				return Probe{Status: 500, Took: probeTime}
+			}
+			return Probe{Status: 200, Took: probeTime}
 		}
-		b, app, since = open("revert")
-		rejectedFor(t, b.watch(t.Context(), app, since), WatchFailed, "watch.inconclusive is revert")
-		b, app, since = open("hold")
-		if err := b.watch(t.Context(), app, since); err != nil || b.looks != 3 {
-			t.Errorf("hold: %v after %d looks, want a pass after the third, which is healthy", err, b.looks)
+		f := &figures{
+			traffic: func(time.Time) (Traffic, error) { return Traffic{}, nil },
+			visited: func(from, to time.Time) (Visits, int) { return Visits{Count: 1000, P95: probeTime}, 0 },
+		}
+		app := gatedApp("api")
+		app.Watch.Inconclusive = InconclusiveRevert
+		if err := b.watch(t.Context(), app, began, f.tell); err != nil || time.Since(began) < 2*time.Minute+lookEvery {
+			t.Errorf("%v after %s, want a pass one look later", err, time.Since(began))
 		}
 	})
 }
@@ -204,6 +277,296 @@ func TestWatch_EndsWithItsContext(t *testing.T) {
 		defer cancel()
 		if err := b.watch(ctx, gatedApp("api"), time.Now()); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the context's error", err)
+		}
+	})
+}
+
+func TestWatch_TooFewRequestsExtendItAndThenTheAgentsVisitsAreSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBench(container("api")), time.Now()
+		f := &figures{
+			traffic: func(time.Time) (Traffic, error) { return Traffic{Requests: 3, P95: probeTime, Visits: 30}, nil },
+			visited: func(from, to time.Time) (Visits, int) {
+				n := int(to.Sub(from) / visitEvery)
+				return Visits{Count: n, P95: probeTime}, n
+			},
+		}
+		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 2*time.Minute || took > 2*time.Minute+lookEvery {
+			t.Errorf("took %s, want the longest time, 2m", took)
+		}
+		if want := "3 requests; judged by 1,200 visits of the agent: 0% failed (limit 1%), p95 1ms (limit 1s)"; f.verdict != want {
+			t.Errorf("verdict\n got %s\nwant %s", f.verdict, want)
+		}
+	})
+}
+
+func TestWatch_ExtensionEndsWhenThereAreEnoughRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBench(container("api")), time.Now()
+		f := &figures{traffic: func(time.Time) (Traffic, error) {
+			return Traffic{Requests: int(time.Since(began) / (4 * time.Second)), P95: probeTime, Visits: 30}, nil // 20 after 80s
+		}}
+		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 80*time.Second || took > 80*time.Second+lookEvery {
+			t.Errorf("took %s, want 80s", took)
+		}
+		if !strings.HasPrefix(f.verdict, "20 requests: 0% errors") {
+			t.Errorf("verdict %q", f.verdict)
+		}
+	})
+}
+
+func TestWatch_WithoutAnyDataDoesWhatThePolicySaysAndSaysSo(t *testing.T) {
+	never := func(time.Time) (Traffic, error) { return Traffic{}, nil }
+	lack := "inconclusive: no requests; with 0 visits of the agent that is less than watch.min_requests, 20; "
+	synctest.Test(t, func(t *testing.T) {
+		app := gatedApp("api")
+		app.Watch.Inconclusive = InconclusivePromote
+		f := &figures{traffic: never}
+		if err := newBench(container("api")).watch(t.Context(), app, time.Now(), f.tell); err != nil {
+			t.Errorf("promote: %v", err)
+		}
+		if want := lack + "promoted, as watch.inconclusive says"; f.verdict != want {
+			t.Errorf("promote: verdict\n got %s\nwant %s", f.verdict, want)
+		}
+
+		app.Watch.Inconclusive = InconclusiveRevert
+		f = &figures{traffic: never}
+		rejectedFor(t, newBench(container("api")).watch(t.Context(), app, time.Now(), f.tell), WatchFailed, lack+"taken back, as watch.inconclusive says")
+
+		app.Watch.Inconclusive = InconclusiveHold
+		began := time.Now()
+		f = &figures{traffic: func(time.Time) (Traffic, error) {
+			if time.Since(began) < time.Hour {
+				return Traffic{}, nil
+			}
+			return Traffic{Requests: 20, P95: probeTime}, nil
+		}}
+		said := ""
+		watching := func(w *watch) {
+			w.record = func(s Sample, verdict string) error {
+				if time.Since(began) < time.Hour {
+					said = verdict
+				}
+				return f.record(s, verdict)
+			}
+		}
+		if err := newBench(container("api")).watch(t.Context(), app, began, f.tell, watching); err != nil || time.Since(began) < time.Hour {
+			t.Errorf("hold: %v after %s, want a pass when people came, after an hour", err, time.Since(began))
+		}
+		if want := lack + "watched on, as watch.inconclusive says"; said != want {
+			t.Errorf("hold: while it waited\n got %s\nwant %s", said, want)
+		}
+		if !strings.HasPrefix(f.verdict, "20 requests") {
+			t.Errorf("hold: verdict %q", f.verdict)
+		}
+	})
+}
+
+// An agent that comes back when the time is over has not visited yet.
+func TestWatch_AgentThatWasAwayGivesItsVisitsTimeToBecomeEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := &figures{
+			traffic: func(time.Time) (Traffic, error) { return Traffic{}, nil },
+			visited: func(_, to time.Time) (Visits, int) { return Visits{Count: int(to.Sub(began) / time.Second)}, 0 },
+		}
+		app := gatedApp("api")
+		app.Watch.Inconclusive = InconclusiveRevert
+		if err := newBench(container("api")).watch(t.Context(), app, began.Add(-time.Hour), f.tell); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < 20*time.Second || took > 22*time.Second {
+			t.Errorf("took %s, want until there were 20 visits, one a second", took)
+		}
+	})
+}
+
+func TestWatch_LogThatCannotBeReadIsNoData(t *testing.T) {
+	plenty := func(from, to time.Time) (Visits, int) {
+		n := max(0, int(to.Sub(from)/visitEvery))
+		return Visits{Count: n, P95: probeTime}, n
+	}
+	for _, c := range []struct {
+		name    string
+		traffic func(time.Time) (Traffic, error)
+		says    string
+	}{
+		{"it is not there", func(time.Time) (Traffic, error) { return Traffic{}, errors.New("open access.log: no such file") },
+			"the access log cannot be read: open access.log: no such file; judged by 1,200 visits of the agent"},
+		{"it has none of the visits", func(time.Time) (Traffic, error) { return Traffic{}, nil },
+			"the access log cannot be read: it has none of the agent's last 270 visits; judged by 1,200 visits of the agent"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &figures{traffic: c.traffic, visited: plenty}
+				if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), time.Now(), f.tell); err != nil {
+					t.Fatal(err)
+				}
+				if !strings.HasPrefix(f.verdict, c.says) {
+					t.Errorf("verdict\n got %s\nwant %s", f.verdict, c.says)
+				}
+			})
+		})
+	}
+}
+
+func TestWatch_VisitsThatAreNotWrittenDownYetAreNoReasonForDisbelief(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := &figures{
+			traffic: func(time.Time) (Traffic, error) {
+				shown := Traffic{Requests: 100, P95: probeTime}
+				if time.Since(began) > logDelay {
+					shown.Visits = 1
+				}
+				return shown, nil
+			},
+			visited: func(from, to time.Time) (Visits, int) { return Visits{}, max(0, int(to.Sub(from)/visitEvery)) },
+		}
+		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range f.looks {
+			if s.Unread != "" {
+				t.Errorf("%s after the flip: %s", s.After, s.Unread)
+			}
+		}
+	})
+}
+
+func TestWatch_FigureThatDoesNotComeIsNoDataAndTheLooksGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBench(container("api")), time.Now()
+		fine := b.stack
+		b.stack = func(n int) (Stack, error) {
+			if time.Since(began) > 30*time.Second {
+				return Stack{Color: Green}, nil
+			}
+			return fine(n)
+		}
+		hang := func(w *watch) { w.meter, w.gauge = hanging{}, hanging{} }
+		f := &figures{}
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, hang), WatchFailed, "no containers")
+		if s := f.looks[0]; s.Unread != "no answer within 2s" || s.Unweighed != "no answer within 2s" {
+			t.Errorf("log %q, usage %q", s.Unread, s.Unweighed)
+		}
+		if took := time.Since(began); took > 40*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// hanging is a figure that never comes.
+type hanging struct{}
+
+func (hanging) Traffic(ctx context.Context, _ App, _ Color, _ time.Time) (Traffic, error) {
+	<-ctx.Done()
+	return Traffic{}, fmt.Errorf("read the access log: %w", ctx.Err())
+}
+
+func (hanging) Usage(ctx context.Context, _ Stack) (Usage, error) {
+	<-ctx.Done()
+	return Usage{}, ctx.Err()
+}
+
+// TestWatch_TroubleThatBeginsLateIsSeenInSeconds has a release go bad after 40
+// good seconds with ten requests a second.
+func TestWatch_TroubleThatBeginsLateIsSeenInSeconds(t *testing.T) {
+	const begins = 40 * time.Second
+	for _, c := range []struct {
+		name string
+		make func(f *figures, began time.Time)
+		says []string
+	}{
+		{"5% of the requests fail", func(f *figures, began time.Time) {
+			f.traffic = func(since time.Time) (Traffic, error) {
+				bad := max(0, time.Since(began)-begins)
+				return Traffic{Requests: int(time.Since(since).Seconds() * 10), Errors: int(bad.Seconds() * 10 / 20), P95: probeTime, Visits: 1}, nil
+			}
+		}, []string{"error rate ", "requests in the last 30s) is over the limit of 1%", "last words of api-1"}},
+		{"it is three times slower", func(f *figures, began time.Time) {
+			f.traffic = func(since time.Time) (Traffic, error) {
+				t := Traffic{Requests: int(time.Since(since).Seconds() * 10), P95: 98 * time.Millisecond, Visits: 1}
+				if time.Since(began) > begins {
+					t.P95 = 294 * time.Millisecond
+				}
+				return t, nil
+			}
+		}, []string{"p95 294ms", "is over twice the old stack's 98ms"}},
+		{"it leaks memory", func(f *figures, began time.Time) {
+			f.usage = func() (Usage, error) {
+				return Usage{Memory: 50<<20 + int64(max(0, time.Since(began)-begins).Seconds())*(20<<20), Started: started}, nil
+			}
+		}, []string{"memory ", "is over the old stack's 50MiB and 64MiB more"}},
+		{"it spins", func(f *figures, began time.Time) {
+			f.usage = func() (Usage, error) {
+				return Usage{CPU: time.Since(began)/10 + 2*max(0, time.Since(began)-begins), Started: started}, nil
+			}
+		}, []string{"CPU 2.1 cores is over the old stack's 0.2 cores and 0.5 cores more"}},
+		{"one of its containers is near its limit", func(f *figures, began time.Time) {
+			f.usage = func() (Usage, error) {
+				u := Usage{Tight: "worker-1", Share: 0.5}
+				if time.Since(began) > begins {
+					u.Share = 0.95
+				}
+				return u, nil
+			}
+		}, []string{"memory of worker-1, 95% of its own limit, is over 90%", "last words of worker-1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, began := &figures{}, time.Now()
+				c.make(f, began)
+				before := func(w *watch) {
+					w.old = Baseline{Traffic: Traffic{Requests: 3000, P95: 98 * time.Millisecond}, Usage: Usage{Memory: 50 << 20}, CPU: 0.2}
+				}
+				b := newBench(container("api"), container("worker"))
+				rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, before), WatchFailed, c.says...)
+				if took := time.Since(began) - begins; took < 0 || took > 15*time.Second {
+					t.Errorf("took %s from the first trouble to the verdict, want a few seconds", took)
+				}
+				if f.verdict == "" || !strings.Contains(f.verdict, c.says[0]) {
+					t.Errorf("verdict for the receipt %q", f.verdict)
+				}
+			})
+		})
+	}
+}
+
+func TestWatch_WindowOfTheLogBeginsAtTheFlipAndThenSlides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, began := &figures{}, time.Now()
+		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.looks) < 20 || f.looks[10].Whole.Requests != 100 {
+			t.Fatalf("looks %+v", f.looks)
+		}
+		var slid bool
+		for _, since := range f.asked {
+			if since.Before(began) {
+				t.Errorf("asked about a time %s before the flip", began.Sub(since))
+			}
+			slid = slid || since.Sub(began) > 25*time.Second
+		}
+		if !slid {
+			t.Error("the window never left the flip behind")
+		}
+	})
+}
+
+func TestWatch_ReceiptThatCannotBeSavedEndsTheLookAndIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &figures{full: errInjected}
+		var bad *RejectError
+		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), time.Now(), f.tell); !errors.Is(err, errInjected) || errors.As(err, &bad) {
+			t.Errorf("got %v, want %v and no verdict", err, errInjected)
 		}
 	})
 }

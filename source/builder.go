@@ -12,20 +12,26 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// builder makes a commit of files on top of another one, from objects alone.
+// builder makes a commit on top of another one, from objects alone.
 type builder struct {
 	author  Author
 	message string
-	files   map[string][]byte
+	edit    edit
 
 	tip  plumbing.Hash // zero: nothing would change
 	made []made
 }
 
+// edit returns the root tree that a commit on top of base shall have, given the
+// one that base has; the same one makes no commit. base is zero when there is no
+// commit to build on, and root is empty then. It may run more than once, each
+// time from the start.
+type edit func(b *builder, o *objects, base, root plumbing.Hash) (plumbing.Hash, error)
+
 // build may be called again: it starts anew. o is nil when base is zero.
 func (b *builder) build(o *objects, base plumbing.Hash) error {
 	b.tip, b.made = plumbing.ZeroHash, nil
-	root := emptyTree
+	before := emptyTree
 	if o == nil {
 		o = &objects{}
 	} else {
@@ -33,18 +39,12 @@ func (b *builder) build(o *objects, base plumbing.Hash) error {
 		if err != nil {
 			return err
 		}
-		root = c.TreeHash
+		before = c.TreeHash
 	}
 	o.made = map[plumbing.Hash][]byte{emptyTree: {}}
-	before := root
-	for _, name := range slices.Sorted(maps.Keys(b.files)) {
-		var err error
-		if root, err = b.put(o, root, strings.Split(name, "/"), name); err != nil {
-			return err
-		}
-	}
-	if root == before {
-		return nil
+	root, err := b.edit(b, o, base, before)
+	if err != nil || root == before {
+		return err
 	}
 	commit, err := b.commit(root, base)
 	if err != nil {
@@ -55,40 +55,75 @@ func (b *builder) build(o *objects, base plumbing.Hash) error {
 	return nil
 }
 
-// put returns the tree in which the file at the path has its new content.
-func (b *builder) put(o *objects, hash plumbing.Hash, path []string, name string) (plumbing.Hash, error) {
+// put is the edit that gives files their new content.
+func put(files map[string][]byte) edit {
+	return func(b *builder, o *objects, _, root plumbing.Hash) (plumbing.Hash, error) {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			var err error
+			if root, err = b.replace(o, root, name, b.file(name, files[name])); err != nil {
+				return root, err
+			}
+		}
+		return root, nil
+	}
+}
+
+// change returns what an entry of a tree becomes; exists tells whether there is
+// one.
+type change func(e entry, exists bool) (entry, error)
+
+// file changes a regular file, and keeps its mode.
+func (b *builder) file(name string, data []byte) change {
+	return func(e entry, exists bool) (entry, error) {
+		if exists && !e.isFile() {
+			return e, fmt.Errorf("write %s: it is not a regular file there, and is left as it is", name)
+		}
+		blob := newMade(plumbing.BlobObject, data)
+		if !exists {
+			e.mode = modeFile
+		}
+		if e.hash != blob.hash {
+			b.made = append(b.made, blob)
+			e.hash = blob.hash
+		}
+		return e, nil
+	}
+}
+
+// replace returns the root tree in which the entry of that name is changed.
+func (b *builder) replace(o *objects, root plumbing.Hash, name string, to change) (plumbing.Hash, error) {
+	return b.descend(o, root, strings.Split(name, "/"), name, to)
+}
+
+func (b *builder) descend(o *objects, hash plumbing.Hash, path []string, name string, to change) (plumbing.Hash, error) {
 	t, err := o.tree(hash)
 	if err != nil {
 		return hash, err
 	}
-	e, exists := t.find(path[0])
+	old, exists := t.find(path[0])
+	e := old
 	if len(path) == 1 {
-		if exists && !e.isFile() {
-			return hash, fmt.Errorf("write %s: it is not a regular file there, and is left as it is", name)
-		}
-		blob := newMade(plumbing.BlobObject, b.files[name])
-		if exists && e.hash == blob.hash {
-			return hash, nil
-		}
-		b.made = append(b.made, blob)
-		if !exists {
-			e = entry{mode: modeFile, name: path[0]}
-		}
-		e.hash = blob.hash
-		return b.store(o, t.with(e)), nil
+		e, err = to(old, exists)
+	} else {
+		e, err = b.below(o, old, exists, path, name, to)
 	}
-	if exists && !e.isDir() {
-		return hash, fmt.Errorf("write %s: %s is not a directory there, and is left as it is", name, path[0])
-	}
-	if !exists {
-		e = entry{mode: modeDir, name: path[0], hash: emptyTree}
-	}
-	inner, err := b.put(o, e.hash, path[1:], name)
-	if err != nil || (exists && inner == e.hash) {
+	if err != nil || (exists && e == old) {
 		return hash, err
 	}
-	e.hash = inner
+	e.name = path[0]
 	return b.store(o, t.with(e)), nil
+}
+
+func (b *builder) below(o *objects, e entry, exists bool, path []string, name string, to change) (entry, error) {
+	if exists && !e.isDir() {
+		return e, fmt.Errorf("write %s: %s is not a directory there, and is left as it is", name, path[0])
+	}
+	if !exists {
+		e = entry{mode: modeDir, hash: emptyTree}
+	}
+	inner, err := b.descend(o, e.hash, path[1:], name, to)
+	e.hash = inner
+	return e, err
 }
 
 func (b *builder) store(o *objects, t tree) plumbing.Hash {

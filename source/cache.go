@@ -21,7 +21,8 @@ const (
 )
 
 // cached is where objects of another machine are kept: a bare repository whose
-// refs/heads/<hash> name the commits it holds, each without its history.
+// refs/heads/<hash> name the commits it holds, each taken to be without its
+// history.
 type cached struct {
 	parent string
 	dir    string
@@ -74,6 +75,15 @@ func openStorage(dir string) *filesystem.Storage {
 func has(s *filesystem.Storage, commit plumbing.Hash) bool {
 	_, err := s.Reference(plumbing.NewBranchReferenceName(commit.String()))
 	return err == nil && s.HasEncodedObject(commit) == nil
+}
+
+func hasAll(s *filesystem.Storage, commits []plumbing.Hash) bool {
+	for _, c := range commits {
+		if !has(s, c) {
+			return false
+		}
+	}
+	return true
 }
 
 // held are the commits that the cache has, for the server to leave out.

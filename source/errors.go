@@ -21,14 +21,28 @@ var (
 	// ErrCredentials: the server asks for credentials, refuses those it got, or is
 	// not the one whose key is pinned.
 	ErrCredentials = errors.New("credentials refused")
-	// ErrRefused: the server does not let the status branch be pushed to.
+	// ErrRefused: the server does not let the branch be pushed to.
 	ErrRefused = errors.New("push refused")
 	// ErrGone: the commit is neither in the cache nor at the head of a branch.
 	ErrGone = errors.New("commit gone")
 )
 
-// errRaced: somebody moved the branch since it was looked at.
-var errRaced = errors.New("the branch moved")
+// What is told apart inside the package only.
+var (
+	// errRaced: somebody moved the branch since it was looked at.
+	errRaced = errors.New("the branch moved")
+	// errNoDir: the commit has no such directory.
+	errNoDir = errors.New("directory missing")
+	// errNoWay: what is asked for cannot be done, whoever tries.
+	errNoWay = errors.New("not possible")
+	// errLost: an older commit that is needed is nowhere to be had. The next head of
+	// the branch will not bring it back.
+	errLost error = &kindError{text: "commit lost", kind: ErrGone}
+	// errLocked: refused, but by a lock that somebody holds at this moment.
+	errLocked error = &kindError{text: "branch locked", kind: ErrRefused}
+	// errForbidden: the credentials that are good for reading are not for pushing.
+	errForbidden error = &kindError{text: "push forbidden", kind: ErrCredentials}
+)
 
 // damagedError: an object cannot be read as what its hash promises. It never
 // leaves the package before the cache was replaced once.

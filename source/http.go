@@ -106,6 +106,16 @@ func (d *httpDialer) explain(err error) error {
 	}
 }
 
+// explainPush also says that the server lets nobody with these credentials push,
+// where they are good for reading.
+func (d *httpDialer) explainPush(err error) error {
+	nobody := d.auth.TokenFile == "" && d.address.user == "" && d.address.password == ""
+	if errors.Is(err, transport.ErrAuthorizationFailed) || nobody && errors.Is(err, transport.ErrAuthenticationRequired) {
+		return kindf(errForbidden, "%v", d.explain(err))
+	}
+	return d.explain(err)
+}
+
 // httpFetch and httpPush are go-git's sessions with errors that explain.
 type httpFetch struct {
 	transport.UploadPackSession
@@ -124,12 +134,12 @@ type httpPush struct {
 
 func (s httpPush) AdvertisedReferencesContext(ctx context.Context) (*packp.AdvRefs, error) {
 	adv, err := s.ReceivePackSession.AdvertisedReferencesContext(ctx)
-	return adv, s.dialer.explain(err)
+	return adv, s.dialer.explainPush(err)
 }
 
 func (s httpPush) ReceivePack(ctx context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
 	report, err := s.ReceivePackSession.ReceivePack(ctx, req)
-	return report, s.dialer.explain(err)
+	return report, s.dialer.explainPush(err)
 }
 
 // shortErrors bounds the page that comes with an error: go-git reads all of it.

@@ -71,7 +71,7 @@ func (l *local) head(ctx context.Context, branch string) (plumbing.Hash, error) 
 	return ref.Hash(), nil
 }
 
-func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	once := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -82,6 +82,11 @@ func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objec
 		}
 		if err := s.HasEncodedObject(commit); err != nil {
 			return &damagedError{kindf(ErrGone, "the repository has no commit %s any more", commit)}
+		}
+		for _, c := range older {
+			if err := s.HasEncodedObject(c); err != nil {
+				return &damagedError{kindf(errLost, "the repository has no commit %s any more", c)}
+			}
 		}
 		return read(&objects{store: s})
 	}

@@ -135,7 +135,7 @@ func (o *objects) dir(root plumbing.Hash, dir string) (plumbing.Hash, error) {
 		}
 		e, ok := t.find(name)
 		if !ok || !e.isDir() {
-			return root, fmt.Errorf("the commit has no directory %q", dir)
+			return root, kindf(errNoDir, "the commit has no directory %q", dir)
 		}
 		root = e.hash
 	}

@@ -117,7 +117,7 @@ func TestPush_IsACompareAndSwap(t *testing.T) {
 			"there by now": {gittest.Main, plumbing.ZeroHash, second},
 			"gone by now":  {"gone", first, ""},
 		} {
-			b := builder{author: Author{"a", "b"}, files: map[string][]byte{"x": []byte(name)}}
+			b := builder{author: Author{"a", "b"}, edit: put(map[string][]byte{"x": []byte(name)})}
 			if c.old.IsZero() {
 				must(t, b.build(nil, c.old))
 			} else {

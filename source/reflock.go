@@ -130,7 +130,7 @@ func lockRef(ctx context.Context, dir, file string) (*os.File, error) {
 			return nil, err
 		}
 	}
-	return nil, kindf(ErrRefused, "%v: another git process seems to hold the branch; if none does, it crashed: remove the file", err)
+	return nil, kindf(errLocked, "%v: another git process seems to hold the branch; if none does, it crashed: remove the file", err)
 }
 
 // makeRefDir makes the directories of a branch with slashes in its name, owned

@@ -13,8 +13,10 @@ type remote interface {
 	head(ctx context.Context, branch string) (plumbing.Hash, error)
 	// view makes the content of a commit readable while read runs. When an object
 	// turns out to be damaged, read is called a second time on a fresh copy. A
-	// commit that is nowhere any more is ErrGone.
-	view(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error
+	// commit that is nowhere any more is ErrGone. The older commits are readable too;
+	// no branch need be at them any more, but where one is nowhere to be had the error
+	// is errLost.
+	view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error
 	// push stores the objects and moves the branch from old (zero: it does not exist)
 	// to tip, or does nothing: errRaced when the branch is not at old, ErrRefused
 	// with the server's words when it is but may not be moved now.

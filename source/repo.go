@@ -13,7 +13,10 @@ import (
 	"tandem/reconciler"
 )
 
-var _ reconciler.Source = (*Repo)(nil)
+var (
+	_ reconciler.Source   = (*Repo)(nil)
+	_ reconciler.Reverter = (*Repo)(nil)
+)
 
 // Repo is one repository that holds the desired state. Its methods may be called
 // at the same time.
@@ -83,7 +86,7 @@ func newRemote(a address, o Options, b *boundary) (remote, error) {
 		}
 		d = &sshDialer{address: a, auth: o.Auth}
 	}
-	return &wire{dialer: d, cache: newCached(o.CacheDir), log: o.Logger}, nil
+	return &wire{dialer: d, branch: o.Branch, cache: newCached(o.CacheDir), log: o.Logger}, nil
 }
 
 // Poll asks the remote where the watched branch is, and reads the commit when

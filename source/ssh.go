@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -151,11 +152,24 @@ func (t *talk) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, err
 		// The service ended at once; what it said about that goes to stderr, which is
 		// complete once the session has ended.
 		_ = t.session.Wait()
-		return nil, fmt.Errorf("the server ends the conversation: %s", &t.stderr)
+		return nil, t.refused(fmt.Errorf("the server ends the conversation: %s", &t.stderr))
 	case err != nil:
-		return nil, t.with(err)
+		return nil, t.refused(t.with(err))
 	}
 	return adv, nil
+}
+
+// forbidding are words with which servers say that a key may read only.
+var forbidding = regexp.MustCompile(`(?i)denied|not allowed|read[- ]only|permission|unauthori[sz]ed|forbidden|protected`)
+
+// refused marks the error of a server that ends the conversation because nobody
+// with this key may push. Nothing but its words tells that from a server that is
+// being restarted.
+func (t *talk) refused(err error) error {
+	if t.receive && forbidding.MatchString(err.Error()) {
+		return kindf(errForbidden, "%v", err)
+	}
+	return err
 }
 
 // UploadPack asks for a pack.

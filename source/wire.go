@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -34,6 +35,7 @@ type dialer interface {
 // wire is a repository behind http or ssh, with a cache of what was fetched.
 type wire struct {
 	dialer dialer
+	branch string // where older commits are looked for
 	cache  *cached
 	log    *slog.Logger
 }
@@ -60,52 +62,46 @@ func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err
 	return hash, nil
 }
 
-func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	if err := w.cache.lock.acquire(ctx); err != nil {
 		return err
 	}
 	defer w.cache.lock.release()
 
-	err := w.viewCache(ctx, commit, read)
+	err := w.viewCache(ctx, commit, read, older)
 	if !isDamaged(err) || ctx.Err() != nil {
 		return err
 	}
 	if !errors.Is(err, errFull) {
 		w.log.Warn("the cache of the repository is replaced", "commit", commit.String(), "err", err)
 	}
-	return w.viewFresh(ctx, commit, read)
+	return w.viewFresh(ctx, commit, read, older)
 }
 
 // viewCache reads from the cache, after fetching what is new. Whatever goes wrong
 // with the cache is a *damagedError.
-func (w *wire) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+func (w *wire) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, err := w.cache.open()
 	if err != nil {
 		return &damagedError{err}
 	}
-	if !has(store, commit) {
-		if full(store) {
-			return &damagedError{errFull}
-		}
-		haves, err := held(store)
-		if err != nil {
-			return &damagedError{err}
-		}
-		if err := w.fetch(ctx, store, commit, haves); err != nil {
-			return err
-		}
+	if full(store) && !hasAll(store, append(older, commit)) {
+		return &damagedError{errFull}
+	}
+	if err := w.fill(ctx, store, commit, older); err != nil {
+		return err
 	}
 	return read(&objects{store: store})
 }
 
 // viewFresh replaces the cache, but not before the new one is complete: a remote
 // that goes away meanwhile must not cost what was there.
-func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error) error {
+func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, dir, err := w.cache.fresh()
 	if err != nil {
 		return err
 	}
-	if err := w.fetch(ctx, store, commit, nil); err != nil {
+	if err := w.fill(ctx, store, commit, older); err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := w.cache.keep(dir); err != nil {
@@ -117,24 +113,54 @@ func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*o
 	return read(&objects{store: store})
 }
 
-// fetch gets one commit without its history into the store. A pack that cannot
-// be stored is a *damagedError: with other haves it may be another pack.
-func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, haves []plumbing.Hash) (err error) {
+// fill fetches what the store lacks.
+func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, older []plumbing.Hash) error {
+	if !has(store, commit) {
+		if err := w.fetch(ctx, store, commit, newest); err != nil {
+			return err
+		}
+	}
+	for _, c := range older {
+		if has(store, c) {
+			continue
+		}
+		if err := w.recall(ctx, store, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch gets one commit into the store. A pack that cannot be stored is a
+// *damagedError: with other haves it may be another pack.
+func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, ask question) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	haves, err := held(store)
+	if err != nil {
+		return &damagedError{err}
+	}
 	s, err := w.dialer.fetch(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = closing(s, err) }()
 	adv, err := s.AdvertisedReferencesContext(ctx)
-	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
+	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+		adv, err = packp.NewAdvRefs(), nil // it has not one commit
+	}
+	if err != nil {
 		return err
 	}
-	if err != nil || !advertised(adv, commit) {
-		return kindf(ErrGone, "commit %s is not in the cache, and no branch of the repository is there any more", commit)
+	req, err := ask(adv, commit, haves)
+	if err != nil {
+		return err
 	}
-	req := fetchRequest(adv, commit, haves)
+	return receive(ctx, s, req, store, commit)
+}
+
+// receive stores the pack that the request is answered with.
+func receive(ctx context.Context, s transport.UploadPackSession, req *packp.UploadPackRequest, store *filesystem.Storage, commit plumbing.Hash) (err error) {
 	answer, err := s.UploadPack(ctx, req)
 	if err != nil {
 		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
@@ -147,38 +173,17 @@ func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plum
 	if err := packfile.UpdateObjectStorage(store, pack); err != nil {
 		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
 	}
+	if store.HasEncodedObject(commit) != nil {
+		if len(req.Haves) > 0 {
+			return &damagedError{fmt.Errorf("fetch %s: the cache lacks what it said it had", commit)}
+		}
+		return errShort
+	}
 	ref := plumbing.NewHashReference(plumbing.NewBranchReferenceName(commit.String()), commit)
 	if err := store.SetReference(ref); err != nil {
 		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
 	}
 	return nil
-}
-
-func advertised(adv *packp.AdvRefs, commit plumbing.Hash) bool {
-	for _, hash := range adv.References {
-		if hash == commit {
-			return true
-		}
-	}
-	return false
-}
-
-// fetchRequest asks for one commit of depth 1. No thin pack is asked for: its
-// bases could be missing in a damaged cache.
-func fetchRequest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) *packp.UploadPackRequest {
-	req := packp.NewUploadPackRequest()
-	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.NoProgress, capability.Shallow} {
-		if adv.Capabilities.Supports(c) {
-			// It takes no value, and that is the only thing Set could object to.
-			_ = req.Capabilities.Set(c)
-		}
-	}
-	req.Wants = []plumbing.Hash{commit}
-	if adv.Capabilities.Supports(capability.Shallow) {
-		req.Depth = packp.DepthCommits(1)
-		req.Haves, req.Shallows = haves, haves
-	}
-	return req
 }
 
 func (w *wire) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) (err error) {
@@ -215,9 +220,20 @@ func (w *wire) push(ctx context.Context, branch string, old, tip plumbing.Hash, 
 		return err
 	}
 	if err := report.Error(); err != nil {
-		return kindf(ErrRefused, "%v: %s", err, said)
+		return kindf(refusal(err.Error()), "%v: %s", err, said)
 	}
 	return err
+}
+
+// refusal tells a branch that does not accept a push from one that does not at
+// this moment: these are git's own words when somebody else holds a lock.
+func refusal(report string) error {
+	for _, words := range []string{"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "reference already exists"} {
+		if strings.Contains(report, words) {
+			return errLocked
+		}
+	}
+	return ErrRefused
 }
 
 // encodePack writes whole objects: they are small, and most are new.

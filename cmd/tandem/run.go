@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,8 @@ once what it is writing is written; what is live stays live.`,
 			if err != nil {
 				return err
 			}
+			version, commit, _ := build(debug.ReadBuildInfo())
+			a.Built(version, commit)
 			if once {
 				return runOnce(cmd.Context(), a, cmd.OutOrStdout())
 			}

@@ -65,6 +65,7 @@ type desk struct {
 func (d *desk) Statuses() []reconciler.Status              { return d.statuses }
 func (d *desk) Wake()                                      {}
 func (d *desk) Healthy() error                             { return nil }
+func (d *desk) Ready() error                               { return nil }
 func (d *desk) Retry(_ context.Context, app string) error  { return d.note("retry", app) }
 func (d *desk) Pause(_ context.Context, app string) error  { return d.note("pause", app) }
 func (d *desk) Resume(_ context.Context, app string) error { return d.note("resume", app) }

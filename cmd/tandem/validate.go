@@ -36,23 +36,17 @@ the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			faults, warnings, checked, err := agent.Validate(cmd.Context(), args, cfg.Policy.Allow)
+			faults, checked, err := agent.Validate(cmd.Context(), args, cfg.Policy.Allow)
 			if err != nil {
 				return err
 			}
-			return writeFaults(cmd.OutOrStdout(), faults, warnings, checked)
+			return writeFaults(cmd.OutOrStdout(), faults, checked)
 		},
 	}
 }
 
-func writeFaults(w io.Writer, faults, warnings []reconciler.Fault, checked int) error {
+func writeFaults(w io.Writer, faults []reconciler.Fault, checked int) error {
 	for _, f := range faults {
-		if _, err := fmt.Fprintln(w, printable(f.String())); err != nil {
-			return err
-		}
-	}
-	for _, f := range warnings {
-		f.Text = "warning: " + f.Text
 		if _, err := fmt.Fprintln(w, printable(f.String())); err != nil {
 			return err
 		}

@@ -26,21 +26,24 @@ func newVersion() *cobra.Command {
 }
 
 func versionText(info *debug.BuildInfo, ok bool) string {
-	built := map[string]string{}
+	release, revision, built := build(info, ok)
+	return fmt.Sprintf("tandem %s\ncommit %s\ndate   %s\ngo     %s\n",
+		release, revision, cmp.Or(date, built["vcs.time"], "unknown"), runtime.Version())
+}
+
+// build says which build this is, and what Go noted of it.
+func build(info *debug.BuildInfo, ok bool) (release, revision string, noted map[string]string) {
+	noted = map[string]string{}
 	module := ""
 	if ok {
 		for _, s := range info.Settings {
-			built[s.Key] = s.Value
+			noted[s.Key] = s.Value
 		}
 		module = info.Main.Version
 	}
-	revision := cmp.Or(commit, built["vcs.revision"], "unknown")
-	if cmp.Or(modified, built["vcs.modified"]) == "true" {
+	revision = cmp.Or(commit, noted["vcs.revision"], "unknown")
+	if cmp.Or(modified, noted["vcs.modified"]) == "true" {
 		revision += " (modified)"
 	}
-	return fmt.Sprintf("tandem %s\ncommit %s\ndate   %s\ngo     %s\n",
-		cmp.Or(version, module, "unknown"),
-		revision,
-		cmp.Or(date, built["vcs.time"], "unknown"),
-		runtime.Version())
+	return cmp.Or(version, module, "unknown"), revision, noted
 }

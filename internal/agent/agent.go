@@ -16,6 +16,9 @@ import (
 	"tandem/compose"
 	"tandem/internal/api"
 	"tandem/internal/config"
+	"tandem/internal/forge"
+	"tandem/internal/metrics"
+	"tandem/internal/notify"
 	"tandem/internal/probe"
 	"tandem/nginx"
 	"tandem/reconciler"
@@ -34,8 +37,11 @@ type Agent struct {
 	prober *probe.Prober
 	random *rand.Rand // for the jitter of the poll, used by that alone
 
-	events    *eventLog
+	listeners []listener
 	publisher *publisher
+	notifier  *notify.Notifier
+	forge     *forge.Poster // nil: no commit statuses
+	metrics   *metrics.Metrics
 	apps      *apps
 	poll      *poll
 	drift     *drift
@@ -57,7 +63,9 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
-	a.stacks, err = compose.New(compose.Options{Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, Logger: log.With("part", "compose")})
+	a.stacks, err = compose.New(compose.Options{
+		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Logger: log.With("part", "compose"),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("set up docker: %w", err)
 	}
@@ -68,12 +76,20 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up the poll: %w", err), a.stacks.Close())
 	}
-	a.events = newEventLog(log)
-	a.publisher = newPublisher(a.source, a.statusPath, log)
-	a.apps = newApps(a.newRunner, log)
+	a.metrics = metrics.New()
+	a.publisher = newPublisher(a.source, a.statusPath, a.metrics.Published, log)
+	a.notifier = notify.New(notify.Options{File: cfg.Notify.URLsFile, State: cfg.State, Host: host, Counted: a.metrics.Notified, Log: log.With("part", "notify")})
+	a.listeners = []listener{newEventLog(log), a.publisher, a.metrics, a.notifier}
+	if kind := cfg.ForgeKind(); kind != config.ForgeNone {
+		if a.forge, err = newForge(cfg, kind, host, log); err != nil {
+			return nil, errors.Join(err, a.stacks.Close())
+		}
+		a.listeners = append(a.listeners, a.forge)
+	}
+	a.apps = newApps(a.newRunner, a.forget, log)
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.poll = newPoll(a.source, func(now time.Time, failures int) time.Time { return schedule.Next(now, failures, a.random) }, log)
-	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, SecretFile: cfg.Repo.Webhook.SecretFile, Log: log})
+	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
 }
 
@@ -86,6 +102,13 @@ func newSource(cfg config.Config, host string, log *slog.Logger) (*source.Repo, 
 		StatusPaths:  func(f reconciler.AppFile) []string { return statusGlobs(cfg.Status.Path, f) },
 		Author:       source.Author{Name: "tandem", Email: "tandem@" + host},
 		Logger:       log.With("part", "source"),
+	})
+}
+
+func newForge(cfg config.Config, kind, host string, log *slog.Logger) (*forge.Poster, error) {
+	return forge.New(forge.Options{
+		Kind: kind, API: cfg.Forge.URL, Repo: cfg.Repo.URL.Raw(), TokenFile: cfg.Forge.TokenFile,
+		Host: host, Log: log.With("part", "forge"),
 	})
 }
 
@@ -129,8 +152,10 @@ func (a *Agent) options(name string) reconciler.Options {
 	}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
-		Source: a.source, Resolver: a.stacks, Stacks: a.stacks, Examiner: a.stacks,
-		Prober: a.prober, Router: a.proxy,
+		Source: a.source, Reverter: a.source,
+		Resolver: a.stacks, Stacks: a.stacks, Examiner: a.stacks, Singletons: a.stacks, Migrator: a.stacks, Gauge: a.stacks,
+		Janitor: a.stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
+		Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now,
 	}
@@ -138,15 +163,6 @@ func (a *Agent) options(name string) reconciler.Options {
 
 func (a *Agent) newRunner(name string) *reconciler.Runner {
 	return reconciler.NewRunner(a.options(name))
-}
-
-// emit is the one stream of events: each listener takes it without blocking.
-func (a *Agent) emit(e reconciler.Event) {
-	a.events.hear(e)
-	a.publisher.hear(e)
-	if e.Kind == reconciler.StatusChanged && e.Status.Phase == reconciler.PhaseLive {
-		go a.prune(e.App)
-	}
 }
 
 // prune removes exported files that no stack of the app needs any more.
@@ -183,13 +199,20 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info("tandem runs", "repo", a.cfg.Repo.URL.String(), "branch", a.cfg.Repo.Branch, "nginx", a.cfg.Nginx.Dir, "switch", a.cfg.Nginx.Switch)
 	var background sync.WaitGroup
 	background.Go(func() { a.publisher.run(ctx) })
+	background.Go(func() { a.notifier.Run(ctx) })
+	if a.forge != nil {
+		background.Go(func() { a.forge.Run(ctx) })
+	}
 	if err := a.listen(ctx, &background); err != nil {
 		cancel()
 		background.Wait()
 		return errors.Join(err, a.stopServer())
 	}
 	a.poll.offer = func(rev reconciler.Revision) { a.apps.offer(ctx, rev) }
-	a.poll.after = func() { a.drift.look(ctx, a.apps.named()) }
+	a.poll.after = func() {
+		a.metrics.Polled(a.poll.lastError())
+		a.drift.look(ctx, a.apps.named())
+	}
 	a.poll.run(ctx)
 	a.apps.wait()
 	err = a.stopServer()
@@ -251,6 +274,13 @@ func (a *Agent) Stop(ctx context.Context) error {
 	}
 }
 
+// notifyTime bounds how long the end of a single pass waits for receivers of
+// notifications; what they have not had by then, the next pass tells.
+const notifyTime = 20 * time.Second
+
+// Built says which build this is, for the metrics.
+func (a *Agent) Built(version, commit string) { a.metrics.Built(version, commit) }
+
 // Once does one pass over all apps, publishes their statuses and returns them,
 // sorted by app.
 func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
@@ -272,5 +302,9 @@ func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
 			out = append(out, *s)
 		}
 	}
-	return out, errors.Join(a.publisher.flush(ctx), ctx.Err())
+	err = a.publisher.flush(ctx)
+	told, cancel := context.WithTimeout(ctx, notifyTime)
+	defer cancel()
+	a.notifier.Flush(told)
+	return out, errors.Join(err, ctx.Err())
 }

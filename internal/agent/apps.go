@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"path"
@@ -17,6 +18,7 @@ import (
 // own, so that one app that hangs or fails holds up no other.
 type apps struct {
 	newRunner func(name string) *reconciler.Runner
+	gone      func(name string) // hears of an app that is no longer looked after; must not block
 	log       *slog.Logger
 
 	mu      sync.Mutex
@@ -31,8 +33,8 @@ type running struct {
 	done chan struct{}
 }
 
-func newApps(newRunner func(string) *reconciler.Runner, log *slog.Logger) *apps {
-	return &apps{newRunner: newRunner, log: log, runners: map[string]*running{}, names: map[string]string{}}
+func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *slog.Logger) *apps {
+	return &apps{newRunner: newRunner, gone: gone, log: log, runners: map[string]*running{}, names: map[string]string{}}
 }
 
 // read turns a revision into what is desired of each app, by its name.
@@ -96,6 +98,14 @@ func (a *apps) nameOf(d reconciler.Desired) string {
 // offer hands a revision to the runners, starting those that are new. An app
 // that is gone from the repository is no longer looked after; its stacks stay.
 func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
+	for _, r := range a.replace(ctx, rev) {
+		<-r.done // without the lock: a runner may ask for the others to its last moment
+	}
+}
+
+// replace is offer without waiting for the runners that are no longer wanted,
+// which it returns.
+func (a *apps) replace(ctx context.Context, rev reconciler.Revision) (leaving []*running) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	desired := a.read(rev)
@@ -106,10 +116,12 @@ func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
 		if _, wanted := desired[name]; !wanted {
 			a.log.Warn("the app is no longer in the repository; its stacks are left as they are", "app", name)
 			r.stop()
-			<-r.done
+			leaving = append(leaving, r)
 			delete(a.runners, name)
+			a.gone(name)
 		}
 	}
+	return leaving
 }
 
 // runner returns the app's runner and starts it if there is none.
@@ -149,6 +161,18 @@ func (a *apps) find(name string) (*reconciler.Runner, bool) {
 	return r.Runner, true
 }
 
+// need tells whether an app other than the named one needs the image.
+func (a *apps) need(name string, i reconciler.Image) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for other, r := range a.runners {
+		if other != name && r.Needs(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // statuses returns what the runners said last, sorted by app.
 func (a *apps) statuses() []reconciler.Status {
 	a.mu.Lock()
@@ -162,11 +186,28 @@ func (a *apps) statuses() []reconciler.Status {
 	return out
 }
 
+// ready names the apps that have had no pass yet; nil when there is none.
+func (a *apps) ready() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var waiting []string
+	for _, name := range slices.Sorted(maps.Keys(a.runners)) {
+		if a.runners[name].Status() == nil {
+			waiting = append(waiting, name)
+		}
+	}
+	if len(waiting) > 0 {
+		return fmt.Errorf("not looked at yet: %s", strings.Join(waiting, ", "))
+	}
+	return nil
+}
+
 // wait blocks until every runner has ended; their context must have ended before.
 func (a *apps) wait() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, r := range a.runners {
+	all := slices.Collect(maps.Values(a.runners))
+	a.mu.Unlock()
+	for _, r := range all {
 		<-r.done
 	}
 }

@@ -28,7 +28,7 @@ func broken(dir string) reconciler.AppFile {
 }
 
 func reader() *apps {
-	return newApps(nil, slog.New(slog.DiscardHandler))
+	return newApps(nil, func(string) {}, slog.New(slog.DiscardHandler))
 }
 
 func read(a *apps, files ...reconciler.AppFile) map[string]string {

@@ -40,6 +40,14 @@ func (c control) Wake() {
 	}
 }
 
+// Ready implements api.Control.
+func (c control) Ready() error {
+	if err := c.a.poll.ready(); err != nil {
+		return err
+	}
+	return c.a.apps.ready()
+}
+
 // Healthy implements api.Control.
 func (c control) Healthy() error { return c.a.poll.lastError() }
 

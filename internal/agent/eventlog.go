@@ -20,7 +20,8 @@ func newEventLog(log *slog.Logger) *eventLog {
 	return &eventLog{log: log, last: map[string]string{}}
 }
 
-func (l *eventLog) hear(e reconciler.Event) {
+// Hear implements listener.
+func (l *eventLog) Hear(e reconciler.Event) {
 	attrs := []slog.Attr{slog.String("app", e.App)}
 	if e.Commit != "" {
 		attrs = append(attrs, slog.String("commit", e.Commit[:min(8, len(e.Commit))]))
@@ -58,6 +59,13 @@ func (l *eventLog) hear(e reconciler.Event) {
 		attrs = append(attrs, slog.String("message", e.Message))
 	}
 	l.log.LogAttrs(context.Background(), level, message, attrs...)
+}
+
+// Forget implements listener.
+func (l *eventLog) Forget(app string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.last, app)
 }
 
 // repeats tells whether text is what was said last about the app.

@@ -1,7 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -24,6 +27,7 @@ type poll struct {
 
 	mu       sync.Mutex
 	commit   string // the last one offered
+	offered  bool   // a revision was handed over
 	failures int
 	err      error // of the last look
 }
@@ -60,6 +64,7 @@ func (p *poll) look(parent context.Context) {
 	if err == nil && p.news(rev.Commit.Hash) {
 		p.log.Info("new commit", "commit", rev.Commit.Short(), "author", rev.Commit.Author, "subject", rev.Commit.Subject, "apps", len(rev.Files))
 		p.offer(rev)
+		p.handedOver()
 	}
 	p.after()
 }
@@ -90,6 +95,22 @@ func (p *poll) news(commit string) bool {
 	}
 	p.commit = commit
 	return true
+}
+
+func (p *poll) handedOver() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.offered = true
+}
+
+// ready says why no revision was handed over yet, and nil when one was.
+func (p *poll) ready() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.offered {
+		return nil
+	}
+	return fmt.Errorf("the repository has not been read yet: %w", cmp.Or(p.err, errors.New("the first look is not over")))
 }
 
 func (p *poll) failed() int {

@@ -20,6 +20,7 @@ import (
 type publisher struct {
 	source reconciler.Source
 	path   func(app string) string
+	pushed func(error) // hears how each push went; must not block
 	log    *slog.Logger
 
 	wake chan struct{} // of size one
@@ -29,15 +30,15 @@ type publisher struct {
 	said    string                       // the last error that was logged
 }
 
-func newPublisher(source reconciler.Source, path func(string) string, log *slog.Logger) *publisher {
+func newPublisher(source reconciler.Source, path func(string) string, pushed func(error), log *slog.Logger) *publisher {
 	return &publisher{
-		source: source, path: path, log: log,
+		source: source, path: path, pushed: pushed, log: log,
 		wake: make(chan struct{}, 1), waiting: map[string]reconciler.Status{},
 	}
 }
 
-// hear takes a changed status; it never blocks.
-func (p *publisher) hear(e reconciler.Event) {
+// Hear takes a changed status; it never blocks.
+func (p *publisher) Hear(e reconciler.Event) {
 	if e.Kind != reconciler.StatusChanged {
 		return
 	}
@@ -49,6 +50,9 @@ func (p *publisher) hear(e reconciler.Event) {
 	default:
 	}
 }
+
+// Forget implements listener: what is still to be published of the app stays true.
+func (p *publisher) Forget(string) {}
 
 // publishTime bounds one try, publishPause is the longest pause between two.
 const (
@@ -101,6 +105,7 @@ func (p *publisher) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, publishTime)
 	defer cancel()
 	err := p.source.Publish(ctx, strings.Join(words, ", "), files)
+	p.pushed(err)
 	p.report(err)
 	if err != nil {
 		return err

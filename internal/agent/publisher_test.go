@@ -59,7 +59,7 @@ func play(t *testing.T, f func(p *publisher, b *branch, log *bytes.Buffer)) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		b := &branch{}
-		p := newPublisher(b, func(app string) string { return app + ".yaml" }, slog.New(slog.NewTextHandler(&log, nil)))
+		p := newPublisher(b, func(app string) string { return app + ".yaml" }, func(error) {}, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); p.run(ctx) }()
@@ -71,7 +71,7 @@ func play(t *testing.T, f func(p *publisher, b *branch, log *bytes.Buffer)) {
 
 func TestPublisher_PublishesAtOnceAndOnlyOnce(t *testing.T) {
 	play(t, func(p *publisher, b *branch, _ *bytes.Buffer) {
-		p.hear(changed("shop", "one"))
+		p.Hear(changed("shop", "one"))
 		synctest.Wait()
 		pass(time.Hour)
 		if tries, pushes := b.seen(); tries != 1 || !strings.Contains(string(pushes[0]["shop.yaml"]), "one") {
@@ -83,10 +83,10 @@ func TestPublisher_PublishesAtOnceAndOnlyOnce(t *testing.T) {
 func TestPublisher_WhileTheRemoteIsAwayKeepsTheNewestOfEachApp(t *testing.T) {
 	play(t, func(p *publisher, b *branch, log *bytes.Buffer) {
 		b.set(errors.New("connection refused"))
-		p.hear(changed("shop", "one"))
-		p.hear(changed("blog", "first"))
+		p.Hear(changed("shop", "one"))
+		p.Hear(changed("blog", "first"))
 		synctest.Wait()
-		p.hear(changed("shop", "two"))
+		p.Hear(changed("shop", "two"))
 		pass(2 * time.Hour)
 		b.set(nil)
 		pass(2 * publishPause)
@@ -112,11 +112,11 @@ func TestPublisher_WhileTheRemoteIsAwayKeepsTheNewestOfEachApp(t *testing.T) {
 func TestPublisher_WhatIsWaitingGoesOutBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &branch{away: errors.New("away")}
-		p := newPublisher(b, func(app string) string { return app }, slog.New(slog.DiscardHandler))
+		p := newPublisher(b, func(app string) string { return app }, func(error) {}, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); p.run(ctx) }()
-		p.hear(changed("shop", "last word"))
+		p.Hear(changed("shop", "last word"))
 		synctest.Wait()
 		b.set(nil)
 		cancel()

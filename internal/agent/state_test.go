@@ -111,13 +111,13 @@ func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {
 	var out bytes.Buffer
 	l := newEventLog(slog.New(slog.NewTextHandler(&out, nil)))
 	failed := func(text string) {
-		l.hear(reconciler.Event{App: "shop", Kind: reconciler.StepFailed, Err: errors.New(text), Step: reconciler.Step{Action: reconciler.Up}})
+		l.Hear(reconciler.Event{App: "shop", Kind: reconciler.StepFailed, Err: errors.New(text), Step: reconciler.Step{Action: reconciler.Up}})
 	}
 	live := reconciler.Status{Phase: reconciler.PhaseLive}
 	failed("docker is away")
 	failed("docker is away")
 	failed("the disk is full")
-	l.hear(reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &live})
+	l.Hear(reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &live})
 	failed("the disk is full")
 	if n := strings.Count(out.String(), "docker is away"); n != 1 {
 		t.Errorf("%d lines about docker, want 1:\n%s", n, out.String())

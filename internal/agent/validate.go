@@ -18,24 +18,23 @@ import (
 // tandem.yaml, or a directory below which all of them are checked. It needs
 // neither Docker nor Nginx nor git. checked is the number of apps; err is for a
 // path that cannot be read.
-func Validate(ctx context.Context, paths []string, policy []string) (faults, warnings []reconciler.Fault, checked int, err error) {
+func Validate(ctx context.Context, paths []string, policy []string) (faults []reconciler.Fault, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	resolver, err := compose.New(compose.Options{Policy: policy})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	defer func() { _ = resolver.Close() }() // it never connected
 	var apps []reconciler.App
 	for _, path := range files {
-		app, warned, err := validateFile(ctx, resolver, path)
-		warnings = append(warnings, warned...)
+		app, err := validateFile(ctx, resolver, path)
 		if found, ok := reconciler.AsFaults(err); ok {
 			faults = append(faults, found...)
 		} else if err != nil {
-			return nil, nil, 0, err
+			return nil, 0, err
 		}
 		if app.Name != "" {
 			apps = append(apps, app)
@@ -45,7 +44,7 @@ func Validate(ctx context.Context, paths []string, policy []string) (faults, war
 	for _, path := range files {
 		faults = append(faults, clashes[path]...)
 	}
-	return faults, warnings, len(files), nil
+	return faults, len(files), nil
 }
 
 // findApps lists the tandem.yaml files that the paths mean, each once.
@@ -84,25 +83,24 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, resolver reconciler.Resolver, path string) (reconciler.App, []reconciler.Fault, error) {
+func validateFile(ctx context.Context, resolver reconciler.Resolver, path string) (reconciler.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return reconciler.App{}, nil, err
+		return reconciler.App{}, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return reconciler.App{}, nil, err
+		return reconciler.App{}, err
 	}
 	if len(data) > reconciler.MaxFileSize {
 		data = nil
 	}
 	file := reconciler.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
-	warnings := reconciler.Warnings(file)
 	app, err := reconciler.ParseApp(file)
 	if err != nil {
-		return reconciler.App{}, warnings, err
+		return reconciler.App{}, err
 	}
 	app.Root = root
 	_, err = resolver.Resolve(ctx, app)
-	return app, warnings, err
+	return app, err
 }

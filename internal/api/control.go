@@ -25,6 +25,9 @@ type Control interface {
 	Resume(ctx context.Context, app string) error
 	// Wake makes the poll look at the repository now. It does not wait for it.
 	Wake()
+	// Ready returns what the agent has not done yet since it was started, and nil
+	// when it has looked at everything once.
+	Ready() error
 	// Healthy returns why the agent cannot do its work, and nil when it can.
 	Healthy() error
 }

@@ -15,6 +15,7 @@ import (
 type desk struct {
 	statuses []reconciler.Status
 	healthy  error
+	ready    error
 	fails    error // what every action returns
 
 	mu   sync.Mutex
@@ -23,6 +24,7 @@ type desk struct {
 
 func (d *desk) Statuses() []reconciler.Status { return slices.Clone(d.statuses) }
 func (d *desk) Healthy() error                { return d.healthy }
+func (d *desk) Ready() error                  { return d.ready }
 func (d *desk) Wake()                         { d.note("wake") }
 
 func (d *desk) Retry(_ context.Context, app string) error  { return d.act("retry", app) }

@@ -66,11 +66,12 @@ func TestAct_OnlyADeliberateLocalRequestActs(t *testing.T) {
 }
 
 func TestStatus_IsNotToldToARebindingPage(t *testing.T) {
-	for _, path := range []string{"/api/v1/apps", "/api/v1/apps/shop"} {
+	metrics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for _, path := range []string{"/api/v1/apps", "/api/v1/apps/shop", "/metrics"} {
 		r := httptest.NewRequest("GET", path, nil)
 		r.Host = "evil.example"
 		w := httptest.NewRecorder()
-		routes(Options{Control: &desk{statuses: shopAndBlog()}, Log: quiet()}).ServeHTTP(w, r)
+		routes(Options{Control: &desk{statuses: shopAndBlog()}, Metrics: metrics, Log: quiet()}).ServeHTTP(w, r)
 		if w.Code != http.StatusForbidden {
 			t.Errorf("GET %s answered %d, want 403: %s", path, w.Code, w.Body)
 		}

@@ -15,14 +15,18 @@ type failure struct {
 	Known []string `json:"known,omitempty"` // the apps there are, when the asked one is not
 }
 
-// health is the body of /healthz when all is well.
+// health is the body of /healthz and /readyz when all is well.
 type health struct {
 	Status string `json:"status"`
 }
 
 func routes(o Options) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", healthz(o.Control))
+	mux.HandleFunc("GET /healthz", check(o.Control.Healthy))
+	mux.HandleFunc("GET /readyz", check(o.Control.Ready))
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", local(o.Metrics)) // a page must not read by rebinding what runs here
+	}
 	mux.Handle("GET /api/v1/apps", local(apps(o.Control)))
 	mux.Handle("GET /api/v1/apps/{app}", local(app(o.Control)))
 	for verb, do := range map[string]func(context.Context, string) error{
@@ -38,9 +42,9 @@ func routes(o Options) http.Handler {
 	return mux
 }
 
-func healthz(c Control) http.HandlerFunc {
+func check(well func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		if err := c.Healthy(); err != nil {
+		if err := well(); err != nil {
 			answer(w, http.StatusServiceUnavailable, failure{Error: err.Error()})
 			return
 		}

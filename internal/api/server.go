@@ -12,9 +12,10 @@ import (
 
 // Options says how a Server serves.
 type Options struct {
-	Listen     string  // host:port; port 0 picks a free one, see Server.Addr
-	Control    Control // the agent
-	SecretFile string  // holds the webhook's secret, read anew at each request; empty: no webhook
+	Listen     string       // host:port; port 0 picks a free one, see Server.Addr
+	Control    Control      // the agent
+	SecretFile string       // holds the webhook's secret, read anew at each request; empty: no webhook
+	Metrics    http.Handler // answers GET /metrics; nil: nobody does
 	Log        *slog.Logger
 }
 

@@ -46,6 +46,33 @@ func TestHealthz_SaysWhyTheAgentCannotWork(t *testing.T) {
 	}
 }
 
+func TestReadyz_SaysWhatIsNotDoneYet(t *testing.T) {
+	for _, c := range []struct {
+		ready error
+		code  int
+		body  string
+	}{
+		{nil, 200, `{"status":"ok"}`},
+		{errors.New("shop has not been looked at yet"), 503, `{"error":"shop has not been looked at yet"}`},
+	} {
+		s := serve(t, Options{Control: &desk{ready: c.ready}})
+		code, body := get(t, "http://"+s.Addr()+"/readyz")
+		if code != c.code || body != c.body {
+			t.Errorf("readyz = %d %s, want %d %s", code, body, c.code, c.body)
+		}
+	}
+}
+
+func TestMetrics_AreServedWhereThereAreSome(t *testing.T) {
+	m := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "tandem_phase 1") })
+	if code, body := get(t, "http://"+serve(t, Options{Control: &desk{}, Metrics: m}).Addr()+"/metrics"); code != 200 || body != "tandem_phase 1" {
+		t.Errorf("metrics = %d %s", code, body)
+	}
+	if code, _ := get(t, "http://"+serve(t, Options{Control: &desk{}}).Addr()+"/metrics"); code != 404 {
+		t.Errorf("metrics = %d where there are none, want 404", code)
+	}
+}
+
 func TestApps_NoAppIsAnEmptyList(t *testing.T) {
 	s := serve(t, Options{Control: &desk{}})
 	if code, body := get(t, "http://"+s.Addr()+"/api/v1/apps"); code != 200 || body != "[]" {

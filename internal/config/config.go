@@ -16,7 +16,8 @@ type Config struct {
 	Docker Docker
 	Policy Policy
 	Notify Notify
-	Listen string // host:port of the API, the webhook and /healthz; loopback only; port 0: any
+	Forge  Forge
+	Listen string // host:port of the API, the webhook, /metrics and /healthz; loopback only; port 0: any
 	State  string // absolute directory that belongs to the agent
 }
 
@@ -80,7 +81,8 @@ const (
 
 // Docker is how the engine is reached.
 type Docker struct {
-	Host string // unix:///path or tcp://host:port
+	Host    string // unix:///path or tcp://host:port
+	MinFree int64  // bytes that must be free where images are kept before one is pulled; 0: not checked
 }
 
 // Policy bounds what the repository may ask of this host.
@@ -88,9 +90,42 @@ type Policy struct {
 	Allow []string // what is permitted beyond the ordinary; the names are those of the compose package
 }
 
-// Notify says who is told; this version refuses it.
+// Notify says who is told what happened; nobody when URLsFile is empty.
 type Notify struct {
-	URLsFile string
+	URLsFile string // one shoutrrr URL a line
+}
+
+// Forge is where commit statuses are posted: the site that hosts Repo.URL. It is
+// off when TokenFile is empty or Kind is ForgeNone.
+type Forge struct {
+	Kind      string // ForgeAuto, ForgeGitHub, ForgeGitLab, ForgeGitea or ForgeNone
+	URL       string // the base of its API; empty: told by Repo.URL's host
+	TokenFile string
+}
+
+// The values of Forge.Kind.
+const (
+	ForgeAuto   = "auto" // told by the host of Repo.URL, where that is a known one
+	ForgeGitHub = "github"
+	ForgeGitLab = "gitlab"
+	ForgeGitea  = "gitea" // Forgejo too
+	ForgeNone   = "none"
+)
+
+// ForgeKind is the kind of forge to post to, with ForgeAuto made out. It is
+// ForgeNone when there is none.
+func (c Config) ForgeKind() string {
+	switch {
+	case c.Forge.TokenFile == "":
+		return ForgeNone
+	case c.Forge.Kind != ForgeAuto:
+		return c.Forge.Kind
+	}
+	known := map[string]string{"github.com": ForgeGitHub, "gitlab.com": ForgeGitLab, "codeberg.org": ForgeGitea}
+	if kind, ok := known[c.Repo.URL.host()]; ok {
+		return kind
+	}
+	return ForgeNone
 }
 
 // Default returns what holds where nothing is said. Only Repo.URL is missing.
@@ -104,7 +139,8 @@ func Default() Config {
 			Command: "nginx",
 			Confirm: "127.0.0.1:8485",
 		},
-		Docker: Docker{Host: "unix:///var/run/docker.sock"},
+		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30},
+		Forge:  Forge{Kind: ForgeAuto},
 		Listen: "127.0.0.1:8484",
 		State:  "/var/lib/tandem",
 	}

@@ -13,7 +13,9 @@ func (v *validator) files() {
 	v.secret("repo.auth.ssh_key", c.Auth.SSHKey)
 	v.secret("repo.auth.token_file", c.Auth.TokenFile)
 	v.secret("repo.webhook.secret_file", c.Webhook.SecretFile)
+	v.secret("forge.token_file", v.config.Forge.TokenFile)
 	v.file("repo.auth.known_hosts", c.Auth.KnownHosts)
+	v.secret("notify.urls_file", v.config.Notify.URLsFile) // the addresses hold tokens
 }
 
 // secret wants a file that others cannot read and that is not empty: an empty

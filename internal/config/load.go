@@ -28,6 +28,8 @@ func BindFlags(flags *pflag.FlagSet) {
 			flags.String(s.flag(), field.Raw(), s.usage)
 		case *Poll:
 			flags.String(s.flag(), field.String(), s.usage)
+		case *int64:
+			flags.String(s.flag(), strictyaml.FormatSize(*field), s.usage)
 		case *[]string:
 			flags.StringSlice(s.flag(), *field, s.usage)
 		}
@@ -161,17 +163,8 @@ func (l *loader) readValue(n strictyaml.Node, s setting) {
 		if n.Literal(&text) {
 			*field = URL(text)
 		}
-	case *Poll:
-		var text string
-		if !n.Literal(&text) {
-			return
-		}
-		p, err := ParsePoll(text)
-		if err != nil {
-			n.Fault("%v", err)
-			return
-		}
-		*field = p
+	case *Poll, *int64:
+		l.readParsed(n, field)
 	case *[]string:
 		*field = nil
 		for _, item := range n.Items() {
@@ -180,6 +173,17 @@ func (l *loader) readValue(n strictyaml.Node, s setting) {
 				*field = append(*field, text)
 			}
 		}
+	}
+}
+
+// readParsed reads what stands in the file as it does in a flag.
+func (l *loader) readParsed(n strictyaml.Node, field any) {
+	var text string
+	if !n.Literal(&text) {
+		return
+	}
+	if err := assign(field, text); err != nil {
+		n.Fault("%v", err)
 	}
 }
 

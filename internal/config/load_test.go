@@ -105,7 +105,8 @@ func TestLoad_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 		},
 		Status: Status{Branch: "tandem-status", Path: "{app}.yaml"},
 		Nginx:  Nginx{Dir: "/etc/nginx/tandem", Switch: "flip", Command: "nginx", Confirm: "127.0.0.1:8485"},
-		Docker: Docker{Host: "unix:///var/run/docker.sock"},
+		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30},
+		Forge:  Forge{Kind: "auto"},
 		Listen: "127.0.0.1:8484",
 		State:  "/var/lib/tandem",
 	}
@@ -119,6 +120,7 @@ func TestLoad_CompleteFile(t *testing.T) {
 	key := writeFile(t, filepath.Join(dir, "id_ed25519"), "key", 0o600)
 	hosts := writeFile(t, filepath.Join(dir, "known_hosts"), "host", 0o644)
 	secret := writeFile(t, filepath.Join(dir, "webhook"), "secret", 0o640)
+	token := writeFile(t, filepath.Join(dir, "forge"), "token", 0o600)
 	got, err := Load(agentYAML(t, fmt.Sprintf(`
 repo:
   url: git@git.example.com:acme/deploy.git
@@ -134,11 +136,12 @@ nginx:
   command: nginx -c /srv/nginx.conf
   container: web
   confirm: 172.18.0.2:8485
-docker: {host: "tcp://127.0.0.1:2375"}
+docker: {host: "tcp://127.0.0.1:2375", min_free: 2.5GiB}
 policy: {allow: [privileged, docker-socket]}
+forge: {kind: gitea, url: "https://git.example.com/api/v1", token_file: %s}
 listen: localhost:9000
 state: /srv/tandem
-`, key, hosts, secret)), nil, nil)
+`, key, hosts, secret, token)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +153,8 @@ state: /srv/tandem
 		},
 		Status: Status{Branch: "production", Path: "{host}/{app}.yaml"},
 		Nginx:  Nginx{Dir: "/srv/nginx/tandem", Switch: "reload", Command: "nginx -c /srv/nginx.conf", Container: "web", Confirm: "172.18.0.2:8485"},
-		Docker: Docker{Host: "tcp://127.0.0.1:2375"},
+		Docker: Docker{Host: "tcp://127.0.0.1:2375", MinFree: 5 << 29},
+		Forge:  Forge{Kind: "gitea", URL: "https://git.example.com/api/v1", TokenFile: token},
 		Policy: Policy{Allow: []string{"privileged", "docker-socket"}},
 		Listen: "localhost:9000",
 		State:  "/srv/tandem",
@@ -204,6 +208,8 @@ func texts(field any) (file, text [3]string) {
 	switch field.(type) {
 	case *Poll:
 		return [3]string{"11s", "12s", "13s"}, [3]string{"11s", "12s", "13s"}
+	case *int64:
+		return [3]string{"1GiB", "2GiB", "0"}, [3]string{"1GiB", "2GiB", "0"}
 	case *[]string:
 		return [3]string{"[a1, b1]", "[a2, b2]", "[a3, b3]"}, [3]string{"a1,b1", "a2,b2", "a3,b3"}
 	default:
@@ -266,11 +272,13 @@ TANDEM_STATE: state: holds a control character or a line break
 }
 
 func TestLoad_UnsupportedFeaturesAreRefusedWhereverTheyComeFrom(t *testing.T) {
-	_, err := load(filepath.Join(t.TempDir(), "x"), false, variables(map[string]string{"TANDEM_NOTIFY_URLS_FILE": "/x"}),
-		flags(t, "--repo-url=/srv/deploy.git", "--repo-verify-pgp-keyring=/x"))
-	want := `--repo-verify-pgp-keyring: repo.verify: not supported by this version of tandem; remove it, and mind that whoever may push to the branch may deploy
-TANDEM_NOTIFY_URLS_FILE: notify: not supported by this version of tandem; remove it, and read the status branch instead
-`
+	const text = "repo.verify: not supported by this version of tandem; remove it, and mind that whoever may push to the branch may deploy\n"
+	_, err := load(filepath.Join(t.TempDir(), "x"), false, nil, flags(t, "--repo-url=/srv/deploy.git", "--repo-verify-pgp-keyring=/x"))
+	if diff := cmp.Diff("--repo-verify-pgp-keyring: "+text, messages(err)); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	_, err = load(filepath.Join(t.TempDir(), "x"), false, variables(map[string]string{"TANDEM_REPO_VERIFY_SSH_ALLOWED_SIGNERS": "/x"}), flags(t, "--repo-url=/srv/deploy.git"))
+	want := "TANDEM_REPO_VERIFY_SSH_ALLOWED_SIGNERS: " + text
 	if diff := cmp.Diff(want, messages(err)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
@@ -280,21 +288,27 @@ func TestLoad_FilesThatOthersMayReadAreRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	writeFile(t, "token", "t", 0o644)
 	writeFile(t, "empty", "", 0o600)
+	writeFile(t, "forge", "f", 0o604)
+	writeFile(t, "urls", "ntfy://ntfy.sh/ops", 0o644)
 	writeFile(t, "agent.yaml", `
 repo:
   url: https://git.example.com/acme/deploy.git
   auth: {token_file: token}
   webhook: {secret_file: empty}
+forge: {kind: gitlab, token_file: forge}
+notify: {urls_file: urls}
 `, 0o666)
 	_, err := Load("agent.yaml", nil, nil)
 	want := `agent.yaml: everyone may write it (mode 0666); run: chmod 644 agent.yaml
 agent.yaml:4: repo.auth.token_file: everyone on this host may use token (mode 0644); run: chmod 600 token
 agent.yaml:5: repo.webhook.secret_file: empty is empty
+agent.yaml:6: forge.token_file: everyone on this host may use forge (mode 0604); run: chmod 600 forge
+agent.yaml:7: notify.urls_file: everyone on this host may use urls (mode 0644); run: chmod 600 urls
 `
 	if diff := cmp.Diff(want, messages(err)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"token", "agent.yaml"} {
+	for _, name := range []string{"token", "forge", "urls", "agent.yaml"} {
 		if err := os.Chmod(name, 0o640); err != nil {
 			t.Fatal(err)
 		}
@@ -314,6 +328,26 @@ func TestLoad_TokenOverPlainHTTPOnlyToLoopback(t *testing.T) {
 		_, err := load("nowhere", false, nil, flags(t, "--repo-url", url, "--repo-auth-token-file", token))
 		if (err == nil) != want {
 			t.Errorf("%s: err %v, want accepted: %v", url, err, want)
+		}
+	}
+}
+
+func TestForgeKind_IsToldByTheHostWhereItIsKnown(t *testing.T) {
+	token := writeFile(t, filepath.Join(t.TempDir(), "token"), "t", 0o600)
+	for _, c := range []struct{ url, kind, token, want string }{
+		{"https://github.com/acme/deploy.git", "auto", token, "github"},
+		{"https://GitLab.com/acme/deploy.git", "auto", token, "gitlab"},
+		{"git@codeberg.org:acme/deploy.git", "auto", token, "gitea"},
+		{"ssh://git@github.com:22/acme/deploy.git", "auto", token, "github"},
+		{"github.com:acme/deploy.git", "auto", token, "github"},
+		{"https://git.example.com/acme/deploy.git", "gitea", token, "gitea"},
+		{"https://github.com/acme/deploy.git", "none", token, "none"},
+		{"https://github.com/acme/deploy.git", "auto", "", "none"},
+		{"/srv/deploy.git", "auto", "", "none"},
+	} {
+		got := Config{Repo: Repo{URL: URL(c.url)}, Forge: Forge{Kind: c.kind, TokenFile: c.token}}
+		if got.ForgeKind() != c.want {
+			t.Errorf("%s, kind %s, token %q: got %s, want %s", c.url, c.kind, c.token, got.ForgeKind(), c.want)
 		}
 	}
 }
@@ -370,7 +404,7 @@ func TestBindFlags_ShowTheDefaultsAndHideWhatIsNotSupported(t *testing.T) {
 		if diff := cmp.Diff(fmt.Sprint(reflect.ValueOf(s.at(&defaults)).Elem()), fmt.Sprint(reflect.ValueOf(s.at(&got)).Elem())); diff != "" {
 			t.Errorf("--%s: default (-want +got):\n%s", s.flag(), diff)
 		}
-		later := strings.HasPrefix(s.key, "repo.verify.") || strings.HasPrefix(s.key, "notify.")
+		later := strings.HasPrefix(s.key, "repo.verify.")
 		if f.Hidden != later {
 			t.Errorf("--%s: hidden %v, want %v", s.flag(), f.Hidden, later)
 		}

@@ -11,7 +11,7 @@ import (
 type setting struct {
 	key   string // "repo.auth.ssh_key"
 	usage string
-	at    func(*Config) any // the field: *string, *[]string, *URL or *Poll
+	at    func(*Config) any // the field: *string, *[]string, *int64 (a size), *URL or *Poll
 }
 
 // flag is the name of the flag: "repo-auth-ssh-key".
@@ -44,9 +44,13 @@ func settings() []setting {
 		{"nginx.container", "the container that Nginx runs in; empty: on the host", func(c *Config) any { return &c.Nginx.Container }},
 		{"nginx.confirm", "address on which Nginx says which color is live", func(c *Config) any { return &c.Nginx.Confirm }},
 		{"docker.host", "address of the Docker engine", func(c *Config) any { return &c.Docker.Host }},
+		{"docker.min_free", "space that must be free for images before one is pulled, such as 2GiB; 0: not checked", func(c *Config) any { return &c.Docker.MinFree }},
 		{"policy.allow", "what the repository may ask of this host beyond the ordinary", func(c *Config) any { return &c.Policy.Allow }},
-		{"notify.urls_file", "file with the addresses to notify", func(c *Config) any { return &c.Notify.URLsFile }},
-		{"listen", "loopback address of the API, the webhook and /healthz", func(c *Config) any { return &c.Listen }},
+		{"notify.urls_file", "file with the addresses that are told what happened: one shoutrrr URL a line", func(c *Config) any { return &c.Notify.URLsFile }},
+		{"forge.kind", "what hosts the repository, for commit statuses: auto, github, gitlab, gitea or none", func(c *Config) any { return &c.Forge.Kind }},
+		{"forge.url", "base of its API, where the host is not a known one", func(c *Config) any { return &c.Forge.URL }},
+		{"forge.token_file", "file with the token for commit statuses; empty: none are posted", func(c *Config) any { return &c.Forge.TokenFile }},
+		{"listen", "loopback address of the API, the webhook, /metrics and /healthz", func(c *Config) any { return &c.Listen }},
 		{"state", "directory that belongs to the agent", func(c *Config) any { return &c.State }},
 	}
 }
@@ -67,6 +71,12 @@ func assign(field any, text string) error {
 			return err
 		}
 		*field = p
+	case *int64:
+		size, err := parseSize(text)
+		if err != nil {
+			return err
+		}
+		*field = size
 	case *[]string:
 		list, err := splitList(text)
 		if err != nil {

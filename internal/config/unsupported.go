@@ -8,7 +8,6 @@ func unsupported() []struct{ key, text string } {
 	const notYet = "not supported by this version of tandem; "
 	return []struct{ key, text string }{
 		{"repo.verify", notYet + "remove it, and mind that whoever may push to the branch may deploy"},
-		{"notify", notYet + "remove it, and read the status branch instead"},
 	}
 }
 

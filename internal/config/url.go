@@ -122,6 +122,23 @@ func (u URL) plain() bool {
 	return err == nil && parsed.Scheme == "http" && !loopback(parsed.Hostname())
 }
 
+// host is the name of the server in lower case, empty for a local path.
+func (u URL) host() string {
+	how, wrong := u.transport()
+	if wrong != "" || how == transportLocal {
+		return ""
+	}
+	if parsed, err := url.Parse(string(u)); err == nil && parsed.Host != "" {
+		return strings.ToLower(parsed.Hostname())
+	}
+	_, rest, found := strings.Cut(string(u), "@")
+	if !found {
+		rest = string(u)
+	}
+	name, _, _ := strings.Cut(rest, ":")
+	return strings.ToLower(name)
+}
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

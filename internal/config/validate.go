@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tandem/internal/strictyaml"
 	"tandem/reconciler"
 )
 
@@ -32,6 +33,7 @@ func (v *validator) all() {
 	v.nginx()
 	v.docker()
 	v.policy()
+	v.forge()
 	v.addresses()
 	v.directories()
 	v.unsupported()
@@ -77,6 +79,9 @@ func (v *validator) nginx() {
 }
 
 func (v *validator) docker() {
+	if free := v.config.Docker.MinFree; free < 0 || free > maxSize {
+		v.fault("docker.min_free", "want 0 or a size up to %s, got %d bytes", strictyaml.FormatSize(maxSize), free)
+	}
 	host := v.config.Docker.Host
 	if path, ok := strings.CutPrefix(host, "unix://"); ok && filepath.IsAbs(path) {
 		return

@@ -33,6 +33,7 @@ agent configuration: nginx.dir: want an absolute path of letters, digits and . _
 agent configuration: nginx.switch: want flip or reload, got ""
 agent configuration: nginx.command: is empty; write how Nginx is called, such as nginx or nginx -c /srv/nginx.conf
 agent configuration: docker.host: want unix:///path/of/the.sock or tcp://host:port, got ""
+agent configuration: forge.kind: want auto, github, gitlab, gitea (Forgejo too) or none, got ""
 agent configuration: listen: want an address such as 127.0.0.1:8484, got ""
 agent configuration: nginx.confirm: want an address such as 127.0.0.1:8485, got ""
 agent configuration: state: want an absolute directory, such as /var/lib/tandem, got ""

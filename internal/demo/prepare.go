@@ -25,7 +25,7 @@ const gateLimit = "15s"
 
 // pace is the part of tandem.yaml that keeps the story short. The gate's limit
 // is what the broken release takes; it leaves a slow machine time for good ones.
-const pace = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 3s}\ndrain: {timeout: 3s}\n"
+const pace = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 3s, max_p95: 10s, compare: limits}\ndrain: {timeout: 3s, websockets: 3s}\n"
 
 // prepare makes the releases and starts the agent; nothing is pushed yet.
 func (s *story) prepare(ctx context.Context) error {

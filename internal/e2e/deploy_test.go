@@ -18,10 +18,7 @@ import (
 	"tandem/reconciler"
 )
 
-// flips is how many times the traffic moves under load.
-const flips = 20
-
-func TestFlip_LosesNoRequestInTwentySwitches(t *testing.T) {
+func TestFlip_LosesNoRequestInManySwitches(t *testing.T) {
 	t.Parallel()
 	report := switchBackAndForth(t, config.SwitchFlip)
 	if report.Failed > 0 {
@@ -48,7 +45,7 @@ func switchBackAndForth(t *testing.T, how string) load.Report {
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Color: "green"}), "1.1.0", reconciler.Green)
 
-	traffic := w.busy()
+	traffic, flips := w.busy(), times(20, 6)
 	for i := range flips {
 		tag, color := "1.0.0", reconciler.Blue
 		if i%2 == 1 {
@@ -171,7 +168,7 @@ func TestConverge_PortsThatChangeMoveWithTheirStack(t *testing.T) {
 }
 
 // slowGate keeps a release in its gate until a newer commit comes.
-const slowGate = "gate: {timeout: 10m}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
+const slowGate = "gate: {timeout: 10m}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 func TestNewerCommit_WinsInTheMiddleOfAGate(t *testing.T) {
 	t.Parallel()
@@ -187,7 +184,7 @@ func TestNewerCommit_WinsInTheMiddleOfAGate(t *testing.T) {
 }
 
 // longWatch lasts longer than any test.
-const longWatch = "gate: {timeout: 20s}\nwatch: {for: 30m}\ndrain: {timeout: 1s}\n"
+const longWatch = "gate: {timeout: 20s}\nwatch: {for: 30m, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 func TestRevert_WinsInTheMiddleOfAWatch(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,14 +24,21 @@ type program struct {
 	path string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
-	// onLine is called for each line of the log.
-	onLine func(string)
+
+	mu       sync.Mutex
+	lookouts []*lookout // for lines of the log
+}
+
+// lookout waits for lines, one after the other, each with all of its words.
+type lookout struct {
+	lines [][]string
+	seen  chan struct{} // closed then
 }
 
 // newProgram builds tandem; nothing runs yet.
 func newProgram(w *world) *program {
 	w.t.Helper()
-	p := &program{w: w, path: tb.GoBinary(w.t, "../../cmd/tandem"), onLine: func(string) {}}
+	p := &program{w: w, path: tb.GoBinary(w.t, "../../cmd/tandem")}
 	w.stop = func() { p.kill() }
 	return p
 }
@@ -63,15 +72,15 @@ func (p *program) start() {
 		p.w.t.Fatal(err)
 	}
 	p.done = make(chan struct{})
-	go p.follow(p.cmd, out, p.done, p.onLine)
+	go p.follow(p.cmd, out, p.done)
 }
 
-func (p *program) follow(cmd *exec.Cmd, out *os.File, done chan struct{}, onLine func(string)) {
+func (p *program) follow(cmd *exec.Cmd, out *os.File, done chan struct{}) {
 	defer close(done)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		p.w.t.Log(lines.Text())
-		onLine(lines.Text())
+		p.logged(lines.Text())
 	}
 	_ = cmd.Wait() // it was killed, so it has an error to tell
 	_ = out.Close()
@@ -89,22 +98,38 @@ func (p *program) kill() {
 	p.cmd = nil
 }
 
+// sees returns a channel that is closed once the log had these lines, one after the
+// other, each with all of its words.
+func (p *program) sees(lines ...[]string) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := &lookout{lines, make(chan struct{})}
+	p.lookouts = append(p.lookouts, l)
+	return l.seen
+}
+
+func (p *program) logged(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lookouts = slices.DeleteFunc(p.lookouts, func(l *lookout) bool {
+		for _, word := range l.lines[0] {
+			if !strings.Contains(line, word) {
+				return false
+			}
+		}
+		if l.lines = l.lines[1:]; len(l.lines) > 0 {
+			return false
+		}
+		close(l.seen)
+		return true
+	})
+}
+
 // killAt runs the program until its log has a line with all of the words,
 // kills it there, and fails the test when that line never comes.
 func (p *program) killAt(what string, words ...string) {
 	p.w.t.Helper()
-	hit := make(chan struct{}, 1)
-	p.onLine = func(line string) {
-		for _, word := range words {
-			if !strings.Contains(line, word) {
-				return
-			}
-		}
-		select {
-		case hit <- struct{}{}:
-		default:
-		}
-	}
+	hit := p.sees(words)
 	p.start()
 	select {
 	case <-hit:
@@ -130,7 +155,6 @@ func TestKill_AtEveryStepBoundary(t *testing.T) {
 		before := w.stack(live.Other())
 		commit := w.push(stage.Desired{Tag: tag, Color: string(live), More: more, Env: map[string]string{"GREETING": string(step)}})
 		p.killAt(string(step)+" done", "step done", "step="+string(step))
-		p.onLine = func(string) {}
 		p.start()
 		w.live(commit, tag, live)
 		w.neverRestarted(live.Other(), before)
@@ -146,10 +170,7 @@ func other(tag string) string {
 	return "1.0.0"
 }
 
-// kills is how often the agent is killed at a moment of chance.
-const kills = 50
-
-func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
+func TestKill_ManyTimesAtRandomMoments(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -159,14 +180,13 @@ func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
 
 	traffic := w.traffic()
 	live, tag := reconciler.Blue, "1.0.0"
-	for i := 0; i < kills; {
+	for i, kills := 0, times(50, 8); i < kills; {
 		live, tag = live.Other(), other(tag)
 		before := w.stack(live.Other())
 		// Every other time a release that has to be brought up, then a warm one.
 		commit := w.push(stage.Desired{Tag: tag, Color: string(live), Env: map[string]string{"GREETING": fmt.Sprint(i / 10)}})
 		for range 1 + chance.IntN(3) {
-			alive := time.NewTimer(time.Duration(chance.Int64N(int64(3 * time.Second))))
-			<-alive.C
+			pass(chance, 3*time.Second)
 			p.kill()
 			p.start()
 			i++
@@ -175,6 +195,12 @@ func TestKill_FiftyTimesAtRandomMoments(t *testing.T) {
 		w.neverRestarted(live.Other(), before)
 	}
 	w.unharmed(traffic)
+}
+
+// pass lets a time of chance pass, up to the longest.
+func pass(chance *rand.Rand, longest time.Duration) {
+	timer := time.NewTimer(time.Duration(chance.Int64N(int64(longest))))
+	<-timer.C
 }
 
 // stack maps the containers of one color to when they were started.

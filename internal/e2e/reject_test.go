@@ -17,9 +17,11 @@ import (
 // with it, and the status says what that is.
 func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
 	t.Parallel()
-	w := deployed(t, stage.Options{})
+	w := wholeStage(t, stage.Options{})
+	w.start()
+	w.deployed()
 	traffic := w.traffic()
-	short := "gate: {timeout: 6s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
+	short := "gate: {timeout: 6s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 	for _, bad := range []struct {
 		name, tag, trouble string
 		latency            string // the limit; empty: the stage's own

@@ -23,7 +23,7 @@ import (
 //	looks at one URL, a crashing worker passes  TestReject_ABadReleaseNeverGetsTraffic
 //	sends "Connection: upgrade" always          the nginx package's tests, with a backend that counts
 //	a recreated container is a 502              TestDrift_ADamagedLiveStackIsMended, TestFlask…
-//	loses requests at every switch              TestFlip_LosesNoRequestInTwentySwitches
+//	loses requests at every switch              TestFlip_LosesNoRequestInManySwitches
 
 func TestScript_TwoRunsCannotInterleave(t *testing.T) {
 	t.Parallel()

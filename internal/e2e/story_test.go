@@ -11,7 +11,8 @@ import (
 // empty machine, a tag bump under load, and its revert.
 func TestStory(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, stage.Options{})
+	w := wholeStage(t, stage.Options{})
+	w.start()
 	w.build("1.0.0")
 	w.build("1.1.0")
 

@@ -23,8 +23,19 @@ import (
 // far more than any of it takes, so that a busy machine fails nothing.
 const patience = 90 * time.Second
 
-// quick is what most tests add to a tandem.yaml: a watch that is over soon.
-const quick = "gate: {timeout: 20s}\nwatch: {for: 1s}\ndrain: {timeout: 1s}\n"
+// quick is what most tests add to a tandem.yaml: a watch that is over soon, and that
+// a busy machine does not fail.
+const quick = "gate: {timeout: 20s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
+
+// times is how often a test does what is left to chance, or what only shows after
+// long: as often as tandem promises for, and in a short run, as `make test` makes
+// it, often enough to find what was broken.
+func times(full, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return full
+}
 
 // world is a stage with an agent that looks after it.
 type world struct {
@@ -43,8 +54,16 @@ func newWorld(t *testing.T, o stage.Options) *world {
 	return w
 }
 
-// newStage sets a stage on which no agent runs yet.
+// newStage sets a stage on which no agent runs yet. Its app is the api alone, unless
+// the test is about the others.
 func newStage(t *testing.T, o stage.Options) *world {
+	t.Helper()
+	o.APIOnly = true
+	return wholeStage(t, o)
+}
+
+// wholeStage is newStage with the app as the example has it.
+func wholeStage(t *testing.T, o stage.Options) *world {
 	t.Helper()
 	if o.App == "" {
 		o.App = fmt.Sprintf("e2e-%06x", rand.N(1<<24))
@@ -220,7 +239,11 @@ func (w *world) addSite() {
 // deployed sets a world in which release 1.0.0 is live on blue.
 func deployed(t *testing.T, o stage.Options) *world {
 	t.Helper()
-	w := newWorld(t, o)
+	return newWorld(t, o).deployed()
+}
+
+func (w *world) deployed() *world {
+	w.t.Helper()
 	w.build("1.0.0")
 	commit := w.push(stage.Desired{Tag: "1.0.0", Color: "blue"})
 	w.addSite()
@@ -232,7 +255,7 @@ func deployed(t *testing.T, o stage.Options) *world {
 // retry, GET and POST, and 5 WebSockets.
 func (w *world) traffic() *load.Runner {
 	w.t.Helper()
-	return w.load(load.Options{Rate: 600})
+	return w.load(load.Options{Rate: 300})
 }
 
 // busy is traffic as fast as the machine gives it.

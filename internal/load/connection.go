@@ -2,7 +2,6 @@ package load
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -23,15 +22,13 @@ type connection struct {
 	tally  tally
 	conn   net.Conn // nil while there is none
 	in     *bufio.Reader
-	get    []byte // the requests, ready to be sent
-	post   []byte
+	get    []byte // the request, ready to be sent
+	body   []byte // of the POST that is made now
 }
 
 func newConnection(r *Runner, index int) *connection {
 	c := &connection{runner: r, index: index, tally: newTally()}
 	c.get = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tandem-load\r\n\r\n", r.o.GetPath, r.o.Host)
-	c.post = fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tandem-load\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		r.o.PostPath, r.o.Host, len(r.o.Body), r.o.Body)
 	c.tally.gap.begin(r.started)
 	return c
 }
@@ -90,12 +87,27 @@ func (c *connection) exchange(post bool) (Answer, error) {
 	}
 	message := c.get
 	if post {
-		message = c.post
+		message = c.post()
 	}
 	if _, err := c.conn.Write(message); err != nil {
 		return Answer{}, err
 	}
-	return c.read()
+	a, body, err := c.read()
+	if posted := c.runner.o.Posted; err == nil && post && posted != nil {
+		posted(c.body, body)
+	}
+	return a, err
+}
+
+// post makes the next POST.
+func (c *connection) post() []byte {
+	o := c.runner.o
+	c.body = o.Body
+	if o.NextBody != nil {
+		c.body = o.NextBody()
+	}
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: tandem-load\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		o.PostPath, o.Host, len(c.body), c.body)
 }
 
 func (c *connection) open() error {
@@ -108,22 +120,21 @@ func (c *connection) open() error {
 	return nil
 }
 
-func (c *connection) read() (Answer, error) {
+func (c *connection) read() (_ Answer, body []byte, err error) {
 	res, err := http.ReadResponse(c.in, nil)
 	if err != nil {
-		return Answer{}, err
+		return Answer{}, nil, err
 	}
-	var body bytes.Buffer
-	if _, err := io.Copy(&body, res.Body); err != nil {
-		return Answer{}, err
+	if body, err = io.ReadAll(res.Body); err != nil {
+		return Answer{}, nil, err
 	}
 	if res.Close {
 		c.hangUp() // announced, so the next request opens a new one
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return Answer{}, statusError{res.Status, string(body.Bytes()[:min(body.Len(), 200)])}
+		return Answer{}, nil, statusError{res.Status, string(body[:min(len(body), 200)])}
 	}
-	return Answer{Color: res.Header.Get("X-Color"), Tag: res.Header.Get("X-Tag")}, nil
+	return Answer{Color: res.Header.Get("X-Color"), Tag: res.Header.Get("X-Tag")}, body, nil
 }
 
 func (c *connection) hangUp() {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -284,5 +285,39 @@ func TestReport_StringSaysWhatMatters(t *testing.T) {
 		"blue 1 3, green 2 4, 2 websockets, 1 ended early, 0 not opened"
 	if got := fmt.Sprint(r); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestRun_TellsOfEachPostThatWasAnswered(t *testing.T) {
+	var made, sick atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if r.Method != http.MethodPost || err != nil {
+			return
+		}
+		if string(body) == "order 7" {
+			sick.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = fmt.Fprintf(w, "id of %s", body)
+	})
+	var mu sync.Mutex
+	told := map[string]string{}
+	got := run(t, load.Options{
+		URL: s.URL, Connections: 4, Requests: 100, PostEvery: 2,
+		NextBody: func() []byte { return fmt.Appendf(nil, "order %d", made.Add(1)) },
+		Posted: func(sent, answer []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[string(sent)] = string(answer)
+		},
+	})
+	if sick.Load() != 1 || got.FailedPosts != 1 || int64(len(told)) != got.Posts-1 {
+		t.Errorf("told of %d posts of %d, %d failed; want all but the one", len(told), got.Posts, got.FailedPosts)
+	}
+	for sent, answer := range told {
+		if answer != "id of "+sent {
+			t.Errorf("%q was answered by %q", sent, answer)
+		}
 	}
 }

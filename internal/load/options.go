@@ -14,14 +14,18 @@ type Options struct {
 	URL  string // scheme, host and port; "https" for TLS
 	Host string // of the Host header and of TLS; empty: that of URL
 
-	Connections int           // kept alive and busy; 0: 32, negative: none
-	GetPath     string        // empty: "/"
-	PostPath    string        // empty: "/orders"
-	PostEvery   int           // every n-th request of a connection is a POST; 0: none is
-	Body        []byte        // of a POST; empty: a small JSON object
-	Timeout     time.Duration // of one request, and of connecting; 0: 10 s
-	Think       time.Duration // pause of a connection after each answer; 0: none
-	Rate        float64       // requests a second over all connections; 0: as many as possible
+	Connections int    // kept alive and busy; 0: 32, negative: none
+	GetPath     string // empty: "/"
+	PostPath    string // empty: "/orders"
+	PostEvery   int    // every n-th request of a connection is a POST; 0: none is
+	Body        []byte // of a POST; empty: a small JSON object
+	// NextBody makes the body of each POST, instead of Body, and Posted is told of each
+	// one that was answered as it should be. Many connections call them at once.
+	NextBody func() []byte
+	Posted   func(sent, answer []byte)
+	Timeout  time.Duration // of one request, and of connecting; 0: 10 s
+	Think    time.Duration // pause of a connection after each answer; 0: none
+	Rate     float64       // requests a second over all connections; 0: as many as possible
 
 	WebSockets    int           // held open, each echoing a message now and then
 	WebSocketPath string        // of an endpoint that echoes; empty: "/ws"

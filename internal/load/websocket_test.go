@@ -67,7 +67,7 @@ func echoing(r load.Report, n int) error {
 
 func TestWebSockets_StayOpenUntilTheLoadEnds(t *testing.T) {
 	port := tb.Ports(t, 1)[0]
-	shop(t, tb.GoBinary(t, "../../examples/shop/app"), port)
+	shop(t, tb.GoBinary(t, "../../examples/minimal/app"), port)
 	got := held(t, port, 5).Stop()
 	if err := got.Err(); err != nil {
 		t.Error(err)
@@ -83,7 +83,7 @@ func TestWebSockets_StayOpenUntilTheLoadEnds(t *testing.T) {
 }
 
 func TestWebSockets_EarlyEndIsCountedWithItsReasonAndOpenedAgain(t *testing.T) {
-	program := tb.GoBinary(t, "../../examples/shop/app")
+	program := tb.GoBinary(t, "../../examples/minimal/app")
 	tests := map[string]struct {
 		signal  syscall.Signal
 		reasons []string
@@ -129,7 +129,7 @@ func TestWebSockets_EarlyEndIsCountedWithItsReasonAndOpenedAgain(t *testing.T) {
 
 func TestWebSockets_AnEndpointThatDoesNotUpgradeIsCounted(t *testing.T) {
 	port := tb.Ports(t, 1)[0]
-	shop(t, tb.GoBinary(t, "../../examples/shop/app"), port)
+	shop(t, tb.GoBinary(t, "../../examples/minimal/app"), port)
 	r, err := load.Run(t.Context(), load.Options{
 		URL: fmt.Sprintf("http://127.0.0.1:%d", port), Connections: -1, WebSockets: 1, WebSocketPath: "/health",
 	})

@@ -128,22 +128,18 @@ func checkDesiredDefaults(t testing.TB, f facts, pages []page) []string {
 		findings = append(findings, b.where+": the defaults are others (-code +page):\n"+diff)
 	}
 	complete := keysOf(t, read(t, f.root, "reconciler", "testdata", "parse", "good", "complete.yaml"), "")
-	complete = slices.DeleteFunc(complete, func(k string) bool { return slices.Contains(inertKeys(t, f), k) })
 	return append(findings, differences(b.where, keysOf(t, b.text, ""), complete)...)
 }
 
-// checkLists compares what the README says is refused, or without effect, with
-// what happens.
+// checkLists compares what the README says is refused with what happens.
 func checkLists(t testing.TB, f facts, pages []page) []string {
 	t.Helper()
 	readme := find(pages, "README.md")
-	findings := differences("README.md: the list of what has no effect",
-		readme.listed("- Accepted, without effect yet:"), inertKeys(t, f))
+	var findings []string
 	refused := readme.listed("- Refused as not supported yet:")
 	for _, key := range refused {
 		sample, known := map[string]string{
-			"secrets": "secrets: [a.env]", "singletons": "singletons: [a]", "migrations": "migrations: {expand: a}",
-			"windows": `windows: ["0 9 * * * for 8h"]`, "on_failure: revert": "on_failure: revert",
+			"secrets": "secrets: [a.env]",
 		}[key]
 		_, err := parseApp(block{text: sample})
 		if !known || err == nil || !strings.Contains(err.Error(), "not supported by this version") {
@@ -157,20 +153,6 @@ func checkLists(t testing.TB, f facts, pages []page) []string {
 	return findings
 }
 
-// inertKeys are the keys that a complete file is warned of.
-func inertKeys(t testing.TB, f facts) []string {
-	t.Helper()
-	data := read(t, f.root, "reconciler", "testdata", "parse", "good", "complete.yaml")
-	var keys []string
-	for _, w := range reconciler.Warnings(reconciler.AppFile{Dir: "shop", Path: "tandem.yaml", Data: []byte(data)}) {
-		keys = append(keys, w.Path)
-	}
-	if len(keys) == 0 {
-		t.Fatal("a complete file has no warning: the README's list of what has no effect can go")
-	}
-	return keys
-}
-
 // checkAgentDefaults compares the whole agent.yaml with the defaults, and the
 // keys of all its blocks in the README with those that there are.
 func checkAgentDefaults(t testing.TB, f facts, pages []page) []string {
@@ -181,7 +163,7 @@ func checkAgentDefaults(t testing.TB, f facts, pages []page) []string {
 		return []string{fmt.Sprintf("%s: %v", b.where, err)}
 	}
 	// These the page calls required, or "default: none".
-	got.Repo.URL, got.Repo.Auth, got.Repo.Webhook = "", config.Auth{}, config.Webhook{}
+	got.Repo.URL, got.Repo.Auth, got.Repo.Webhook, got.Notify = "", config.Auth{}, config.Webhook{}, config.Notify{}
 	var findings []string
 	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		findings = append(findings, b.where+": the defaults are others (-code +page):\n"+diff)

@@ -36,7 +36,10 @@ func (s *Stage) makeRepository(ctx context.Context) error {
 	if _, err := s.git(ctx, s.Work, "checkout", "--quiet", "-B", "main"); err != nil {
 		return err
 	}
-	return examples.Copy(filepath.Join(s.Work, s.App), "shop")
+	if err := examples.Copy(filepath.Join(s.Work, s.App), "minimal"); err != nil {
+		return err
+	}
+	return s.addOverride()
 }
 
 // Write replaces the shop's tandem.yaml in the clone; nothing is committed yet.
@@ -59,7 +62,9 @@ func (s *Stage) Write(d Desired) error {
 		fmt.Fprintf(&b, "  %s: {ports: {blue: %d, green: %d}, health: {path: /health, max_latency: %s}}\n", name, blue, green, latency)
 	}
 	route("api", s.Ports.APIBlue, s.Ports.APIGreen)
-	route("web", s.Ports.WebBlue, s.Ports.WebGreen)
+	if !s.options.APIOnly {
+		route("web", s.Ports.WebBlue, s.Ports.WebGreen)
+	}
 	b.WriteString(d.More)
 	return os.WriteFile(filepath.Join(s.Work, s.App, "tandem.yaml"), []byte(b.String()), 0o644)
 }
@@ -98,13 +103,22 @@ var ErrNotPublished = errors.New("no status published yet")
 
 // Published reads the newest status from the repository, and its bytes.
 func (s *Stage) Published(ctx context.Context) (reconciler.Status, string, error) {
-	text, err := s.git(ctx, s.Bare, "show", s.StatusRef)
-	if err != nil {
-		return reconciler.Status{}, "", ErrNotPublished
+	branch, _, _ := strings.Cut(s.StatusRef, ":")
+	// A process each time somebody waits for a status is much; the branch seldom moves.
+	head, err := os.ReadFile(filepath.Join(s.Bare, "refs", "heads", branch))
+	if err != nil || s.seen.head != s.StatusRef+string(head) {
+		text, err := s.git(ctx, s.Bare, "show", s.StatusRef)
+		if err != nil {
+			return reconciler.Status{}, "", ErrNotPublished
+		}
+		s.seen = published{s.StatusRef + string(head), text}
 	}
-	status, err := reconciler.ParseStatus([]byte(text))
-	return status, text, err
+	status, err := reconciler.ParseStatus([]byte(s.seen.text))
+	return status, s.seen.text, err
 }
+
+// published is the status that was read last, and the reference and commit it is of.
+type published struct{ head, text string }
 
 // Git runs git in the person's clone and returns what it printed, trimmed.
 func (s *Stage) Git(ctx context.Context, args ...string) (string, error) {

@@ -63,12 +63,15 @@ func (s *Stage) site(extra string) string {
 		api, web = nginx.Variable(s.App, "api"), nginx.Variable(s.App, "web")
 		include = "    include " + filepath.Join(s.path("nginx"), s.App+".server") + ";\n"
 	}
+	if !s.options.APIOnly {
+		extra = fmt.Sprintf("    location /web/ { rewrite ^/web(/.*)$ $1 break; proxy_pass http://%s; }\n", web) + extra
+	}
 	return include + fmt.Sprintf(`
     proxy_http_version 1.1;
     proxy_set_header Host $host;
     proxy_set_header Upgrade $http_upgrade;
     proxy_set_header Connection $tandem_connection;
-    location / { proxy_pass http://%s; }
-    location /web/ { rewrite ^/web(/.*)$ $1 break; proxy_pass http://%s; }
-%s`, api, web, extra)
+    location / { proxy_pass http://%[1]s; }
+    location /slow-upload { proxy_request_buffering off; proxy_pass http://%[1]s; }
+%[2]s`, api, extra)
 }

@@ -18,6 +18,12 @@ type Options struct {
 	App      string // the app's name; it must be unique on this machine
 	Switch   string // config.SwitchFlip (the default) or config.SwitchReload
 	Detached bool   // Nginx and the registry go on running when this process ends
+
+	// The colored stack is the api alone, which is a third of the work for Docker.
+	APIOnly bool
+	// Further services of the colored stack, which record what they do: see Records.
+	Scheduler  bool // "scheduler"
+	Migrations bool // "migrate-expand" and "migrate-contract", in the profile "migrate"
 }
 
 // Stage is one such server.
@@ -37,6 +43,7 @@ type Stage struct {
 	reserved *testbed.Ports
 	program  string            // the shop
 	built    map[string]string // image reference by tag
+	seen     published
 }
 
 // Ports are the host ports of the stage.

@@ -47,7 +47,7 @@ func (n Node) Mapping(known ...string) bool {
 		if len(known) == 0 || slices.Contains(known, e.key) {
 			continue
 		}
-		switch meant := suggest(e.key, known); {
+		switch meant := Suggest(e.key, known); {
 		case meant != "":
 			e.Fault("unknown key; did you mean %s?", meant)
 		case !listed:
@@ -230,6 +230,70 @@ func (n Node) Share(to *float64) bool {
 		return true
 	}
 	return false
+}
+
+// Number reads a decimal number from least to most into to: 2 or 0.5.
+func (n Node) Number(to *float64, least, most float64) bool {
+	want := fmt.Sprintf("a number from %g to %g", least, most)
+	if !n.isScalar(want) {
+		return false
+	}
+	f, err := strconv.ParseFloat(n.text, 64)
+	if err != nil || n.quoted || !decimal(n.text) || f < least || f > most {
+		n.Fault("want %s, got %s", want, n.got())
+		return false
+	}
+	*to = f
+	return true
+}
+
+// sizes are the units of Size and what each is in bytes.
+var sizes = []struct {
+	unit  string
+	bytes float64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}}
+
+// Size reads a number of bytes such as 512MiB, from least to most bytes, into to.
+func (n Node) Size(to *int64, least, most int64) bool {
+	const want = "a size such as 512MiB or 1.5GiB"
+	if !n.isScalar(want) {
+		return false
+	}
+	bytes, ok := ParseSize(n.text)
+	switch {
+	case !ok:
+		n.Fault("want %s (KiB, MiB, GiB or TiB), got %s", want, n.got())
+	case bytes < least || bytes > most:
+		n.Fault("want a size from %s to %s, got %s", FormatSize(least), FormatSize(most), n.got())
+	default:
+		*to = bytes
+		return true
+	}
+	return false
+}
+
+// ParseSize reads a number of bytes such as 512MiB.
+func ParseSize(text string) (bytes int64, ok bool) {
+	for _, s := range sizes {
+		number, has := strings.CutSuffix(text, s.unit)
+		f, err := strconv.ParseFloat(number, 64)
+		if !has || err != nil || !decimal(number) {
+			continue
+		}
+		f *= s.bytes
+		return int64(f), f > -(1<<62) && f < 1<<62
+	}
+	return 0, false
+}
+
+// FormatSize prints bytes in the largest unit that keeps them whole.
+func FormatSize(bytes int64) string {
+	for _, s := range slices.Backward(sizes) {
+		if whole := int64(s.bytes); bytes%whole == 0 {
+			return strconv.FormatInt(bytes/whole, 10) + s.unit
+		}
+	}
+	return strconv.FormatInt(bytes, 10) + " bytes"
 }
 
 func decimal(s string) bool { return strings.Trim(s, "0123456789.-") == "" }

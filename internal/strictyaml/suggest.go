@@ -2,8 +2,8 @@ package strictyaml
 
 import "strings"
 
-// suggest returns the known key that was probably meant, or "".
-func suggest(got string, known []string) string {
+// Suggest returns the known key that was probably meant, or "".
+func Suggest(got string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
 		if d := distance(fold(got), fold(k)); d < least && d < len(k)-1 {

@@ -6,15 +6,21 @@ import (
 	"time"
 )
 
-// pollInterval is the pause between two looks at a condition: short enough
-// not to slow a test, long enough to leave the processor to what is awaited.
-const pollInterval = 20 * time.Millisecond
+// The pause between two looks at a condition grows from the first to the last of
+// these: short enough not to slow a test, long enough to leave the processor to
+// what is awaited.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = 250 * time.Millisecond
+)
 
-// Until calls cond at once and then every 20 ms until it returns nil. When ctx
-// ends first, the error says what was awaited and the last reason against it.
+// Until calls cond at once and then again and again, at first every 20 ms and in
+// the end every 250 ms, until it returns nil. When ctx ends first, the error says
+// what was awaited and the last reason against it.
 func Until(ctx context.Context, what string, cond func() error) error {
-	tick := time.NewTicker(pollInterval)
-	defer tick.Stop()
+	pause := firstPause
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	for {
 		err := cond()
 		if err == nil {
@@ -23,7 +29,9 @@ func Until(ctx context.Context, what string, cond func() error) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w (%w)", what, err, context.Cause(ctx))
-		case <-tick.C:
+		case <-timer.C:
+			pause = min(pause*5/4, lastPause)
+			timer.Reset(pause)
 		}
 	}
 }

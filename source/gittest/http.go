@@ -15,13 +15,14 @@ type Fault int
 
 // The faults.
 const (
-	NoFault   Fault = iota
-	Status500       // every request is answered with 500
-	Forbidden       // every request is answered with 403
-	Cut             // the connection breaks in the middle of every pack, and of every advertisement
-	CutPack         // the connection breaks in the middle of every pack only
-	CutReport       // a push is carried out, but the connection breaks before the report
-	Hang            // the request is taken and never answered
+	NoFault    Fault = iota
+	Status500        // every request is answered with 500
+	Forbidden        // every request is answered with 403
+	ForbidPush       // every request of a push is answered with 403
+	Cut              // the connection breaks in the middle of every pack, and of every advertisement
+	CutPack          // the connection breaks in the middle of every pack only
+	CutReport        // a push is carried out, but the connection breaks before the report
+	Hang             // the request is taken and never answered
 )
 
 // HTTPOptions says what the server asks for. The zero value serves everybody.
@@ -101,6 +102,8 @@ func (s *HTTPServer) handler(backend http.Handler) http.Handler {
 			http.Error(w, "the disk of the server is full", http.StatusInternalServerError)
 		case fault == Forbidden:
 			http.Error(w, "the account may not do that", http.StatusForbidden)
+		case fault == ForbidPush && strings.Contains(r.URL.String(), "git-receive-pack"):
+			http.Error(w, "the account may only read", http.StatusForbidden)
 		case fault == Hang:
 			select {
 			case <-r.Context().Done():

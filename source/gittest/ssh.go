@@ -25,6 +25,9 @@ type SSHServer struct {
 	URL        string // ssh://user@127.0.0.1:port/path
 	KeyFile    string // the private key that is let in
 	KnownHosts string // a file that pins the server's host key
+
+	authorized string // the file that names the keys
+	login      ssh.PublicKey
 }
 
 // ServeSSH serves the repository until the test ends.
@@ -57,7 +60,16 @@ func ServeSSH(t testing.TB, b *Bare) *SSHServer {
 		URL:        fmt.Sprintf("ssh://%s@%s%s", me.Username, address, b.Path),
 		KeyFile:    filepath.Join(dir, "login"),
 		KnownHosts: known,
+		authorized: filepath.Join(dir, "authorized_keys"), login: login,
 	}
+}
+
+// ForbidPush ends every later push at once, with these words on stderr, as
+// servers do for a key that may only read.
+func (s *SSHServer) ForbidPush(t testing.TB, words string) {
+	t.Helper()
+	script := `case $SSH_ORIGINAL_COMMAND in git-receive-pack*) echo '` + words + `' >&2; exit 1;; esac; eval $SSH_ORIGINAL_COMMAND`
+	write(t, s.authorized, `command="`+script+`" `+string(ssh.MarshalAuthorizedKey(s.login)))
 }
 
 // NewKey writes a new private key to path and returns its public half.

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -40,6 +43,34 @@ func main() {
 			panic(err)
 		}
 		exit(code, "leaving with "+rest[0])
+	case "once": // appends what it is and what it was given to the file, and ends when the other one exists
+		record(rest[0], "begin "+os.Getenv("MODE")+secret())
+		for len(rest) > 1 {
+			if _, err := os.Stat(rest[1]); err == nil {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		record(rest[0], "end")
+	case "grow": // takes 64 MiB and works at SIGHUP
+		hup := make(chan os.Signal, 1)
+		signal.Notify(hup, syscall.SIGHUP)
+		go func() {
+			<-hup
+			for block := bytes.Repeat([]byte{1}, 64<<20); ; {
+				sum := sha256.Sum256(block)
+				block[0] = sum[0]
+			}
+		}()
+		<-stop
+	case "dial": // exits with 1 when nobody answers there
+		conn, err := net.Dial("tcp", rest[0])
+		if err != nil {
+			exit(1, err.Error())
+		}
+		if err := conn.Close(); err != nil {
+			exit(1, err.Error())
+		}
 	case "cat":
 		f, err := os.Open(rest[0])
 		if err != nil {
@@ -72,6 +103,28 @@ func main() {
 		fmt.Print(strings.Repeat("x", 1<<20), "the end\n")
 		os.Exit(3)
 	}
+}
+
+func record(path, line string) {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		exit(1, err.Error())
+	}
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		exit(1, err.Error())
+	}
+	if err := f.Close(); err != nil {
+		exit(1, err.Error())
+	}
+}
+
+// secret is what the container was given, if anything.
+func secret() string {
+	data, err := os.ReadFile("/run/secrets/key")
+	if err != nil {
+		return ""
+	}
+	return " " + string(data)
 }
 
 func unescape(s string) string {

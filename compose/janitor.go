@@ -1,0 +1,127 @@
+package compose
+
+import (
+	"context"
+	"slices"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+
+	"tandem/reconciler"
+)
+
+// Images returns the images that the stack's containers were made from, each
+// once.
+func (c *Client) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.Image, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	var images []reconciler.Image
+	for _, ctr := range s.Containers {
+		info, err := c.engine.ContainerInspect(ctx, ctr.ID)
+		if cerrdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, engineError(ctx, "inspect container "+ctr.Name, err)
+		}
+		i := reconciler.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[LabelImage]}
+		if !slices.Contains(images, i) {
+			images = append(images, i)
+		}
+	}
+	return images, nil
+}
+
+// RemoveImages takes the names by which this app pulled the images away from
+// this host; the engine removes an image with its last name. One that a
+// container uses, of whatever project and running or not, is left alone, and is
+// not among those returned. One that has another name stays under that name, and
+// counts as gone. Nothing is forced.
+func (c *Client) RemoveImages(ctx context.Context, images []reconciler.Image) ([]reconciler.Image, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	list, err := c.engine.ContainerList(ctx, container.ListOptions{All: true})
+	if err != nil {
+		return nil, engineError(ctx, "list all containers", err)
+	}
+	used := map[string]bool{}
+	for _, s := range list {
+		used[s.ImageID] = true
+	}
+	var gone []reconciler.Image
+	for _, i := range images {
+		if used[i.ID] {
+			continue
+		}
+		ok, err := c.removeImage(ctx, i)
+		if err != nil {
+			return gone, err
+		}
+		if ok {
+			gone = append(gone, i)
+		}
+	}
+	return gone, nil
+}
+
+// removeImage tells whether the image is gone, or has none of our names any
+// more.
+func (c *Client) removeImage(ctx context.Context, i reconciler.Image) (bool, error) {
+	// An image has few names, and each turn takes one of them away.
+	for range 8 {
+		local, err := c.engine.ImageInspect(ctx, i.ID)
+		if cerrdefs.IsNotFound(err) {
+			return true, nil
+		}
+		if err != nil {
+			return false, engineError(ctx, "look for image "+i.Ref, err)
+		}
+		name, ours := nextName(local, i)
+		if !ours {
+			return true, nil
+		}
+		_, err = c.engine.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true})
+		if cerrdefs.IsConflict(err) {
+			return false, nil // somebody has begun to use it
+		}
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return false, engineError(ctx, "remove image "+name, err)
+		}
+		c.log.Info("image removed", "image", name, "id", i.ID)
+	}
+	return false, nil
+}
+
+// nextName chooses what to remove of an image next: the tag it was pulled by, if
+// that is still its own, then the digest, unless another tag of the same
+// repository needs that, and the image itself when it has no name left.
+func nextName(local image.InspectResponse, i reconciler.Image) (name string, ours bool) {
+	if len(local.RepoTags)+len(local.RepoDigests) == 0 {
+		return local.ID, true
+	}
+	ref, err := reference.ParseNormalizedNamed(i.Ref)
+	if err != nil {
+		return "", false
+	}
+	_, pinned := ref.(reference.Digested) // Docker gives it no tag then
+	if tag := reference.FamiliarString(reference.TagNameOnly(ref)); !pinned && slices.Contains(local.RepoTags, tag) {
+		return tag, true
+	}
+	digest := reference.FamiliarName(ref) + "@" + i.Digest
+	if slices.Contains(local.RepoDigests, digest) && !slices.ContainsFunc(local.RepoTags, inRepository(ref)) {
+		return digest, true
+	}
+	return "", false
+}
+
+// inRepository tells which names are tags of the same repository.
+func inRepository(ref reference.Named) func(string) bool {
+	return func(tag string) bool {
+		other, err := reference.ParseNormalizedNamed(tag)
+		return err == nil && other.Name() == ref.Name()
+	}
+}

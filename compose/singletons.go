@@ -1,0 +1,141 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler"
+)
+
+// Relieve stops the singletons of one color's stack, each with its own grace
+// period, and returns nil only when an inspection has shown that none of them
+// runs. It reads labels only. Docker does not start them again by itself, also
+// not when it is restarted.
+func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if !color.Valid() {
+		return fmt.Errorf("relieve %s: want a color, got %q", app.Name, color)
+	}
+	running, err := c.onDuty(ctx, app, color)
+	if err != nil {
+		return err
+	}
+	if len(running) > 0 {
+		if err := c.stop(ctx, app.Project(color), running...); err != nil {
+			return err
+		}
+	}
+	if err := c.standDown(ctx, app, color); err != nil {
+		return err
+	}
+	if running, err = c.onDuty(ctx, app, color); err != nil {
+		return err
+	}
+	if len(running) > 0 {
+		return fmt.Errorf("stop the singletons of %s: %s still runs", app.Project(color), strings.Join(running, ", "))
+	}
+	return nil
+}
+
+// onDuty names the singletons that the engine keeps a process for, or is about to.
+func (c *Client) onDuty(ctx context.Context, app reconciler.App, color reconciler.Color) ([]string, error) {
+	all, err := c.containers(ctx, app.Project(color))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, o := range singletonsOf(all) {
+		if isAlive(o.Container) {
+			names = append(names, o.Service)
+		}
+	}
+	return slices.Compact(names), nil // containers are sorted by service
+}
+
+func singletonsOf(all []observed) []observed {
+	return slices.DeleteFunc(slices.Clone(all), func(o observed) bool { return !o.Singleton })
+}
+
+// Engage creates and starts the singletons of app.Release in that color, whose
+// stack Up made run that release. The caller made sure that those of the other
+// color do not run. Without the app's files it starts what exists already.
+func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if len(app.Singletons) == 0 {
+		return nil
+	}
+	if app.Release.IsZero() || !color.Valid() {
+		return fmt.Errorf("engage %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
+	}
+	present, err := c.containers(ctx, app.Project(color))
+	if err != nil {
+		return err
+	}
+	stack := sum(color, present)
+	if stack.Release != app.Release {
+		return fmt.Errorf("engage the singletons of %s: the stack runs %s, want %s", app.Project(color), stack.Release, app.Release)
+	}
+	files, err := c.resolveRelease(ctx, app)
+	if err != nil {
+		return c.engageWithoutFiles(ctx, app, color, present, err)
+	}
+	if err := c.createSingletons(ctx, app, color, files.colored[color]); err != nil {
+		return err
+	}
+	p, err := onlySingletons(files.colored[color], app)
+	if err != nil {
+		return err
+	}
+	if err := c.startSingletons(ctx, p); err != nil {
+		return err
+	}
+	c.log.Info("singletons started", "app", app.Name, "color", color, "tag", app.Tag, "services", app.Singletons)
+	return nil
+}
+
+// createSingletons creates the containers that are not there yet.
+func (c *Client) createSingletons(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project) error {
+	digests, err := c.pull(ctx, only(whole, app.Singletons), whenMissing)
+	if err != nil {
+		return err
+	}
+	p, err := withNeeds(whole, app)
+	if err != nil {
+		return err
+	}
+	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
+	for _, name := range app.Singletons {
+		p.Services[name] = withDutyRestart(p.Services[name])
+	}
+	if err := c.keepNetworks(ctx, p); err != nil {
+		return err
+	}
+	return c.create(ctx, p, createMissing())
+}
+
+func (c *Client) startSingletons(ctx context.Context, p *types.Project) error {
+	all, err := c.containers(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	present := singletonsOf(all)
+	if err := c.standUp(ctx, present); err != nil {
+		return err
+	}
+	return c.revive(ctx, p, present)
+}
+
+// engageWithoutFiles starts the singletons from labels alone. What needs the
+// files is told with cause.
+func (c *Client) engageWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, cause error) error {
+	singles := singletonsOf(present)
+	for _, name := range app.Singletons {
+		exists := slices.ContainsFunc(singles, func(o observed) bool { return o.Service == name })
+		if !exists || neverStarted(singles) {
+			return fmt.Errorf("engage %s of %s: it needs its files: %w", name, app.Project(color), cause)
+		}
+	}
+	return c.startSingletons(ctx, projectFromLabels(app.Project(color), singles))
+}

@@ -1,0 +1,42 @@
+package forge
+
+import (
+	"strings"
+	"unicode"
+
+	"tandem/reconciler"
+)
+
+// post is one status of one commit.
+type post struct {
+	commit      string
+	context     string
+	phase       reconciler.Phase
+	description string
+}
+
+// mostDescription is what GitHub takes, in characters.
+const mostDescription = 140
+
+// describe says in one line what the status says first. The message is left out
+// but for its first line: what follows are a container's log lines, which are
+// nobody else's business.
+func describe(s reconciler.Status) string {
+	text := string(s.Phase) + " (" + string(s.Reason) + ")"
+	if s.Desired.Tag != "" {
+		text += " " + s.Desired.Tag
+	}
+	if first, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n"); first != "" {
+		text += ": " + first
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > mostDescription {
+		text = string(runes[:mostDescription-1]) + "…"
+	}
+	return text
+}

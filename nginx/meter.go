@@ -1,0 +1,155 @@
+package nginx
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// meter holds what was read of the apps' access logs.
+type meter struct {
+	mu   sync.Mutex
+	apps map[string]*appMeter
+}
+
+func (m *meter) of(app, path string) *appMeter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.apps == nil {
+		m.apps = map[string]*appMeter{}
+	}
+	if m.apps[app] == nil {
+		m.apps[app] = &appMeter{app: app, log: accessLog{path: path}, colors: map[reconciler.Color]*history{
+			reconciler.Blue: newHistory(), reconciler.Green: newHistory()}}
+	}
+	return m.apps[app]
+}
+
+// Traffic reads what the app's access log has become since the last call and sums
+// up the requests that ended from since, to the second, until now. After 15
+// minutes it is to the minute, and after a day nothing is known any more. Requests
+// that Nginx did not pass on to the app are not among them.
+func (p *Proxy) Traffic(ctx context.Context, app reconciler.App, color reconciler.Color, since time.Time) (reconciler.Traffic, error) {
+	m := p.meter.of(app.Name, p.path("log/"+app.Name+".access.log"))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.strange
+	if err := m.update(ctx, time.Now()); err != nil {
+		return reconciler.Traffic{}, err
+	}
+	if before == 0 && m.strange > 0 {
+		p.log.Warn("access log has lines that are not tandem's; they are skipped", "app", app.Name, "file", m.log.path, "lines", m.strange)
+	}
+	h := m.colors[color]
+	if h == nil {
+		return reconciler.Traffic{}, nil
+	}
+	return h.since(since), nil
+}
+
+// appMeter is what was read of one app's access log.
+type appMeter struct {
+	mu      sync.Mutex
+	app     string
+	log     accessLog
+	colors  map[reconciler.Color]*history
+	strange int // lines that could not be read
+}
+
+func (m *appMeter) update(ctx context.Context, now time.Time) error {
+	err := m.log.read(ctx, now, func(line []byte) {
+		l, ok := parseAccessLine(line, m.app)
+		switch {
+		case !ok:
+			m.strange++
+		case l.ended.After(now.Add(-forgotten)) && l.ended.Before(now.Add(skew)):
+			m.colors[l.color].add(l)
+		}
+	})
+	for _, h := range m.colors {
+		h.age(now)
+	}
+	return err
+}
+
+const (
+	sharp     = 15 * time.Minute // how long sums are kept by the second
+	forgotten = 25 * time.Hour   // and by the minute: a watch lasts a day at most
+	skew      = time.Minute      // a line from further in the future has a wrong time
+)
+
+// history holds sums by the second, older ones by the minute.
+type history struct{ seconds, minutes map[int64]*tally }
+
+func newHistory() *history { return &history{map[int64]*tally{}, map[int64]*tally{}} }
+
+func (h *history) add(l accessLine) { at(h.seconds, l.ended.Unix()).add(l) }
+
+// age bounds what is held.
+func (h *history) age(now time.Time) {
+	for second, t := range h.seconds {
+		if second < now.Add(-sharp).Unix() {
+			at(h.minutes, second/60).merge(t)
+			delete(h.seconds, second)
+		}
+	}
+	for minute := range h.minutes {
+		if minute < now.Add(-forgotten).Unix()/60 {
+			delete(h.minutes, minute)
+		}
+	}
+}
+
+func (h *history) since(from time.Time) reconciler.Traffic {
+	var sum tally
+	for second, t := range h.seconds {
+		if second >= from.Unix() {
+			sum.merge(t)
+		}
+	}
+	for minute, t := range h.minutes {
+		if minute >= from.Unix()/60 {
+			sum.merge(t)
+		}
+	}
+	return reconciler.Traffic{Requests: sum.requests, Errors: sum.errors, Visits: sum.visits, P95: sum.took.quantile(0.95)}
+}
+
+func at(sums map[int64]*tally, key int64) *tally {
+	if sums[key] == nil {
+		sums[key] = &tally{}
+	}
+	return sums[key]
+}
+
+// tally is a sum of requests.
+type tally struct {
+	requests, errors, visits int
+	took                     latencies
+}
+
+func (t *tally) add(l accessLine) {
+	switch {
+	case l.visit:
+		t.visits++
+		return
+	case !l.passed:
+		return
+	}
+	t.requests++
+	if l.status >= 500 {
+		t.errors++
+	}
+	if l.timed && l.status != 101 { // a WebSocket lasts as long as people like
+		t.took.add(l.took)
+	}
+}
+
+func (t *tally) merge(other *tally) {
+	t.requests += other.requests
+	t.errors += other.errors
+	t.visits += other.visits
+	t.took.merge(&other.took)
+}

@@ -1,0 +1,144 @@
+package nginx_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// wantTally waits for what the meter has to say: Nginx logs after the answer.
+func (r *rig) wantTally(t *testing.T, c reconciler.Color, want reconciler.Traffic) {
+	t.Helper()
+	tb.Until(t, patience, fmt.Sprintf("the traffic of %s of %s to be %+v", r.app.Name, c, want), func() error {
+		got, err := r.proxy.Traffic(t.Context(), r.app, c, time.Now().Add(-time.Hour))
+		if got.P95 = 0; err != nil || got != want {
+			return fmt.Errorf("it is %+v: %w", got, err)
+		}
+		return nil
+	})
+}
+
+func TestTraffic_CountsPeoplesRequestsByColorAndVisitsApart(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{})
+	get(t, r.nginx.URL()+"/a")
+	get(t, r.nginx.URL()+"/broken")
+	r.wantVisit(t, "/broken", http.StatusInternalServerError)
+	r.flip(t, reconciler.Green)
+	get(t, r.nginx.URL()+"/b")
+	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantVisit(t, "/health", http.StatusOK)
+	for range 2 { // each line counts once
+		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1, Visits: 1})
+		r.wantTally(t, reconciler.Green, reconciler.Traffic{Requests: 1, Visits: 2})
+	}
+	r.restart(t)
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1, Visits: 1})
+}
+
+func TestTraffic_ADeadStackIsAnErrorAndASpareIsNone(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.stacks[reconciler.Blue].kill(t)
+	get(t, r.nginx.URL())
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1, Errors: 1})
+	r.arm(t, true)
+	get(t, r.nginx.URL())
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1})
+}
+
+func TestTraffic_KnowsWhichOfTheAppsInAServerBlockWasAsked(t *testing.T) {
+	r := newRig(t, rigOptions{bare: true})
+	pear := appWith("pear", reconciler.Route{Name: "web", Ports: r.app.Routes[0].Ports})
+	for _, app := range []reconciler.App{r.app, pear} {
+		r.app = app
+		r.write(t)
+	}
+	r.configure(t, siteOf(`include %DIR%/tandem.server; location / { return 503; }
+location /shop { proxy_pass http://$shop_api; }
+location /pear { proxy_pass http://$pear_web/broken; }`))
+	r.prepare(t)
+	for range 3 {
+		get(t, r.nginx.URL()+"/pear")
+	}
+	get(t, r.nginx.URL()+"/shop")
+	get(t, r.nginx.URL()+"/nobody")
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 3, Errors: 3})
+	r.app.Name = "shop"
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+}
+
+func TestTraffic_FollowsARotationWhileOldWorkersStillWrite(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	log := filepath.Join(r.dir, "log", "shop.access.log")
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := 0
+	ask := func() {
+		t.Helper()
+		get(t, r.nginx.URL())
+		total++
+	}
+	for n := range 3 {
+		ask()
+		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		ask() // not read before it is renamed
+		must(os.Rename(log, fmt.Sprintf("%s.%d", log, n)))
+		ask()
+		must(os.WriteFile(log, nil, 0o666)) // as logrotate's "create" does
+		must(os.Chmod(log, 0o666))
+		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		ask() // still into the renamed one
+		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		r.reopen(t)
+		tb.Until(t, patience, "the new log to be written", func() error {
+			ask()
+			if info, err := os.Stat(log); err != nil || info.Size() == 0 {
+				return fmt.Errorf("it is not: %w", err)
+			}
+			return nil
+		})
+		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+	}
+}
+
+func TestTraffic_FollowsALogThatIsEmptiedInPlace(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	log := filepath.Join(r.dir, "log", "shop.access.log")
+	get(t, r.nginx.URL())
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	if err := os.Truncate(log, 0); err != nil {
+		t.Fatal(err)
+	}
+	// Before the next look it is longer than it was.
+	for range 3 {
+		get(t, r.nginx.URL())
+	}
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 4})
+}
+
+func TestTraffic_AMissingLogIsAnError(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	get(t, r.nginx.URL())
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	if err := os.Remove(filepath.Join(r.dir, "log", "shop.access.log")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.proxy.Traffic(t.Context(), r.app, reconciler.Blue, time.Time{}); err == nil {
+		t.Errorf("got %+v, want an error", got)
+	}
+}

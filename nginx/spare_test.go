@@ -1,0 +1,275 @@
+package nginx_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tandem/internal/testbed/tb"
+	"tandem/nginx"
+	"tandem/reconciler"
+)
+
+func (r *rig) arm(t *testing.T, on bool) {
+	t.Helper()
+	if err := r.proxy.Arm(t.Context(), r.app, on); err != nil {
+		t.Fatalf("Arm %v: %v\n%s", on, err, r.nginx.ErrorLog())
+	}
+	r.wantArmed(t, on)
+}
+
+func (r *rig) wantArmed(t *testing.T, want bool) {
+	t.Helper()
+	if got, err := r.proxy.Armed(t.Context(), r.app); err != nil || got != want {
+		t.Fatalf("Armed: got %v and %v, want %v", got, err, want)
+	}
+}
+
+// wantStatus asks over new connections, so that several workers answer.
+func wantStatus(t *testing.T, method, url string, want int) {
+	t.Helper()
+	for range 20 {
+		req, err := http.NewRequestWithContext(within(t), method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := fresh.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != want {
+			t.Fatalf("%s %s: got status %d and %v, want %d", method, url, res.StatusCode, err, want)
+		}
+	}
+}
+
+func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	workers := r.workers(t)
+	if !r.proxy.Spares() {
+		t.Error("there can be no spare")
+	}
+	r.wantArmed(t, false)
+	r.stacks[reconciler.Blue].kill(t)
+	for range 3 {
+		wantStatus(t, http.MethodGet, r.nginx.URL(), http.StatusBadGateway)
+		r.arm(t, true)
+		r.wantTraffic(t, reconciler.Green)
+		r.wantLive(t, reconciler.Blue)
+		r.arm(t, true) // again is no error
+		r.arm(t, false)
+	}
+	if got := r.workers(t); got != workers {
+		t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
+	}
+}
+
+func TestArm_SurvivesTheAgentAndNginx(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.arm(t, true)
+	if err := errors.Join(r.nginx.Kill(within(t)), r.nginx.Start(within(t))); err != nil {
+		t.Fatal(err)
+	}
+	r.restart(t)
+	r.prepare(t)
+	r.wantArmed(t, true)
+	r.arm(t, false)
+}
+
+func TestSpare_AnswersOnlyWhatTheLiveStackCannot(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.arm(t, true)
+	r.wantTraffic(t, reconciler.Blue)
+	if n := r.stacks[reconciler.Green].connections.Load(); n != 0 {
+		t.Errorf("the spare got %d connections while the live stack answered", n)
+	}
+	r.flip(t, reconciler.Green)
+	r.wantTraffic(t, reconciler.Green)
+	r.stacks[reconciler.Green].kill(t)
+	r.wantTraffic(t, reconciler.Blue)
+	r.stacks[reconciler.Green].start(t)
+	tb.Until(t, patience, "the live stack to answer again", func() error {
+		if got := get(t, r.nginx.URL()); got != "green" {
+			return errors.New(got)
+		}
+		return nil
+	})
+}
+
+// killUnderLoad kills and revives the live stack a few times while clients ask.
+func (r *rig) killUnderLoad(t *testing.T, l *load) {
+	t.Helper()
+	blue := r.stacks[reconciler.Blue]
+	answers := func() {
+		t.Helper()
+		before := l.answered.Load() + l.failed.Load()
+		tb.Until(t, patience, "more answers", func() error {
+			if n := l.answered.Load() + l.failed.Load() - before; n < 500 {
+				return fmt.Errorf("%d answers", n)
+			}
+			return nil
+		})
+	}
+	for range 5 {
+		answers()
+		blue.kill(t)
+		answers()
+		blue.start(t)
+		tb.Until(t, patience, "the revived stack to answer", func() error {
+			if got := get(t, r.nginx.URL()); got != "blue" {
+				return errors.New(got)
+			}
+			return nil
+		})
+	}
+	l.stop()
+	t.Logf("%d requests, %d failed", l.answered.Load()+l.failed.Load(), l.failed.Load())
+}
+
+func TestSpare_IdempotentLosesNoGETWhenTheLiveStackIsKilled(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.arm(t, true)
+	load := startLoadOf(t, r.nginx.URL(), 32, onlyGETs)
+	r.killUnderLoad(t, load)
+	if n := load.failed.Load(); n != 0 {
+		t.Errorf("%d of %d GETs failed, the first with: %v", n, load.answered.Load()+n, load.first.Load())
+	}
+}
+
+func TestSpare_AllLosesNoPOSTEither(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.app.Standby.Spare = reconciler.SpareAll
+	r.prepare(t)
+	r.arm(t, true)
+	load := startLoadOf(t, r.nginx.URL(), 32, onlyPOSTs)
+	r.killUnderLoad(t, load)
+	if n := load.failed.Load(); n != 0 {
+		t.Errorf("%d of %d POSTs failed, the first with: %v", n, load.answered.Load()+n, load.first.Load())
+	}
+}
+
+func TestSpare_WithoutOneRequestsFail(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	load := startLoad(t, r.nginx.URL(), 32)
+	r.killUnderLoad(t, load)
+	if load.failed.Load() == 0 {
+		t.Error("nothing failed, so the tests with a spare show nothing")
+	}
+}
+
+func TestSpare_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing.T) {
+	for spare, want := range map[string]struct {
+		status int
+		asked  bool
+	}{
+		reconciler.SpareIdempotent: {http.StatusBadGateway, false},
+		reconciler.SpareAll:        {http.StatusOK, true},
+	} {
+		r := newRig(t, rigOptions{server: `include %DIR%/shop.server; location / { proxy_pass http://$shop_api; }`})
+		r.app.Standby.Spare = spare
+		r.prepare(t)
+		r.arm(t, true)
+		dying := r.stacks[reconciler.Blue]
+		dying.server.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		res, err := fresh.Post(r.nginx.URL(), "text/plain", strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != want.status {
+			t.Errorf("%s: got status %d and %v, want %d", spare, res.StatusCode, err, want.status)
+		}
+		if asked := r.stacks[reconciler.Green].last.Load() != nil; asked != want.asked {
+			t.Errorf("%s: the spare was asked: %v, want %v", spare, asked, want.asked)
+		}
+	}
+}
+
+func TestSpare_UpgradeGoesToTheSpareToo(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.arm(t, true)
+	r.stacks[reconciler.Blue].kill(t)
+	dialUpgraded(t, r.nginx.Addr()).want(t, "hello", "green hello")
+}
+
+func TestSpare_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
+	for name, o := range map[string]struct{ mode, spare string }{
+		"reload": {nginx.SwitchReload, reconciler.SpareIdempotent},
+		"off":    {nginx.SwitchFlip, reconciler.SpareOff},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{mode: o.mode})
+			r.app.Standby.Spare = o.spare
+			r.prepare(t)
+			if got, want := r.proxy.Spares(), o.mode == nginx.SwitchFlip; got != want {
+				t.Errorf("Spares: got %v, want %v", got, want)
+			}
+			if err := r.proxy.Arm(t.Context(), r.app, true); err == nil {
+				t.Error("armed")
+			}
+			r.arm(t, false)
+		})
+	}
+}
+
+func TestSpare_ThatWasSwitchedOffIsNotArmedWhenItIsSwitchedOn(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.arm(t, true)
+	r.app.Standby.Spare = reconciler.SpareOff
+	r.prepare(t)
+	r.wantArmed(t, false)
+	r.app.Standby.Spare = reconciler.SpareIdempotent
+	r.prepare(t)
+	r.wantArmed(t, false)
+	if _, err := os.Stat(filepath.Join(r.dir, "live", "shop.spare")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the flag is there: %v", err)
+	}
+}
+
+func TestArm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	if err := os.Chmod(filepath.Join(r.dir, "live"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	wantReason(t, r.proxy.Arm(t.Context(), r.app, true), reconciler.NginxBroken, "goes on answering blue", r.dir+"/live")
+}
+
+func TestSpare_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
+	server := "include %DIR%/shop.server;"
+	var routes []reconciler.Route
+	for _, name := range []string{"color", "spare", "visit", "ws"} {
+		server += "location /" + name + " { proxy_pass http://" + nginx.Variable("shop", name) + "; }"
+		routes = append(routes, reconciler.Route{Name: name, Service: name})
+	}
+	r := newRig(t, rigOptions{bare: true})
+	for i := range routes {
+		routes[i].Ports = r.app.Routes[0].Ports
+	}
+	r.app.Routes = routes
+	r.write(t)
+	r.configure(t, siteOf(server))
+	r.prepare(t)
+	for _, armed := range []bool{true, false} {
+		r.arm(t, armed)
+		for _, route := range routes {
+			if got := get(t, r.nginx.URL()+"/"+route.Name); got != "blue" {
+				t.Errorf("armed %v, route %s: got %q, want blue", armed, route.Name, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// visitMargin is how long after Health.MaxLatency a visit is given up: late enough
+// that an answer which is just too slow is still seen as an answer.
+const visitMargin = 100 * time.Millisecond
+
+// newVisitor makes the client of all visits. Each has a connection of its own, as
+// those of new visitors have: a kept one would always ask the same worker, and
+// be closed under a request when that worker is told to finish.
+func newVisitor() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true},
+		// A redirect is an answer. Following it would ask somebody else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Visit asks the route's health path once, through the running Nginx, of whatever
+// color is live. The access log has it, marked as a visit.
+func (p *Proxy) Visit(ctx context.Context, app reconciler.App, route reconciler.Route) reconciler.Probe {
+	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+visitMargin)
+	defer cancel()
+	began := time.Now()
+	v, err := p.look(limited)
+	answer := reconciler.Probe{Err: err}
+	if err == nil {
+		began = time.Now()
+		answer.Status, answer.Err = p.visit(limited, v, app.Name, route)
+	}
+	answer.Took = time.Since(began)
+	switch {
+	case answer.Err == nil:
+	case ctx.Err() != nil:
+		answer.Err = ctx.Err()
+	case limited.Err() != nil:
+		answer.Err = errors.New("no answer in time")
+	}
+	return answer
+}
+
+func (p *Proxy) visit(ctx context.Context, v view, app string, route reconciler.Route) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+"/"+app+"/"+route.Name+route.Health.Path, nil)
+	if err != nil {
+		return 0, fmt.Errorf("visit %s: %w", route.Name, err)
+	}
+	// An app that looks at the host's name gets the one that the gate used.
+	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(route.Ports.Blue))
+	req.Header.Set("User-Agent", "tandem")
+	res, err := p.visitor.Do(req)
+	if err != nil {
+		return 0, plain(err)
+	}
+	// Read a little, so that the far side does not see its answer cut off.
+	_, err = io.CopyN(io.Discard, res.Body, 4<<10)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return 0, fmt.Errorf("visit %s: %w", route.Name, err)
+	}
+	if res.Header.Get(generationHeader) == "" {
+		return 0, errors.New("the running Nginx knows no way to route " + route.Name + " of " + app + " yet")
+	}
+	return res.StatusCode, nil
+}
+
+// plain leaves out the address, which is not the one that people use.
+func plain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return fmt.Errorf("%s nginx: %w", op.Op, op.Err)
+	}
+	return err
+}

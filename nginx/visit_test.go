@@ -1,0 +1,118 @@
+package nginx_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tandem/internal/testbed/tb"
+	"tandem/nginx"
+	"tandem/reconciler"
+)
+
+// route is the app's first, with a health path.
+func (r *rig) route(path string) reconciler.Route {
+	route := r.app.Routes[0]
+	route.Health = reconciler.Health{Path: path, StatusMin: 200, StatusMax: 299, MaxLatency: patience}
+	return route
+}
+
+func (r *rig) wantVisit(t *testing.T, path string, status int) {
+	t.Helper()
+	got := r.proxy.Visit(t.Context(), r.app, r.route(path))
+	if got.Err != nil || got.Status != status || got.Took <= 0 {
+		t.Fatalf("visit of %s: got %+v, want status %d\n%s", path, got, status, r.nginx.ErrorLog())
+	}
+}
+
+func TestVisit_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
+	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, rigOptions{mode: mode})
+			r.prepare(t)
+			for _, c := range []reconciler.Color{reconciler.Blue, reconciler.Green, reconciler.Blue} {
+				r.flip(t, c)
+				for _, path := range []string{"/", "/health", "/health?deep=1&x=a%20b", "/a//b/%2e%2e/c%2Fd/?q"} {
+					r.stacks[c].last.Store(nil)
+					r.wantVisit(t, path, http.StatusOK)
+					last := r.stacks[c].last.Load()
+					if last == nil || last.RequestURI != path {
+						t.Fatalf("%s was asked for %+v, want %s", c, last, path)
+					}
+					if want := fmt.Sprintf("127.0.0.1:%d", r.app.Routes[0].Ports.Blue); last.Host != want || len(last.Header["Connection"]) != 0 {
+						t.Errorf("the app got Host %q and Connection %q, want %q and none", last.Host, last.Header["Connection"], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestVisit_GoesTheWayOfPeople(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.wantVisit(t, "/broken", http.StatusInternalServerError)
+	r.stacks[reconciler.Blue].kill(t)
+	r.wantVisit(t, "/health", http.StatusBadGateway)
+	r.arm(t, true)
+	r.wantVisit(t, "/health", http.StatusOK)
+	r.arm(t, false)
+	if err := r.nginx.Kill(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	got := r.proxy.Visit(t.Context(), r.app, r.route("/health"))
+	if got.Err == nil || got.Status != 0 {
+		t.Errorf("without Nginx: got %+v, want an error", got)
+	}
+}
+
+func TestVisit_IsNotForWhatTheHTTPBlockDemandsOfPeople(t *testing.T) {
+	r := newRig(t, rigOptions{http: `auth_basic "people"; auth_basic_user_file nobody; deny all;`})
+	r.prepare(t)
+	r.wantVisit(t, "/health", http.StatusOK)
+}
+
+func TestVisit_GivesUpOnASlowAnswer(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	route := r.route("/slow")
+	route.Health.MaxLatency = 20 * time.Millisecond
+	got := r.proxy.Visit(t.Context(), r.app, route)
+	if got.Err == nil || got.Status != 0 || got.Took <= route.Health.MaxLatency {
+		t.Errorf("got %+v, want an error after more than %s", got, route.Health.MaxLatency)
+	}
+	if sick := route.Health.Sick(got); sick != "/slow took longer than 20ms" {
+		t.Errorf("Sick: got %q", sick)
+	}
+}
+
+func TestVisit_OfARouteThatNginxDoesNotKnowIsNoAnswer(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	route := r.route("/health")
+	route.Name = "web"
+	if got := r.proxy.Visit(t.Context(), r.app, route); got.Err == nil || got.Status != 0 {
+		t.Errorf("got %+v, want an error", got)
+	}
+}
+
+func TestVisit_StandsInTheLogAsOne(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.wantVisit(t, "/health", http.StatusOK)
+	get(t, r.nginx.URL()+"/people")
+	tb.Until(t, patience, "both lines", func() error {
+		if text := r.file(t, "log/shop.access.log"); strings.Count(text, "\n") != 2 {
+			return errors.New(text)
+		}
+		return nil
+	})
+	for line := range strings.Lines(r.file(t, "log/shop.access.log")) {
+		if people := strings.Contains(line, "/people"); people == strings.Contains(line, `"visit":"1"`) {
+			t.Errorf("of people %v: %s", people, line)
+		}
+	}
+}

@@ -1,0 +1,286 @@
+package reconciler
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRunner_SingletonsMoveToTheLiveColorBeforeItsWatch(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
+		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; handover green 1; watch green 1")
+		p.deploy("c2", yamlOf("2", Blue, "singletons: [scheduler]"))
+		if w.stacks[Green].onDuty || !w.stacks[Blue].onDuty {
+			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[Blue].onDuty, w.stacks[Green].onDuty)
+		}
+	})
+}
+
+// A singleton that cannot be started is a fault of the release, as long as it is
+// on trial; the old one takes over again.
+func TestRunner_SingletonsOfAReleaseThatIsTakenBackAreRelieved(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.fates["2"] = bearing{sickLive: true}
+		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
+		s := p.deploy("c2", yamlOf("2", Blue, "singletons: [scheduler]"))
+		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
+		if !w.stacks[Green].onDuty || w.stacks[Blue].onDuty {
+			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[Blue].onDuty, w.stacks[Green].onDuty)
+		}
+	})
+}
+
+func TestRunner_SingletonThatWasStoppedIsStartedAgainAndTold(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
+		w.change(func() { w.stacks[Green].onDuty = false })
+		s := p.Once(p.ctx)
+		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if want := "the singletons of green were off duty, those of blue none; put right"; !strings.Contains(s.Message, want) {
+			t.Errorf("message %q, want %q", s.Message, want)
+		}
+	})
+}
+
+func TestRunner_ExpandRunsOncePerReleaseAndBeforeItIsBroughtUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.did()
+		p.deploy("c2", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		w.wantDid(t, "NewRelease+Watching+Sparing: expand blue 2; up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; arm green 1")
+		p.deploy("c3", yamlOf("1", Green))
+		p.deploy("c4", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		if want := []string{"expand 2"}; !slices.Equal(w.ran, want) {
+			t.Errorf("ran %v, want %v", w.ran, want)
+		}
+	})
+}
+
+func TestRunner_ExpandThatFailsRejectsTheReleaseAndARetryRunsItAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.fates["2"] = bearing{expand: 3}
+		p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		p.is(t, s, "Held/Held, live 1 in green; history 2:Rejected 1:Promoted")
+		if want := "release 2: MigrationFailed: expand ended with exit code 3"; !strings.Contains(s.Message, want) {
+			t.Errorf("message %q, want %q", s.Message, want)
+		}
+		w.fates["2"] = bearing{}
+		p.Retry()
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 2:Rejected 1:Promoted")
+		if want := []string{"expand 2", "expand 2"}; !slices.Equal(w.ran, want) {
+			t.Errorf("ran %v, want %v", w.ran, want)
+		}
+	})
+}
+
+func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheFloorFromThenOn(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.did()
+		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {contract: shrink}"))
+		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+		w.wantDid(t, "NewRelease+Watching+Contracting: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; retire green 1; contract blue 2")
+		if want := (&StatusFloor{Tag: "2", Commit: "c2"}); !cmp.Equal(s.Floor, want) {
+			t.Errorf("floor %+v, want %+v", s.Floor, want)
+		}
+
+		s = p.deploy("c3", yamlOf("1", Green))
+		p.is(t, s, "Held/Held, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+		for _, want := range []string{"release 1: BelowFloor: ", "the contract migration of 2 (commit c2)", "push a tag that works with the database as it is now"} {
+			if !strings.Contains(s.Message, want) {
+				t.Errorf("message %q, want %q in it", s.Message, want)
+			}
+		}
+		p.Retry()
+		p.is(t, p.Once(p.ctx), "Held/Held, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c4", yamlOf("3", Green)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_ContractThatFailsIsToldAndNotTriedAgainBeforeARetry(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.fates["2"] = bearing{contract: 1}
+		p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {contract: shrink}"))
+		p.is(t, s, "Degraded/MigrationFailed, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+		if want := "release 2 is live, but its contract migration failed: contract ended with exit code 1"; !strings.Contains(s.Message, want) {
+			t.Errorf("message %q, want %q", s.Message, want)
+		}
+		p.Once(p.ctx)
+		if want := []string{"contract 2"}; !slices.Equal(w.ran, want) {
+			t.Errorf("ran %v, want %v", w.ran, want)
+		}
+		w.fates["2"] = bearing{}
+		p.Retry()
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_ReleaseOutsideADeployWindowWaitsAndAReturnDoesNot(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		// The bubble's clock begins at midnight UTC, 2000-01-01: a Saturday.
+		const workdays = `windows: ["CRON_TZ=UTC 0 9 * * MON-THU for 8h"]`
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c3", yamlOf("3", Green, workdays))
+		p.is(t, s, "Paused/Waiting, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if want := "no deploy window is open: 3 waits until Mon 2000-01-03 09:00 UTC"; s.Message != want {
+			t.Errorf("message %q, want %q", s.Message, want)
+		}
+		p.is(t, p.deploy("c4", yamlOf("1", Green, workdays)), "Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
+
+		p.Offer(p.push("c5", yamlOf("3", Blue, workdays)))
+		go p.Run(p.ctx)
+		wait(t.Context(), 2*24*time.Hour+9*time.Hour)
+		synctest.Wait()
+		wait(t.Context(), time.Minute)
+		synctest.Wait()
+		if live := w.saved.Live.Release.Tag; live != "3" {
+			t.Errorf("live is %s after the window has opened, want 3", live)
+		}
+	})
+}
+
+func TestRunner_DeployThatBeganInAWindowIsNotStoppedByItsEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c2", yamlOf("2", Blue, `windows: ["CRON_TZ=UTC 0 0 * * * for 1m"]`, "standby: {keep: stopped}"))
+		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_RejectedBumpIsRevertedInGitOnce(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		protected bool
+		says      string
+		reverts   []string
+	}{
+		{"a branch that accepts it", false, "(on_failure: revert: the bump was reverted in git)", []string{"c1"}},
+		{"a protected branch", true, "(on_failure: revert: the branch does not accept the revert: main is protected; revert it yourself)", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				w.fates["2"], w.protected = bearing{sick: true}, c.protected
+				p.deploy("c1", yamlOf("1", Green))
+				s := p.deploy("c2", yamlOf("2", Blue, "on_failure: revert"))
+				p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted")
+				if !strings.Contains(s.Message, c.says) {
+					t.Errorf("message %q, want %q", s.Message, c.says)
+				}
+				p.Once(p.ctx)
+				if n := w.count("reverter.revert"); n != 1 || !slices.Equal(w.reverts, c.reverts) {
+					t.Errorf("asked %d times for a revert, git was put back to %v; want once, %v", n, w.reverts, c.reverts)
+				}
+			})
+		})
+	}
+}
+
+func TestRunner_StandbyThatFailsItsProofIsNoSpareAndKeepsItsGoodName(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.onCall = func(name string) {
+			if name == "router.flip" {
+				w.change(func() { w.fates["1"] = bearing{sick: true} })
+			}
+		}
+		s := p.deploy("c2", yamlOf("2", Blue))
+		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if w.armed || s.Standby.Spare {
+			t.Error("a standby that is sick is a spare")
+		}
+		w.change(func() { w.fates["1"] = bearing{} })
+		wait(t.Context(), unfitTime)
+		if s := p.Once(p.ctx); !w.armed || !s.Standby.Spare {
+			t.Errorf("the standby is well again and no spare: %s", summary(s))
+		}
+	})
+}
+
+func TestRunner_ImagesOfReleasesThatNobodyNeedsAreRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		const deploys = historyLimit + 10
+		for i := range deploys {
+			p.deploy("c"+itoa(i), yamlOf("1."+itoa(i), Auto))
+		}
+		if n := len(w.images); n != historyLimit {
+			t.Errorf("%d images are left after %d deploys, want those of the last %d", n, deploys, historyLimit)
+		}
+		if len(w.told(Cleaned)) == 0 {
+			t.Error("nobody was told")
+		}
+	})
+}
+
+func TestRunner_DrainGivesWebSocketsTheirOwnTimeAndTheReceiptSaysWhatWasCut(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		open Connections
+		took time.Duration
+		cut  int
+	}{
+		{"nothing is open", Connections{}, 0, 0},
+		{"requests that do not end", Connections{Requests: 2}, 2 * time.Second, 2},
+		{"WebSockets that do not end", Connections{WebSockets: 3}, 2 * time.Minute, 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				w.change(func() { w.open = c.open })
+				began := time.Now()
+				s := p.deploy("c2", yamlOf("2", Blue, "standby: {keep: stopped}"))
+				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
+				if took := time.Since(began); took < c.took || took > c.took+time.Minute {
+					t.Errorf("took %s, want %s and the watch", took, c.took)
+				}
+				waits := slices.ContainsFunc(w.told(StatusChanged), func(e Event) bool { return strings.Contains(e.Message, "waits for 3 WebSockets to the old stack") })
+				if waits != (c.took > drainQuiet) {
+					t.Errorf("people were told that it waits: %v", waits)
+				}
+				if s.Receipt.Cut != c.cut {
+					t.Errorf("receipt says that %d were cut, want %d", s.Receipt.Cut, c.cut)
+				}
+			})
+		})
+	}
+}
+
+// Listeners hear of each line of the history once, also after a restart.
+func TestRunner_TellsTheEndOfEachDeployOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{sick: true}
+		p.deploy("c2", yamlOf("2", Blue))
+		p.kill()
+		p = w.start()
+		p.deploy("c3", yamlOf("3", Blue))
+		var got []string
+		for _, e := range w.told(DeployEnded) {
+			got = append(got, e.Entry.Tag+":"+string(e.Entry.Result))
+		}
+		if want := []string{"1:Promoted", "2:Rejected", "3:Promoted"}; !slices.Equal(got, want) {
+			t.Errorf("told %v, want %v", got, want)
+		}
+	})
+}

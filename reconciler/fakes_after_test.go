@@ -1,0 +1,159 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// fakeSpare is Nginx's second flag.
+type fakeSpare struct{ p *process }
+
+func (f fakeSpare) Spares() bool { return true }
+
+func (f fakeSpare) Armed(ctx context.Context, _ App) (armed bool, err error) {
+	err = f.p.call(ctx, "spare.armed", func() error {
+		armed = f.p.armed
+		return nil
+	})
+	return armed, err
+}
+
+func (f fakeSpare) Arm(ctx context.Context, _ App, on bool) error {
+	return f.p.call(ctx, "spare.arm", func() error {
+		w := f.p.stage
+		c := w.live.Other()
+		if a := w.stacks[c]; on && (a == nil || a.row < 3 || !slices.Contains(w.saved.Passed, a.release)) {
+			w.offend("%s became a spare without a proof", c)
+		}
+		w.armed = on
+		return nil
+	})
+}
+
+// spares notes an offence when the stack is touched while it is a spare.
+func (w *stage) spares(c Color, what string) {
+	if w.armed && c != w.live {
+		w.offend("%s was %s while it was a spare", c, what)
+	}
+}
+
+type fakeSingletons struct{ p *process }
+
+func (f fakeSingletons) Relieve(ctx context.Context, _ App, c Color) error {
+	return f.p.call(ctx, "singletons.relieve", func() error {
+		if a := f.p.stacks[c]; a != nil {
+			a.onDuty = false
+		}
+		return nil
+	})
+}
+
+func (f fakeSingletons) Engage(ctx context.Context, app App, c Color) error {
+	return f.p.call(ctx, "singletons.engage", func() error {
+		w := f.p.stage
+		if a := w.stacks[c.Other()]; a != nil && a.onDuty {
+			w.offend("two singletons at the same time: %s was engaged while %s was on duty", c, c.Other())
+		}
+		if c != w.live || w.stacks[c].release != app.Release {
+			w.offend("the singletons of %s were engaged in %s, which is not live with it", app.Release, c)
+		}
+		w.stacks[c].onDuty = len(app.Singletons) > 0
+		return nil
+	})
+}
+
+// run is a migration that was begun and not forgotten.
+type run struct{ code int }
+
+type fakeMigrator struct{ p *process }
+
+func (f fakeMigrator) Migrate(ctx context.Context, app App, _ Color, kind MigrationKind) error {
+	return f.p.call(ctx, "migrator.migrate", func() error {
+		w, key := f.p.stage, string(kind)+" "+app.Tag
+		if kind == ContractMigration {
+			w.mayContract(app.Release)
+		}
+		if w.migrations[key] == nil {
+			fate := w.fates[app.Tag]
+			w.ran = append(w.ran, key)
+			w.migrations[key] = &run{map[MigrationKind]int{ExpandMigration: fate.expand, ContractMigration: fate.contract}[kind]}
+		}
+		if code := w.migrations[key].code; code != 0 {
+			return &RejectError{Reason: MigrationFailed, Detail: fmt.Sprintf("%s ended with exit code %d", kind, code)}
+		}
+		return nil
+	})
+}
+
+// mayContract notes an offence when something that needs the old columns runs.
+func (w *stage) mayContract(r Release) {
+	for _, c := range Colors() {
+		if s := w.stackOf(c); (s.Condition == Running || s.Condition == Broken) && s.Release != r {
+			w.offend("the contract of %s began while %s ran in %s", r, s.Release, c)
+		}
+	}
+	if !slices.Contains(w.saved.Passed, r) {
+		w.offend("the contract of %s began before its watch had passed", r)
+	}
+	if f := w.saved.Floor; f == nil || f.Release != r {
+		w.offend("the contract of %s began before the floor was saved", r)
+	}
+}
+
+func (f fakeMigrator) Forget(ctx context.Context, app App, kind MigrationKind) error {
+	return f.p.call(ctx, "migrator.forget", func() error {
+		delete(f.p.migrations, string(kind)+" "+app.Tag)
+		return nil
+	})
+}
+
+// expanded tells whether the expand migration of r came to a good end, as far as
+// anybody still knows.
+func (w *stage) expanded(r Release) bool {
+	x := w.migrations[string(ExpandMigration)+" "+r.Tag]
+	return x != nil && x.code == 0 || slices.Contains(w.saved.Expanded, r)
+}
+
+type fakeJanitor struct{ p *process }
+
+func (f fakeJanitor) Images(ctx context.Context, s Stack) (images []Image, err error) {
+	err = f.p.call(ctx, "janitor.images", func() error {
+		id := "sha256:" + s.Release.Hash
+		f.p.images[id] = "shop:" + s.Release.Tag
+		images = []Image{{Ref: "shop:" + s.Release.Tag, ID: id}}
+		return nil
+	})
+	return images, err
+}
+
+func (f fakeJanitor) RemoveImages(ctx context.Context, images []Image) (gone []Image, err error) {
+	err = f.p.call(ctx, "janitor.remove", func() error {
+		w := f.p.stage
+		for _, i := range images {
+			for _, c := range Colors() {
+				if s := w.stackOf(c); "sha256:"+s.Release.Hash == i.ID {
+					w.offend("the image of %s was removed, which %s has", s.Release, c)
+				}
+			}
+			delete(w.images, i.ID)
+		}
+		gone = images
+		return nil
+	})
+	return gone, err
+}
+
+type fakeReverter struct{ p *process }
+
+func (f fakeReverter) Revert(ctx context.Context, _, _, good, _ string) error {
+	return f.p.call(ctx, "reverter.revert", func() error {
+		if f.p.protected {
+			return &RevertRefusedError{Words: "main is protected"}
+		}
+		if n := len(f.p.reverts); n == 0 || f.p.reverts[n-1] != good {
+			f.p.reverts = append(f.p.reverts, good) // like git, it does nothing when that is how it is
+		}
+		return nil
+	})
+}

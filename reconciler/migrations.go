@@ -1,0 +1,75 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// migrationKey names one try of one migration. A process that is killed during
+// it finds the same key again, and takes over what goes on; a retry or another
+// commit makes a new one, and begins anew.
+func (r *Runner) migrationKey(kind MigrationKind, release Release) string {
+	return fmt.Sprintf("%s %s %d", kind, release.Text(), r.memory.Generation)
+}
+
+// migrate runs a migration to its end. The memory says first that it was begun:
+// what was cut short must not be taken for something that never was.
+func (r *Runner) migrate(ctx context.Context, of App, s Step, kind MigrationKind) error {
+	if key := r.migrationKey(kind, s.Release); r.memory.Migrating != key {
+		if err := r.Migrator.Forget(ctx, of, kind); err != nil {
+			return err
+		}
+		r.memory.Migrating = key
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return r.Migrator.Migrate(ctx, of, s.Color, kind)
+}
+
+// expand runs the expand migration; its failure rejects the release.
+func (r *Runner) expand(ctx context.Context, of App, s Step) error {
+	if err := r.migrate(ctx, of, s, ExpandMigration); err != nil {
+		return err
+	}
+	r.memory.Expanded = latest(r.memory.Expanded, s.Release)
+	return r.migrated(ctx, of, ExpandMigration)
+}
+
+// contract raises the floor, and then runs the contract migration. The release is
+// live and passed its watch, so a failure rejects nothing: it is told, and waits
+// for a person.
+func (r *Runner) contract(ctx context.Context, of App, w world, s Step) error {
+	if f := r.memory.Floor; f == nil || f.Release != s.Release {
+		r.memory.raise(s.Release, of.Commit.Hash, w.stacks[0].Release, w.stacks[1].Release)
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	err := r.migrate(ctx, of, s, ContractMigration)
+	var bad *RejectError
+	if errors.As(err, &bad) {
+		r.memory.ContractFailed = &Rejection{s.Release, r.memory.Generation, bad.Reason, bad.Detail, bad.Logs}
+		r.Emit(Event{
+			Time: r.Now(), App: r.Name, Kind: StepFailed, Commit: r.memory.Commit, Step: s,
+			Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Err: bad,
+		})
+		return r.save()
+	}
+	if err != nil {
+		return err
+	}
+	r.memory.ContractFailed = nil
+	r.memory.Contracted = latest(r.memory.Contracted, s.Release)
+	return r.migrated(ctx, of, ContractMigration)
+}
+
+// migrated records the good end before what proves it is removed.
+func (r *Runner) migrated(ctx context.Context, of App, kind MigrationKind) error {
+	r.memory.Migrating = ""
+	if err := r.save(); err != nil {
+		return err
+	}
+	return r.Migrator.Forget(ctx, of, kind)
+}

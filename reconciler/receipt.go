@@ -1,0 +1,66 @@
+package reconciler
+
+import "time"
+
+// receiptEvery lies between two saves of the receipt during a watch. The figures
+// are written into the memory at every look, but a file that is written every two
+// seconds for a day is a nuisance to a small disk: a kill costs the visits of the
+// last seconds. What Nginx's log says is counted anew at the next look anyway.
+const receiptEvery = 15 * time.Second
+
+// receive writes the time of a gate into the receipt of its deploy. A receipt is that
+// of one deploy, however often the traffic moves in it: over the other color and
+// back, or back to the old release when the new one failed. The times of gate and
+// flip are those of the last move then, the figures those of all.
+func (r *Runner) receive(s Step, gate time.Duration) {
+	r.tally()
+	if r.memory.Receipt == nil || !r.moving(s) {
+		r.memory.Receipt = &Receipt{}
+	}
+	r.memory.Receipt.Gate = Took(gate)
+}
+
+// moving tells whether s belongs to the deploy that made the live release live.
+func (r *Runner) moving(s Step) bool {
+	t, d := r.memory.Live, r.memory.Pending
+	if t.Color == s.Color {
+		return false
+	}
+	_, back := r.memory.Blocked(t.Release)
+	over := t.Release == s.Release && d != nil && !t.Since.Before(d.Started)
+	return back || over
+}
+
+// arrive notes that the traffic arrived.
+func (r *Runner) arrive(s Step) {
+	r.tally()
+	if to := r.memory.Receipt; to != nil && to.Verdict == "" && r.memory.HasPassed(s.Release) {
+		to.Verdict = "not watched: it passed its watch before"
+	}
+}
+
+// tally adds to the receipt what the witness has seen since.
+func (r *Runner) tally() {
+	if r.witness == nil || r.memory.Receipt == nil {
+		return
+	}
+	t, to := r.witness.take(), r.memory.Receipt
+	to.Probes += t.visits
+	to.Failed += t.failed
+	to.LongestGap = max(to.LongestGap, Took(t.gap))
+}
+
+// record writes a look of the watch into the receipt; verdict is empty while there is none.
+func (r *Runner) record(s Sample, verdict string) {
+	if r.memory.Receipt == nil {
+		r.memory.Receipt = &Receipt{} // a lost memory
+	}
+	r.tally()
+	to := r.memory.Receipt
+	if s.Unread == "" {
+		to.Requests, to.Errors, to.P95 = s.Whole.Requests, s.Whole.Errors, Took(s.Whole.P95)
+	}
+	if verdict != "" {
+		to.Verdict = verdict
+	}
+}

@@ -1,0 +1,209 @@
+package reconciler
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// visitEvery lies between two visits: ten a second in all, however many routes
+	// there are. Nobody feels that, and a gap of a tenth of a second is seen.
+	visitEvery = 100 * time.Millisecond
+	// visitsKept bounds the memory of a watch that lasts a day: an hour of visits.
+	visitsKept = 36_000
+)
+
+// witness visits the app through Nginx, as people do, while a deploy goes on. What
+// it sees is evidence for the receipt, and for the watch where people make too few
+// requests. It decides nothing, and nothing waits for it.
+type witness struct {
+	visitor Visitor
+	now     func() time.Time
+	over    <-chan struct{} // closed when it visits no more
+
+	mu     sync.Mutex
+	app    App
+	routes []Route
+	visits []visit // oldest first
+	untold tally   // since the last take
+	good   time.Time
+}
+
+// visit is one question and what came of it.
+type visit struct {
+	at       time.Time // of the answer
+	took     time.Duration
+	answered bool
+	failed   bool
+}
+
+// tally is a sum of visits.
+type tally struct {
+	visits, failed int
+	gap            time.Duration // the longest between two good answers
+}
+
+func newWitness(v Visitor, now func() time.Time) *witness {
+	return &witness{visitor: v, now: now, good: now()}
+}
+
+// run visits until ctx ends. One visit waits for the other: an app that hangs is
+// not made worse.
+func (w *witness) run(ctx context.Context) {
+	ticks := time.NewTicker(visitEvery)
+	defer ticks.Stop()
+	for n := 0; ctx.Err() == nil; n++ {
+		w.visit(ctx, n)
+		select {
+		case <-ctx.Done():
+		case <-ticks.C:
+		}
+	}
+}
+
+// visit asks the next route.
+func (w *witness) visit(ctx context.Context, n int) {
+	w.mu.Lock()
+	app, routes := w.app, w.routes
+	w.mu.Unlock()
+	if len(routes) == 0 {
+		return
+	}
+	route := routes[n%len(routes)]
+	p := w.visitor.Visit(ctx, app, route)
+	if ctx.Err() != nil {
+		return // it was cut short, which says nothing about the app
+	}
+	w.see(p, route.Health)
+}
+
+// see notes what came of a visit. An answer that is merely slow has not failed:
+// its time counts in the p95.
+func (w *witness) see(p Probe, h Health) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := visit{at: w.now(), took: p.Took, answered: p.Err == nil && p.Status != 0}
+	v.failed = !v.answered || p.Status < h.StatusMin || p.Status > h.StatusMax
+	if len(w.visits) == visitsKept {
+		w.visits = slices.Delete(w.visits, 0, visitsKept/10)
+	}
+	w.visits = append(w.visits, v)
+	w.untold.visits++
+	// A gap that is still open counts as far as it has come.
+	w.untold.gap = max(w.untold.gap, v.at.Sub(w.good))
+	if v.failed {
+		w.untold.failed++
+	} else {
+		w.good = v.at
+	}
+}
+
+// ask makes it visit other routes from now on.
+func (w *witness) ask(app App, routes []Route) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.routes) == 0 {
+		w.good = w.now() // nobody asked in the meantime
+	}
+	w.app, w.routes = app, routes
+}
+
+// take returns what was seen since it was called last.
+func (w *witness) take() tally {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.untold
+	w.untold = tally{}
+	return t
+}
+
+// between sums up the visits of a time. answered are those that Nginx must have
+// written down.
+func (w *witness) between(from, to time.Time) (v Visits, answered int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var times []time.Duration
+	for _, x := range slices.Backward(w.visits) {
+		if x.at.Before(from) {
+			break
+		}
+		if x.at.After(to) {
+			continue
+		}
+		v.Count++
+		if x.failed {
+			v.Failed++
+		}
+		if x.answered {
+			times = append(times, x.took)
+		}
+	}
+	v.P95 = p95(times)
+	return v, len(times)
+}
+
+// p95 is the time that 95 of 100 do not exceed; 0 where there is none.
+func p95(times []time.Duration) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[int(math.Ceil(0.95*float64(len(times))))-1]
+}
+
+func (w *witness) ended() bool {
+	select {
+	case <-w.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// attend makes the witness visit the routes until ctx ends, which is when the pass
+// does. One that visits already goes on.
+func (r *Runner) attend(ctx context.Context, app App, routes []Route) {
+	if r.witness != nil && !r.witness.ended() {
+		r.witness.ask(app, routes)
+		return
+	}
+	r.tally() // what the last one saw after it was asked for the last time
+	w := newWitness(r.Visitor, r.Now)
+	w.over = ctx.Done()
+	w.ask(app, routes)
+	r.witness = w
+	go w.run(ctx)
+}
+
+// attendFlip makes the witness visit what both stacks have, as long as it is open
+// which of them answers. Where nothing has the traffic there is nothing to visit
+// before the flip is confirmed.
+func (r *Runner) attendFlip(ctx context.Context, app App, w world, to Color) {
+	from := w.of(w.facts.Live)
+	if w.facts.Live == to || (from.Condition != Running && from.Condition != Broken) {
+		return
+	}
+	before, err := r.appOf(app, w, Step{Release: from.Release})
+	if err != nil {
+		return
+	}
+	after, err := r.appOf(app, w, Step{Release: w.of(to).Release})
+	if err != nil {
+		return
+	}
+	r.attend(ctx, after, common(before.Routes, after.Routes))
+}
+
+// common are the routes of b that mean the same in a.
+func common(a, b []Route) []Route {
+	var both []Route
+	for _, r := range b {
+		if slices.ContainsFunc(a, func(x Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path }) {
+			both = append(both, r)
+		}
+	}
+	return both
+}

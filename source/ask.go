@@ -1,0 +1,87 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+)
+
+// question makes the request for a commit of what the server advertises. haves
+// are the commits that are here already.
+type question func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error)
+
+// errShort: the part of the history that came does not reach back to the commit.
+var errShort = errors.New("the commit is older than what was fetched")
+
+// newest asks for a commit that a branch is at.
+func newest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
+	if !advertised(adv, commit) {
+		return nil, kindf(ErrGone, "commit %s is not in the cache, and no branch of the repository is there any more", commit)
+	}
+	return fetchRequest(adv, commit, 1, haves), nil
+}
+
+// history asks for a commit that the branch may have left behind. A server that
+// hands out no commit by its hash is asked for the branch, so many commits deep;
+// 0 is all of it.
+func history(branch string, depth int) question {
+	return func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
+		if advertised(adv, commit) || adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) {
+			return fetchRequest(adv, commit, 1, haves), nil
+		}
+		head, ok := adv.References[plumbing.NewBranchReferenceName(branch).String()]
+		if !ok {
+			return nil, kindf(errLost, "commit %s is not in the cache, and there is no branch %q to find it on", commit, branch)
+		}
+		return fetchRequest(adv, head, depth, nil), nil
+	}
+}
+
+// recall fetches a commit that no branch may be at any more. Without a server
+// that hands it out by its hash, the near past is looked at first.
+func (w *wire) recall(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
+	for _, depth := range []int{100, 0} {
+		err := w.fetch(ctx, store, commit, history(w.branch, depth))
+		switch {
+		case errors.Is(err, errShort):
+			continue
+		case err != nil && strings.Contains(err.Error(), "not our ref"):
+			return kindf(errLost, "the repository does not hand out the commit %s any more: %v", commit, err)
+		default:
+			return err
+		}
+	}
+	return kindf(errLost, "commit %s is not in the history of the branch %q", commit, w.branch)
+}
+
+func advertised(adv *packp.AdvRefs, commit plumbing.Hash) bool {
+	for _, hash := range adv.References {
+		if hash == commit {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchRequest asks for so many commits of the history of one; 0 is all of it. No
+// thin pack is asked for: its bases could be missing in a damaged cache.
+func fetchRequest(adv *packp.AdvRefs, commit plumbing.Hash, depth int, haves []plumbing.Hash) *packp.UploadPackRequest {
+	req := packp.NewUploadPackRequest()
+	for _, c := range []capability.Capability{capability.Sideband64k, capability.OFSDelta, capability.NoProgress, capability.Shallow} {
+		if adv.Capabilities.Supports(c) {
+			// It takes no value, and that is the only thing Set could object to.
+			_ = req.Capabilities.Set(c)
+		}
+	}
+	req.Wants = []plumbing.Hash{commit}
+	if adv.Capabilities.Supports(capability.Shallow) {
+		req.Depth = packp.DepthCommits(depth)
+		req.Haves, req.Shallows = haves, haves
+	}
+	return req
+}

@@ -1,0 +1,9 @@
+package source
+
+import (
+	"testing"
+
+	"tandem/internal/testbed/bubbles"
+)
+
+func TestMain(m *testing.M) { bubbles.Main(m) }

@@ -1,0 +1,88 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// refusals is how often a push that the server refuses is tried while the
+// branch stays where it is: a lock held by somebody else looks the same as a
+// protection.
+const refusals = 4
+
+// proposal is a commit that is to be made on top of whatever a branch holds.
+type proposal struct {
+	branch  string
+	message string
+	edit    edit
+	older   []plumbing.Hash // commits that edit reads besides the branch's head
+}
+
+// submit builds the commit on the branch's newest head and pushes it without
+// force; when somebody was faster it is built again on theirs, for as long as ctx
+// lets it.
+func (r *Repo) submit(ctx context.Context, p proposal) error {
+	refused := 0
+	var seen plumbing.Hash // where the branch was when it was refused last
+	for try := 0; ; try++ {
+		base, err := r.base(ctx, p.branch)
+		if err != nil {
+			return err
+		}
+		err = r.submitOn(ctx, base, p)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errLost):
+			return err
+		case errors.Is(err, errRaced), errors.Is(err, ErrGone):
+			r.log.Debug("somebody pushed at the same moment", "attempt", try+1)
+		case errors.Is(err, ErrRefused):
+			if base != seen {
+				seen, refused = base, 0
+			}
+			if refused++; refused == refusals {
+				return err
+			}
+		default:
+			return err
+		}
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+// base is the head of the branch, and zero when it is a status branch that is
+// still to be made.
+func (r *Repo) base(ctx context.Context, branch string) (plumbing.Hash, error) {
+	base, err := r.remote.head(ctx, branch)
+	if errors.Is(err, ErrBranchMissing) && branch != r.options.Branch {
+		return plumbing.ZeroHash, nil
+	}
+	return base, err
+}
+
+func (r *Repo) submitOn(ctx context.Context, base plumbing.Hash, p proposal) error {
+	b := builder{author: r.options.Author, message: p.message, edit: p.edit}
+	if base.IsZero() {
+		if err := b.build(nil, base); err != nil {
+			return err
+		}
+	} else if err := r.remote.view(ctx, base, func(o *objects) error { return b.build(o, base) }, p.older...); err != nil {
+		return err
+	}
+	if b.tip.IsZero() {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.remote.push(ctx, p.branch, base, b.tip, b.made); err != nil {
+		return fmt.Errorf("push to the branch %q: %w", p.branch, err)
+	}
+	return nil
+}
