@@ -19,7 +19,9 @@ import (
 // What somebody does to the live stack by hand is put right in place, and told.
 func TestDrift_ADamagedLiveStackIsMended(t *testing.T) {
 	t.Parallel()
-	w := deployed(t, stage.Options{})
+	w := wholeStage(t, stage.Options{}) // one of several containers is damaged
+	w.start()
+	w.deployed()
 	for _, damage := range []struct {
 		name string
 		do   func(ctx context.Context, id string) error

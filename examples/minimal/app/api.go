@@ -5,6 +5,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,13 +22,15 @@ type answer struct {
 }
 
 type api struct {
+	http.Handler
 	settings
+	sockets sync.WaitGroup // the WebSockets that are open
 	started time.Time
 	orders  func(context.Context) (int64, error) // counts one order
 	answers atomic.Int64                         // of the routes that trouble befalls
 }
 
-func newAPI(s settings) http.Handler {
+func newAPI(s settings) *api {
 	a := &api{settings: s, started: time.Now(), orders: memory()}
 	if s.store != "" {
 		a.orders = newStoreClient(s.store).count
@@ -39,8 +42,9 @@ func newAPI(s settings) http.Handler {
 	mux.HandleFunc("GET /slow", a.slow)
 	mux.HandleFunc("GET /download", a.download)
 	mux.HandleFunc("POST /slow-upload", a.upload)
-	mux.HandleFunc("GET /ws", echoWebSocket)
-	return mux
+	mux.HandleFunc("GET /ws", a.echoWebSocket)
+	a.Handler = mux
+	return a
 }
 
 // memory counts orders for as long as the process lives.

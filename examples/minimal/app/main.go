@@ -40,7 +40,9 @@ func run(ctx context.Context, args []string) error {
 		if err := s.trouble.atStart(ctx); err != nil {
 			return err
 		}
-		return serve(ctx, s, newAPI(s))
+		a := newAPI(s)
+		defer a.sockets.Wait() // of which the server itself knows nothing
+		return serve(ctx, s, a)
 	case "web":
 		return serve(ctx, s, newWeb(s))
 	case "worker":

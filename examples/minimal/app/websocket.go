@@ -11,8 +11,10 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
+	"time"
 )
 
 // The frames of RFC 6455 that this server knows.
@@ -26,21 +28,26 @@ const (
 
 const maxMessage = 1 << 20
 
+// farewell is how long the other side may take to close.
+const farewell = 2 * time.Second
+
 // echoWebSocket sends every message back, until the other side closes or the
 // server stops.
-func echoWebSocket(w http.ResponseWriter, r *http.Request) {
+func (a *api) echoWebSocket(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Sec-WebSocket-Key")
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || key == "" || r.Header.Get("Sec-WebSocket-Version") != "13" {
 		http.Error(w, "want a WebSocket handshake, version 13", http.StatusUpgradeRequired)
 		return
 	}
+	a.sockets.Add(1) // before the server stops to wait for this connection
+	defer a.sockets.Done()
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	s := &socket{conn: conn, in: rw.Reader}
-	if err := s.accept(r.Context(), w.Header(), key); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+	if err := s.accept(r.Context(), w.Header(), key); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		log.Printf("shop: websocket: %v", err)
 	}
 }
@@ -49,6 +56,7 @@ type socket struct {
 	conn net.Conn
 	in   *bufio.Reader
 	mu   sync.Mutex // one frame is written at a time
+	left bool       // it has said goodbye, after which nothing may be sent
 }
 
 func (s *socket) accept(ctx context.Context, header http.Header, key string) (err error) {
@@ -65,13 +73,17 @@ func (s *socket) accept(ctx context.Context, header http.Header, key string) (er
 	if _, err := io.WriteString(s.conn, head.String()+"\r\n"); err != nil {
 		return err
 	}
-	goodbye := context.AfterFunc(ctx, func() {
-		// 1001: going away. The connection may be gone already; then nobody misses it.
-		_ = s.write(opClose, binary.BigEndian.AppendUint16(nil, 1001))
-		_ = s.conn.Close()
-	})
-	defer goodbye()
+	stay := context.AfterFunc(ctx, s.leave)
+	defer stay()
 	return s.echo()
+}
+
+// leave says goodbye and gives the other side time to close. Closing at once, with
+// something of theirs unread, would reset the connection before they read why.
+func (s *socket) leave() {
+	// 1001: going away. The connection may be gone already; then nobody misses it.
+	_ = s.write(opClose, binary.BigEndian.AppendUint16(nil, 1001))
+	_ = s.conn.SetReadDeadline(time.Now().Add(farewell))
 }
 
 func (s *socket) echo() error {
@@ -149,6 +161,10 @@ func (s *socket) write(op byte, data []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.left {
+		return nil
+	}
+	s.left = op == opClose
 	_, err := s.conn.Write(append(frame, data...))
 	return err
 }
