@@ -85,7 +85,9 @@ func (c *Client) pullOne(ctx context.Context, s types.ServiceConfig, u urgency) 
 		}
 		return "", err
 	}
-	if local, err = c.engine.ImageInspect(ctx, s.Image); err != nil {
+	if local, err = c.engine.ImageInspect(ctx, s.Image); cerrdefs.IsNotFound(err) {
+		return "", imageGone(err)
+	} else if err != nil {
 		return "", engineError(ctx, "look for image "+s.Image, err)
 	}
 	return digestOf(local, s.Image), nil

@@ -39,6 +39,13 @@ func notFound(format string, args ...any) error {
 	return &reconciler.RejectError{Reason: reconciler.ImageNotFound, Detail: fmt.Sprintf(format, args...)}
 }
 
+// imageGone is for an image that was here a moment ago, and was removed by somebody
+// before a container was made of it: the next pull brings it back.
+func imageGone(err error) error {
+	return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: fmt.Errorf(
+		"somebody removed an image just after it was pulled: %s", lastWords(err))}
+}
+
 // mentions tells whether the error's text has one of the words, in any case.
 func mentions(err error, words ...string) bool {
 	text := strings.ToLower(err.Error())

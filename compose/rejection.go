@@ -27,7 +27,7 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	case mentions(err, "port is already allocated", "address already in use"):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: c.portTaken(ctx, p, err)}
 	case mentions(err, "no such image"):
-		return notFound("%s", lastWords(err))
+		return imageGone(err)
 	case mentions(err, "didn't complete successfully"):
 		return c.dependencyFailed(ctx, p, reconciler.ContainerExited, err)
 	case mentions(err, "dependency failed to start"):
