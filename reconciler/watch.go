@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,15 +136,24 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	return s, blame, nil
 }
 
-// containers counts restarts and finds what is down.
+// containers counts restarts and finds what is down. One that is between two starts
+// has been counted as a restart already, of which the policy may allow some; until it
+// runs it is unhealthy.
 func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 	for _, c := range stack.Containers {
 		s.Restarts += c.Restarts
 		if c.Restarts > 0 && blame.ID == "" {
 			blame = c
 		}
-		if !c.Up() && s.Down == "" {
-			s.Down, blame = fmt.Sprintf("%s is %s (exit code %d)", c.Name, c.State, c.ExitCode), c
+		if c.Up() {
+			continue
+		}
+		now := fmt.Sprintf("%s is %s (exit code %d)", c.Name, c.State, c.ExitCode)
+		switch {
+		case c.State == "restarting":
+			s.Sick = cmp.Or(s.Sick, now)
+		case s.Down == "":
+			s.Down, blame = now, c
 		}
 	}
 	s.Restarts -= w.tenure.Restarts

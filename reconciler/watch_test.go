@@ -122,6 +122,9 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 			[]string{"api-1 is exited (exit code 9)", "last words of api-1"}},
 		{"a container restarts", func() Stack { return stack(func(c *Container) { c.Restarts = 1 }) },
 			[]string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
+		{"a container is about to start again", func() Stack {
+			return stack(func(c *Container) { c.State, c.ExitCode, c.Restarts = "restarting", 9, 1 })
+		}, []string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
 		{"a container is removed", func() Stack {
 			s := stack()
 			s.Missing = []string{"web", "mail"}
@@ -156,6 +159,35 @@ func TestWatch_RestartsBeforeTheFlipAreNotCounted(t *testing.T) {
 		}
 		before = func(w *watch) { w.tenure.Restarts = 2 }
 		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), WatchFailed, "1 restart")
+	})
+}
+
+// A release that may restart is not taken back because a look fell between two
+// starts, and does not pass while it does not run.
+func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
+	restarts := func(t *testing.T, from, to int) error {
+		b, looks := newBench(), 0
+		b.stack = func(int) (Stack, error) {
+			looks++
+			c := container("api", func(c *Container) {
+				if looks >= from {
+					c.Restarts = 1
+				}
+				if looks >= from && looks < to {
+					c.State, c.ExitCode = "restarting", 9
+				}
+			})
+			return Stack{Color: Green, Condition: Running, Containers: []Container{c}}, nil
+		}
+		app := gatedApp("api")
+		app.Watch.MaxRestarts = 1
+		return b.watch(t.Context(), app, time.Now())
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if err := restarts(t, 3, 4); err != nil {
+			t.Errorf("it runs again at the next look: %v", err)
+		}
+		rejectedFor(t, restarts(t, 3, 9), WatchFailed, "unhealthy 2 times in a row: api-1 is restarting (exit code 9)", "last words of api-1")
 	})
 }
 
