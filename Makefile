@@ -10,8 +10,9 @@ GO       ?= go
 PREFIX   ?= /usr/local
 KEEP     ?=
 FUZZTIME ?= 30s
-# Packages tested at once, and the longest that one of them may take.
-PARALLEL ?= 2
+# Packages tested at once: more than one slow each other down on a small machine.
+# And the longest that one of them may take.
+PARALLEL ?= 1
 # Tests of one package at once: most of the time they wait for containers.
 CONCURRENT ?= 3
 TIMEOUT  ?= 45m

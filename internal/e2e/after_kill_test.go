@@ -53,6 +53,9 @@ func TestKill_InTheMinutesAfterTheFlip(t *testing.T) {
 	walk.ranOnce()
 }
 
+// shortWatch is how long a good release is watched: long enough for a look or two.
+const shortWatch = 3 * time.Second
+
 // afterWalk is a walk of chance through what people push.
 type afterWalk struct {
 	*world
@@ -66,12 +69,14 @@ type afterWalk struct {
 	migrated     map[string]int // runs that ought to be recorded
 }
 
-func (a *afterWalk) policy(migrations string) string {
+// policy is what a release is pushed with. Its watch is over soon, except where the
+// trouble has to begin within it.
+func (a *afterWalk) policy(migrations string, watch time.Duration) string {
 	keep := "warm"
 	if a.kills[a.move] || a.chance.IntN(3) == 0 {
 		keep = "stopped" // so that there is a drain to be killed in
 	}
-	return "gate: {timeout: 20s}\nwatch: {for: 3s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n" +
+	return "gate: {timeout: 20s}\nwatch: {for: " + watch.String() + ", max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n" +
 		"standby: {keep: " + keep + "}\nsingletons: [scheduler]\nmigrations: {" + migrations + "}\n"
 }
 
@@ -86,16 +91,16 @@ func (a *afterWalk) forward(trouble string, contract bool) {
 		env = append(env, trouble)
 	}
 	a.build(tag, env...)
-	migrations, steps := "expand: migrate-expand", []reconciler.Action{"expanding", reconciler.Confirm, reconciler.HandOver, reconciler.Watch, reconciler.Drain}
+	migrations, watch, steps := "expand: migrate-expand", shortWatch, []reconciler.Action{"expanding", reconciler.Confirm, reconciler.HandOver, reconciler.Watch, reconciler.Drain}
 	if trouble != "" {
-		steps = steps[:3]
+		watch, steps = time.Minute, steps[:3]
 	}
 	if contract {
 		migrations += ", contract: migrate-contract"
 		steps = append(steps, reconciler.Retire)
 	}
 	cut := a.killDuring(tag, steps)
-	commit := a.push(stage.Desired{Tag: tag, More: a.policy(migrations)})
+	commit := a.push(stage.Desired{Tag: tag, More: a.policy(migrations, watch)})
 	if a.tags == 1 {
 		a.addSite()
 	}
@@ -103,7 +108,7 @@ func (a *afterWalk) forward(trouble string, contract bool) {
 	a.migrated["expand "+tag]++
 	if trouble != "" {
 		a.phase(commit, reconciler.PhaseHeld)
-		a.push(stage.Desired{Tag: a.live, More: a.policy("")}) // nothing is held any more
+		a.push(stage.Desired{Tag: a.live, More: a.policy("", shortWatch)}) // nothing is held any more
 		return
 	}
 	a.until(tag+" live", func(s reconciler.Status) error {
@@ -124,7 +129,7 @@ func (a *afterWalk) forward(trouble string, contract bool) {
 func (a *afterWalk) back() {
 	a.t.Helper()
 	cut := a.killDuring(a.former, []reconciler.Action{reconciler.Confirm, reconciler.HandOver})
-	commit := a.push(stage.Desired{Tag: a.former, More: a.policy("")})
+	commit := a.push(stage.Desired{Tag: a.former, More: a.policy("", shortWatch)})
 	cut()
 	a.until(a.former+" live again", func(s reconciler.Status) error {
 		if s.Desired.Commit != commit || s.Phase != reconciler.PhaseLive || s.Live.Tag != a.former {

@@ -86,11 +86,12 @@ func TestWatch_AReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.
 	w := newWorld(t, stage.Options{})
 	w.build("1.0.0", "BREAK=errors=5")
 	w.build("1.1.0", "BREAK=errors=5", "ANOTHER=1")
-	first := w.push(stage.Desired{Tag: "1.0.0", Color: "blue", More: "watch: {for: 1s, max_error_rate: 100%}\n"})
+	first := w.push(stage.Desired{Tag: "1.0.0", Color: "blue", More: "watch: {for: 1s, max_error_rate: 100%, max_p95: 1m}\n"})
 	w.addSite()
 	w.live(first, "1.0.0", reconciler.Blue)
 
-	traffic := w.load(load.Options{Rate: 200})
+	// Few enough that a busy machine does not make the one slower than the other.
+	traffic := w.load(load.Options{Rate: 50})
 	w.visited(traffic, "1.0.0", 100)
 	relative := "watch: {for: 6s, max_error_rate: 1%, max_p95: 1m, compare: old}\ndrain: {timeout: 1s, websockets: 1s}\n"
 	s := w.live(w.push(stage.Desired{Tag: "1.1.0", More: relative}), "1.1.0", reconciler.Green)
