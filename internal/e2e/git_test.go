@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,8 +147,11 @@ func TestGit_ManyRacingPushesLoseNoStatus(t *testing.T) {
 			t.Errorf("the push of note %d is lost", i)
 		}
 	}
-	if e := s.History[0]; e.Tag != tag {
-		t.Errorf("the newest line of the history is %+v, want one about %s (%s)", e, tag, last)
+	// A bump that was taken back before its release had traffic is told, and is no more
+	// than that.
+	done := slices.DeleteFunc(slices.Clone(s.History), func(e reconciler.Entry) bool { return e.Result == reconciler.Superseded })
+	if len(done) == 0 || done[0].Tag != tag {
+		t.Errorf("the newest lines of the history are %+v, want one about %s (%s)", s.History, tag, last)
 	}
 	t.Logf("%d commits by the agent among them", strings.Count("\n"+log, "\n"+w.App+": "))
 }
