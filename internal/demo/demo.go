@@ -99,7 +99,7 @@ func (s *story) takeDown(ctx context.Context, cause error) error {
 		s.say("Stopped. What the demo made so far is being removed.")
 	case cause != nil:
 		s.say("The demo failed. These are the agent's last words, and then everything is removed:")
-		s.show(s.log.tail(20))
+		s.show(s.log.Tail(20))
 	}
 	var errs []error
 	if s.load != nil {
@@ -112,7 +112,7 @@ func (s *story) takeDown(ctx context.Context, cause error) error {
 	had, err := s.belongings.find(ctx, engine)
 	errs = append(errs, err)
 	if s.agent != nil {
-		errs = append(errs, s.agent.stop(ctx))
+		errs = append(errs, s.agent.Stop(ctx))
 	}
 	errs = append(errs, s.Close(ctx), tellRemoved(ctx, s.teller, s.belongings, engine, had), engine.Close())
 	return errors.Join(errs...)

@@ -22,7 +22,7 @@ func (s *story) howToPlay() {
 	s.say("Watch it, ask what would be done, read the log:")
 	s.command(s.program + " status --watch --listen " + s.Config().Listen)
 	s.command(s.program + " plan --config " + s.configPath())
-	s.command("tail -f " + filepath.Clean(s.log.path))
+	s.command("tail -f " + filepath.Clean(s.log.Path))
 	s.print("\n")
 	s.say("Remove everything, when you have seen enough:")
 	s.command(s.program + " demo --remove " + s.Dir)

@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"tandem/internal/load"
+	"tandem/internal/stage"
 )
 
 var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func lines(t *testing.T, texts ...string) []logLine {
+func lines(t *testing.T, texts ...string) []stage.LogLine {
 	t.Helper()
-	var out []logLine
+	var out []stage.LogLine
 	for i, text := range texts {
-		out = append(out, logLine{at: start.Add(time.Duration(i) * time.Second), text: text})
+		out = append(out, stage.LogLine{At: start.Add(time.Duration(i) * time.Second), Text: text})
 	}
 	return out
 }
@@ -61,11 +62,11 @@ func TestOutcome_AWebSocketMayEndOnlyAfterItsOwnStackWasDrained(t *testing.T) {
 }
 
 func TestLogFile_ReadsWholeLinesAfterTheMark(t *testing.T) {
-	l := logLine{at: start, text: `time=2026-01-01T12:00:00.000Z level=INFO msg="step done" app=shop commit=abc step=up color=blue tag=1.2.0`}
-	if !l.is("step done", "step=up", "tag=1.2.0") || l.is("step done", "tag=1.2") || l.is("step failed") {
+	l := stage.LogLine{At: start, Text: `time=2026-01-01T12:00:00.000Z level=INFO msg="step done" app=shop commit=abc step=up color=blue tag=1.2.0`}
+	if !l.Is("step done", "step=up", "tag=1.2.0") || l.Is("step done", "tag=1.2") || l.Is("step failed") {
 		t.Error("the line is not recognized for what it is")
 	}
-	if got, want := l.short("shop"), "12:00:00.000 step done: step=up color=blue tag=1.2.0"; got != want {
+	if got, want := short(l, "shop"), "12:00:00.000 step done: step=up color=blue tag=1.2.0"; got != want {
 		t.Errorf("shortened to %q, want %q", got, want)
 	}
 }

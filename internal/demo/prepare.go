@@ -29,7 +29,7 @@ const pace = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 3s, max_p95: 10s,
 
 // prepare makes the releases and starts the agent; nothing is pushed yet.
 func (s *story) prepare(ctx context.Context) error {
-	s.log = logFile{filepath.Join(s.Dir, "agent.log")}
+	s.log = stage.Log{Path: filepath.Join(s.Dir, "agent.log")}
 	if err := s.record(); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *story) record() error {
 			b.Processes = append(b.Processes, p)
 		case p.PID == s.Nginx.PID():
 			b.Processes = append(b.Processes, p)
-		case s.agent != nil && p.PID == s.agent.pid():
+		case s.agent != nil && p.PID == s.agent.PID():
 			// First, because it would put back what is taken from it.
 			b.Processes = append([]process{p}, b.Processes...)
 		}
@@ -142,7 +142,7 @@ func (s *story) configPath() string { return filepath.Join(s.Dir, "agent.yaml") 
 
 func (s *story) startAgent() error {
 	var err error
-	if s.agent, err = startAgent(s.program, s.configPath(), s.log.path, s.keep); err != nil {
+	if s.agent, err = stage.StartAgent(s.program, []string{"--config", s.configPath()}, s.log, s.keep); err != nil {
 		return err
 	}
 	return s.record()

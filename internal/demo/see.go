@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 
+	"tandem/internal/stage"
 	"tandem/internal/testbed"
 	"tandem/reconciler"
 )
@@ -39,7 +40,7 @@ func (s *story) wait(ctx context.Context, what string, cond func() error) error 
 	return testbed.Until(ctx, what, func() error {
 		err := cond()
 		switch {
-		case err != nil && s.agent.ended():
+		case err != nil && s.agent.Ended():
 			giveUp(errors.New("the agent has ended"))
 		case errors.Is(err, errHopeless):
 			giveUp(err)
@@ -96,7 +97,7 @@ func (s *story) shell(ctx context.Context, lines ...string) (string, error) {
 func (s *story) tandem(ctx context.Context, args ...string) error {
 	s.command("tandem " + strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, s.program, args...)
-	cmd.Env = withoutSettings(os.Environ())
+	cmd.Env = stage.Environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("tandem %s: %w\n%s", strings.Join(args, " "), err, out)
@@ -227,8 +228,8 @@ func (s *story) containers(ctx context.Context) (map[string]string, error) {
 
 // logged tells whether the agent's log has such a line after the mark.
 func (s *story) logged(mark int64, message string, words ...string) bool {
-	for _, l := range s.log.since(mark) {
-		if l.is(message, words...) {
+	for _, l := range s.log.Since(mark) {
+		if l.Is(message, words...) {
 			return true
 		}
 	}

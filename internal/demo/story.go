@@ -21,8 +21,8 @@ type story struct {
 	program    string
 	keep       bool
 	belongings belongings
-	agent      *agent
-	log        logFile
+	agent      *stage.Agent
+	log        stage.Log
 	load       *load.Runner // nil until there is something to load
 	loadMark   int64        // of the log, when the load began
 	lastStatus string       // as it was last read, for an error
@@ -50,7 +50,7 @@ func (s *story) firstDeploy(ctx context.Context) error {
 	}
 	s.show(string(desired))
 	s.say("A push is a deploy:")
-	mark := s.log.size()
+	mark := s.log.Size()
 	if _, err := s.shell(ctx, "git add --all && git commit -qm 'Deploy "+first+"'", "git push -q"); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *story) firstDeploy(ctx context.Context) error {
 		return err
 	}
 	s.say("This is what the agent did, from its log, shortened:")
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, first); err != nil {
 		return err
 	}
@@ -78,11 +78,11 @@ func (s *story) bumpUnderLoad(ctx context.Context) error {
 	s.say("From here on to the end, 32 clients send GET and POST requests over kept-alive connections, each a few " +
 		"milliseconds after its last answer, and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:")
 	var err error
-	s.loadMark = s.log.size()
+	s.loadMark = s.log.Size()
 	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Think: thinkTime}); err != nil {
 		return err
 	}
-	mark := s.log.size()
+	mark := s.log.Size()
 	if err := s.deploy(ctx, bump); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *story) bumpUnderLoad(ctx context.Context) error {
 		return err
 	}
 	s.say("The new release was started beside the old one, proved healthy, and then given the traffic in one step:")
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, bump); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *story) bumpUnderLoad(ctx context.Context) error {
 func (s *story) brokenRelease(ctx context.Context) error {
 	s.chapter("A release that is broken")
 	s.say("Release %s starts, but its health page answers 500. Nobody knows yet, and it is pushed:", broken)
-	mark := s.log.size()
+	mark := s.log.Size()
 	if err := s.deploy(ctx, broken); err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (s *story) brokenRelease(ctx context.Context) error {
 		return err
 	}
 	s.say("It was given %s to become healthy, did not, and is rejected. The traffic never moved:", gateLimit)
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	s.say("The status says what is wrong, with the last lines that the broken containers logged:")
 	if err := s.showStatus(ctx); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (s *story) instantRevert(ctx context.Context) error {
 	if _, err := s.shell(ctx, "git revert --no-edit HEAD"); err != nil {
 		return err
 	}
-	mark := s.log.size()
+	mark := s.log.Size()
 	took, err := s.untilAnswered(ctx, bump, func() error {
 		_, err := s.shell(ctx, "git push -q")
 		return err
@@ -178,7 +178,7 @@ func (s *story) instantRevert(ctx context.Context) error {
 	}
 	s.say("%s answered again %d ms after `git push` was started. No container was created, started or stopped: "+
 		"all %d have the ids and start times that they had before.", bump, took.Milliseconds(), len(before))
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	if err := s.showStatus(ctx); err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 	s.chapter("The agent is killed in the middle of a deploy")
 	s.say("Another release is pushed. The moment its containers are up, before anything is known of their health, " +
 		"the agent gets SIGKILL:")
-	mark := s.log.size()
+	mark := s.log.Size()
 	if err := s.deploy(ctx, last); err != nil {
 		return err
 	}
@@ -214,14 +214,14 @@ func (s *story) killedAgent(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pid := s.agent.pid()
-	if err := s.agent.kill(); err != nil {
+	pid := s.agent.PID()
+	if err := s.agent.Kill(); err != nil {
 		return err
 	}
 	s.command(fmt.Sprintf("kill -9 %d", pid))
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	s.say("Traffic does not need the agent, so nobody notices. It is started again, looks at what there is, and goes on:")
-	mark = s.log.size()
+	mark = s.log.Size()
 	s.command("tandem run --config " + s.configPath())
 	if err := s.startAgent(); err != nil {
 		return err
@@ -229,7 +229,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 	if err := s.live(ctx, last); err != nil {
 		return err
 	}
-	s.show(telling(s.log.since(mark), s.App))
+	s.show(telling(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, last); err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 
 func (s *story) end(ctx context.Context) error {
 	s.chapter("What it cost")
-	o := judge(s.load.Stop(), s.log.since(s.loadMark))
+	o := judge(s.load.Stop(), s.log.Since(s.loadMark))
 	s.table(o.rows())
 	if err := ctx.Err(); err != nil {
 		return err // a load that was cut short proves nothing
@@ -252,7 +252,7 @@ func (s *story) end(ctx context.Context) error {
 
 // sofar says what the load has seen up to now.
 func (s *story) sofar() error {
-	o := judge(s.load.Report(), s.log.since(s.loadMark))
+	o := judge(s.load.Report(), s.log.Since(s.loadMark))
 	s.say("So far: %d requests, %d failed; flips: %d.", o.Requests, o.Failed, o.flips)
 	return o.err()
 }

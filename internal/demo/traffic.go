@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tandem/internal/load"
+	"tandem/internal/stage"
 )
 
 // outcome is what the load saw of the whole story.
@@ -17,10 +18,10 @@ type outcome struct {
 }
 
 // judge sorts the WebSockets that ended by what the log says of their stacks.
-func judge(r load.Report, log []logLine) outcome {
+func judge(r load.Report, log []stage.LogLine) outcome {
 	o := outcome{Report: r}
 	for _, l := range log {
-		if l.is("step done", "step=flip") {
+		if l.Is("step done", "step=flip") {
 			o.flips++
 		}
 	}
@@ -35,9 +36,9 @@ func judge(r load.Report, log []logLine) outcome {
 }
 
 // drained tells whether the stack of a WebSocket was drained while it was open.
-func drained(s load.Session, log []logLine) bool {
+func drained(s load.Session, log []stage.LogLine) bool {
 	for _, l := range log {
-		if l.is("step done", "step=drain", "color="+s.Answer.Color, "tag="+s.Answer.Tag) && l.at.After(s.Opened) && !l.at.After(s.Closed) {
+		if l.Is("step done", "step=drain", "color="+s.Answer.Color, "tag="+s.Answer.Tag) && l.At.After(s.Opened) && !l.At.After(s.Closed) {
 			return true
 		}
 	}

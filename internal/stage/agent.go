@@ -1,4 +1,4 @@
-package demo
+package stage
 
 import (
 	"context"
@@ -7,29 +7,31 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// agent is `tandem run` as a process of its own.
-type agent struct {
+// Agent is `tandem run` as a process of its own.
+type Agent struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 }
 
-// startAgent starts one that appends its log to the file. Unless detached, the
-// kernel ends it when this process dies, however it dies.
-func startAgent(program, config, logPath string, detached bool) (*agent, error) {
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+// StartAgent starts the program with the arguments of `tandem run`; it appends its
+// log to the file. Unless detached, the kernel ends it when this process dies,
+// however it dies.
+func StartAgent(program string, args []string, logs Log, detached bool) (*Agent, error) {
+	log, err := os.OpenFile(logs.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	a := &agent{cmd: exec.Command(program, "run", "--config", config), done: make(chan struct{})}
+	a := &Agent{cmd: exec.Command(program, append([]string{"run"}, args...)...), done: make(chan struct{})}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	// Debian keeps nginx where a user's PATH does not look.
-	a.cmd.Env = append(withoutSettings(os.Environ()), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
-	// Its own session: Ctrl-C on the terminal is for the demo, which ends it in order.
+	a.cmd.Env = append(Environ(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
+	// Its own session: Ctrl-C on the terminal is for whoever started it, and ends it in order.
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detached {
 		a.cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
@@ -44,7 +46,7 @@ func startAgent(program, config, logPath string, detached bool) (*agent, error) 
 
 // run keeps the thread that forked the child: the kernel's death signal is tied
 // to that thread and would come early if the thread ended first.
-func (a *agent) run(started chan<- error) {
+func (a *Agent) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(a.done)
@@ -55,20 +57,17 @@ func (a *agent) run(started chan<- error) {
 	}
 }
 
-// withoutSettings drops the variables that would overrule the demo's file.
-func withoutSettings(env []string) []string {
-	var out []string
-	for _, v := range env {
-		if !strings.HasPrefix(v, "TANDEM_") {
-			out = append(out, v)
-		}
-	}
-	return out
+// Environ is this process's environment without the variables that would overrule
+// what tandem is told by its arguments or its file.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TANDEM_") })
 }
 
-func (a *agent) pid() int { return a.cmd.Process.Pid }
+// PID is its process id.
+func (a *Agent) PID() int { return a.cmd.Process.Pid }
 
-func (a *agent) ended() bool {
+// Ended tells whether it is gone.
+func (a *Agent) Ended() bool {
 	select {
 	case <-a.done:
 		return true
@@ -77,8 +76,8 @@ func (a *agent) ended() bool {
 	}
 }
 
-// kill ends it as a crash does, and waits until it is gone.
-func (a *agent) kill() error {
+// Kill ends it as a crash does, and waits until it is gone.
+func (a *Agent) Kill() error {
 	if err := a.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill the agent: %w", err)
 	}
@@ -86,8 +85,8 @@ func (a *agent) kill() error {
 	return nil
 }
 
-// stop ends it in order, and kills it when that takes too long.
-func (a *agent) stop(ctx context.Context) error {
+// Stop ends it in order, and kills it when that takes too long or ctx ends.
+func (a *Agent) Stop(ctx context.Context) error {
 	if err := a.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		if errors.Is(err, os.ErrProcessDone) {
 			return nil
@@ -102,5 +101,5 @@ func (a *agent) stop(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-patience.C:
 	}
-	return errors.Join(errors.New("stop the agent: it did not end after SIGTERM"), a.kill())
+	return errors.Join(errors.New("stop the agent: it did not end after SIGTERM"), a.Kill())
 }
