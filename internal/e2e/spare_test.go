@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"tandem/internal/load"
 	"tandem/internal/stage"
 	"tandem/internal/testbed/tb"
@@ -193,7 +195,7 @@ func (w *world) killLive(byHand bool) {
 	s, _, err := w.Published(w.t.Context())
 	check(w.t, err)
 	for _, c := range w.inspect() {
-		if c.Config.Labels["com.docker.compose.project"] != w.App+"-"+string(s.Live.Color) || c.Config.Labels["com.docker.compose.service"] != "api" || !c.State.Running {
+		if !w.isLiveAPI(c, s) || !c.State.Running {
 			continue
 		}
 		if byHand {
@@ -207,6 +209,13 @@ func (w *world) killLive(byHand bool) {
 	}
 }
 
+// isLiveAPI tells the api of the live stack from the other one's, and from a migration
+// that has ended.
+func (w *world) isLiveAPI(c container.InspectResponse, s reconciler.Status) bool {
+	l := c.Config.Labels
+	return l["com.docker.compose.project"] == w.App+"-"+string(s.Live.Color) && l["com.docker.compose.service"] == "api"
+}
+
 // mended waits until the live stack is whole and answers again.
 func (w *world) mended() {
 	w.t.Helper()
@@ -215,7 +224,7 @@ func (w *world) mended() {
 			return fmt.Errorf("%s: %s", s.Phase, s.Message)
 		}
 		for _, c := range w.inspect() {
-			if c.Config.Labels["com.docker.compose.project"] == w.App+"-"+string(s.Live.Color) && !c.State.Running {
+			if w.isLiveAPI(c, s) && !c.State.Running {
 				return fmt.Errorf("%s is %s", c.Name, c.State.Status)
 			}
 		}
