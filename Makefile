@@ -75,11 +75,11 @@ lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
 	else echo 'lint: no shellcheck here, so the scripts were not checked; make setup installs it' >&2; fi
 	@echo 'lint: ok'
 
+# BENCH='-only switches -switches 1000' and the like; -h lists what there is.
 .PHONY: bench
-bench: ## Run the benchmarks of every package that has some
-	@dirs=$$(grep -rl --include='*_test.go' '^func Benchmark' . | xargs -r -n 1 dirname | sort -u || true); \
-	if [ -z "$$dirs" ]; then echo 'there is no benchmark yet'; exit; fi; \
-	$(GO) test -run '^$$' -bench . -benchmem $$dirs
+bench: ## Measure tandem beside what people use instead, into docs/performance.md: an hour
+	@.ci/setup bench
+	@$(GO) run ./internal/bench -write docs/performance.md $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME each
