@@ -121,7 +121,7 @@ func TestRunner_BusyOldStackIsComparedByWhatItUsesNow(t *testing.T) {
 		w.ledger.usage = func(a *actor, c Color) (Usage, error) {
 			return Usage{Memory: 1, Started: a.containers[0].StartedAt, CPU: 2 * time.Since(busy)}, nil
 		}
-		text := strings.Replace(yamlOf("2", Blue), "gate: {timeout: 20s}", "gate: {timeout: 20s, successes: 20}", 1)
+		text := strings.Replace(yamlOf("2", Blue), "gate: {timeout: 20s}", "gate: {timeout: 20s, successes: 30}", 1)
 		p.deploy("c2", text)
 		if b := w.saved.Baseline; b.CPU < 1.9 || b.CPU > 2.1 {
 			t.Errorf("baseline %+v, want the 2 cores of the last seconds", b)

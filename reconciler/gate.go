@@ -29,6 +29,8 @@ type gate struct {
 	color    Color
 	now      func() time.Time
 
+	ready chan struct{} // has word when nothing is lacking any more
+
 	mu    sync.Mutex
 	lacks map[string]lack // what is not proven yet, by route or service
 }
@@ -46,7 +48,7 @@ type lack struct {
 func (g *gate) pass(ctx context.Context) (Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
-	g.lacks = map[string]lack{}
+	g.lacks, g.ready = map[string]lack{}, make(chan struct{}, 1)
 	for _, r := range g.app.Routes {
 		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
 	}
@@ -76,7 +78,8 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		case g.proven():
 			return stack, nil
 		}
-		wait(deadline, lookPause)
+		// A warm stack proves itself in less than a pause, and a way back must not wait.
+		waitFor(deadline, lookPause, g.ready)
 	}
 }
 
@@ -283,6 +286,9 @@ func (g *gate) clear(key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.lacks, key)
+	if len(g.lacks) == 0 {
+		signal(g.ready)
+	}
 }
 
 func (g *gate) proven() bool {

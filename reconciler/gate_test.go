@@ -458,3 +458,18 @@ func TestGate_MessageIsWrittenWithoutALog(t *testing.T) {
 		rejectedFor(t, err, ContainerExited, "exit code 1", "(no log: no such container)")
 	})
 }
+
+// A way back to a warm stack takes as long as its proof, and no pause longer.
+func TestGate_IsOverAsSoonAsTheLastProofIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, began := newBench(container("api")), time.Now()
+		app := gatedApp("api")
+		app.Gate.Successes = 3
+		if _, err := b.gate(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		if took, want := time.Since(began), 3*probeTime+2*probePause; took != want {
+			t.Errorf("took %s, want %s: three answers and two pauses", took, want)
+		}
+	})
+}

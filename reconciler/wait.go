@@ -8,11 +8,15 @@ import (
 )
 
 // wait lets d pass, or returns at once when ctx ends.
-func wait(ctx context.Context, d time.Duration) {
+func wait(ctx context.Context, d time.Duration) { waitFor(ctx, d, nil) }
+
+// waitFor lets d pass, or returns at once when there is word or ctx ends.
+func waitFor(ctx context.Context, d time.Duration, word <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
+	case <-word:
 	case <-t.C:
 	}
 }
