@@ -31,11 +31,14 @@ func TestKill_InTheMinutesAfterTheFlip(t *testing.T) {
 	// Flips, rollbacks and kills of the scheduler; and with an agent that is killed in
 	// the middle.
 	moves, kills := times(50, 6), times(30, 4)
-	walk.kills = map[int]bool{}
+	due := map[int]bool{}
 	for _, i := range walk.chance.Perm(moves)[:kills] {
-		walk.kills[i] = true
+		due[i] = true
 	}
-	for walk.move = range moves {
+	for walk.move = 0; walk.move < moves || walk.owed > 0; walk.move++ {
+		if due[walk.move] {
+			walk.owed++
+		}
 		switch n := walk.chance.IntN(10); {
 		case n < 5:
 			walk.forward("", walk.chance.IntN(3) == 0)
@@ -49,7 +52,7 @@ func TestKill_InTheMinutesAfterTheFlip(t *testing.T) {
 		walk.settled()
 	}
 	w.unharmed(traffic)
-	t.Logf("killed %s", strings.Join(walk.killed, ", "))
+	t.Logf("%d moves, %d kills: %s", walk.move, len(walk.killed), strings.Join(walk.killed, ", "))
 	walk.ranOnce()
 }
 
@@ -61,8 +64,8 @@ type afterWalk struct {
 	*world
 	chance *rand.Rand
 	p      *program
-	kills  map[int]bool // the moves in which the agent is killed
-	killed []string     // where
+	owed   int      // kills of the agent: one for each of the next moves, until none is
+	killed []string // where
 
 	move, tags   int
 	live, former string         // releases; there is no way back to a former one that is ""
@@ -73,7 +76,7 @@ type afterWalk struct {
 // trouble has to begin within it.
 func (a *afterWalk) policy(migrations string, watch time.Duration) string {
 	keep := "warm"
-	if a.kills[a.move] || a.chance.IntN(3) == 0 {
+	if a.owed > 0 || a.chance.IntN(3) == 0 {
 		keep = "stopped" // so that there is a drain to be killed in
 	}
 	return "gate: {timeout: 20s}\nwatch: {for: " + watch.String() + ", max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n" +
@@ -144,7 +147,7 @@ func (a *afterWalk) back() {
 // moment of chance after one of the steps has ended, which is in the next one.
 // What it returns waits for that.
 func (a *afterWalk) killDuring(tag string, steps []reconciler.Action) (cut func()) {
-	if !a.kills[a.move] || a.live == "" {
+	if a.owed == 0 || a.live == "" {
 		return func() {}
 	}
 	step := steps[a.chance.IntN(len(steps))]
@@ -162,12 +165,12 @@ func (a *afterWalk) killDuring(tag string, steps []reconciler.Action) (cut func(
 		if step == "expanding" {
 			a.recorded(stage.Migrations, "begin", "expand", tag)
 		} else if !a.waited(seen) {
-			a.killed = append(a.killed, "nothing: no "+string(step))
-			return
+			return // the kill is still owed
 		}
 		began := time.Now()
 		pass(a.chance, longest)
 		a.p.kill()
+		a.owed--
 		a.killed = append(a.killed, fmt.Sprintf("%s after %s", time.Since(began).Round(time.Millisecond), step))
 		a.p.start()
 	}
