@@ -89,14 +89,32 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
 	done
 
+.PHONY: licenses
+licenses: ## Write docs/licenses.md anew, after a dependency changed
+	@$(GO) run ./internal/licenses docs/licenses.md
+	@echo 'wrote docs/licenses.md'
+
+# The tool is not in go.mod: it should be the newest each time, and so should the
+# database, which it asks for over the network.
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities (needs the network)
+	@.ci/vulncheck
+
+.PHONY: reproduce
+reproduce: ## Build the commit twice, elsewhere and from nothing, and compare the bytes
+	@.ci/reproduce
+
 .PHONY: install
-install: build ## Install the binary under PREFIX
+install: build ## Install the binary and its systemd unit under PREFIX
 	@install -D -m 0755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/tandem'
 	@echo 'installed $(DESTDIR)$(PREFIX)/bin/tandem'
+	@sed 's|/usr/local/bin/tandem|$(PREFIX)/bin/tandem|' docs/tandem.service | \
+		install -D -m 0644 /dev/stdin '$(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
+	@echo 'installed $(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, and nothing else
-	@rm -f '$(DESTDIR)$(PREFIX)/bin/tandem'
+	@rm -f '$(DESTDIR)$(PREFIX)/bin/tandem' '$(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
 
 .PHONY: clean
 clean: ## Remove what was built here
