@@ -34,6 +34,9 @@ func (c *checker) hostRules(name string, s types.ServiceConfig) {
 	if s.Provider != nil {
 		c.ask(AllowHostPrograms, at(name, "provider"), "the provider %q is a program of this host", s.Provider.Type)
 	}
+	if s.Runtime != "" {
+		c.ask(AllowHostPrograms, at(name, "runtime"), "the runtime %q is a program of this host, and may give devices of it", s.Runtime)
+	}
 	if len(s.Models) > 0 {
 		c.ask(AllowHostPrograms, at(name, "models"), "models are run by a program of this host")
 	}
@@ -74,6 +77,10 @@ func (c *checker) devices(name string, s types.ServiceConfig) {
 	}
 }
 
+// gatewayMode begins the options (…_ipv4, …_ipv6) that decide who can reach a
+// bridge network from outside.
+const gatewayMode = "com.docker.network.bridge.gateway_mode"
+
 // resources checks the networks that the services use: one can be the host's.
 func (c *checker) resources() {
 	for _, key := range sortedKeys(c.project.Networks) {
@@ -83,6 +90,12 @@ func (c *checker) resources() {
 			c.ask(AllowHostNamespaces, []string{"networks", key}, "this is the host's own network")
 		case n.Driver == "macvlan" || n.Driver == "ipvlan":
 			c.ask(AllowPublish, []string{"networks", key, "driver"}, "a %s network is open to the network that this host is in", n.Driver)
+		}
+		for _, option := range sortedKeys(n.DriverOpts) {
+			mode := n.DriverOpts[option]
+			if strings.HasPrefix(option, gatewayMode) && mode != "nat" && mode != "isolated" {
+				c.ask(AllowPublish, []string{"networks", key, "driver_opts", option}, "in the mode %s every port of the containers is open, published or not", mode)
+			}
 		}
 	}
 }

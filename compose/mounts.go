@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -52,11 +53,28 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	}
 }
 
-// volume checks a volume that is a directory of the host in disguise.
+// ownVolumes are the types of file system that hold nothing of this host.
+var ownVolumes = []string{"tmpfs", "nfs", "nfs4", "cifs"}
+
+// volume checks a volume that is something of this host in disguise: Docker's own
+// driver mounts whatever its options say.
 func (c *checker) volume(path []string, v types.VolumeConfig) {
-	device := v.DriverOpts["device"]
-	if (v.Driver == "" || v.Driver == "local") && strings.HasPrefix(device, "/") {
+	if v.Driver != "" && v.Driver != "local" {
+		return
+	}
+	kind, device := v.DriverOpts["type"], v.DriverOpts["device"]
+	// The kernel binds whatever the type says.
+	bind := slices.ContainsFunc(strings.Split(v.DriverOpts["o"], ","), func(o string) bool {
+		return slices.Contains([]string{"bind", "rbind"}, strings.TrimSpace(o))
+	})
+	switch {
+	case bind && filepath.IsAbs(device):
 		c.hostFile(path, device, "")
+	case bind:
+		c.ask(AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", device)
+	case kind == "" && device == "", slices.Contains(ownVolumes, kind):
+	default:
+		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host", kind)
 	}
 }
 

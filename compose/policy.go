@@ -20,7 +20,7 @@ const (
 	AllowHostMounts      = "host-mounts"      // files of the host outside the app's directory
 	AllowSecurityOptions = "security-options" // security_opt that takes protection away
 	AllowPublish         = "publish"          // a port on another address than loopback
-	AllowHostPrograms    = "host-programs"    // provider and models, which run a program of the host
+	AllowHostPrograms    = "host-programs"    // provider, models and runtime, which run a program of the host
 )
 
 // PolicyNames lists what Options.Policy may hold, without the part after ":".

@@ -24,6 +24,8 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 		{"address", "publish", strings.Replace(head, "'${", "'0.0.0.0:${", 1)},
 		{"narrow address", "publish:10.0.0.5", strings.Replace(head, "'${", "'10.0.0.5:${", 1)},
 		{"provider", "host-programs", head + "  db: {provider: {type: cloud}}\n"},
+		{"runtime", "host-programs", head + "    runtime: nvidia\n"},
+		{"open network", "publish", head + "networks: {default: {driver_opts: {com.docker.network.bridge.gateway_mode_ipv4: routed}}}\n"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
