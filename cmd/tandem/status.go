@@ -84,7 +84,7 @@ func (s *settings) asker(fromGit bool, stderr io.Writer) (asker, error) {
 		return func(ctx context.Context) ([]reconciler.Status, error) { return agent.PublishedStatuses(ctx, cfg) }, err
 	}
 	cfg, err := s.loadLocal()
-	client, said := api.NewClient(cfg.Listen), false
+	client, said := api.NewClient(cfg.Listen).WithToken(cfg.API.TokenFile), false
 	return func(ctx context.Context) ([]reconciler.Status, error) {
 		statuses, err := client.Statuses(ctx)
 		var away *api.NoAgentError

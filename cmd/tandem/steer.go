@@ -19,7 +19,7 @@ func steer(s *settings, cmd *cobra.Command, do func(c *api.Client, ctx context.C
 		if err != nil {
 			return err
 		}
-		if err := do(api.NewClient(cfg.Listen), cmd.Context(), args[0]); err != nil {
+		if err := do(api.NewClient(cfg.Listen).WithToken(cfg.API.TokenFile), cmd.Context(), args[0]); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", printable(args[0]), done)

@@ -89,7 +89,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	a.apps = newApps(a.newRunner, a.forget, log)
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.poll = newPoll(a.source, func(now time.Time, failures int) time.Time { return schedule.Next(now, failures, a.random) }, log)
-	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
+	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
 }
 

@@ -37,8 +37,9 @@ func (e *NoAgentError) Unwrap() error { return e.Err }
 // Client asks a running agent. Its methods may be called at once from several
 // goroutines; when no agent answers, their error is a *NoAgentError.
 type Client struct {
-	addr string
-	http *http.Client
+	addr      string
+	tokenFile string // empty: the agent asks for no token
+	http      *http.Client
 }
 
 // NewClient returns a client for the agent that listens on addr (host:port, as
@@ -55,6 +56,14 @@ func NewClient(addr string) *Client {
 			},
 		},
 	}
+}
+
+// WithToken lets the client send the token in the file, which it reads at each
+// call. No token is sent when the file has no name.
+func (c *Client) WithToken(file string) *Client {
+	with := *c
+	with.tokenFile = file
+	return &with
 }
 
 func reachable(addr string) string {
@@ -114,6 +123,13 @@ func (c *Client) do(ctx context.Context, method, path string, into any) error {
 	}
 	if method == http.MethodPost {
 		req.Header.Set(header, "1")
+	}
+	if c.tokenFile != "" {
+		token, err := readSecret("API token", c.tokenFile)
+		if err != nil {
+			return fmt.Errorf("ask agent on %s: %w", c.addr, err)
+		}
+		req.Header.Set("Authorization", scheme+string(token))
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -67,7 +67,7 @@ func TestAct_OnlyADeliberateLocalRequestActs(t *testing.T) {
 
 func TestStatus_IsNotToldToARebindingPage(t *testing.T) {
 	metrics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	for _, path := range []string{"/api/v1/apps", "/api/v1/apps/shop", "/metrics"} {
+	for _, path := range []string{"/api/v1/apps", "/api/v1/apps/shop", "/metrics", "/healthz", "/readyz"} {
 		r := httptest.NewRequest("GET", path, nil)
 		r.Host = "evil.example"
 		w := httptest.NewRecorder()

@@ -21,20 +21,24 @@ type health struct {
 }
 
 func routes(o Options) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", check(o.Control.Healthy))
-	mux.HandleFunc("GET /readyz", check(o.Control.Ready))
-	if o.Metrics != nil {
-		mux.Handle("GET /metrics", local(o.Metrics)) // a page must not read by rebinding what runs here
+	guarded := local // a page must not read by rebinding what runs here
+	if o.TokenFile != "" {
+		guarded = (&tokenGuard{file: o.TokenFile, log: o.Log}).known
 	}
-	mux.Handle("GET /api/v1/apps", local(apps(o.Control)))
-	mux.Handle("GET /api/v1/apps/{app}", local(app(o.Control)))
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", guarded(check(o.Control.Healthy)))
+	mux.Handle("GET /readyz", guarded(check(o.Control.Ready)))
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", guarded(o.Metrics))
+	}
+	mux.Handle("GET /api/v1/apps", guarded(apps(o.Control)))
+	mux.Handle("GET /api/v1/apps/{app}", guarded(app(o.Control)))
 	for verb, do := range map[string]func(context.Context, string) error{
 		"retry":  o.Control.Retry,
 		"pause":  o.Control.Pause,
 		"resume": o.Control.Resume,
 	} {
-		mux.Handle("POST /api/v1/apps/{app}/"+verb, local(deliberate(act(do))))
+		mux.Handle("POST /api/v1/apps/{app}/"+verb, guarded(deliberate(act(do))))
 	}
 	if o.SecretFile != "" {
 		mux.Handle("POST /hooks/git", &webhook{secretFile: o.SecretFile, wake: o.Control.Wake, log: o.Log})

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Listen     string       // host:port; port 0 picks a free one, see Server.Addr
 	Control    Control      // the agent
+	TokenFile  string       // holds what every request but the webhook's has to know, read anew each time; empty: Listen must be on loopback
 	SecretFile string       // holds the webhook's secret, read anew at each request; empty: no webhook
 	Metrics    http.Handler // answers GET /metrics; nil: nobody does
 	Log        *slog.Logger

@@ -45,7 +45,7 @@ func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // otherwise why not and the status to answer with. The reason is for the log:
 // it says more about this host than a stranger needs to know.
 func (h *webhook) check(w http.ResponseWriter, r *http.Request) (int, error) {
-	secret, err := readSecret(h.secretFile)
+	secret, err := readSecret("webhook secret", h.secretFile)
 	if err != nil {
 		return http.StatusServiceUnavailable, err
 	}
@@ -80,14 +80,14 @@ func (h *webhook) tell(err error) {
 
 // readSecret returns the content of the file without the line end that editors
 // add. An empty secret is an error: everybody knows it.
-func readSecret(path string) ([]byte, error) {
+func readSecret(what, path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read webhook secret: %w", err)
+		return nil, fmt.Errorf("read %s: %w", what, err)
 	}
 	secret := bytes.TrimRight(data, "\r\n")
 	if len(secret) == 0 {
-		return nil, fmt.Errorf("read webhook secret: %s is empty", path)
+		return nil, fmt.Errorf("read %s: %s is empty", what, path)
 	}
 	return secret, nil
 }

@@ -17,7 +17,8 @@ type Config struct {
 	Policy Policy
 	Notify Notify
 	Forge  Forge
-	Listen string // host:port of the API, the webhook, /metrics and /healthz; loopback only; port 0: any
+	API    API
+	Listen string // host:port of the API, the webhook, /metrics and /healthz; on loopback, unless API.TokenFile is set; port 0: any
 	State  string // absolute directory that belongs to the agent
 }
 
@@ -126,6 +127,12 @@ func (c Config) ForgeKind() string {
 		return kind
 	}
 	return ForgeNone
+}
+
+// API is who may use what Listen serves; everyone who can reach it when TokenFile
+// is empty.
+type API struct {
+	TokenFile string // holds the token that a request has to carry
 }
 
 // Default returns what holds where nothing is said. Only Repo.URL is missing.

@@ -14,6 +14,7 @@ func (v *validator) files() {
 	v.secret("repo.auth.token_file", c.Auth.TokenFile)
 	v.secret("repo.webhook.secret_file", c.Webhook.SecretFile)
 	v.secret("forge.token_file", v.config.Forge.TokenFile)
+	v.secret("api.token_file", v.config.API.TokenFile)
 	v.file("repo.auth.known_hosts", c.Auth.KnownHosts)
 	v.secret("notify.urls_file", v.config.Notify.URLsFile) // the addresses hold tokens
 }

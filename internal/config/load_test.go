@@ -121,6 +121,7 @@ func TestLoad_CompleteFile(t *testing.T) {
 	hosts := writeFile(t, filepath.Join(dir, "known_hosts"), "host", 0o644)
 	secret := writeFile(t, filepath.Join(dir, "webhook"), "secret", 0o640)
 	token := writeFile(t, filepath.Join(dir, "forge"), "token", 0o600)
+	access := writeFile(t, filepath.Join(dir, "api"), "token", 0o600)
 	got, err := Load(agentYAML(t, fmt.Sprintf(`
 repo:
   url: git@git.example.com:acme/deploy.git
@@ -139,9 +140,10 @@ nginx:
 docker: {host: "tcp://127.0.0.1:2375", min_free: 2.5GiB}
 policy: {allow: [privileged, docker-socket]}
 forge: {kind: gitea, url: "https://git.example.com/api/v1", token_file: %s}
-listen: localhost:9000
+api: {token_file: %s}
+listen: 0.0.0.0:9000
 state: /srv/tandem
-`, key, hosts, secret, token)), nil, nil)
+`, key, hosts, secret, token, access)), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,8 @@ state: /srv/tandem
 		Docker: Docker{Host: "tcp://127.0.0.1:2375", MinFree: 5 << 29},
 		Forge:  Forge{Kind: "gitea", URL: "https://git.example.com/api/v1", TokenFile: token},
 		Policy: Policy{Allow: []string{"privileged", "docker-socket"}},
-		Listen: "localhost:9000",
+		API:    API{TokenFile: access},
+		Listen: "0.0.0.0:9000",
 		State:  "/srv/tandem",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -290,6 +293,7 @@ func TestLoad_FilesThatOthersMayReadAreRefused(t *testing.T) {
 	writeFile(t, "empty", "", 0o600)
 	writeFile(t, "forge", "f", 0o604)
 	writeFile(t, "urls", "ntfy://ntfy.sh/ops", 0o644)
+	writeFile(t, "api", "a", 0o604)
 	writeFile(t, "agent.yaml", `
 repo:
   url: https://git.example.com/acme/deploy.git
@@ -297,6 +301,7 @@ repo:
   webhook: {secret_file: empty}
 forge: {kind: gitlab, token_file: forge}
 notify: {urls_file: urls}
+api: {token_file: api}
 `, 0o666)
 	_, err := Load("agent.yaml", nil, nil)
 	want := `agent.yaml: everyone may write it (mode 0666); run: chmod 644 agent.yaml
@@ -304,11 +309,12 @@ agent.yaml:4: repo.auth.token_file: everyone on this host may use token (mode 06
 agent.yaml:5: repo.webhook.secret_file: empty is empty
 agent.yaml:6: forge.token_file: everyone on this host may use forge (mode 0604); run: chmod 600 forge
 agent.yaml:7: notify.urls_file: everyone on this host may use urls (mode 0644); run: chmod 600 urls
+agent.yaml:8: api.token_file: everyone on this host may use api (mode 0604); run: chmod 600 api
 `
 	if diff := cmp.Diff(want, messages(err)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"token", "forge", "urls", "agent.yaml"} {
+	for _, name := range []string{"token", "forge", "urls", "api", "agent.yaml"} {
 		if err := os.Chmod(name, 0o640); err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,8 @@ func settings() []setting {
 		{"forge.kind", "what hosts the repository, for commit statuses: auto, github, gitlab, gitea or none", func(c *Config) any { return &c.Forge.Kind }},
 		{"forge.url", "base of its API, where the host is not a known one", func(c *Config) any { return &c.Forge.URL }},
 		{"forge.token_file", "file with the token for commit statuses; empty: none are posted", func(c *Config) any { return &c.Forge.TokenFile }},
-		{"listen", "loopback address of the API, the webhook, /metrics and /healthz", func(c *Config) any { return &c.Listen }},
+		{"api.token_file", "file with the token that the API asks for; empty: it asks for none, and listen must be on loopback", func(c *Config) any { return &c.API.TokenFile }},
+		{"listen", "address of the API, the webhook, /metrics and /healthz", func(c *Config) any { return &c.Listen }},
 		{"state", "directory that belongs to the agent", func(c *Config) any { return &c.State }},
 	}
 }

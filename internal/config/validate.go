@@ -103,11 +103,12 @@ func (v *validator) policy() {
 	}
 }
 
-// addresses keeps both listeners on loopback: neither asks who is there. Nginx in
-// a container may have to listen on the container's address.
+// addresses keeps a listener on loopback that does not ask who is there. The API
+// does with a token; Nginx in a container may have to listen on the container's
+// address.
 func (v *validator) addresses() {
-	listen, ok := v.address("listen", v.config.Listen, true)
-	confirm, known := v.address("nginx.confirm", v.config.Nginx.Confirm, v.config.Nginx.Container == "")
+	listen, ok := v.address("listen", v.config.Listen, v.config.API.TokenFile == "", ", unless api.token_file names a token to ask for")
+	confirm, known := v.address("nginx.confirm", v.config.Nginx.Confirm, v.config.Nginx.Container == "", "")
 	switch {
 	case known && confirm == 0:
 		v.fault("nginx.confirm", "want a port from 1 to 65535, got %q", v.config.Nginx.Confirm)
@@ -116,15 +117,16 @@ func (v *validator) addresses() {
 	}
 }
 
-// address returns the port, and false when there is none to be had.
-func (v *validator) address(key, value string, local bool) (int, bool) {
+// address returns the port, and false when there is none to be had. unless says
+// how an address that is not local becomes one that is good.
+func (v *validator) address(key, value string, local bool, unless string) (int, bool) {
 	host, port, err := splitAddress(value)
 	switch {
 	case err != nil || host == "":
 		v.fault(key, "want an address such as %s, got %q", v.example(key), value)
 		return 0, false
 	case local && !loopback(host):
-		v.fault(key, "want a loopback address such as %s (whoever reaches it is not asked who they are), got %q", v.example(key), value)
+		v.fault(key, "want a loopback address such as %s (whoever reaches it is not asked who they are)%s, got %q", v.example(key), unless, value)
 	}
 	return port, true
 }
