@@ -2,6 +2,7 @@ package readme
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,7 @@ var (
 	ownFlag    = regexp.MustCompile(`^(?:--[a-z-]+|-o)$`)
 	makeCall   = regexp.MustCompile(`(?:^|[\s"])make ([a-z]+)((?: [A-Z]+=\S*)*)`)
 	goTest     = regexp.MustCompile(`go test (\./\S+)(?: -run '([^']+)')?`)
+	oneTest    = regexp.MustCompile(`^(?:Test|Fuzz)[A-Z]\w*$`)
 )
 
 // prose are the languages of blocks in which no command stands.
@@ -111,12 +113,16 @@ func checkMake(_ testing.TB, f facts, pages []page) []string {
 	return findings
 }
 
-// checkTests looks for packages and tests that a `go test` line names.
+// checkTests looks for packages and tests that a `go test` line names, and for
+// tests that stand alone in the text.
 func checkTests(t testing.TB, f facts, pages []page) []string {
 	t.Helper()
 	var findings []string
-	calls := 0
-	eachCode(pages, func(where, code string, _ bool) {
+	calls, all := 0, allTests(t, f.root)
+	eachCode(pages, func(where, code string, span bool) {
+		if span && oneTest.MatchString(code) && !strings.Contains(all, "\nfunc "+code) {
+			findings = append(findings, fmt.Sprintf("%s: no test begins with %s", where, code))
+		}
 		for _, m := range goTest.FindAllStringSubmatch(code, -1) {
 			calls++
 			files, err := filepath.Glob(filepath.Join(f.root, m[1], "*_test.go"))
@@ -135,6 +141,22 @@ func checkTests(t testing.TB, f facts, pages []page) []string {
 		findings = append(findings, "no page names a test")
 	}
 	return findings
+}
+
+// allTests is the text of every file of tests.
+func allTests(t testing.TB, root string) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") && entry.Type().IsRegular() {
+			all.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 func exists(root, path string) bool {

@@ -32,7 +32,7 @@ type block struct {
 // readPages reads all that people read first.
 func readPages(t testing.TB, root string) []page {
 	t.Helper()
-	names := []string{"README.md", "CHANGELOG.md"}
+	names := []string{"README.md", "CHANGELOG.md", unitName}
 	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(found) == 0 {

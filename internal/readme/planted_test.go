@@ -29,13 +29,15 @@ var planted = []struct {
 	{"every command and flag exists", "README.md", "| `tandem retry APP` |", "| `tandem pause APP` |", `lacks "retry"`},
 	{"every command and flag exists", "README.md", "sudo tandem run --repo-url", "sudo tandem run --url", "tandem run has no flag --url"},
 	{"every command and flag exists", "README.md", "`--once`", "`--one`", "no command has the flag --one"},
-	{"every command and flag exists", "docs/install.md", "/usr/local/bin/tandem run", "/usr/local/bin/tandem start", "there is no command tandem start"},
+	{"every command and flag exists", "docs/install.md", "`tandem status`", "`tandem state`", "there is no command tandem state"},
 
 	{"every make target and variable exists", "README.md", "| `make fuzz` |", "| `make fuzzing` |", "no target fuzzing"},
 	{"every make target and variable exists", "README.md", "`make demo KEEP=1`", "`make demo STAY=1`", "no variable STAY"},
 
 	{"every test that is named exists", "README.md", "go test ./internal/lint", "go test ./internal/rules", "no tests in ./internal/rules"},
 	{"every test that is named exists", "README.md", "TestFlip|TestReload", "TestFlip|TestReloads", "begins with TestReloads"},
+
+	{"every test that is named exists", "docs/security.md", "`TestPolicy_", "`TestPolicies_", "no test begins with TestPolicies_"},
 
 	{"every link and path leads somewhere", "README.md", "](docs/install.md)", "](docs/installing.md)", "docs/installing.md leads to no file"},
 	{"every link and path leads somewhere", "README.md", "#the-access-log)", "#the-log)", "leads to no heading"},
@@ -54,6 +56,26 @@ var planted = []struct {
 	{"every message is one that tandem writes", "README.md", "shop  Held   Held  ", "shop  Held   Stuck ", "no phase Held with a reason Stuck"},
 	{"every message is one that tandem writes", "README.md", "Rejected  Unhealthy ", "Rejected  Broken    ", "no result Rejected with a reason Broken"},
 	{"every message is one that tandem writes", "README.md", `msg="new commit"`, `msg="a commit"`, `nothing logs "a commit"`},
+
+	{"the unit is hardened and fits the program", unitName, "ProtectSystem=strict", "ProtectSystem=full", "lacks ProtectSystem=strict"},
+	{"the unit is hardened and fits the program", unitName, "NoNewPrivileges=yes\n", "", "lacks NoNewPrivileges=yes"},
+	{"the unit is hardened and fits the program", unitName, "ProtectHome=yes\n", "ProtectHome=yes\nProtectHome=no\n", "says ProtectHome= 2 times"},
+	{"the unit is hardened and fits the program", unitName, "StateDirectory=tandem", "StateDirectory=tandem-state", "the default of state is"},
+	{"the unit is hardened and fits the program", unitName, "ConfigurationDirectory=nginx/tandem", "ConfigurationDirectory=nginx", "the default of nginx.dir is"},
+	{"the unit is hardened and fits the program", unitName, "ReadWritePaths=/etc/nginx/tandem", "ReadWritePaths=/etc/nginx", `lacks "/etc/nginx/tandem"`},
+	{"the unit is hardened and fits the program", unitName, " -/var/cache/nginx", " -/var/cache/nginx /srv", `has "/srv"`},
+	{"the unit is hardened and fits the program", unitName, " -/run/dbus", " -/run/docker.sock", "hides the Docker socket"},
+	{"the unit is hardened and fits the program", unitName, "DOCKER_CONFIG=", "TANDEM_REPO_URI=", "nobody reads the variable TANDEM_REPO_URI"},
+	{"the unit is hardened and fits the program", unitName, "ExitStatus=78", "ExitStatus=79", "there is no exit code 79"},
+	{"the unit is hardened and fits the program", unitName, "tandem run", "tandem run --setings=/x", "no flag --setings"},
+	{"the unit is hardened and fits the program", unitName, "/usr/local/bin/tandem run", "/usr/bin/tandem run", "want /usr/local/bin/tandem run"},
+
+	{"every direct dependency has its reason", dependenciesName, "| `github.com/google/shlex` |", "| `github.com/google/shell` |", `lacks "github.com/google/shlex"`},
+	{"every direct dependency has its reason", dependenciesName, "Docker's own reading of an image name.", "", "github.com/distribution/reference has no reason"},
+
+	{"the licences are those of what is in the binary", licensesName, "| `github.com/spf13/cobra` | `v1.", "| `github.com/spf13/cobra` | `v0.", `lacks "github.com/spf13/cobra v1.`},
+	{"the licences are those of what is in the binary", licensesName, "| `github.com/spf13/pflag` |", "| `github.com/spf13/flag` |", `has "github.com/spf13/flag`},
+	{"the licences are those of what is in the binary", licensesName, "| BSD-3-Clause |", "|  |", "has no licence"},
 }
 
 func TestEveryCheckCanFail(t *testing.T) {

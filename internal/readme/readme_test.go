@@ -21,6 +21,9 @@ var checks = []struct {
 	{"every link and path leads somewhere", checkLinks},
 	{"every table has what the code has", checkTables},
 	{"every message is one that tandem writes", checkMessages},
+	{"the unit is hardened and fits the program", checkUnit},
+	{"every direct dependency has its reason", checkReasons},
+	{"the licences are those of what is in the binary", checkLicenses},
 }
 
 func TestThePagesAreTrue(t *testing.T) {
