@@ -40,7 +40,7 @@ func TestScan_FindsTheLicencesOfWhatIsInTheBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := put(t, map[string]string{
-		"LICENSE": string(apache), "LICENSE.docs": isc, "license.go": "package mod",
+		"LICENSE": string(apache), "LICENSE.docs": "all rights reserved", "license.go": "package mod",
 		"used/COPYING": "Copyright 2026 Ada\n\n" + isc, "used/deep/deep.go": "", "unused/LICENSE": "all rights reserved",
 	})
 	m.packages = []string{m.dir, filepath.Join(m.dir, "used", "deep")}
