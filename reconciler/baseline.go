@@ -68,8 +68,13 @@ func (p *predecessor) baseline(ctx context.Context) Baseline {
 	if len(p.stack.Containers) == 0 {
 		return Baseline{}
 	}
-	last := p.glance(ctx, baselineTime)
-	now, first := p.r.Now(), p.earlier()
+	first, now := p.earlier(), p.r.Now()
+	var last glance
+	// After a quick gate a second look could tell nothing new, and the engine takes up
+	// to a second to give one: the flip would come later for it.
+	if now.Sub(p.began) >= leastApart || first.usage.Started.IsZero() || !first.read {
+		last, now = p.glance(ctx, baselineTime), p.r.Now()
+	}
 	if last.usage.Started.IsZero() {
 		// What it used when the gate began says nearly as much.
 		last.usage, now = first.usage, p.began

@@ -90,6 +90,30 @@ func TestRunner_FlipDoesNotWaitForFiguresOfTheOldStack(t *testing.T) {
 	}
 }
 
+// slowGate makes the gate take long enough for two looks at the old stack.
+func slowGate(text string) string {
+	return strings.Replace(text, "gate: {timeout: 20s}", "gate: {timeout: 20s, successes: 30}", 1)
+}
+
+// A flip does not wait for a second look that would tell nothing new.
+func TestRunner_QuickGateLooksAtTheOldStackOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		looks := 0
+		w.ledger.usage = func(a *actor, c Color) (Usage, error) {
+			if c == Green {
+				looks++
+			}
+			return Usage{Memory: 70 << 20, Started: a.containers[0].StartedAt, CPU: time.Second}, nil
+		}
+		s := p.deploy("c2", yamlOf("2", Blue))
+		if looks != 1 || !strings.Contains(s.Receipt.Verdict, "before: 70MiB") {
+			t.Errorf("%d looks, verdict %q", looks, s.Receipt.Verdict)
+		}
+	})
+}
+
 // The engine is busy when the flip is due: then what it said during the gate counts.
 func TestRunner_FirstLookAtTheOldStackCountsWhereTheLastFails(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
@@ -104,7 +128,7 @@ func TestRunner_FirstLookAtTheOldStackCountsWhereTheLastFails(t *testing.T) {
 			}
 			return Usage{Memory: 70 << 20, Started: a.containers[0].StartedAt, CPU: time.Second}, nil
 		}
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", slowGate(yamlOf("2", Blue)))
 		if looks < 2 || !strings.Contains(s.Receipt.Verdict, "before: 70MiB") {
 			t.Errorf("%d looks, verdict %q", looks, s.Receipt.Verdict)
 		}
@@ -121,8 +145,7 @@ func TestRunner_BusyOldStackIsComparedByWhatItUsesNow(t *testing.T) {
 		w.ledger.usage = func(a *actor, c Color) (Usage, error) {
 			return Usage{Memory: 1, Started: a.containers[0].StartedAt, CPU: 2 * time.Since(busy)}, nil
 		}
-		text := strings.Replace(yamlOf("2", Blue), "gate: {timeout: 20s}", "gate: {timeout: 20s, successes: 30}", 1)
-		p.deploy("c2", text)
+		p.deploy("c2", slowGate(yamlOf("2", Blue)))
 		if b := w.saved.Baseline; b.CPU < 1.9 || b.CPU > 2.1 {
 			t.Errorf("baseline %+v, want the 2 cores of the last seconds", b)
 		}
