@@ -77,9 +77,16 @@ lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
 
 # BENCH='-only switches -switches 1000' and the like; -h lists what there is.
 .PHONY: bench
-bench: ## Measure tandem beside what people use instead, into docs/performance.md: an hour
+bench: ## Measure tandem beside what people use instead, into docs/performance.md: half an hour
 	@.ci/setup bench
-	@$(GO) run ./internal/bench -write docs/performance.md $(BENCH)
+	@$(GO) run ./internal/bench -write=docs/performance.md $(BENCH)
+
+# SEED= takes one of chance, and says which.
+SEED     ?= 0
+DURATION ?= 10m
+.PHONY: soak
+soak: setup ## Random walk of deploys, kills and trouble under load: SEED=…, DURATION=10m
+	@$(GO) run ./internal/soak -seed $(SEED) -duration $(DURATION)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME each

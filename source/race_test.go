@@ -21,8 +21,11 @@ func TestPublish_LosesNothingInARaceOf100Pushes(t *testing.T) {
 	ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
 		w := open(t, func(o *Options) { o.StatusBranch = gittest.Main })
 		each := 100
-		if w.repo.boundary.address.scheme == schemeSSH {
+		switch {
+		case w.repo.boundary.address.scheme == schemeSSH:
 			each = 20 // the same race as over http; only the handshakes take longer
+		case testing.Short():
+			each = 40
 		}
 		// The server itself would refuse what is no fast-forward.
 		w.bare.Git(t, "config", "receive.denyNonFastForwards", "true")

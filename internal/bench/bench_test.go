@@ -47,6 +47,20 @@ func TestScore_AddsTheRoundsUp(t *testing.T) {
 	}
 }
 
+func TestTarget_SaysByHowMuchItIsMissed(t *testing.T) {
+	for _, c := range []struct {
+		got  float64
+		want string
+	}{
+		{.004, "Target met: the flip: at most 5ms, is 4ms."},
+		{.02, "**Target missed**: the flip: at most 5ms, is 20ms."},
+	} {
+		if got := target("the flip", c.got, .005, seconds); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
 func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 	for arg, want := range map[string]string{
 		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag`,
@@ -74,8 +88,8 @@ func TestRun_WritesTheReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"# Performance\n", "`make bench BENCH='-only=flag -rounds=1 -switches=1 -requests=200'`", "- Commit: ", "- Nginx: nginx version: ",
-		"## The cost of the flag check\n", "| requests a second | ", "- Target: ",
+		"# Performance\n", "`make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`", "- Commit: ", "- Nginx: nginx version: ",
+		"## The cost of the flag check\n", "| requests a second | ", "requests a second that are lost: at most 2.0%, is ",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)

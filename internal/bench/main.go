@@ -80,8 +80,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	r := report{machine: machine, command: "make bench"}
-	if len(args) > 0 {
-		r.command += " BENCH='" + strings.Join(withoutWrite(args), " ") + "'"
+	if said := without(flags, "write"); said != "" {
+		r.command += " BENCH='" + said + "'"
 	}
 	for _, m := range chosen {
 		b.say("measuring: %s", m.name)
@@ -118,9 +118,15 @@ func (b *bench) chosen() ([]measurement, error) {
 	return some, nil
 }
 
-// withoutWrite leaves the file of the report out of what the report says of itself.
-func withoutWrite(args []string) []string {
-	return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-write") })
+// without are the flags that were given, one aside.
+func without(flags *flag.FlagSet, name string) string {
+	var said []string
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name != name {
+			said = append(said, "-"+f.Name+"="+f.Value.String())
+		}
+	})
+	return strings.Join(said, " ")
 }
 
 func (b *bench) say(format string, args ...any) {

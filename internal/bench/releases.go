@@ -73,7 +73,8 @@ created and started through the engine's API, and one good answer of its health 
 			{"tandem, beyond bare Docker", added.text(seconds)},
 		},
 		notes: []string{
-			"Targets: less than 150 ms beyond bare Docker once the agent is woken, and less than half of the script's time.",
+			target("beyond bare Docker", added.median(), .15, seconds),
+			target("share of the script's time", ratios(ours, theirs).median(), .5, plain),
 			"Compose and Docker replace the container that the color had before; bare Docker has nothing to replace.",
 		},
 	}

@@ -61,3 +61,11 @@ func (s section) String() string {
 	}
 	return b.String()
 }
+
+// target says whether a figure is where it should be, and by how much it is not.
+func target(what string, got, want float64, print func(float64) string) string {
+	if got <= want {
+		return fmt.Sprintf("Target met: %s: at most %s, is %s.", what, print(want), print(got))
+	}
+	return fmt.Sprintf("**Target missed**: %s: at most %s, is %s.", what, print(want), print(got))
+}

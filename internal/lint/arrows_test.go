@@ -32,6 +32,7 @@ var arrows = []struct {
 	{"internal/agent", []string{"reconciler", "source", "compose", "nginx", "internal"}},
 	{"internal/demo", []string{"reconciler", "internal", "examples"}},
 	{"internal/bench", []string{"reconciler", "internal"}},
+	{"internal/soak", []string{"reconciler", "internal"}},
 	{"internal/e2e", []string{"reconciler", "source", "compose", "nginx", "internal"}},
 	// What the demo and the end-to-end tests play on.
 	{"internal/stage", []string{"reconciler", "nginx", "internal/config", "internal/testbed", "examples"}},

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"tandem/reconciler"
+)
+
+// settle waits until the agent has done what the newest commit asks for: its release
+// is live and answers or, where it is a bad one, is held.
+func (w *walk) settle(ctx context.Context) error {
+	commit, err := w.Git(ctx, "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	tag := w.tags[len(w.tags)-1]
+	return w.until(ctx, "the end of it", func() error {
+		if w.agent.Ended() {
+			return errors.New("the agent has ended")
+		}
+		s, text, err := w.Published(ctx)
+		if err != nil {
+			return err
+		}
+		if !settled(s, commit, tag, w.bad[tag]) {
+			return fmt.Errorf("commit %s asks for %s; the status is\n%s", commit, tag, text)
+		}
+		if w.bad[tag] {
+			return nil
+		}
+		return w.answers(ctx, tag)
+	})
+}
+
+// settled tells whether the status is the last word on the commit.
+func settled(s reconciler.Status, commit, tag string, bad bool) bool {
+	switch {
+	case s.Desired.Commit != commit:
+		return false
+	case bad:
+		return s.Phase == reconciler.PhaseHeld
+	default:
+		return s.Phase == reconciler.PhaseLive && s.Reason == reconciler.UpToDate && s.Live != nil && s.Live.Tag == tag
+	}
+}
+
+// answers asks once, over a new connection.
+func (w *walk) answers(ctx context.Context, tag string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL()+"/", nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	if got := res.Header.Get("X-Tag"); res.StatusCode != http.StatusOK || got != tag {
+		err = fmt.Errorf("release %q answers with %s, want %s", got, res.Status, tag)
+	}
+	return errors.Join(err, res.Body.Close())
+}
+
+// asked waits until every connection of the load has asked again: one that was idle
+// when it was cut only then comes to know, and its failure is this step's.
+func (w *walk) asked(ctx context.Context) error {
+	before := w.traffic.Report().Connections
+	return w.until(ctx, "requests on every connection", func() error {
+		for i, c := range w.traffic.Report().Connections {
+			if c.Requests < before[i].Requests+2 {
+				return fmt.Errorf("connection %d has asked %d times since", i, c.Requests-before[i].Requests)
+			}
+		}
+		return nil
+	})
+}
+
+// check is the promises, after a step.
+func (w *walk) check(ctx context.Context, s step, before map[string]string) error {
+	r := w.traffic.Report()
+	failed := r.Failed - w.failed
+	w.failed = r.Failed
+	if s.costs {
+		w.costly++
+		w.failedInCostly += failed
+	} else {
+		w.free++
+	}
+	switch {
+	case failed > 0 && !s.costs:
+		return fmt.Errorf("%d requests failed: %v", failed, r.Examples[max(0, len(r.Examples)-3):])
+	case r.Requests == 0:
+		return errors.New("the load made no request")
+	}
+	// Nothing that has not passed its gate gets traffic.
+	for a := range r.Answers {
+		if w.bad[a.Tag] {
+			return fmt.Errorf("an answer came from %s, which passes no gate", a.Tag)
+		}
+	}
+	// No shared service is ever removed.
+	if id, err := w.storeID(ctx); err != nil || id != w.store {
+		return errors.Join(err, fmt.Errorf("the shared store was container %s and is %s now", w.store, id))
+	}
+	if s.costs {
+		return nil // what is dead may be started again
+	}
+	return w.untouched(ctx, before)
+}
+
+// untouched compares what was live before the step with what it is now: the agent
+// may replace it once it is not live any more, but never start it again.
+func (w *walk) untouched(ctx context.Context, before map[string]string) error {
+	for id, was := range before {
+		now, err := w.Engine.Client.ContainerInspect(ctx, id)
+		if err != nil {
+			continue // replaced, after another one had the traffic
+		}
+		if got := instance(now.State.StartedAt, now.RestartCount); now.State.Running && got != was {
+			return fmt.Errorf("the live container %s was started again: %s, was %s", now.Name, got, was)
+		}
+	}
+	return nil
+}
+
+// liveContainers maps the id of each live container to when it was started.
+func (w *walk) liveContainers(ctx context.Context) (map[string]string, error) {
+	s, _, err := w.Published(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Live == nil {
+		return nil, errors.New("nothing is live")
+	}
+	all, err := w.containers(ctx, w.App+"-"+string(s.Live.Color))
+	found := map[string]string{}
+	for _, c := range all {
+		found[c.ID] = instance(c.State.StartedAt, c.RestartCount)
+	}
+	return found, err
+}
+
+func instance(started string, restarts int) string {
+	return fmt.Sprintf("started %s, %d restarts", started, restarts)
+}
+
+// storeID is the container of the shared stack.
+func (w *walk) storeID(ctx context.Context) (string, error) {
+	all, err := w.containers(ctx, w.App+"-shared")
+	if err != nil {
+		return "", err
+	}
+	if len(all) != 1 {
+		return "", fmt.Errorf("the shared stack has %d containers, want 1", len(all))
+	}
+	return all[0].ID, nil
+}
