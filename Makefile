@@ -75,7 +75,8 @@ lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
 	else echo 'lint: no shellcheck here, so the scripts were not checked; make setup installs it' >&2; fi
 	@echo 'lint: ok'
 
-# BENCH='-only switches -switches 1000' and the like; -h lists what there is.
+# BENCH='-only=switches -switches=1000' and the like; -h lists what there is.
+BENCH    ?=
 .PHONY: bench
 bench: ## Measure tandem beside what people use instead, into docs/performance.md: half an hour
 	@.ci/setup bench
