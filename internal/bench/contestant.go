@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"tandem/internal/config"
 	"tandem/internal/load"
 )
 
@@ -22,6 +23,25 @@ type contestant interface {
 	// Asked is the release that was asked for last.
 	Asked() string
 	Close(ctx context.Context) error
+}
+
+// newPair sets up tandem and the script, and returns what ends both; that is to be
+// called with an error, too.
+func (b *bench) newPair(ctx context.Context) (t *tandem, c *script, end func() error, err error) {
+	end = func() error {
+		var errs []error
+		if t != nil {
+			errs = append(errs, t.Close(context.WithoutCancel(ctx)))
+		}
+		if c != nil {
+			errs = append(errs, c.Close(context.WithoutCancel(ctx)))
+		}
+		return errors.Join(errs...)
+	}
+	if t, err = b.newTandem(ctx, config.SwitchFlip); err == nil {
+		c, err = newScript(ctx, deployScript, "the script", name("script"))
+	}
+	return t, c, end, err
 }
 
 // releases are the two between which a contestant switches.

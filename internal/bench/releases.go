@@ -6,22 +6,16 @@ import (
 	"fmt"
 	"time"
 
-	"tandem/internal/config"
 	"tandem/internal/stage"
 )
 
 // measureReleases takes the time from asking for a new release to its first answer.
 func (b *bench) measureReleases(ctx context.Context) (_ section, err error) {
-	t, err := b.newTandem(ctx, config.SwitchFlip)
+	t, c, end, err := b.newPair(ctx)
+	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return section{}, err
 	}
-	defer func() { err = errors.Join(err, t.Close(context.WithoutCancel(ctx))) }()
-	c, err := newScript(ctx, deployScript, "the script", name("script"))
-	if err != nil {
-		return section{}, err
-	}
-	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
 
 	var ours, bare, theirs series
 	parts := map[string]series{}

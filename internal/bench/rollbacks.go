@@ -3,23 +3,16 @@ package main
 import (
 	"context"
 	"errors"
-
-	"tandem/internal/config"
 )
 
 // measureRollbacks takes the time from the push of a revert to the first answer of
 // the release before, whose stack is warm.
 func (b *bench) measureRollbacks(ctx context.Context) (_ section, err error) {
-	t, err := b.newTandem(ctx, config.SwitchFlip)
+	t, c, end, err := b.newPair(ctx)
+	defer func() { err = errors.Join(err, end()) }()
 	if err != nil {
 		return section{}, err
 	}
-	defer func() { err = errors.Join(err, t.Close(context.WithoutCancel(ctx))) }()
-	c, err := newScript(ctx, deployScript, "the script", name("script"))
-	if err != nil {
-		return section{}, err
-	}
-	defer func() { err = errors.Join(err, c.Close(context.WithoutCancel(ctx))) }()
 
 	var pushed, woken, flip, theirs series
 	for i := range 2 * b.rounds {

@@ -53,7 +53,7 @@ func (a *Agent) run(started chan<- error) {
 	err := a.cmd.Start()
 	started <- err
 	if err == nil {
-		_ = a.cmd.Wait() // its log tells why it ended, and ended() that it did
+		_ = a.cmd.Wait() // its log tells why it ended, and Ended that it did
 	}
 }
 
