@@ -81,8 +81,6 @@ func (b *bed) build(ref, version string) {
 	tb.Images(b.t, b.engine, ref)
 	err := b.engine.BuildScratch(b.t.Context(), testbed.Scratch{
 		Ref: ref, Binary: tb.GoBinary(b.t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=" + version},
-		// Two tests with the same image would remove it under each other's feet.
-		Labels: map[string]string{"tandem.test": b.app.Name},
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -95,19 +95,26 @@ func TestBuildScratch_ImageRunsTheProgramWithItsCommandAndEnvironment(t *testing
 	}
 }
 
-func TestBuildScratch_SameInputGivesTheSameImage(t *testing.T) {
+func TestBuildScratch_SameInputGivesTheSameImageAndAnotherNameAnother(t *testing.T) {
 	e := tb.Engine(t)
-	ids := map[string]string{}
-	for ref, mood := range map[string]string{"tandem-testbed/echo:a": "fine", "tandem-testbed/echo:b": "fine", "tandem-testbed/echo:c": "bad"} {
+	const ref = "tandem-testbed/echo:a"
+	build := func(ref, mood string) string {
 		echoImage(t, e, ref, mood)
 		inspect, err := e.Client.ImageInspect(t.Context(), ref)
 		if err != nil {
 			t.Fatal(err)
 		}
-		ids[ref[len(ref)-1:]] = inspect.ID
+		return inspect.ID
 	}
-	if ids["a"] != ids["b"] || ids["a"] == ids["c"] {
-		t.Errorf("ids %v: want a and b the same, c another", ids)
+	first := build(ref, "fine")
+	if again := build(ref, "fine"); again != first {
+		t.Errorf("the same again is %s: want %s", again, first)
+	}
+	if bad := build(ref, "bad"); bad == first {
+		t.Errorf("another environment has the same id %s", bad)
+	}
+	if named := build("tandem-testbed/echo:b", "fine"); named == first {
+		t.Errorf("another name has the same id %s", named)
 	}
 }
 

@@ -32,7 +32,8 @@ type Scratch struct {
 }
 
 // BuildScratch makes the image without a builder, by loading an archive into
-// the engine. The same input gives the same image id.
+// the engine. The same input gives the same image id, and another name gives
+// another one: two tests with one image would remove it under each other's feet.
 func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
 	archive, err := s.archive()
 	if err != nil {
@@ -77,7 +78,7 @@ func (s Scratch) config(entrypoint string, layer []byte) dockerspec.DockerOCIIma
 	c.Created = &created
 	c.Platform = ocispec.Platform{OS: "linux", Architecture: runtime.GOARCH}
 	c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}}
-	c.History = []ocispec.History{{Created: &created, CreatedBy: "COPY " + entrypoint}}
+	c.History = []ocispec.History{{Created: &created, CreatedBy: "COPY " + entrypoint, Comment: s.Ref}}
 	c.Config.Entrypoint = []string{entrypoint}
 	c.Config.Cmd = s.Cmd
 	c.Config.Env = s.Env
