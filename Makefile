@@ -82,12 +82,14 @@ bench: ## Measure tandem beside what people use instead, into docs/performance.m
 	@.ci/setup bench
 	@$(GO) run ./internal/bench -write=docs/performance.md $(BENCH)
 
-# SEED= takes one of chance, and says which.
+# SEED= takes one of chance, and says which. STEPS= takes those steps of it alone: a
+# story that a failure printed.
 SEED     ?= 0
 DURATION ?= 10m
+STEPS    ?=
 .PHONY: soak
-soak: setup ## Random walk of deploys, kills and trouble under load: SEED=…, DURATION=10m
-	@$(GO) run ./internal/soak -seed $(SEED) -duration $(DURATION)
+soak: setup ## Random walk of deploys, kills and trouble under load: SEED=…, DURATION=10m, STEPS=…
+	@$(GO) run ./internal/soak -seed $(SEED) -duration $(DURATION) $(if $(STEPS),-steps $(STEPS))
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME each

@@ -2,7 +2,8 @@
 // steady load, and checks what tandem promises after every step. The walk is that of
 // a seed: the same seed takes the same steps, though not in the same milliseconds.
 //
-// Start in walk.go; steps.go has what can happen, and invariants.go what must hold.
+// Start in walk.go; steps.go and machine.go have what can happen, invariants.go what
+// must hold, and shortest.go how the story of a failure is made shorter.
 // The stage is that of the end-to-end tests, internal/stage, and the agent is the
 // released program as a process of its own.
 package main

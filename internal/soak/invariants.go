@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"tandem/reconciler"
 )
@@ -12,7 +13,7 @@ import (
 // settle waits until the agent has done what the newest commit asks for: its release
 // is live and answers or, where it is a bad one, is held.
 func (w *walk) settle(ctx context.Context) error {
-	commit, err := w.Git(ctx, "rev-parse", "HEAD")
+	commit, err := w.Git(ctx, "log", "-1", "--format=%H", "--", w.App)
 	if err != nil {
 		return err
 	}
@@ -101,9 +102,8 @@ func (w *walk) check(ctx context.Context, s step, before map[string]string) erro
 			return fmt.Errorf("an answer came from %s, which passes no gate", a.Tag)
 		}
 	}
-	// No shared service is ever removed.
-	if id, err := w.storeID(ctx); err != nil || id != w.store {
-		return errors.Join(err, fmt.Errorf("the shared store was container %s and is %s now", w.store, id))
+	if err := errors.Join(w.rejectedOnce(ctx), w.sharedStays(ctx), w.notesStay(ctx)); err != nil {
+		return err
 	}
 	if s.costs {
 		return nil // what is dead may be started again
@@ -147,14 +147,60 @@ func instance(started string, restarts int) string {
 	return fmt.Sprintf("started %s, %d restarts", started, restarts)
 }
 
-// storeID is the container of the shared stack.
-func (w *walk) storeID(ctx context.Context) (string, error) {
+// rejectedOnce: a release that failed is not tried again. A second try would leave a
+// second line in the history.
+func (w *walk) rejectedOnce(ctx context.Context) error {
+	status, _, err := w.Published(ctx)
+	if err != nil {
+		return err
+	}
+	times := map[string]int{}
+	for _, entry := range status.History {
+		if entry.Result == reconciler.RejectedBeforeTraffic {
+			times[entry.Tag]++
+		}
+	}
+	for tag, n := range times {
+		if n > 1 || !w.bad[tag] {
+			return fmt.Errorf("release %s was rejected %d times", tag, n)
+		}
+	}
+	return nil
+}
+
+// notesStay: what others pushed to the status branch is there, so nothing was pushed by
+// force.
+func (w *walk) notesStay(ctx context.Context) error {
+	names, err := w.Git(ctx, "-C", w.Bare, "ls-tree", "--name-only", "tandem-status")
+	if err != nil {
+		return err
+	}
+	if n := strings.Count(names, "note-"); n != w.notes {
+		return fmt.Errorf("the status branch has %d notes of others, who pushed %d", n, w.notes)
+	}
+	return nil
+}
+
+// shared is what must outlive everything: the container of the shared stack, and the
+// volume with its data.
+type shared struct{ container, volume string }
+
+func (w *walk) sharedStays(ctx context.Context) error {
+	now, err := w.lookAtShared(ctx)
+	if err == nil && now != w.shared {
+		err = fmt.Errorf("the shared stack was %+v and is %+v now", w.shared, now)
+	}
+	return err
+}
+
+func (w *walk) lookAtShared(ctx context.Context) (shared, error) {
 	all, err := w.containers(ctx, w.App+"-shared")
 	if err != nil {
-		return "", err
+		return shared{}, err
 	}
 	if len(all) != 1 {
-		return "", fmt.Errorf("the shared stack has %d containers, want 1", len(all))
+		return shared{}, fmt.Errorf("the shared stack has %d containers, want 1", len(all))
 	}
-	return all[0].ID, nil
+	volume, err := w.Engine.Client.VolumeInspect(ctx, w.App+"-shared_orders")
+	return shared{all[0].ID, volume.Name + " of " + volume.CreatedAt}, err
 }

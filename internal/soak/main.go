@@ -6,9 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -22,31 +26,112 @@ func main() {
 	}
 }
 
+// options say which walk is to be taken.
+type options struct {
+	seed     uint64
+	duration time.Duration // no step begins after it
+	steps    []int         // these alone; empty: one after the other
+	without  []string      // names of steps that never come
+	shorten  time.Duration // how long a shorter story of a failure is looked for
+}
+
 // run takes one walk. It returns an error when an invariant broke or the walk could
 // not be taken; the figures are the last line on out in any case.
-func run(ctx context.Context, args []string, out io.Writer) (err error) {
-	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
-	seed := flags.Uint64("seed", 0, "seed of the walk; 0: one of chance")
-	duration := flags.Duration("duration", 10*time.Minute, "no step begins after this time")
-	if err := flags.Parse(args); err != nil {
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
 		return err
 	}
-	if *duration <= 0 {
-		return fmt.Errorf("duration %s: want more than 0", *duration)
+	end, err := o.take(ctx, o.story(), out)
+	defer func() { _, _ = fmt.Fprintln(out, end.figures) }() // a walk goes on without a reader
+	var broken errBroken
+	if !errors.As(err, &broken) || ctx.Err() != nil {
+		return err
 	}
-	if *seed == 0 {
-		*seed = rand.Uint64N(1e6) + 1
+	short, failure := shortest(end.numbers, func(story []int) error {
+		if time.Since(end.at) > o.shorten || ctx.Err() != nil {
+			return nil
+		}
+		_, _ = fmt.Fprintf(out, "\nonce more, with the steps %s\n", join(story))
+		_, err := o.take(ctx, slices.Values(story), out)
+		return err
+	})
+	if failure == nil {
+		return fmt.Errorf("%w\nno shorter story showed it", err)
 	}
-	w, err := newWalk(ctx, *seed, out)
+	return fmt.Errorf("%w\n\nthe shortest story that shows it, or something else: make soak SEED=%d STEPS=%s\n%w", err, o.seed, join(short), failure)
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of the walk; 0: one of chance")
+	flags.DurationVar(&o.duration, "duration", 10*time.Minute, "no step begins after this time")
+	flags.DurationVar(&o.shorten, "shorten", 10*time.Minute, "how long to look for a shorter story after a failure")
+	flags.Func("steps", "numbers of the steps to take, with commas between them: a story that a failure printed", func(text string) error {
+		for n := range strings.SplitSeq(text, ",") {
+			number, err := strconv.Atoi(n)
+			if err != nil {
+				return fmt.Errorf("%q is not a number", n)
+			}
+			o.steps = append(o.steps, number)
+		}
+		return nil
+	})
+	flags.Func("without", "name of a step that is not to come; may be given several times", func(name string) error {
+		if !slices.ContainsFunc(steps(), func(s step) bool { return s.name == name }) {
+			return fmt.Errorf("there is no step %q", name)
+		}
+		o.without = append(o.without, name)
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if o.duration <= 0 {
+		return o, fmt.Errorf("duration %s: want more than 0", o.duration)
+	}
+	if o.seed == 0 {
+		o.seed = rand.Uint64N(1e6) + 1
+	}
+	return o, nil
+}
+
+// story yields the numbers of the steps to take.
+func (o options) story() iter.Seq[int] {
+	if len(o.steps) > 0 {
+		return slices.Values(o.steps)
+	}
+	return func(yield func(int) bool) {
+		began := time.Now() // the stage is set only now
+		for n := 1; time.Since(began) < o.duration && yield(n); n++ {
+		}
+	}
+}
+
+// ending is what is left of a walk.
+type ending struct {
+	at      time.Time
+	numbers []int  // of the steps
+	figures string // in a line
+}
+
+// take takes a walk on a stage of its own.
+func (o options) take(ctx context.Context, story iter.Seq[int], out io.Writer) (end ending, err error) {
+	w, err := newWalk(ctx, o, out)
 	if err != nil {
-		return fmt.Errorf("seed %d: %w", *seed, err)
+		return ending{at: time.Now()}, fmt.Errorf("seed %d: %w", o.seed, err)
 	}
-	defer func() {
-		err = errors.Join(err, w.close(context.WithoutCancel(ctx)))
-		w.say("%s", w.figures())
-	}()
-	if err := w.take(ctx, *duration); err != nil {
-		return fmt.Errorf("seed %d, %w\nthe steps:\n%s\nthe end of the agent's log:\n%s", *seed, err, w.story(), w.log.Tail(30))
+	if err = w.take(ctx, story, o.without); err != nil {
+		err = fmt.Errorf("seed %d, %w\nthe steps:\n%s\nthe end of the agent's log:\n%s", o.seed, err, w.story(), w.log.Tail(30))
 	}
-	return nil
+	err = errors.Join(err, w.close(context.WithoutCancel(ctx)))
+	return ending{time.Now(), w.numbers(), w.figures()}, err
+}
+
+func join(numbers []int) string {
+	var all []string
+	for _, n := range numbers {
+		all = append(all, strconv.Itoa(n))
+	}
+	return strings.Join(all, ",")
 }

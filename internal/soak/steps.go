@@ -37,11 +37,19 @@ func steps() []step {
 		{name: "agent killed", weight: 1, do: (*walk).killAgent},
 		{name: "generated file edited", weight: 1, do: (*walk).editFile, costs: true},
 		{name: "repository away", weight: 1, do: (*walk).repositoryAway},
+		{name: "registry away", weight: 1, do: (*walk).registryAway},
+		{name: "racing pushes", weight: 2, do: (*walk).racingPushes},
+		{name: "disk full", weight: 2, do: (*walk).diskFull},
+		{name: clockJump, weight: 2, do: (*walk).jumpClock},
 		{name: "standby removed", weight: 1, do: (*walk).removeStandby},
 		{name: "live container killed", weight: 1, do: (*walk).killLive, costs: true},
 		{name: "Nginx's workers killed", weight: 1, do: (*walk).killWorkers, costs: true},
+		{name: "Docker restarted", weight: 1, do: (*walk).restartDocker, costs: true},
 	}
 }
+
+// clockJump needs a program that takes minutes to build.
+const clockJump = "clock jump"
 
 // release pushes a good release that nobody has seen yet.
 func (w *walk) release(ctx context.Context) error { return w.push(ctx, w.next()) }
@@ -110,15 +118,18 @@ func (w *walk) editFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	mark := w.log.Size()
 	if err := atomicfile.Write(file, append(text, "# a quick fix\n"...), 0o644); err != nil {
 		return err
 	}
-	return w.until(ctx, "the file as it was", func() error {
-		now, err := os.ReadFile(file)
-		if err == nil && string(now) != string(text) {
-			err = fmt.Errorf("%s is still edited", file)
+	// It is mended when Nginx has loaded it again, which costs what it costs in this step.
+	return w.until(ctx, "the mend of the file", func() error {
+		for _, l := range w.log.Since(mark) {
+			if l.Is("put right") {
+				return nil
+			}
 		}
-		return err
+		return errors.New("the agent has put nothing right")
 	})
 }
 
@@ -173,6 +184,14 @@ func (w *walk) killWorkers(context.Context) error {
 	return err
 }
 
+// perhapsRelease begins a release, or not.
+func (w *walk) perhapsRelease(ctx context.Context) error {
+	if w.chance.IntN(2) == 0 {
+		return nil
+	}
+	return w.release(ctx)
+}
+
 // next names a release that there has not been.
 func (w *walk) next() string {
 	w.built++
@@ -183,6 +202,11 @@ func (w *walk) push(ctx context.Context, tag string, env ...string) error {
 	if err := w.Build(ctx, tag, env...); err != nil {
 		return err
 	}
+	return w.ask(ctx, tag)
+}
+
+// ask commits and pushes that the release is to run.
+func (w *walk) ask(ctx context.Context, tag string) error {
 	_, err := w.Push(ctx, "Deploy "+tag, stage.Desired{Tag: tag, More: policies})
 	w.tags = append(w.tags, tag)
 	return err

@@ -21,8 +21,8 @@ type Agent struct {
 
 // StartAgent starts the program with the arguments of `tandem run`; it appends its
 // log to the file. Unless detached, the kernel ends it when this process dies,
-// however it dies.
-func StartAgent(program string, args []string, logs Log, detached bool) (*Agent, error) {
+// however it dies. The variables of env, "NAME=value", are added to its environment.
+func StartAgent(program string, args []string, logs Log, detached bool, env ...string) (*Agent, error) {
 	log, err := os.OpenFile(logs.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func StartAgent(program string, args []string, logs Log, detached bool) (*Agent,
 	a := &Agent{cmd: exec.Command(program, append([]string{"run"}, args...)...), done: make(chan struct{})}
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 	// Debian keeps nginx where a user's PATH does not look.
-	a.cmd.Env = append(Environ(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
+	a.cmd.Env = slices.Concat(Environ(), []string{"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin"}, env)
 	// Its own session: Ctrl-C on the terminal is for whoever started it, and ends it in order.
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !detached {

@@ -36,3 +36,6 @@ func (s *Stage) build(ctx context.Context, ref string, env []string) error {
 // CloseRegistry stops the registry: from now on there are only the images that are
 // on this machine.
 func (s *Stage) CloseRegistry(ctx context.Context) error { return s.registry.Stop(ctx) }
+
+// OpenRegistry ends CloseRegistry.
+func (s *Stage) OpenRegistry(ctx context.Context) error { return s.registry.Start(ctx) }

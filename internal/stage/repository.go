@@ -87,9 +87,14 @@ func (s *Stage) Commit(ctx context.Context, message string) (string, error) {
 	return s.git(ctx, s.Work, "rev-parse", "HEAD")
 }
 
-// Revert reverts the newest commit, pushes, and returns the commit that does so.
+// Revert reverts the newest commit that changed the app, pushes, and returns the
+// commit that does so.
 func (s *Stage) Revert(ctx context.Context) (string, error) {
-	if _, err := s.git(ctx, s.Work, "revert", "--no-edit", "HEAD"); err != nil {
+	newest, err := s.git(ctx, s.Work, "log", "-1", "--format=%H", "--", s.App)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.git(ctx, s.Work, "revert", "--no-edit", newest); err != nil {
 		return "", err
 	}
 	if _, err := s.git(ctx, s.Work, "push", "--quiet", "origin", "main"); err != nil {

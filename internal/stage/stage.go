@@ -18,6 +18,8 @@ type Options struct {
 	App      string // the app's name; it must be unique on this machine
 	Switch   string // config.SwitchFlip (the default) or config.SwitchReload
 	Detached bool   // Nginx and the registry go on running when this process ends
+	// A Docker engine for this stage alone, which may be stopped. It needs root.
+	OwnDocker bool
 
 	// The colored stack is the api alone, which is a third of the work for Docker.
 	APIOnly bool
@@ -36,6 +38,7 @@ type Stage struct {
 	StatusRef string
 	Ports     Ports
 	Engine    *testbed.Engine
+	Docker    *testbed.Daemon // nil without Options.OwnDocker
 	Nginx     *testbed.Nginx
 
 	options  Options
@@ -65,7 +68,7 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	if err := testbed.Require("git", "go", "nginx", "docker-registry"); err != nil {
 		return nil, err
 	}
-	if s.Engine, err = testbed.NewEngine(ctx); err != nil {
+	if err := s.connectDocker(ctx); err != nil {
 		return nil, err
 	}
 	if s.Dir, err = testbed.Dir("tandem-" + o.App + "-"); err != nil {
@@ -91,6 +94,21 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	return s, s.startNginx(ctx)
 }
 
+func (s *Stage) connectDocker(ctx context.Context) (err error) {
+	if !s.options.OwnDocker {
+		s.Engine, err = testbed.NewEngine(ctx)
+		return err
+	}
+	if s.Docker, err = testbed.NewDaemon(); err != nil {
+		return err
+	}
+	if err := s.Docker.Start(ctx, true); err != nil {
+		return err
+	}
+	s.Engine, err = s.Docker.Engine()
+	return err
+}
+
 // Config is the configuration of an agent for this stage.
 func (s *Stage) Config() config.Config {
 	c := config.Default()
@@ -102,17 +120,24 @@ func (s *Stage) Config() config.Config {
 	c.Nginx.Confirm = fmt.Sprintf("127.0.0.1:%d", s.Ports.Confirm)
 	c.Listen = fmt.Sprintf("127.0.0.1:%d", s.Ports.Listen)
 	c.State = s.path("state")
+	if s.Docker != nil {
+		c.Docker.Host = s.Docker.Host()
+	}
 	return c
 }
 
 // Flags are the same configuration as flags of the tandem program.
 func (s *Stage) Flags() []string {
 	c := s.Config()
-	return []string{
+	flags := []string{
 		"--repo-url", s.Bare, "--nginx-dir", c.Nginx.Dir, "--nginx-switch", c.Nginx.Switch,
 		"--nginx-command", c.Nginx.Command, "--nginx-confirm", c.Nginx.Confirm,
 		"--listen", c.Listen, "--state", c.State,
 	}
+	if s.Docker != nil {
+		flags = append(flags, "--docker-host", c.Docker.Host)
+	}
+	return flags
 }
 
 // URL is where the app answers through Nginx.
@@ -137,6 +162,9 @@ func (s *Stage) Close(ctx context.Context) error {
 			refs = append(refs, ref)
 		}
 		errs = append(errs, s.Engine.Remove(ctx, refs...), s.Engine.Close())
+	}
+	if s.Docker != nil {
+		errs = append(errs, s.Docker.Close(ctx))
 	}
 	if s.Nginx != nil {
 		errs = append(errs, s.Nginx.Close(ctx))

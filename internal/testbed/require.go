@@ -11,7 +11,7 @@ import (
 // debianPackage tells which Debian package holds a program.
 func debianPackage(program string) string {
 	switch program {
-	case "docker", "dockerd":
+	case "docker", "dockerd", "containerd":
 		return "docker.io"
 	case "go", "gofmt":
 		return "golang-go"

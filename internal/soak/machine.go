@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tandem/internal/stage"
+	"tandem/internal/testbed"
+)
+
+// What befalls the machine around the agent.
+
+// diskFull leaves no byte for the agent's state for a while, in which it may have
+// something to write, or be killed.
+func (w *walk) diskFull(ctx context.Context) error {
+	if err := errors.Join(w.disk.Fill(), w.perhapsRelease(ctx)); err != nil {
+		return err
+	}
+	w.pause(3 * time.Second)
+	killed := w.chance.IntN(2) == 0
+	if killed {
+		if err := errors.Join(w.agent.Kill(), w.startAgent()); err != nil {
+			return err
+		}
+		w.pause(2 * time.Second)
+	}
+	if err := w.disk.Free(); err != nil {
+		return err
+	}
+	// One that could not begin for want of space has ended with an error, and systemd
+	// starts it again. One that runs has to go on.
+	if killed && w.agent.Ended() {
+		return w.startAgent()
+	}
+	return nil
+}
+
+// jumpClock starts the agent with a clock that is set forward or back while it runs.
+// With the next start of an agent it is the machine's again: another jump.
+func (w *walk) jumpClock(ctx context.Context) error {
+	jump := testbed.Jump{After: time.Duration(w.chance.Int64N(int64(3 * time.Second))), By: time.Minute << w.chance.IntN(16)}
+	if w.chance.IntN(2) == 0 {
+		jump.By = -jump.By
+	}
+	w.say("        by %s", jump.By)
+	if err := w.agent.Kill(); err != nil {
+		return err
+	}
+	var err error
+	if w.agent, err = stage.StartAgent(w.jumping, w.Flags(), w.log, false, jump.Environ()...); err != nil {
+		return err
+	}
+	if err := w.perhapsRelease(ctx); err != nil {
+		return err
+	}
+	w.pause(4 * time.Second)
+	return nil
+}
+
+// restartDocker stops the engine, in order or as a crash does, with its containers or
+// without them, and starts it again.
+func (w *walk) restartDocker(ctx context.Context) error {
+	if err := w.perhapsRelease(ctx); err != nil {
+		return err
+	}
+	w.pause(2 * time.Second)
+	end := w.Docker.Kill
+	if w.chance.IntN(2) == 0 {
+		end = func() error { return w.Docker.Stop(ctx) }
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	w.pause(3 * time.Second)
+	return w.Docker.Start(ctx, w.chance.IntN(2) == 0)
+}
+
+// registryAway takes the registry away while a release is to be pulled.
+func (w *walk) registryAway(ctx context.Context) error {
+	tag := w.next()
+	if err := errors.Join(w.Build(ctx, tag), w.CloseRegistry(ctx), w.ask(ctx, tag)); err != nil {
+		return err
+	}
+	w.pause(4 * time.Second)
+	return w.OpenRegistry(ctx)
+}
+
+// racingPushes has others push to the status branch, and to the watched one outside
+// of the app's directory, while the agent has statuses to push.
+func (w *walk) racingPushes(ctx context.Context) error {
+	if err := w.release(ctx); err != nil {
+		return err
+	}
+	for range 5 {
+		if err := w.pushNote(ctx); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(w.Work, "NOTES"), fmt.Appendf(nil, "%d\n", w.notes), 0o644); err != nil {
+			return err
+		}
+		if _, err := w.Commit(ctx, "A note"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pushNote adds a file to the status branch, as often as it takes to be the faster one.
+func (w *walk) pushNote(ctx context.Context) error {
+	clone := filepath.Join(w.Dir, "others")
+	if _, err := os.Stat(clone); errors.Is(err, os.ErrNotExist) {
+		if _, err := w.Git(ctx, "clone", "--quiet", "--branch", "tandem-status", w.Bare, clone); err != nil {
+			return err
+		}
+	}
+	git := func(args ...string) error {
+		_, err := w.Git(ctx, append([]string{"-C", clone}, args...)...)
+		return err
+	}
+	w.notes++
+	note := filepath.Join(clone, fmt.Sprintf("note-%d", w.notes))
+	return w.until(ctx, "a push to the status branch", func() error {
+		if err := errors.Join(git("fetch", "--quiet"), git("reset", "--quiet", "--hard", "origin/tandem-status")); err != nil {
+			return err
+		}
+		if err := os.WriteFile(note, nil, 0o644); err != nil {
+			return err
+		}
+		return errors.Join(git("add", "--all"), git("commit", "--quiet", "-m", "A note"), git("push", "--quiet"))
+	})
+}
