@@ -69,6 +69,9 @@ func (r *Runner) statusOf(v view) Status {
 	s := Status{App: r.Name, Host: r.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
+	if err := v.desired.Withheld; err != nil {
+		s.withhold(err)
+	}
 	if v.doing != "" {
 		s.Message = strings.TrimPrefix(s.Message+"; "+v.doing, "; ")
 	}
@@ -118,6 +121,16 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	default:
 		return PhaseDeploying, v.reason, r.memory.Note
 	}
+}
+
+// withhold tells of a newer commit that is not taken. It comes first where nothing
+// else goes on: a commit that was pushed to mend what is held must not look as if
+// it had arrived.
+func (s *Status) withhold(why error) {
+	if s.Phase == PhaseLive || s.Phase == PhaseHeld {
+		s.Phase, s.Reason = PhaseDegraded, reasonOf(why)
+	}
+	s.Message = strings.TrimSuffix(why.Error()+"\n"+s.Message, "\n")
 }
 
 // verdictOn says why the desired release is not to be run, and what git was told.

@@ -10,10 +10,14 @@ import (
 // context ends (returning its error), and change nothing once it has ended,
 // unless they say otherwise.
 
-// Revision is the watched branch at one commit.
+// Revision is the watched branch at one commit: the newest, or the last one that
+// was verified.
 type Revision struct {
 	Commit Commit
 	Files  []AppFile // sorted by Dir; empty when the repository has no app
+	// Withheld says why the newest commit of the branch is not this one; nil when it
+	// is. Its text is the same for as long as the trouble is.
+	Withheld error
 }
 
 // AppFile is one tandem.yaml as it stands in a Revision.
@@ -31,8 +35,9 @@ const MaxFileSize = 1 << 20
 // Source is where the desired state comes from and the status goes to.
 type Source interface {
 	// Poll asks the remote for the watched branch and returns it. It fetches
-	// only when the branch moved. The error says who refused what; it never
-	// holds a credential.
+	// only when the branch moved. A commit that is not verified, where it has to be,
+	// changes nothing but Revision.Withheld. The error says who refused what; it
+	// never holds a credential.
 	Poll(ctx context.Context) (Revision, error)
 	// Export writes the files of dir as of commit into dest, which it creates;
 	// nothing is left half written when it fails.

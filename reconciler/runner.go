@@ -16,6 +16,8 @@ type Desired struct {
 	File AppFile
 	App  App   // as ParseApp returned it; zero when Err is set
 	Err  error // Faults, or why the app cannot be taken from this commit
+	// Withheld says why a newer commit is not taken; see Revision. nil: there is none.
+	Withheld error
 }
 
 // Options are the parts that a Runner works with. All are needed.

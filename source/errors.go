@@ -111,7 +111,17 @@ func (b *boundary) redact(text string) string {
 
 // away turns an error of the remote into one that says what was asked of whom.
 func (b *boundary) away(verb string, err error) error {
+	var withheld *withheldError
+	if errors.As(err, &withheld) {
+		return b.unverified(withheld)
+	}
 	return &reconciler.TemporaryError{Reason: reconciler.GitAway, Err: b.plain(verb, err)}
+}
+
+// unverified says why a commit changes nothing. The text holds words of that
+// commit.
+func (b *boundary) unverified(err *withheldError) error {
+	return &reconciler.TemporaryError{Reason: reconciler.Unverified, Err: errors.New(printable(b.redact(err.text)))}
 }
 
 // plain is away for an error that is not the remote's fault.

@@ -46,8 +46,11 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 	if _, err := os.Lstat(dest); err == nil {
 		return nil
 	}
-	return r.remote.view(ctx, commit, func(o *objects) error {
-		s := r.snapshot()
+	s, tip := r.snapshot(), commit
+	if s.revision.Commit.Hash == commit.String() {
+		tip = s.tip // of the two only this one is to be had again from any server
+	}
+	return r.remote.view(ctx, tip, func(o *objects) error {
 		if s.revision.Commit.Hash != commit.String() {
 			var err error
 			if s.revision, s.borders, err = r.reader.revision(ctx, o, commit); err != nil {
@@ -64,7 +67,7 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 		}
 		x := exporter{objects: o, borders: s.borders, dir: dir}
 		return x.export(ctx, root, dest)
-	})
+	}, besides(tip, commit)...)
 }
 
 // exporter writes one directory of a commit to disk.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"tandem/internal/verify"
 	"tandem/reconciler"
 )
 
@@ -34,6 +35,14 @@ type Options struct {
 	// hosts included, so that they are no part of any app's content. It is needed
 	// only when the status is published on the watched branch; nil: none.
 	StatusPaths func(reconciler.AppFile) []string
+	// Verify names the keys that have to sign the commits of the watched branch, of
+	// which at least one is needed then; they are read anew for each commit that is
+	// looked at. Nothing: every commit is taken.
+	Verify verify.Files
+	// Record is a file that belongs to this package alone, in which is remembered
+	// which commit was verified and which commits are the agent's own. It is needed
+	// with Verify, and is removed without.
+	Record string
 	// Author signs the status commits; default "tandem <tandem@host>".
 	Author Author
 	// Logger hears what a person may want to know; default slog.Default().
@@ -92,6 +101,9 @@ func (o Options) validate() error {
 		if _, err := parseGlob(pattern); err != nil {
 			errs = append(errs, fmt.Errorf("apps: %w", err))
 		}
+	}
+	if o.Verify.Any() && o.Record == "" {
+		errs = append(errs, errors.New("verify: a file is needed to remember what was verified"))
 	}
 	if strings.ContainsAny(o.Author.Name+o.Author.Email, "<>\n\x00") {
 		errs = append(errs, errors.New("author: the name and the address must not hold <, > or a line break"))

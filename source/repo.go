@@ -25,6 +25,7 @@ type Repo struct {
 	remote   remote
 	reader   reader
 	boundary *boundary
+	trust    *trust // nil: every commit is taken
 	log      *slog.Logger
 
 	publishing token // this process does not race with itself
@@ -36,6 +37,7 @@ type Repo struct {
 
 // snapshot is what the newest Poll found. It is replaced, never changed.
 type snapshot struct {
+	tip      plumbing.Hash // where the branch was; the revision may be of an older commit
 	revision reconciler.Revision
 	borders  borders
 }
@@ -61,6 +63,9 @@ func New(o Options) (*Repo, error) {
 	}
 	r.remote, err = newRemote(a, o, r.boundary)
 	if err != nil {
+		return nil, fmt.Errorf("open repository %s: %w", a, err)
+	}
+	if r.trust, err = newTrust(o); err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", a, err)
 	}
 	if a.plain && o.Auth.TokenFile != "" {
@@ -91,17 +96,24 @@ func newRemote(a address, o Options, b *boundary) (remote, error) {
 
 // Poll asks the remote where the watched branch is, and reads the commit when
 // that is not the one of the last Poll. Every error is a
-// *reconciler.TemporaryError with GitAway; see ErrBranchMissing and
-// ErrCredentials. It returns as soon as ctx ends.
-func (r *Repo) Poll(ctx context.Context) (reconciler.Revision, error) {
-	rev, err := await(ctx, func() (reconciler.Revision, error) { return r.poll(ctx) })
+// *reconciler.TemporaryError with GitAway, or with Unverified when no commit of the
+// branch was ever verified; see ErrBranchMissing and ErrCredentials. It returns as
+// soon as ctx ends.
+func (r *Repo) Poll(ctx context.Context) (reconciler.Revision, error) { return r.ask(ctx, true) }
+
+// Peek is Poll for somebody who only wants to know: which commit is in force then
+// is not remembered.
+func (r *Repo) Peek(ctx context.Context) (reconciler.Revision, error) { return r.ask(ctx, false) }
+
+func (r *Repo) ask(ctx context.Context, remember bool) (reconciler.Revision, error) {
+	rev, err := await(ctx, func() (reconciler.Revision, error) { return r.poll(ctx, remember) })
 	if err != nil {
 		return reconciler.Revision{}, r.boundary.away("poll", err)
 	}
 	return rev, nil
 }
 
-func (r *Repo) poll(ctx context.Context) (reconciler.Revision, error) {
+func (r *Repo) poll(ctx context.Context, remember bool) (reconciler.Revision, error) {
 	const tries = 5
 	var err error
 	for range tries {
@@ -110,11 +122,11 @@ func (r *Repo) poll(ctx context.Context) (reconciler.Revision, error) {
 		if err != nil {
 			return reconciler.Revision{}, err
 		}
-		if s := r.snapshot(); s.revision.Commit.Hash == head.String() {
+		if s := r.snapshot(); s.tip == head && s.revision.Withheld == nil {
 			return clone(s.revision), nil
 		}
 		var s snapshot
-		s, err = r.read(ctx, head)
+		s, err = r.take(ctx, head, remember)
 		if err == nil {
 			r.mu.Lock()
 			r.last = s
@@ -130,14 +142,23 @@ func (r *Repo) poll(ctx context.Context) (reconciler.Revision, error) {
 	return reconciler.Revision{}, err
 }
 
-func (r *Repo) read(ctx context.Context, commit plumbing.Hash) (snapshot, error) {
-	var s snapshot
-	err := r.remote.view(ctx, commit, func(o *objects) error {
+// read reads a commit of the branch, which is at tip.
+func (r *Repo) read(ctx context.Context, tip, commit plumbing.Hash) (snapshot, error) {
+	s := snapshot{tip: tip}
+	err := r.remote.view(ctx, tip, func(o *objects) error {
 		var err error
 		s.revision, s.borders, err = r.reader.revision(ctx, o, commit)
 		return err
-	})
+	}, besides(tip, commit)...)
 	return s, err
+}
+
+// besides are the commits that a view of tip has to be asked for as well.
+func besides(tip, commit plumbing.Hash) []plumbing.Hash {
+	if commit == tip {
+		return nil
+	}
+	return []plumbing.Hash{commit}
 }
 
 func (r *Repo) snapshot() snapshot {

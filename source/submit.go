@@ -81,6 +81,13 @@ func (r *Repo) submitOn(ctx context.Context, base plumbing.Hash, p proposal) err
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if r.trust != nil && p.branch == r.options.Branch {
+		// Before it is pushed: a commit that this agent does not know to be its own is
+		// anybody's.
+		if err := r.trust.record.own(b.tip, base); err != nil {
+			return err
+		}
+	}
 	if err := r.remote.push(ctx, p.branch, base, b.tip, b.made); err != nil {
 		return fmt.Errorf("push to the branch %q: %w", p.branch, err)
 	}

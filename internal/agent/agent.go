@@ -20,6 +20,7 @@ import (
 	"tandem/internal/metrics"
 	"tandem/internal/notify"
 	"tandem/internal/probe"
+	"tandem/internal/verify"
 	"tandem/nginx"
 	"tandem/reconciler"
 	"tandem/source"
@@ -100,6 +101,8 @@ func newSource(cfg config.Config, host string, log *slog.Logger) (*source.Repo, 
 		Auth:         sourceAuth(cfg),
 		StatusBranch: cfg.Status.Branch,
 		StatusPaths:  func(f reconciler.AppFile) []string { return statusGlobs(cfg.Status.Path, f) },
+		Verify:       verify.Files{SSHAllowedSigners: cfg.Repo.Verify.SSHAllowedSigners, PGPKeyring: cfg.Repo.Verify.PGPKeyring},
+		Record:       filepath.Join(cfg.State, "verified.json"),
 		Author:       source.Author{Name: "tandem", Email: "tandem@" + host},
 		Logger:       log.With("part", "source"),
 	})
@@ -211,6 +214,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.poll.offer = func(rev reconciler.Revision) { a.apps.offer(ctx, rev) }
 	a.poll.after = func() {
 		a.metrics.Polled(a.poll.lastError())
+		a.metrics.Withheld(a.poll.withholds())
 		a.drift.look(ctx, a.apps.named())
 	}
 	a.poll.run(ctx)

@@ -46,7 +46,7 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 		if err == nil {
 			good = append(good, app)
 		}
-		list = append(list, reconciler.Desired{File: file, App: app, Err: err})
+		list = append(list, reconciler.Desired{File: file, App: app, Err: err, Withheld: rev.Withheld})
 	}
 	clashes := reconciler.Collisions(good)
 	desired := map[string]reconciler.Desired{}

@@ -30,7 +30,7 @@ func (readOnly) Prepare(context.Context, reconciler.App) ([]string, error) { ret
 // Plan says what would be done for each app, sorted by app. It changes nothing
 // and needs no lock, so it may run beside the agent.
 func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
-	rev, err := a.source.Poll(ctx)
+	rev, err := a.source.Peek(ctx)
 	if err != nil {
 		return nil, err
 	}

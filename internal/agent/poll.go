@@ -27,6 +27,7 @@ type poll struct {
 
 	mu       sync.Mutex
 	commit   string // the last one offered
+	withheld string // why a newer one is not taken; empty: there is none
 	offered  bool   // a revision was handed over
 	failures int
 	err      error // of the last look
@@ -59,10 +60,9 @@ func (p *poll) look(parent context.Context) {
 		return
 	}
 	if p.note(err) {
-		p.log.Warn("repository not read; what is live stays live", "reason", reconciler.GitAway, "err", err)
+		p.log.Warn("repository not read; what is live stays live", "reason", reconciler.ReasonOf(err), "err", err)
 	}
-	if err == nil && p.news(rev.Commit.Hash) {
-		p.log.Info("new commit", "commit", rev.Commit.Short(), "author", rev.Commit.Author, "subject", rev.Commit.Subject, "apps", len(rev.Files))
+	if err == nil && p.news(rev) {
 		p.offer(rev)
 		p.handedOver()
 	}
@@ -86,15 +86,35 @@ func (p *poll) note(err error) bool {
 	return fresh
 }
 
-// news tells whether the commit is another one than last time.
-func (p *poll) news(commit string) bool {
+// news tells, and logs, whether the commit is another one than last time, or
+// whether a newer one is withheld for another reason.
+func (p *poll) news(rev reconciler.Revision) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.commit == commit {
-		return false
+	withheld := ""
+	if rev.Withheld != nil {
+		withheld = rev.Withheld.Error()
 	}
-	p.commit = commit
-	return true
+	moved, changed := p.commit != rev.Commit.Hash, p.withheld != withheld
+	p.commit, p.withheld = rev.Commit.Hash, withheld
+	if moved {
+		p.log.Info("new commit", "commit", rev.Commit.Short(), "author", rev.Commit.Author, "subject", rev.Commit.Subject, "apps", len(rev.Files))
+	}
+	switch {
+	case changed && withheld != "":
+		p.log.Warn("the newest commit is not deployed", "reason", reconciler.ReasonOf(rev.Withheld), "err", withheld)
+	case changed:
+		p.log.Info("no commit is withheld any more")
+	}
+	return moved || changed
+}
+
+// withholds tells whether the newest commit of the branch is not taken because it
+// is not verified.
+func (p *poll) withholds() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.withheld != "" || p.err != nil && reconciler.ReasonOf(p.err) == reconciler.Unverified
 }
 
 func (p *poll) handedOver() {

@@ -42,10 +42,11 @@ type Auth struct {
 	TokenFile  string
 }
 
-// Verify names who may sign a commit; this version refuses it.
+// Verify names the keys that have to sign the commits of the branch; both empty:
+// no signature is asked for.
 type Verify struct {
-	SSHAllowedSigners string
-	PGPKeyring        string
+	SSHAllowedSigners string // as in git's gpg.ssh.allowedSignersFile
+	PGPKeyring        string // exported public keys
 }
 
 // Webhook lets the Git server wake the poll with POST /hooks/git; it is off when

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"tandem/internal/verify"
 )
 
 // files looks at the files that the configuration names, so that a forgotten
@@ -17,6 +19,18 @@ func (v *validator) files() {
 	v.secret("api.token_file", v.config.API.TokenFile)
 	v.file("repo.auth.known_hosts", c.Auth.KnownHosts)
 	v.secret("notify.urls_file", v.config.Notify.URLsFile) // the addresses hold tokens
+	v.keys("repo.verify.ssh_allowed_signers", c.Verify.SSHAllowedSigners, verify.Files{SSHAllowedSigners: c.Verify.SSHAllowedSigners})
+	v.keys("repo.verify.pgp_keyring", c.Verify.PGPKeyring, verify.Files{PGPKeyring: c.Verify.PGPKeyring})
+}
+
+// keys wants a file with keys that can be read, and that nobody else can write.
+func (v *validator) keys(key, path string, files verify.Files) {
+	if v.file(key, path) == nil {
+		return
+	}
+	if _, err := files.Read(); err != nil {
+		v.fault(key, "%v", err)
+	}
 }
 
 // secret wants a file that others cannot read and that is not empty: an empty

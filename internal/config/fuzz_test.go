@@ -61,7 +61,6 @@ func checkConfig(t *testing.T, c Config) {
 	want(!strings.ContainsAny(c.Repo.URL.Raw(), " \n\x00") && c.Repo.URL.Raw() != "", "url %q", c.Repo.URL.Raw())
 	want(c.Repo.URL.String() == c.Repo.URL.Raw(), "url %q is printed as %q", c.Repo.URL.Raw(), c.Repo.URL)
 	want(len(c.Repo.Apps) > 0, "no apps")
-	want(c.Repo.Verify == Verify{} && c.Notify == Notify{}, "unsupported features are accepted: %+v", c)
 	if c.Repo.Poll.Cron != "" {
 		_, err := reconciler.ParseCron(c.Repo.Poll.Cron)
 		want(err == nil, "poll %v", err)

@@ -16,8 +16,7 @@ import (
 	"tandem/reconciler"
 )
 
-// BindFlags adds a flag for each key of the file to flags. Flags of what this
-// version does not support are hidden.
+// BindFlags adds a flag for each key of the file to flags.
 func BindFlags(flags *pflag.FlagSet) {
 	defaults := Default()
 	for _, s := range settings() {
@@ -33,8 +32,6 @@ func BindFlags(flags *pflag.FlagSet) {
 		case *[]string:
 			flags.StringSlice(s.flag(), *field, s.usage)
 		}
-		_, refused := unsupportedKey(s.key)
-		flags.Lookup(s.flag()).Hidden = refused
 	}
 }
 

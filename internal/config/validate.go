@@ -36,7 +36,6 @@ func (v *validator) all() {
 	v.forge()
 	v.addresses()
 	v.directories()
-	v.unsupported()
 }
 
 // fault reports one problem, unless the key, or what it is part of, has one

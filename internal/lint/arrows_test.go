@@ -11,7 +11,7 @@ const module = "tandem/"
 
 // tools are the small packages that know nothing of tandem and that everyone
 // may use. To add one, write its name here; it must not import the module.
-var tools = []string{"internal/atomicfile", "internal/strictyaml"}
+var tools = []string{"internal/atomicfile", "internal/strictyaml", "internal/verify"}
 
 // adapters speak the domain's types and their own library's.
 var adapters = []string{"source", "compose", "nginx"}
@@ -25,6 +25,7 @@ var arrows = []struct {
 }{
 	{"internal/atomicfile", nil},
 	{"internal/strictyaml", nil},
+	{"internal/verify", nil},
 	{"reconciler", nil},
 	{"source", []string{"reconciler"}},
 	{"compose", []string{"reconciler"}},

@@ -37,6 +37,7 @@ type Metrics struct {
 	longestGap    *prometheus.GaugeVec
 	polled        prometheus.Gauge
 	pollFailed    prometheus.Counter
+	withheld      prometheus.Gauge
 	publishFailed prometheus.Counter
 	notifications *prometheus.CounterVec
 	eachApp       []forgetter
@@ -62,6 +63,7 @@ func (m *Metrics) ofTheAgent() {
 	m.build = register(m, prometheus.NewGaugeVec(gauge("build_info", "The build that runs; always 1."), []string{"version", "commit", "goversion"}))
 	m.polled = register(m, prometheus.NewGauge(gauge("last_poll_success_timestamp_seconds", "When the repository was last read, 0 if never.")))
 	m.pollFailed = register(m, prometheus.NewCounter(counter("poll_failures_total", "Looks at the repository that failed.")))
+	m.withheld = register(m, prometheus.NewGauge(gauge("commit_withheld", "1 while the newest commit is not deployed because it is not verified.")))
 	m.publishFailed = register(m, prometheus.NewCounter(counter("publish_failures_total", "Pushes of the status that failed.")))
 	m.notifications = register(m, prometheus.NewCounterVec(counter("notifications_total", "Messages to receivers of notifications, by whether they arrived."), []string{"outcome"}))
 	for _, outcome := range []string{arrived, lost} {
@@ -143,6 +145,10 @@ func (m *Metrics) Polled(err error) {
 	}
 	m.polled.Set(float64(time.Now().UnixMilli()) / 1000)
 }
+
+// Withheld says whether the newest commit is not deployed because it is not
+// verified.
+func (m *Metrics) Withheld(yes bool) { m.withheld.Set(float(yes)) }
 
 // Published counts a push of the status.
 func (m *Metrics) Published(err error) {

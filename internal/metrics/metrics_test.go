@@ -56,6 +56,7 @@ func aDay(m *Metrics) {
 	m.Built("v1.2.3", "c0ffee")
 	m.Polled(nil)
 	m.Polled(errors.New("git is away"))
+	m.Withheld(true)
 	m.Published(nil)
 	m.Published(errors.New("refused"))
 	m.Notified(true)
@@ -84,6 +85,7 @@ func TestMetrics_CountEachEvent(t *testing.T) {
 		return strings.Contains(s, "_bucket{") || strings.HasPrefix(s, "tandem_build_info") || strings.HasPrefix(s, "tandem_last_poll")
 	})
 	want := []string{
+		"tandem_commit_withheld 1",
 		`tandem_deploy_longest_gap_seconds{app="shop"} 0.021`,
 		`tandem_deploy_probes{app="shop"} 812`,
 		`tandem_deploy_probes_failed{app="shop"} 1`,
