@@ -113,15 +113,14 @@ func TestForget_AnAppThatLeavesTheRepositoryLeavesTheMetrics(t *testing.T) {
 // remote is a repository without apps that can be away.
 type remote struct {
 	reconciler.Source
-	away error
+	revision reconciler.Revision
+	away     error
 }
 
-func (r *remote) Poll(context.Context) (reconciler.Revision, error) {
-	return reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}, r.away
-}
+func (r *remote) Poll(context.Context) (reconciler.Revision, error) { return r.revision, r.away }
 
 func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {
-	git := &remote{away: errors.New("connection refused")}
+	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}, away: errors.New("connection refused")}
 	a := &Agent{apps: reader()}
 	a.poll = newPoll(git, nil, slog.New(slog.DiscardHandler))
 	a.poll.after = func() {}

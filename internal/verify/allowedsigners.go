@@ -58,6 +58,9 @@ func parseAllowedSigners(data []byte) ([]signer, error) {
 }
 
 func parseSigner(text string) (signer, error) {
+	if keyType(text) { // as in authorized_keys
+		return signer{}, fmt.Errorf("nobody is named before the key: want principals first, such as: ada@example.com ssh-ed25519 AAAA…")
+	}
 	principals, rest := cutField(text)
 	s := signer{principals: strings.Trim(principals, `"`)}
 	if s.principals == "" || rest == "" || strings.Contains(s.principals, `"`) {
