@@ -1,6 +1,7 @@
 package readme
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
@@ -83,7 +85,7 @@ func loadAgent(t testing.TB, b block) (config.Config, error) {
 	dir := t.TempDir()
 	text := hostFile.ReplaceAllStringFunc(b.text, func(name string) string {
 		path := filepath.Join(dir, filepath.Base(name))
-		if err := os.WriteFile(path, []byte("secret"), 0o600); err != nil {
+		if err := os.WriteFile(path, hostFileContent(t, filepath.Base(name)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -93,6 +95,27 @@ func loadAgent(t testing.TB, b block) (config.Config, error) {
 		t.Fatal(err)
 	}
 	return config.Load(path, nil, nil)
+}
+
+// hostFileContent is what such a file has to hold to be taken.
+func hostFileContent(t testing.TB, name string) []byte {
+	t.Helper()
+	switch name {
+	case "allowed_signers":
+		return []byte("ada@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIF9lqEWz5qmU4LMFN3tC0GyqtMfxV7R6pBkGcSgUSkX\n")
+	case "keyring":
+		key, err := openpgp.NewEntity("Ada", "", "ada@example.com", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := key.Serialize(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	default:
+		return []byte("secret")
+	}
 }
 
 // longest returns the README's longest block of a kind, which is the one that
@@ -163,7 +186,8 @@ func checkAgentDefaults(t testing.TB, f facts, pages []page) []string {
 		return []string{fmt.Sprintf("%s: %v", b.where, err)}
 	}
 	// These the page calls required, or "default: none".
-	got.Repo.URL, got.Repo.Auth, got.Repo.Webhook, got.Notify = "", config.Auth{}, config.Webhook{}, config.Notify{}
+	got.Repo.URL, got.Repo.Auth, got.Repo.Verify = "", config.Auth{}, config.Verify{}
+	got.Repo.Webhook, got.Notify = config.Webhook{}, config.Notify{}
 	var findings []string
 	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		findings = append(findings, b.where+": the defaults are others (-code +page):\n"+diff)
