@@ -20,7 +20,7 @@ var (
 // its first error and knows lines only of broken YAML; otherwise the key that it
 // names is looked up in the file.
 func (f *file) loadFault(err error) error {
-	text := f.tidy(err.Error())
+	text := plainText([]byte(f.tidy(err.Error())))
 	fault := reconciler.Fault{File: f.name(), Text: text}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		fault.Line, _ = strconv.Atoi(m[1]) // digits only; too many of them give no line

@@ -37,10 +37,14 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		if e.Required {
 			advice = "add it, or write it as {path: …, required: false}"
 		}
-		c.hostFile(at(name, "env_file"), e.Path, advice)
+		if c.hostFile(at(name, "env_file"), e.Path, advice) {
+			c.readable(at(name, "env_file"), c.readVariables(e.Path))
+		}
 	}
 	for _, label := range s.LabelFiles {
-		c.hostFile(at(name, "label_file"), label, "add it, or correct the name")
+		if c.hostFile(at(name, "label_file"), label, "add it, or correct the name") {
+			c.readable(at(name, "label_file"), c.readVariables(label))
+		}
 	}
 }
 
@@ -60,6 +64,7 @@ var ownVolumes = []string{"tmpfs", "nfs", "nfs4", "cifs"}
 // driver mounts whatever its options say.
 func (c *checker) volume(path []string, v types.VolumeConfig) {
 	if v.Driver != "" && v.Driver != "local" {
+		c.ask(AllowHostPrograms, path, "the volume driver %s is a program of this host, and may show any file of it", v.Driver)
 		return
 	}
 	kind, device := v.DriverOpts["type"], v.DriverOpts["device"]
@@ -78,9 +83,16 @@ func (c *checker) volume(path []string, v types.VolumeConfig) {
 	}
 }
 
-// hostFile checks one path of this host. A path that does not exist is a fault
-// if there is advice what to do about it.
-func (c *checker) hostFile(path []string, file, advice string) {
+// readable adds a fault for a file that is too large to be read.
+func (c *checker) readable(path []string, err error) {
+	if err != nil {
+		c.fault(path, "%s", err)
+	}
+}
+
+// hostFile checks one path of this host, and tells whether it is a file of the
+// app. A path that does not exist is a fault if there is advice what to do about it.
+func (c *checker) hostFile(path []string, file, advice string) bool {
 	file = filepath.Clean(file)
 	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
@@ -88,7 +100,7 @@ func (c *checker) hostFile(path []string, file, advice string) {
 	}
 	if c.holdsSocket(file) || c.holdsSocket(target) {
 		c.ask(AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", file)
-		return
+		return false
 	}
 	_, err = inside(c.app.Root, file)
 	switch {
@@ -101,6 +113,7 @@ func (c *checker) hostFile(path []string, file, advice string) {
 	case err != nil:
 		c.fault(path, "%s cannot be read: %s", relative(c.app.Root, file), err)
 	}
+	return err == nil
 }
 
 // outside refuses a path that leads out of the app's directory, unless the

@@ -12,15 +12,15 @@ import (
 // beyond running containers. Two of them can be narrowed: "host-mounts:/srv/media"
 // allows that directory and what is in it, "publish:10.0.0.5" that address.
 const (
-	AllowPrivileged      = "privileged"       // privileged: true
-	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace
+	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host
+	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace; addresses of others
 	AllowCapabilities    = "capabilities"     // cap_add
 	AllowDevices         = "devices"          // devices, gpus and device_cgroup_rules
 	AllowDockerSocket    = "docker-socket"    // the Docker socket, which is root on the host
 	AllowHostMounts      = "host-mounts"      // files of the host outside the app's directory
-	AllowSecurityOptions = "security-options" // security_opt that takes protection away
+	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec
 	AllowPublish         = "publish"          // a port on another address than loopback
-	AllowHostPrograms    = "host-programs"    // provider, models and runtime, which run a program of the host
+	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host
 )
 
 // PolicyNames lists what Options.Policy may hold, without the part after ":".

@@ -25,6 +25,12 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 		{"narrow address", "publish:10.0.0.5", strings.Replace(head, "'${", "'10.0.0.5:${", 1)},
 		{"provider", "host-programs", head + "  db: {provider: {type: cloud}}\n"},
 		{"runtime", "host-programs", head + "    runtime: nvidia\n"},
+		{"log driver", "host-programs", head + "    logging: {driver: syslog}\n"},
+		{"network driver", "host-programs", head + "networks: {default: {driver: weave}}\n"},
+		{"annotations", "security-options", head + "    annotations: {a: b}\n"},
+		{"cgroup", "host-namespaces", head + "    cgroup_parent: /\n"},
+		{"sysctl of the host", "privileged", head + "    sysctls: {vm.overcommit_memory: 1}\n"},
+		{"bridge", "publish", head + "networks: {default: {driver_opts: {com.docker.network.bridge.name: br0}}}\n"},
 		{"open network", "publish", head + "networks: {default: {driver_opts: {com.docker.network.bridge.gateway_mode_ipv4: routed}}}\n"},
 	}
 	for _, c := range cases {
@@ -87,5 +93,29 @@ func TestContainerPort_IsTheTargetOfTheRoutesPort(t *testing.T) {
 	port, err := client.ContainerPort(t.Context(), app, app.Routes[0])
 	if err != nil || port != 8080 {
 		t.Errorf("got %d, %v, want 8080", port, err)
+	}
+}
+
+func TestResolve_AcceptsWhatIsEachContainersOwn(t *testing.T) {
+	app := shop(t)
+	put(t, app, map[string]string{
+		".env": "A=1\nB=${A}${A}\n", "e": "C=${B}\n", "base.yaml": "services: {other: {image: 'a:1'}}\n",
+		"compose.yaml": `include: [{path: base.yaml, env_file: e}]
+services:
+  api:
+    image: a:1
+    ports: ["${API_PORT}:3000"]
+    sysctls: {net.core.somaxconn: 1024, kernel.shmmax: 1}
+    logging: {driver: json-file, options: {max-size: 10m}}
+    env_file: [e]
+    networks: [back]
+networks:
+  back: {ipam: {config: [{subnet: "10.${NET:-5}.0.0/24"}]}}
+`,
+	})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	_, err := client.Resolve(t.Context(), app)
+	if faults, _ := reconciler.AsFaults(err); len(faults) != 1 || faults[0].Path != "networks.back.ipam" {
+		t.Errorf("got %v, want to be told only that both colors claim the subnet", err)
 	}
 }

@@ -25,6 +25,21 @@ func (c *checker) address(service string, p types.ServicePortConfig) {
 		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
 }
 
+// maxPorts is how many ports a Compose file may publish.
+const maxPorts = 500
+
+// tooManyPorts tells whether it publishes more, and adds a fault if it does.
+func (c *checker) tooManyPorts() bool {
+	n := 0
+	for _, name := range c.project.ServiceNames() {
+		if n += len(c.project.Services[name].Ports); n > maxPorts {
+			c.fault(at(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", maxPorts)
+			return true
+		}
+	}
+	return false
+}
+
 // claim is one port of the host that a service of a color publishes.
 type claim struct {
 	service string

@@ -22,6 +22,7 @@ type file struct {
 	app    reconciler.App
 	paths  []string // absolute; later ones win
 	source sources  // where everything stands in them, for messages
+	quota  *quota
 }
 
 // openStack finds the file of the colored stack: the one that the app names, or
@@ -56,7 +57,7 @@ func exists(root, name string) bool {
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
 func openFile(app reconciler.App, key string, names ...string) (*file, error) {
-	f := &file{app: app}
+	f := &file{app: app, quota: newQuota()}
 	for _, name := range names {
 		full, err := inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -69,6 +70,9 @@ func openFile(app reconciler.App, key string, names ...string) (*file, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", name, err)
+		}
+		if _, err := f.read(full); err != nil {
+			return nil, reconciler.Faults{{File: app.File, Path: key, Text: err.Error()}}
 		}
 		src, err := readSource(full, path.Join(app.Dir, filepath.ToSlash(name)))
 		if err != nil {
@@ -105,11 +109,15 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 		// Files that a service names are read after they were found to be the app's.
 		cli.WithoutEnvironmentResolution,
 		cli.WithoutLabelsResolution,
+		cli.WithLoadOptions(f.bounded),
 	}
 	dotenv := filepath.Join(f.dir(), ".env")
 	if _, err := os.Stat(dotenv); err == nil {
 		if _, err := inside(f.app.Root, dotenv); err != nil {
 			return nil, reconciler.Faults{{File: path.Join(f.app.Dir, ".env"), Text: "it leads out of the app's directory: make it a file of its own"}}
+		}
+		if err := f.readVariables(dotenv); err != nil {
+			return nil, reconciler.Faults{{File: path.Join(f.app.Dir, ".env"), Text: err.Error()}}
 		}
 		options = append(options, cli.WithEnvFiles(dotenv), cli.WithDotEnv)
 	}
@@ -118,7 +126,7 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 	if err != nil {
 		return nil, f.loadFault(err)
 	}
-	p, err := o.LoadProject(ctx)
+	p, err := guarded(func() (*types.Project, error) { return o.LoadProject(ctx) })
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

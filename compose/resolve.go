@@ -111,6 +111,9 @@ func (f *file) settle(p *types.Project) (*types.Project, error) {
 	if p, err = p.WithServicesLabelsResolved(true); err != nil {
 		return nil, f.loadFault(err)
 	}
+	if faults := f.labelFaults(p); len(faults) > 0 {
+		return nil, faults
+	}
 	for name, s := range p.Services {
 		for i := range s.Ports {
 			if s.Ports[i].HostIP == "" {
@@ -120,6 +123,19 @@ func (f *file) settle(p *types.Project) (*types.Project, error) {
 		p.Services[name] = s
 	}
 	return p, nil
+}
+
+// labelFaults finds reserved labels that came from a file.
+func (f *file) labelFaults(p *types.Project) reconciler.Faults {
+	c := f.checker(p, nil, "")
+	for _, name := range p.ServiceNames() {
+		for _, key := range sortedKeys(p.Services[name].Labels) {
+			if text := reserved(key); text != "" {
+				c.fault(at(name, "label_file"), "%s: %s", key, text)
+			}
+		}
+	}
+	return c.faults
 }
 
 // loopback is where a port is published when the file names no address.

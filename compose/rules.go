@@ -34,6 +34,9 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, allowed polic
 	var all reconciler.Faults
 	for _, color := range reconciler.Colors() {
 		c := f.checker(projects[color], allowed, host)
+		if c.tooManyPorts() {
+			return c.faults // each is compared with every other
+		}
 		for _, name := range c.project.ServiceNames() {
 			c.service(name, c.project.Services[name])
 			c.colored(name, c.project.Services[name])
@@ -74,7 +77,7 @@ func inOrder(faults reconciler.Faults) reconciler.Faults {
 // fault adds one, at the deepest part of path that the file has.
 func (c *checker) fault(path []string, format string, args ...any) {
 	name, line := c.source.locate(path...)
-	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: fmt.Sprintf(format, args...)})
+	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: plainText([]byte(fmt.Sprintf(format, args...)))})
 }
 
 // shown is a path as a person reads it, without what only finds the line.
@@ -103,10 +106,21 @@ func (c *checker) service(name string, s types.ServiceConfig) {
 		c.address(name, p)
 	}
 	for key := range s.Labels {
-		if strings.HasPrefix(key, "dev.tandem.") {
-			c.fault(at(name, "labels", key), "labels that begin with dev.tandem. are set by tandem: choose another name")
+		if text := reserved(key); text != "" {
+			c.fault(at(name, "labels", key), "%s", text)
 		}
 	}
+}
+
+// reserved says why a label is not the app's to set, "" if it is.
+func reserved(label string) string {
+	switch {
+	case strings.HasPrefix(label, "dev.tandem."):
+		return "labels that begin with dev.tandem. are set by tandem: choose another name"
+	case strings.HasPrefix(label, "com.docker.compose."):
+		return "labels that begin with com.docker.compose. are set by Compose, and tell whose a container is: choose another name"
+	}
+	return ""
 }
 
 func (c *checker) image(name string, s types.ServiceConfig) {

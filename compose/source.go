@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"tandem/internal/strictyaml"
 )
 
 // source is one YAML file as it was written, to tell the line of a fault: what
@@ -29,8 +30,8 @@ func readSource(path, name string) (*source, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	s := &source{name: name, anchors: map[string]ast.Node{}}
-	parsed, err := parser.ParseBytes(data, 0)
-	if err != nil || len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
+	parsed := strictyaml.Syntax(data)
+	if parsed == nil || len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
 		// What is wrong with the file is the loader's to say; without a tree its
 		// faults have no lines.
 		return s, nil

@@ -50,6 +50,9 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 	r.keepRoots(app) // before they exist, or pruning could take them away again
 	if _, err := os.Stat(app.Root); err != nil {
 		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
+			if faults, refused := AsFaults(err); refused {
+				return App{}, faults
+			}
 			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,14 +11,21 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/reconciler"
 )
+
+// maxLink is how many bytes a symbolic link may have, as on Linux.
+const maxLink = 4095
 
 // Export writes what AppFile.Tree identifies: the files of dir without nested
 // apps and status files, 0644 or 0755. A dest that exists already is taken to be
 // what an earlier Export made and is left alone. Symbolic links must stay inside
-// dir, and submodules are refused. A commit that is no longer in the cache is
+// dir, and submodules are refused: such a fault of the commit is reconciler.Faults.
+// A commit that is no longer in the cache is
 // fetched again if a branch is still there; otherwise the error is ErrGone.
 func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 	if !plumbing.IsHash(commit) {
@@ -36,10 +44,19 @@ func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 		defer r.exporting.release()
 		return struct{}{}, r.export(ctx, plumbing.NewHash(commit), dir, dest)
 	})
+	if faults, ok := reconciler.AsFaults(err); ok {
+		return faults
+	}
 	if err != nil {
 		return r.boundary.plain(fmt.Sprintf("export %s as of %.8s from", dir, commit), err)
 	}
 	return nil
+}
+
+// faulty is the error for what the commit itself must not have: trying again
+// would not help.
+func faulty(name, format string, args ...any) error {
+	return reconciler.Faults{{File: printable(name), Text: printable(fmt.Sprintf(format, args...))}}
 }
 
 func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest string) error {
@@ -123,7 +140,11 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		if x.borders.outside(name, e) {
 			return false, nil
 		}
-		return e.isDir(), x.write(name, e)
+		err := x.write(name, e)
+		if errors.Is(err, syscall.ENAMETOOLONG) {
+			err = faulty(x.dir, "the file name %.40q… is too long: give it a shorter one", e.name)
+		}
+		return e.isDir(), err
 	})
 	if err != nil {
 		return err
@@ -133,7 +154,7 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 
 func (x *exporter) write(name string, e entry) error {
 	if err := checkName(e.name); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return faulty(x.dir, "%s", err)
 	}
 	inner := name
 	if x.dir != "." {
@@ -148,16 +169,19 @@ func (x *exporter) write(name string, e entry) error {
 	case e.isFile():
 		return x.writeFile(inner, e)
 	case e.mode == modeLink:
-		target, err := x.objects.read(plumbing.BlobObject, e.hash, 4096)
+		if size, err := x.objects.size(e.hash); err != nil || size > maxLink {
+			return cmp.Or(err, faulty(name, "the symbolic link has %d bytes: more than %d lead nowhere", size, maxLink))
+		}
+		target, err := x.objects.read(plumbing.BlobObject, e.hash, maxLink)
 		if err != nil {
 			return err
 		}
 		x.links = append(x.links, inner)
 		return x.root.Symlink(string(target), inner)
 	case e.mode == modeSubmodule:
-		return fmt.Errorf("%s is a submodule: only files of this repository are deployed, so put them into it", name)
+		return faulty(name, "it is a submodule: only files of this repository are deployed, so put them into it")
 	default:
-		return fmt.Errorf("%s has the unknown mode %s", name, e.mode)
+		return faulty(name, "it has the unknown mode %s: commit it again with git", e.mode)
 	}
 }
 
@@ -187,7 +211,7 @@ func (x *exporter) checkLinks() error {
 	for _, link := range x.links {
 		_, err := x.root.Stat(link)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: the symbolic link must lead to a file of the app's own directory: %w", path.Join(x.dir, link), err)
+			return faulty(path.Join(x.dir, link), "the symbolic link must lead to a file of the app's own directory: put the file there, and remove the link")
 		}
 	}
 	return nil

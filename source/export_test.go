@@ -62,7 +62,7 @@ func TestExport_RefusesSubmodulesAndNamesOfGit(t *testing.T) {
 	blob := w.ada.Git(t, "rev-parse", "HEAD:tandem.yaml")
 	dir := w.ada.Git(t, "rev-parse", "HEAD:a")
 	for entry, want := range map[string]string{
-		"160000 " + w.ada.Head(t) + " module":                  "module is a submodule",
+		"160000 " + w.ada.Head(t) + " module":                  "module: it is a submodule",
 		"100644 " + blob + " .git":                             `".git" is not allowed`,
 		"040000 " + dir + " .GIT":                              `".GIT" is not allowed`,
 		"040000 " + dir + " ..":                                `".." is not allowed`,

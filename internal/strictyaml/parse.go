@@ -44,6 +44,25 @@ func Parse(data []byte, report Report) (Node, bool) {
 	return root(file, report)
 }
 
+// Syntax returns what the text looks like, for whoever reads its meaning with
+// another library and only wants to tell a line. It is nil for a file that is no
+// YAML, or that is larger or deeper than Parse would read.
+func Syntax(data []byte) *ast.File {
+	silent := func(int, string, string) {}
+	if !bounded(data, silent) {
+		return nil
+	}
+	tokens := scan(string(data))
+	if !shallow(tokens, silent) {
+		return nil
+	}
+	file, err := parse(tokens)
+	if err != nil {
+		return nil
+	}
+	return file
+}
+
 func scan(text string) token.Tokens {
 	var s scanner.Scanner
 	s.Init(text)
