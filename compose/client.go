@@ -27,6 +27,7 @@ type Options struct {
 	Policy    []string     // the host's policy.allow: see PolicyNames
 	Logger    *slog.Logger // nil: nothing is logged
 	ConfigDir string       // Docker's own configuration; empty: the user's
+	Vault     Vault        // nil: an app that has encrypted files is refused
 	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
@@ -41,6 +42,7 @@ type Client struct {
 	configDir string
 	log       *slog.Logger
 	minFree   int64
+	vault     Vault
 	turns     sync.Map // app -> chan struct{}: see turn
 }
 
@@ -83,7 +85,7 @@ func New(o Options) (*Client, error) {
 	logrus.SetOutput(io.Discard)
 	c := &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
-		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, log: o.Logger,
+		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, log: o.Logger, vault: o.Vault,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
 	defer cancel()

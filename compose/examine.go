@@ -96,7 +96,7 @@ func (c *Client) exec(ctx context.Context, ctr reconciler.Container, command []s
 	stop := context.AfterFunc(ctx, conn.Close)
 	defer conn.Close()
 	defer stop()
-	out := &tail{max: maxHealthOutput}
+	out := &tail{max: maxHealthOutput, hide: c.hide}
 	if _, err := stdcopy.StdCopy(out, out, conn.Reader); err != nil {
 		return 0, out.String(), err
 	}
@@ -139,7 +139,7 @@ func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (str
 	if err != nil {
 		return "", engineError(ctx, "read the log of "+ctr.Name, err)
 	}
-	out := &tail{max: maxLogs}
+	out := &tail{max: maxLogs, hide: c.hide}
 	if info.Config.Tty {
 		// A terminal has one stream, so the engine does not mark which it was.
 		_, err = io.Copy(out, stream)
@@ -152,22 +152,38 @@ func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (str
 	return out.String(), nil
 }
 
-// tail keeps the last max bytes that were written to it.
-type tail struct {
-	max int
-	buf []byte
+// hide takes the values of secrets out of what a container wrote.
+func (c *Client) hide(text string) string {
+	if c.vault == nil {
+		return text
+	}
+	return c.vault.Hide(text)
 }
+
+// tail keeps the last max bytes that were written to it, and so much before them
+// that a secret which begins there is still whole.
+type tail struct {
+	max  int
+	hide func(string) string
+	buf  []byte
+}
+
+// overlap is more than a secret has: the kernel takes no longer variable.
+const overlap = 128 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - t.max; over > 0 {
+	if over := len(t.buf) - t.max - overlap; over > 0 {
 		t.buf = append(t.buf[:0], t.buf[over:]...)
 	}
 	return len(p), nil
 }
 
 // String is the text without what would change a terminal.
-func (t *tail) String() string { return plainText(bytes.TrimRight(t.buf, "\r\n \t")) }
+func (t *tail) String() string {
+	text := t.hide(string(bytes.TrimRight(t.buf, "\r\n \t")))
+	return plainText([]byte(text[max(0, len(text)-t.max):]))
+}
 
 // quoted appends output to a message, if there is some.
 func quoted(output string) string {

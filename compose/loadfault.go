@@ -20,7 +20,13 @@ var (
 // its first error and knows lines only of broken YAML; otherwise the key that it
 // names is looked up in the file.
 func (f *file) loadFault(err error) error {
-	text := plainText([]byte(f.tidy(err.Error())))
+	text := f.tidy(err.Error())
+	if found := f.secrets.in(text); len(found) > 0 {
+		path := pathIn(text)
+		name, line := f.source.locate(path...)
+		return reconciler.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: misplacedText(found[0].Name, path)}}
+	}
+	text = plainText([]byte(text))
 	fault := reconciler.Fault{File: f.name(), Text: text}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		fault.Line, _ = strconv.Atoi(m[1]) // digits only; too many of them give no line

@@ -43,7 +43,7 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 		return fmt.Errorf("migrate %s: %w", app.Name, err)
 	}
 	if files.shared != nil {
-		if err := c.upShared(ctx, app, files.shared); err != nil {
+		if err := c.upShared(ctx, app, files); err != nil {
 			return err
 		}
 		if err := c.awaitShared(ctx, app); err != nil {

@@ -19,10 +19,11 @@ import (
 // file is one Compose file of an app, together with the override file that
 // Compose reads beside a file that it found by itself.
 type file struct {
-	app    reconciler.App
-	paths  []string // absolute; later ones win
-	source sources  // where everything stands in them, for messages
-	quota  *quota
+	app     reconciler.App
+	paths   []string // absolute; later ones win
+	source  sources  // where everything stands in them, for messages
+	secrets sealed   // that the variables of resolve are of
+	quota   *quota
 }
 
 // openStack finds the file of the colored stack: the one that the app names, or
@@ -155,7 +156,9 @@ func enable(p *types.Project, names []string) {
 func (f *file) colored(ctx context.Context) (map[reconciler.Color]*types.Project, error) {
 	projects := map[reconciler.Color]*types.Project{}
 	for _, color := range reconciler.Colors() {
-		p, err := f.resolve(ctx, f.app.Project(color), f.app.Variables(color), migrationsOf(f.app)...)
+		variables := f.secrets.variables()
+		maps.Copy(variables, f.app.Variables(color))
+		p, err := f.resolve(ctx, f.app.Project(color), variables, migrationsOf(f.app)...)
 		if err != nil {
 			return nil, err
 		}
@@ -164,13 +167,11 @@ func (f *file) colored(ctx context.Context) (map[reconciler.Color]*types.Project
 	return projects, nil
 }
 
-// sharedVariables are what the shared file can interpolate: the variables of
-// the app that are the same for both colors. The tag is not among them, because
+// sharedVariables are what the shared file can interpolate: the variables and
+// secrets of the app that are the same for both colors. The tag is not among them, because
 // what it names must survive every deploy.
-func sharedVariables(app reconciler.App) map[string]string {
-	v := maps.Clone(app.Env)
-	if v == nil {
-		v = map[string]string{}
-	}
+func sharedVariables(app reconciler.App, secrets sealed) map[string]string {
+	v := secrets.variables()
+	maps.Copy(v, app.Env)
 	return v
 }

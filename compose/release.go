@@ -27,7 +27,7 @@ const rootPlaceholder = "<root>"
 // adds it must not deploy again what it is to run after.
 func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string, error) {
 	h := sha256.New()
-	if err := hashProjects(ctx, h, app, r.colored); err != nil {
+	if err := hashProjects(ctx, h, app, r, r.colored); err != nil {
 		return "", err
 	}
 	if len(app.Singletons) > 0 {
@@ -36,7 +36,7 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string
 	}
 	if expand := r.migrations[reconciler.ExpandMigration]; expand != nil {
 		writePart(h, []byte("expand "+app.Migrations.Expand))
-		if err := hashProjects(ctx, h, app, expand); err != nil {
+		if err := hashProjects(ctx, h, app, r, expand); err != nil {
 			return "", err
 		}
 	}
@@ -44,7 +44,7 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string
 }
 
 // hashProjects adds the project of each color, and the files that they use.
-func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, projects map[reconciler.Color]*types.Project) error {
+func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, r *resolution, projects map[reconciler.Color]*types.Project) error {
 	var used []string
 	for _, color := range reconciler.Colors() {
 		p := projects[color]
@@ -53,15 +53,65 @@ func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, projects
 			return err
 		}
 		writePart(h, text)
+		writeContents(h, r.secrets, p, p.Services, text)
 		used = append(used, filesOf(p, p.Services)...)
 	}
 	return hashFiles(ctx, h, app.Root, used)
 }
 
+// writeContents adds what the services are given that the project's own text leaves
+// out: the content of Compose's secrets and configs where it comes from a variable,
+// and, for each encrypted value that they use, what stands for it in git. The values
+// themselves must not be in the hash: it is published, and who guesses a short
+// password could see there that it is the right one.
+func writeContents(h hash.Hash, secrets sealed, p *types.Project, services types.Services, text []byte) {
+	used := string(text)
+	for _, content := range contentsOf(p, services) {
+		writePart(h, []byte(content))
+		used += "\n" + content
+	}
+	for _, s := range secrets.in(used) {
+		writePart(h, []byte("secret "+s.Name))
+		writePart(h, []byte(s.Sealed))
+	}
+}
+
+// contentsOf returns what is copied into the services, from variables only.
+func contentsOf(p *types.Project, services types.Services) []string {
+	var contents []string
+	for _, name := range sortedKeys(services) {
+		for _, ref := range services[name].Secrets {
+			if x := p.Secrets[ref.Source]; x.Environment != "" {
+				contents = append(contents, x.Content)
+			}
+		}
+		for _, ref := range services[name].Configs {
+			if x := p.Configs[ref.Source]; x.Environment != "" {
+				contents = append(contents, x.Content)
+			}
+		}
+	}
+	return contents
+}
+
+// hashShared notes what each service of the shared stack is made from.
+func (r *resolution) hashShared(ctx context.Context, app reconciler.App) (err error) {
+	if r.shared == nil {
+		return nil
+	}
+	r.made = map[string]string{}
+	for name := range r.shared.Services {
+		if r.made[name], err = serviceHash(ctx, app, r.secrets, r.shared, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // serviceHash is the same for one service of the shared stack: what decides
 // whether its container is replaced. Compose's own hash will not do, because it
 // changes with the directory.
-func serviceHash(ctx context.Context, app reconciler.App, p *types.Project, name string) (string, error) {
+func serviceHash(ctx context.Context, app reconciler.App, secrets sealed, p *types.Project, name string) (string, error) {
 	only := &types.Project{Name: p.Name, Services: types.Services{name: p.Services[name]}, Configs: p.Configs, Secrets: p.Secrets}
 	h := sha256.New()
 	text, err := canonical(only, app.Root)
@@ -69,6 +119,7 @@ func serviceHash(ctx context.Context, app reconciler.App, p *types.Project, name
 		return "", err
 	}
 	writePart(h, text)
+	writeContents(h, secrets, p, only.Services, text)
 	if err := hashFiles(ctx, h, app.Root, filesOf(p, only.Services)); err != nil {
 		return "", err
 	}
@@ -77,6 +128,19 @@ func serviceHash(ctx context.Context, app reconciler.App, p *types.Project, name
 
 // canonical is the project as JSON with sorted keys and without its directory.
 func canonical(p *types.Project, root string) ([]byte, error) {
+	tree, err := treeOf(p)
+	if err != nil {
+		return nil, err
+	}
+	out, err := json.Marshal(withoutRoot(tree, root))
+	if err != nil {
+		return nil, fmt.Errorf("write project %s: %w", p.Name, err)
+	}
+	return out, nil
+}
+
+// treeOf is the project as plain maps, lists and words.
+func treeOf(p *types.Project) (any, error) {
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("write project %s: %w", p.Name, err)
@@ -87,11 +151,7 @@ func canonical(p *types.Project, root string) ([]byte, error) {
 	if err := dec.Decode(&tree); err != nil {
 		return nil, fmt.Errorf("read project %s: %w", p.Name, err)
 	}
-	out, err := json.Marshal(withoutRoot(tree, root))
-	if err != nil {
-		return nil, fmt.Errorf("write project %s: %w", p.Name, err)
-	}
-	return out, nil
+	return tree, nil
 }
 
 func withoutRoot(v any, root string) any {

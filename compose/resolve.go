@@ -13,7 +13,9 @@ import (
 type resolution struct {
 	colored    map[reconciler.Color]*types.Project // all services of the stack, singletons too
 	migrations map[reconciler.MigrationKind]map[reconciler.Color]*types.Project
-	shared     *types.Project // nil: the app has none
+	shared     *types.Project    // nil: the app has none
+	made       map[string]string // service of shared -> serviceHash
+	secrets    sealed            // the projects have marks in place of their values until they are revealed
 	release    reconciler.Release
 }
 
@@ -30,11 +32,16 @@ func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Re
 }
 
 func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, error) {
+	r := &resolution{}
+	var err error
+	if r.secrets, err = c.openSecrets(ctx, app); err != nil {
+		return nil, err
+	}
 	stack, err := openStack(app)
 	if err != nil {
 		return nil, err
 	}
-	r := &resolution{}
+	stack.secrets = r.secrets
 	if r.colored, err = stack.colored(ctx); err != nil {
 		return nil, err
 	}
@@ -44,7 +51,8 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 		return nil, withFaults(faults, err)
 	}
 	if shared != nil {
-		if r.shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app)); err != nil {
+		shared.secrets = r.secrets
+		if r.shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets)); err != nil {
 			return nil, withFaults(faults, err)
 		}
 		faults = append(faults, shared.checkShared(r.shared, c.policy, c.host)...)
@@ -65,6 +73,9 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	if err := r.separate(app); err != nil {
 		return nil, err
 	}
+	if err := r.hashShared(ctx, app); err != nil {
+		return nil, err
+	}
 	hash, err := releaseHash(ctx, app, r)
 	if err != nil {
 		return nil, err
@@ -73,14 +84,31 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	return r, nil
 }
 
-// resolveRelease resolves the app, and makes sure that its files are those of
-// app.Release.
+// resolveRelease resolves the app for being run, with the values of its secrets,
+// and makes sure that its files are those of app.Release.
 func (c *Client) resolveRelease(ctx context.Context, app reconciler.App) (*resolution, error) {
 	r, err := c.resolve(ctx, app)
 	if err == nil && r.release != app.Release {
 		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	r.reveal()
+	return r, nil
+}
+
+// reveal puts the values of the secrets into all projects.
+func (r *resolution) reveal() {
+	r.secrets.reveal(r.shared)
+	for _, p := range r.colored {
+		r.secrets.reveal(p)
+	}
+	for _, pair := range r.migrations {
+		for _, p := range pair {
+			r.secrets.reveal(p)
+		}
+	}
 }
 
 // openShared returns nil when the app has no shared stack.

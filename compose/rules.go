@@ -43,6 +43,7 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, allowed polic
 		}
 		c.resources()
 		c.coloredResources()
+		c.secretPlaces()
 		all = append(all, c.faults...)
 	}
 	c := f.checker(projects[reconciler.Blue], allowed, host)
@@ -62,7 +63,17 @@ func (f *file) checkShared(p *types.Project, allowed policy, host string) reconc
 		c.service(name, p.Services[name])
 	}
 	c.resources()
+	c.secretPlaces()
 	return inOrder(c.faults)
+}
+
+// secretPlaces checks that none stands where others can read it.
+func (c *checker) secretPlaces() {
+	faults, err := c.misplaced(c.project)
+	if err != nil {
+		c.fault(nil, "%v", err)
+	}
+	c.faults = append(c.faults, faults...)
 }
 
 // inOrder sorts the faults as they stand in the file and takes out those that
@@ -77,7 +88,7 @@ func inOrder(faults reconciler.Faults) reconciler.Faults {
 // fault adds one, at the deepest part of path that the file has.
 func (c *checker) fault(path []string, format string, args ...any) {
 	name, line := c.source.locate(path...)
-	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: plainText([]byte(fmt.Sprintf(format, args...)))})
+	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: plainText([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
 }
 
 // shown is a path as a person reads it, without what only finds the line.

@@ -13,16 +13,11 @@ import (
 // declaration and files did not change is not touched, whatever directory the
 // file is in now; nothing is ever removed but the container of a service that
 // changed. Volumes stay.
-func (c *Client) upShared(ctx context.Context, app reconciler.App, p *types.Project) error {
+func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolution) error {
+	p, hashes := files.shared, files.made
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err
-	}
-	hashes := map[string]string{}
-	for name := range p.Services {
-		if hashes[name], err = serviceHash(ctx, app, p, name); err != nil {
-			return err
-		}
 	}
 	changed, missing := sharedChanges(p, present, hashes)
 	if len(changed)+len(missing) > 0 {

@@ -44,7 +44,7 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
 	}
 	if files.shared != nil {
-		if err := c.upShared(ctx, app, files.shared); err != nil {
+		if err := c.upShared(ctx, app, files); err != nil {
 			return err
 		}
 	}

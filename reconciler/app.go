@@ -30,8 +30,8 @@ type App struct {
 	Compose    string            // the colored stack's file, relative to Dir; empty: the first of ComposeNames that exists
 	Shared     string            // the shared stack's file, relative to Dir; empty: none
 	Env        map[string]string // more variables for interpolation
-	Secrets    []string
-	Routes     []Route // sorted by name; at least one
+	Secrets    []string          // encrypted files with still more variables, relative to Dir
+	Routes     []Route           // sorted by name; at least one
 	Gate       GatePolicy
 	Watch      WatchPolicy
 	Drain      DrainPolicy
@@ -202,8 +202,18 @@ func (a App) Project(c Color) string { return a.Name + "-" + string(c) }
 // SharedProject is the Compose project that is never flipped: "<app>-shared".
 func (a App) SharedProject() string { return a.Name + "-shared" }
 
-// Variables returns what the Compose file of one color can interpolate: TAG,
-// COLOR, the port of each route, and env. A name that tandem sets itself wins
+// Reserved returns the names of the variables that tandem sets itself, each with
+// where its value comes from ("from tag").
+func (a App) Reserved() map[string]string {
+	owner := map[string]string{"TAG": "from tag", "COLOR": "from the color of the stack"}
+	for _, r := range a.Routes {
+		owner[r.Variable()] = "from the ports of the route " + r.Name
+	}
+	return owner
+}
+
+// Variables returns what the Compose file of one color can interpolate, the
+// secrets aside: TAG, COLOR, the port of each route, and env. A name that tandem sets itself wins
 // over the same name in env (ParseApp refuses that clash).
 func (a App) Variables(c Color) map[string]string {
 	v := maps.Clone(a.Env)

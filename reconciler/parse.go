@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 
 	"tandem/internal/strictyaml"
 )
@@ -15,8 +16,13 @@ import (
 // (Dir, File, Commit and Tree always, Name if it is usable), so that its status
 // can be told.
 func ParseApp(file AppFile) (App, error) {
-	app, faults := parseApp(file, unsupported())
-	return app, faults.Err()
+	app := App{Dir: file.Dir, File: file.Path, Commit: file.Commit, Tree: file.Tree}
+	root, found := read(file)
+	if root.IsMapping() {
+		p := appParser{app: &app, root: root, found: found}
+		p.all()
+	}
+	return app, found.faults.Ordered().Err()
 }
 
 // faultList collects the faults of one file.
@@ -38,17 +44,6 @@ func read(file AppFile) (strictyaml.Node, *faultList) {
 	}
 	root, _ := strictyaml.Parse(file.Data, found.add)
 	return root, found
-}
-
-func parseApp(file AppFile, refused []feature) (App, Faults) {
-	app := App{Dir: file.Dir, File: file.Path, Commit: file.Commit, Tree: file.Tree}
-	root, found := read(file)
-	if root.IsMapping() {
-		p := appParser{app: &app, root: root, found: found}
-		p.all()
-		found.refuse(root, refused)
-	}
-	return app, found.faults.Ordered()
 }
 
 // appParser fills in one App. Each method reads one key and reports what is
@@ -135,13 +130,20 @@ func (p appParser) files() {
 	}
 	for _, n := range p.root.Get("secrets").Items() {
 		var secret string
-		if p.path(n, &secret) {
+		switch {
+		case !p.path(n, &secret):
+		case slices.Contains(p.app.Secrets, secret):
+			n.Fault("%s is listed twice; keep one", secret)
+		default:
 			p.app.Secrets = append(p.app.Secrets, secret)
 		}
 	}
 }
 
 var envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// ValidVariable tells whether s can be the name of an interpolation variable.
+func ValidVariable(s string) bool { return envPattern.MatchString(s) }
 
 // env takes a value as it is written, quoted or not, as Compose does: 3000 is
 // "3000". Values appear in no message, since they may be secret.
@@ -150,13 +152,10 @@ func (p appParser) env() {
 	if !env.Mapping() {
 		return
 	}
-	owner := map[string]string{"TAG": "from tag", "COLOR": "from the color of the stack"}
-	for _, r := range p.app.Routes {
-		owner[r.Variable()] = "from the ports of the route " + r.Name
-	}
+	owner := p.app.Reserved()
 	p.app.Env = map[string]string{}
 	for name, n := range env.Entries() {
-		if !envPattern.MatchString(name) {
+		if !ValidVariable(name) {
 			n.Fault("want a variable's name (letters, digits and _, not beginning with a digit)")
 			continue
 		}

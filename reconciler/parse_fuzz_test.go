@@ -24,20 +24,18 @@ func FuzzParseApp(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	f.Add([]byte("tag: \"1\"\n" + goodRoutes + laterFeatures))
+	f.Add([]byte("tag: \"1\"\n" + goodRoutes + lists))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if data == nil {
 			data = []byte{}
 		}
 		file := AppFile{Dir: "shop", Path: "shop/tandem.yaml", Data: data}
-		for _, refused := range [][]feature{unsupported(), nil} {
-			app, faults := parseApp(file, refused)
-			if len(faults) > 0 {
-				checkFaults(t, faults, data)
-				continue
-			}
-			checkApp(t, app)
+		app, err := ParseApp(file)
+		if faults, refused := AsFaults(err); refused {
+			checkFaults(t, faults, data)
+			return
 		}
+		checkApp(t, app)
 	})
 }
 

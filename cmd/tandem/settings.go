@@ -48,8 +48,8 @@ func (s *settings) load() (config.Config, error) {
 
 // loadLocal is load for a command that may do without the repository: one on
 // another machine, or by a user who may not read the agent's credentials. What
-// is wrong with the keys of the repository and of the notifications does not stop
-// it.
+// is wrong with the keys of the repository, the notifications and the secrets does
+// not stop it.
 func (s *settings) loadLocal() (config.Config, error) {
 	cfg, err := config.Load(s.path, os.LookupEnv, s.flags)
 	faults, ok := reconciler.AsFaults(err)
@@ -57,7 +57,7 @@ func (s *settings) loadLocal() (config.Config, error) {
 		return config.Config{}, &configError{err}
 	}
 	faults = slices.DeleteFunc(slices.Clone(faults), func(f reconciler.Fault) bool {
-		return strings.HasPrefix(f.Path, "repo.") || strings.HasPrefix(f.Path, "notify.")
+		return strings.HasPrefix(f.Path, "repo.") || strings.HasPrefix(f.Path, "notify.") || strings.HasPrefix(f.Path, "secrets.")
 	})
 	if err := faults.Err(); err != nil {
 		return config.Config{}, &configError{err}

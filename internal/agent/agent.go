@@ -20,6 +20,7 @@ import (
 	"tandem/internal/metrics"
 	"tandem/internal/notify"
 	"tandem/internal/probe"
+	"tandem/internal/secrets"
 	"tandem/internal/verify"
 	"tandem/nginx"
 	"tandem/reconciler"
@@ -33,6 +34,7 @@ type Agent struct {
 	host string
 
 	source *source.Repo
+	vault  *secrets.Vault
 	stacks *compose.Client
 	proxy  *nginx.Proxy
 	prober *probe.Prober
@@ -60,12 +62,14 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for this machine's name: %w", err)
 	}
-	a := &Agent{cfg: cfg, log: log, host: host, prober: probe.New(), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	vault := secrets.New(cfg.Secrets.AgeKeyFile)
+	log = slog.New(vault.Handler(log.Handler()))
+	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
 	a.stacks, err = compose.New(compose.Options{
-		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Logger: log.With("part", "compose"),
+		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Vault: vault, Logger: log.With("part", "compose"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up docker: %w", err)
@@ -149,6 +153,8 @@ func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.
 
 // options are the parts of a Runner that are the same for all.
 func (a *Agent) options(name string) reconciler.Options {
+	a.learn(name)
+	stacks := discreet{a.stacks, a.vault.Redactor}
 	memory, err := loadMemory(a.cfg.State, name)
 	if err != nil {
 		a.log.Warn("memory not readable; put aside, and begun anew", "app", name, "err", err)
@@ -156,8 +162,8 @@ func (a *Agent) options(name string) reconciler.Options {
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
-		Resolver: a.stacks, Stacks: a.stacks, Examiner: a.stacks, Singletons: a.stacks, Migrator: a.stacks, Gauge: a.stacks,
-		Janitor: a.stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
+		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
+		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
 		Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now,

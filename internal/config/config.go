@@ -10,16 +10,17 @@ const DefaultPath = "/etc/tandem/agent.yaml"
 
 // Config is everything that an agent has to be told about its host.
 type Config struct {
-	Repo   Repo
-	Status Status
-	Nginx  Nginx
-	Docker Docker
-	Policy Policy
-	Notify Notify
-	Forge  Forge
-	API    API
-	Listen string // host:port of the API, the webhook, /metrics and /healthz; on loopback, unless API.TokenFile is set; port 0: any
-	State  string // absolute directory that belongs to the agent
+	Repo    Repo
+	Status  Status
+	Nginx   Nginx
+	Docker  Docker
+	Policy  Policy
+	Secrets Secrets
+	Notify  Notify
+	Forge   Forge
+	API     API
+	Listen  string // host:port of the API, the webhook, /metrics and /healthz; on loopback, unless API.TokenFile is set; port 0: any
+	State   string // absolute directory that belongs to the agent
 }
 
 // Repo is where the desired state comes from.
@@ -90,6 +91,12 @@ type Docker struct {
 // Policy bounds what the repository may ask of this host.
 type Policy struct {
 	Allow []string // what is permitted beyond the ordinary; the names are those of the compose package
+}
+
+// Secrets is how encrypted files of the repository are opened; they are refused
+// when AgeKeyFile is empty.
+type Secrets struct {
+	AgeKeyFile string // private age keys, one a line
 }
 
 // Notify says who is told what happened; nobody when URLsFile is empty.

@@ -17,6 +17,7 @@ func (v *validator) files() {
 	v.secret("repo.webhook.secret_file", c.Webhook.SecretFile)
 	v.secret("forge.token_file", v.config.Forge.TokenFile)
 	v.secret("api.token_file", v.config.API.TokenFile)
+	v.secret("secrets.age_key_file", v.config.Secrets.AgeKeyFile)
 	v.file("repo.auth.known_hosts", c.Auth.KnownHosts)
 	v.secret("notify.urls_file", v.config.Notify.URLsFile) // the addresses hold tokens
 	v.keys("repo.verify.ssh_allowed_signers", c.Verify.SSHAllowedSigners, verify.Files{SSHAllowedSigners: c.Verify.SSHAllowedSigners})

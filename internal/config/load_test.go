@@ -306,6 +306,7 @@ func TestLoad_FilesThatOthersMayReadAreRefused(t *testing.T) {
 	writeFile(t, "forge", "f", 0o604)
 	writeFile(t, "urls", "ntfy://ntfy.sh/ops", 0o644)
 	writeFile(t, "api", "a", 0o604)
+	writeFile(t, "age", "a", 0o644)
 	writeFile(t, "agent.yaml", `
 repo:
   url: https://git.example.com/acme/deploy.git
@@ -314,6 +315,7 @@ repo:
 forge: {kind: gitlab, token_file: forge}
 notify: {urls_file: urls}
 api: {token_file: api}
+secrets: {age_key_file: age}
 `, 0o666)
 	_, err := Load("agent.yaml", nil, nil)
 	want := `agent.yaml: everyone may write it (mode 0666); run: chmod 644 agent.yaml
@@ -322,11 +324,12 @@ agent.yaml:5: repo.webhook.secret_file: empty is empty
 agent.yaml:6: forge.token_file: everyone on this host may use forge (mode 0604); run: chmod 600 forge
 agent.yaml:7: notify.urls_file: everyone on this host may use urls (mode 0644); run: chmod 600 urls
 agent.yaml:8: api.token_file: everyone on this host may use api (mode 0604); run: chmod 600 api
+agent.yaml:9: secrets.age_key_file: everyone on this host may use age (mode 0644); run: chmod 600 age
 `
 	if diff := cmp.Diff(want, messages(err)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	for _, name := range []string{"token", "forge", "urls", "api", "agent.yaml"} {
+	for _, name := range []string{"token", "forge", "urls", "api", "age", "agent.yaml"} {
 		if err := os.Chmod(name, 0o640); err != nil {
 			t.Fatal(err)
 		}

@@ -32,6 +32,22 @@ func (n Node) Empty() bool {
 // IsMapping tells whether the value is a mapping; it reports nothing.
 func (n Node) IsMapping() bool { return n.kind == kindMap }
 
+// IsList tells whether the value is a list. Like IsText, IsNumber, IsBool and
+// IsNothing, it is for a reader that takes what the file says, and reports nothing.
+func (n Node) IsList() bool { return n.kind == kindList }
+
+// IsText tells whether the value is text, quoted or not; see IsList.
+func (n Node) IsText() bool { return n.kind == kindText }
+
+// IsNumber tells whether the value is a number without quotes; see IsList.
+func (n Node) IsNumber() bool { return n.kind == kindInt || n.kind == kindFloat }
+
+// IsBool tells whether the value is true or false; see IsList.
+func (n Node) IsBool() bool { return n.kind == kindBool }
+
+// IsNothing tells whether there is a key and nothing, or null, after it; see IsList.
+func (n Node) IsNothing() bool { return n.kind == kindNull || n.kind == kindNothing }
+
 // Written returns a scalar as it stands in the file, without its quotes, and ""
 // for anything else. It reports nothing.
 func (n Node) Written() string { return n.text }

@@ -37,6 +37,9 @@ func main() {
 		fmt.Print(unescape(rest[0]))
 		fmt.Fprint(os.Stderr, unescape(rest[1]))
 		<-stop
+	case "env": // the variable, as it is
+		fmt.Printf("%s=%s\n", rest[0], os.Getenv(rest[0]))
+		<-stop
 	case "exit":
 		code, err := strconv.Atoi(rest[0])
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const laterFeatures = `
+const lists = `
 secrets: [secrets.enc.env]
 singletons: [scheduler, mailer]
 migrations: {expand: migrate-expand, contract: migrate-contract}
@@ -14,12 +14,10 @@ windows: ["0 9 * * MON-THU for 8h", "CRON_TZ=Europe/Berlin 0 9 * * SAT for 90m"]
 on_failure: revert
 `
 
-// What this version refuses is read and checked nevertheless: to support it is
-// to delete its row.
-func TestParseApp_LaterFeaturesAreReadAlready(t *testing.T) {
-	app, faults := parseApp(tandemYAML("tag: \"1\"\n"+goodRoutes+laterFeatures), nil)
-	if len(faults) > 0 {
-		t.Fatal(faults)
+func TestParseApp_ReadsLists(t *testing.T) {
+	app, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + lists))
+	if err != nil {
+		t.Fatal(err)
 	}
 	got := App{Secrets: app.Secrets, Singletons: app.Singletons, Migrations: app.Migrations, Windows: app.Windows, OnFailure: app.OnFailure}
 	want := App{
@@ -33,9 +31,9 @@ func TestParseApp_LaterFeaturesAreReadAlready(t *testing.T) {
 	}
 }
 
-func TestParseApp_LaterFeaturesAreCheckedAlready(t *testing.T) {
-	_, faults := parseApp(tandemYAML(`tag: "1"
-`+goodRoutes+`secrets:
+func TestParseApp_ChecksListsItemByItem(t *testing.T) {
+	_, err := ParseApp(tandemYAML(`tag: "1"
+` + goodRoutes + `secrets:
   - ../keys.env
 singletons:
   - scheduler
@@ -52,7 +50,7 @@ windows:
   - "@every 1h for 8h"
   - TZ=Europe/Berlin for 8h
   - 0 0 31 2 * for 8h
-`), nil)
+`))
 	want := `shop/tandem.yaml:5: secrets[0]: "../keys.env" may lead out of the app's directory; put the file inside it and write the path without ..
 shop/tandem.yaml:8: singletons[1]: want the name of a Compose service (letters, digits, . _ -), got "bad name"
 shop/tandem.yaml:9: singletons[2]: scheduler is listed twice (first in line 7); keep one
@@ -66,25 +64,12 @@ shop/tandem.yaml:18: windows[4]: want a cron expression and a length, such as "0
 shop/tandem.yaml:19: windows[5]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "TZ=Europe/Berlin for 8h": a time zone and nothing after it
 shop/tandem.yaml:20: windows[6]: want a cron expression and a length, such as "0 9 * * MON-THU for 8h", got "0 0 31 2 * for 8h": it never comes
 `
-	if diff := cmp.Diff(want, messages(faults.Err())); diff != "" {
+	if diff := cmp.Diff(want, messages(err)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }
 
-func TestParseApp_LaterFeaturesAreRefusedOnceEach(t *testing.T) {
-	_, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + laterFeatures))
-	faults, _ := AsFaults(err)
-	var paths []string
-	for _, f := range faults {
-		paths = append(paths, f.Path)
-	}
-	want := []string{"secrets"}
-	if diff := cmp.Diff(want, paths); diff != "" {
-		t.Errorf("refused (-want +got):\n%s", diff)
-	}
-}
-
-func TestParseApp_LaterFeatureThatIsEmptyAsksForNothing(t *testing.T) {
+func TestParseApp_EmptyListsAskForNothing(t *testing.T) {
 	if _, err := ParseApp(tandemYAML("tag: \"1\"\n" + goodRoutes + "secrets: []\nsingletons: []\nmigrations: {}\nwindows: []\non_failure: hold\n")); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,99 @@
+package agent
+
+import (
+	"context"
+
+	"tandem/compose"
+	"tandem/internal/secrets"
+	"tandem/reconciler"
+)
+
+// discreet is the client of Docker and Compose for the reconciler: what it says has
+// no secret in it. Both get the values, so a message of either could repeat one, and
+// so could what a container prints. From here on no text has to be looked at again:
+// the memory, the status, the events and all that is made of them are clean.
+type discreet struct {
+	stacks *compose.Client
+	hide   *secrets.Redactor
+}
+
+var (
+	_ reconciler.Resolver   = discreet{}
+	_ reconciler.Stacks     = discreet{}
+	_ reconciler.Examiner   = discreet{}
+	_ reconciler.Singletons = discreet{}
+	_ reconciler.Migrator   = discreet{}
+	_ reconciler.Gauge      = discreet{}
+	_ reconciler.Janitor    = discreet{}
+)
+
+// Resolve implements reconciler.Resolver.
+func (d discreet) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
+	r, err := d.stacks.Resolve(ctx, app)
+	return r, d.hide.Error(err)
+}
+
+// Observe implements reconciler.Stacks.
+func (d discreet) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
+	s, err := d.stacks.Observe(ctx, app)
+	return s, d.hide.Error(err)
+}
+
+// Up implements reconciler.Stacks.
+func (d discreet) Up(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	return d.hide.Error(d.stacks.Up(ctx, app, color))
+}
+
+// Stop implements reconciler.Stacks.
+func (d discreet) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	return d.hide.Error(d.stacks.Stop(ctx, app, color))
+}
+
+// Health implements reconciler.Examiner.
+func (d discreet) Health(ctx context.Context, c reconciler.Container) error {
+	return d.hide.Error(d.stacks.Health(ctx, c))
+}
+
+// Logs implements reconciler.Examiner.
+func (d discreet) Logs(ctx context.Context, c reconciler.Container, n int) (string, error) {
+	text, err := d.stacks.Logs(ctx, c, n)
+	return d.hide.Hide(text), d.hide.Error(err)
+}
+
+// Relieve implements reconciler.Singletons.
+func (d discreet) Relieve(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	return d.hide.Error(d.stacks.Relieve(ctx, app, color))
+}
+
+// Engage implements reconciler.Singletons.
+func (d discreet) Engage(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	return d.hide.Error(d.stacks.Engage(ctx, app, color))
+}
+
+// Migrate implements reconciler.Migrator.
+func (d discreet) Migrate(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind) error {
+	return d.hide.Error(d.stacks.Migrate(ctx, app, color, kind))
+}
+
+// Forget implements reconciler.Migrator.
+func (d discreet) Forget(ctx context.Context, app reconciler.App, kind reconciler.MigrationKind) error {
+	return d.hide.Error(d.stacks.Forget(ctx, app, kind))
+}
+
+// Usage implements reconciler.Gauge.
+func (d discreet) Usage(ctx context.Context, s reconciler.Stack) (reconciler.Usage, error) {
+	u, err := d.stacks.Usage(ctx, s)
+	return u, d.hide.Error(err)
+}
+
+// Images implements reconciler.Janitor.
+func (d discreet) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.Image, error) {
+	images, err := d.stacks.Images(ctx, s)
+	return images, d.hide.Error(err)
+}
+
+// RemoveImages implements reconciler.Janitor.
+func (d discreet) RemoveImages(ctx context.Context, images []reconciler.Image) ([]reconciler.Image, error) {
+	gone, err := d.stacks.RemoveImages(ctx, images)
+	return gone, d.hide.Error(err)
+}
