@@ -149,25 +149,6 @@ func firstCell(l line) (string, bool) {
 	return strings.TrimSpace(first), true
 }
 
-// listed returns the code spans of the list item that begins so.
-func (p page) listed(beginning string) []string {
-	var all []string
-	inside := false
-	for _, l := range p.lines {
-		switch {
-		case strings.HasPrefix(l.text, beginning):
-			inside = true
-		case !strings.HasPrefix(l.text, "  "):
-			inside = false
-		}
-		if inside {
-			text, _, _ := strings.Cut(l.text, ". ") // the next sentence is about something else
-			all = append(all, line{text: text}.spans()...)
-		}
-	}
-	return all
-}
-
 // find returns the page of that name.
 func find(pages []page, name string) page {
 	for _, p := range pages {

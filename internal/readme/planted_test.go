@@ -20,8 +20,6 @@ var planted = []struct {
 	{"the whole tandem.yaml shows the defaults", "README.md", "drain: {timeout: 30s, ", "drain: {timeout: 10s, ", "the defaults are others"},
 	{"the whole tandem.yaml shows the defaults", "README.md", "max_restarts: 0, ", "", `lacks "watch.max_restarts"`},
 
-	{"what is refused or without effect is listed", "README.md", "not supported yet: `secrets`", "not supported yet: `standby`", "standby is not refused"},
-
 	{"the whole agent.yaml shows every key and the defaults", "README.md", "poll: 10s  ", "poll: 15s  ", "the defaults are others"},
 	{"the whole agent.yaml shows every key and the defaults", "README.md", "  switch: flip  ", "  # switch: flip  ", `lacks "--nginx-switch"`},
 

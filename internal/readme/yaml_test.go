@@ -154,28 +154,6 @@ func checkDesiredDefaults(t testing.TB, f facts, pages []page) []string {
 	return append(findings, differences(b.where, keysOf(t, b.text, ""), complete)...)
 }
 
-// checkLists compares what the README says is refused with what happens.
-func checkLists(t testing.TB, f facts, pages []page) []string {
-	t.Helper()
-	readme := find(pages, "README.md")
-	var findings []string
-	refused := readme.listed("- Refused as not supported yet:")
-	for _, key := range refused {
-		sample, known := map[string]string{
-			"secrets": "secrets: [a.env]",
-		}[key]
-		_, err := parseApp(block{text: sample})
-		if !known || err == nil || !strings.Contains(err.Error(), "not supported by this version") {
-			findings = append(findings, fmt.Sprintf("README.md: %s is not refused as unsupported: %v", key, err))
-		}
-	}
-	rows := between(read(t, f.root, "reconciler", "parse_unsupported.go"), "func unsupported() []feature {\n", "\n}\n")
-	if n := strings.Count(rows, "{keys: "); n != len(refused) {
-		findings = append(findings, fmt.Sprintf("README.md lists %d keys as not supported, the code has %d", len(refused), n))
-	}
-	return findings
-}
-
 // checkAgentDefaults compares the whole agent.yaml with the defaults, and the
 // keys of all its blocks in the README with those that there are.
 func checkAgentDefaults(t testing.TB, f facts, pages []page) []string {
@@ -187,7 +165,7 @@ func checkAgentDefaults(t testing.TB, f facts, pages []page) []string {
 	}
 	// These the page calls required, or "default: none".
 	got.Repo.URL, got.Repo.Auth, got.Repo.Verify = "", config.Auth{}, config.Verify{}
-	got.Repo.Webhook, got.Notify = config.Webhook{}, config.Notify{}
+	got.Repo.Webhook, got.Notify, got.Secrets = config.Webhook{}, config.Notify{}, config.Secrets{}
 	var findings []string
 	if diff := cmp.Diff(config.Default(), got); diff != "" {
 		findings = append(findings, b.where+": the defaults are others (-code +page):\n"+diff)

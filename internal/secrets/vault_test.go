@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/internal/testbed"
 	"tandem/reconciler"
 )
 
@@ -174,5 +176,24 @@ func TestNewClosed_ChecksWithoutAKey(t *testing.T) {
 	list, err = NewClosed().Open(t.Context(), app(t, "other-key.env"))
 	if err != nil || len(list) != 1 || list[0].Name != "DB_PASSWORD" || list[0].Value != "" {
 		t.Errorf("got %v, %v: want the name, and no value", list, err)
+	}
+}
+
+// The tests' own writer makes what sops makes.
+func TestOpen_ReadsWhatTheTestbedWrites(t *testing.T) {
+	t.Parallel()
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := testbed.SOPSDotenv(identity.Recipient(), testbed.Variable{Name: "A", Value: "one"}, testbed.Variable{Name: "B", Value: "a=b c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := app(t, "a.env")
+	write(t, filepath.Join(a.Root, "a.env"), string(data), 0o644)
+	list, err := New(write(t, filepath.Join(t.TempDir(), "age"), identity.String()+"\n", 0o600)).Open(t.Context(), a)
+	if err != nil || len(list) != 2 || list[0].Value != "one" || list[1].Value != "a=b c" {
+		t.Errorf("got %v, %v", list, err)
 	}
 }
