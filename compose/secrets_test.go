@@ -225,3 +225,16 @@ func (b *bed) fileOf(c reconciler.Container, path string) string {
 	}
 	return string(data)
 }
+
+func TestResolve_ContentFromAVariableIsAPartOfTheRelease(t *testing.T) {
+	for _, lines := range []string{"    secrets: [x]\nsecrets: {x: {environment: MOTD}}\n", "    configs: [x]\nconfigs: {x: {environment: MOTD}}\n"} {
+		app := shop(t)
+		put(t, app, map[string]string{"compose.yaml": stackWith(lines)})
+		app.Env = map[string]string{"MOTD": "hello"}
+		before := resolved(t, app)
+		app.Env = map[string]string{"MOTD": "goodbye"}
+		if resolved(t, app) == before {
+			t.Errorf("another content is the same release\n%s", lines)
+		}
+	}
+}

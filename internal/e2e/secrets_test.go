@@ -43,9 +43,9 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	first := s.push("1.0.0", s.good(), nil)
 	s.start()
 	w.addSite()
-	w.live(first, "1.0.0", reconciler.Blue)
-	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", reconciler.Green)
-	s.gets("green", "DB_PASSWORD")
+	w.live(first, "1.0.0", reconciler.Green)
+	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", reconciler.Blue)
+	s.gets("blue", "DB_PASSWORD")
 
 	t.Log("a release that prints its secret and ends")
 	leaky := s.plant("START_DELAY", "leaky "+rand.Text())
@@ -61,7 +61,7 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	s.kill()
 	s.start()
 	reverted := w.revert()
-	w.live(reverted, "1.1.0", reconciler.Green)
+	w.live(reverted, "1.1.0", reconciler.Blue)
 
 	t.Log("files that are refused: a secret in a command, and one that is not encrypted")
 	refused := s.push("1.1.0", s.good(), []byte("services: {api: {command: [\"api\", \"${DB_PASSWORD}\"]}}\n"))
@@ -70,12 +70,12 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	}
 	s.command("plan")
 	s.command("validate", w.Work)
-	w.live(w.revert(), "1.1.0", reconciler.Green)
+	w.live(w.revert(), "1.1.0", reconciler.Blue)
 
 	t.Log("a secret that changes is a new release, and the old value is still one")
 	s.values["DB_PASSWORD"] = s.plant("DB_PASSWORD", rand.Text())
-	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", reconciler.Blue)
-	s.gets("blue", "DB_PASSWORD")
+	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", reconciler.Green)
+	s.gets("green", "DB_PASSWORD")
 
 	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--from-git"}, {"plan"}, {"plan", "-o", "yaml"}, {"history", w.App}, {"validate", w.Work}, {"retry", w.App}} {
 		s.command(args...)
@@ -222,7 +222,9 @@ func (s *secretive) see(where, text string) {
 // environment, temporary files.
 func (s *secretive) sample(ctx context.Context) {
 	lines := map[string]bool{}
-	for ctx.Err() == nil {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, p := range processes {
 			data, err := os.ReadFile(p)
@@ -241,7 +243,11 @@ func (s *secretive) sample(ctx context.Context) {
 			}
 		}
 		s.files("a temporary file", s.temp, func(data string) bool { known := lines[data]; lines[data] = true; return !known })
-		time.Sleep(20 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ var arrows = []struct {
 	{"internal/e2e", []string{"reconciler", "source", "compose", "nginx", "internal"}},
 	// What the demo and the end-to-end tests play on.
 	{"internal/stage", []string{"reconciler", "nginx", "internal/config", "internal/testbed", "examples"}},
+	{"internal/secrets", []string{"reconciler", "internal/sops"}},
 	{"internal", []string{"reconciler"}}, // config, dashboard, notify, metrics, …
 	{"cmd", []string{"reconciler", "internal"}},
 	{"examples", nil},
