@@ -65,10 +65,17 @@ type desk struct {
 func (d *desk) Statuses() []reconciler.Status              { return d.statuses }
 func (d *desk) Wake()                                      {}
 func (d *desk) Healthy() error                             { return nil }
-func (d *desk) Ready() error                               { return nil }
 func (d *desk) Retry(_ context.Context, app string) error  { return d.note("retry", app) }
 func (d *desk) Pause(_ context.Context, app string) error  { return d.note("pause", app) }
 func (d *desk) Resume(_ context.Context, app string) error { return d.note("resume", app) }
+
+// Ready is that of an agent that found no commit to deploy, where it has no status.
+func (d *desk) Ready() error {
+	if len(d.statuses) == 0 {
+		return errors.New("the repository has not been read yet: commit 1234abcd by Eve changes nothing: it is not signed")
+	}
+	return nil
+}
 
 func (d *desk) note(verb, app string) error {
 	if _, err := api.Find(d.statuses, app); err != nil {

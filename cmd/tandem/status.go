@@ -84,9 +84,15 @@ func (s *settings) asker(fromGit bool, stderr io.Writer) (asker, error) {
 		return func(ctx context.Context) ([]reconciler.Status, error) { return agent.PublishedStatuses(ctx, cfg) }, err
 	}
 	cfg, err := s.loadLocal()
-	client, said := api.NewClient(cfg.Listen).WithToken(cfg.API.TokenFile), false
+	client, said, yet := api.NewClient(cfg.Listen).WithToken(cfg.API.TokenFile), false, ""
 	return func(ctx context.Context) ([]reconciler.Status, error) {
 		statuses, err := client.Statuses(ctx)
+		if err == nil && len(statuses) == 0 {
+			if waits := client.Ready(ctx); waits != nil && waits.Error() != yet {
+				yet = waits.Error()
+				_, _ = fmt.Fprintf(stderr, "note: %s\n", printable(yet)) // the same as below
+			}
+		}
 		var away *api.NoAgentError
 		if !errors.As(err, &away) || cfg.Repo.URL == "" {
 			return statuses, err

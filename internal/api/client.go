@@ -91,6 +91,13 @@ func (c *Client) Status(ctx context.Context, app string) (reconciler.Status, err
 	return s, err
 }
 
+// Ready returns what the agent has not done yet since it was started, in its own
+// words, and nil when it has looked at everything once.
+func (c *Client) Ready(ctx context.Context) error {
+	var well health
+	return c.do(ctx, http.MethodGet, "/readyz", &well)
+}
+
 // Retry makes the app's rejected release worth another try.
 func (c *Client) Retry(ctx context.Context, app string) error { return c.act(ctx, app, "/retry") }
 

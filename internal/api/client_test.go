@@ -30,6 +30,18 @@ func TestClient_TellsWhatTheAgentSays(t *testing.T) {
 	}
 }
 
+func TestClient_TellsWhetherTheAgentIsReady(t *testing.T) {
+	d := &desk{ready: errors.New("the repository has not been read yet: connection refused")}
+	c := NewClient(serve(t, Options{Control: d}).Addr())
+	if err := c.Ready(t.Context()); err == nil || err.Error() != d.ready.Error() {
+		t.Errorf("got %v, want the agent's words", err)
+	}
+	d.ready = nil
+	if err := c.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClient_ActionsReachTheAgent(t *testing.T) {
 	d := &desk{statuses: shopAndBlog()}
 	c := NewClient(serve(t, Options{Control: d}).Addr())
