@@ -22,6 +22,9 @@
 //   - An app's directory ends where the directory of another app begins, and does
 //     not contain the status files that tandem writes. Both are left out of
 //     AppFile.Tree and of Export alike, so that equal trees export equal files.
+//   - Where commits have to be verified (trust.go), one that is not changes nothing:
+//     the last one that was stays in force, which is remembered in a file of its own
+//     (record.go), as are the commits that this agent made itself.
 //   - No error, log line or message of this package holds a credential.
 //
 // The hooks of a local repository are not run: they belong to whoever owns its
