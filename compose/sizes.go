@@ -149,6 +149,9 @@ func (f *file) bounded(o *loader.Options) {
 	}
 	left, ports := maxUnfolded, maxPorts
 	o.Interpolate.Substitute = func(text string, value template.Mapping) (string, error) {
+		if left < 0 {
+			return "", nil // told already; the loader goes on to the end
+		}
 		left -= len(text)
 		out, err := template.Substitute(text, func(name string) (string, bool) {
 			v, ok := value(name)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,7 +36,7 @@ const defaultApp = "app: shop\ntag: \"1.4.2\"\nroutes:\n  api: {ports: {blue: 30
 // testdata/hostile, and every Compose file of compose/testdata/refused as that of
 // a repository, the whole way: it is polled, read, exported and resolved by an
 // agent that has everything that it could be talked into using. Each is refused
-// with its very message, and nothing else happens.
+// with its very message, in bounded memory, and nothing else happens.
 //
 // "%OUTSIDE%" in a file is a directory of this host, "%CANARY%" the address of a
 // server; see hostileTree for what else a repository may hold.
@@ -207,7 +208,11 @@ func (h *host) refuses(t *testing.T, c hostile) {
 	repo := c.tree.commit(t, h.fill)
 	before := snapshot(t, h.outside) + snapshot(t, h.nginx)
 	var log bytes.Buffer
+	allocated := totalAlloc()
 	statuses, err := h.pass(t, repo, &log)
+	if allocated = totalAlloc() - allocated; allocated > maxAlloc {
+		t.Errorf("%d MiB were allocated, want less than %d", allocated>>20, maxAlloc>>20)
+	}
 	said := strings.ReplaceAll(h.unfill(told(statuses, err)), repo, "%REPO%")
 	if c.path != "" && *rewrite {
 		h.rewrite(t, c.path, said)
@@ -235,6 +240,16 @@ func (h *host) refuses(t *testing.T, c hostile) {
 	if everything := said + log.String(); strings.Contains(everything, secret) {
 		t.Errorf("a file of this host was told:\n%s", everything)
 	}
+}
+
+// maxAlloc is how many bytes one repository may make the agent ask for altogether,
+// most of which are free again at once.
+const maxAlloc = 1 << 30
+
+func totalAlloc() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
 
 // pass is `tandem run --once`.
