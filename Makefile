@@ -78,7 +78,7 @@ lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
 # BENCH='-only=switches -switches=1000' and the like; -h lists what there is.
 BENCH    ?=
 .PHONY: bench
-bench: ## Measure tandem beside what people use instead, into docs/performance.md: half an hour
+bench: ## Measure tandem beside what people use instead, into docs/performance.md: an hour or two
 	@.ci/setup bench
 	@$(GO) run ./internal/bench -write=docs/performance.md $(BENCH)
 

@@ -63,9 +63,11 @@ func TestTarget_SaysByHowMuchItIsMissed(t *testing.T) {
 
 func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag`,
+		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag, idle, repository`,
 		"-rounds=0":      "want at least 1 round, a switch for each, a deploy in place and a request",
 		"-switches=1":    "want at least 1 round, a switch for each, a deploy in place and a request",
+		"-passes=9":      "want at least 1 repository, a second of idleness, 10 passes, a file, a commit and a bump",
+		"-apps=50,1":     `invalid value "50,1" for flag -apps: want numbers such as 1,50,500, growing`,
 		"-no-such-thing": "flag provided but not defined: -no-such-thing",
 	} {
 		err := run(t.Context(), []string{arg}, &strings.Builder{})
@@ -75,24 +77,73 @@ func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 	}
 }
 
-// One measurement for real, in the smallest size: the others play on the same stage.
+// A run of one measurement replaces its own section, and keeps what the others found.
+func TestPage_ReplacesOneSection(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "performance.md")
+	write := func(s section, titles ...string) {
+		t.Helper()
+		p, err := readPage(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p[s.title] = s.String()
+		if err := p.write(file, titles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := func(title, figure string) section {
+		return section{title: title, where: "Monday.", intro: "About it.", header: []string{"what"}, rows: [][]string{{figure}}}
+	}
+	write(one("Last", "old"), "First", "Last")
+	write(one("First", "1"), "First", "Last")
+	write(one("Last", "new"), "First", "Last")
+	write(one("First", "2"), "First", "Last")
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := pageHead + "\n" + one("First", "2").String() + "\n" + one("Last", "new").String()
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	write(one("Last", "new"), "Last") // the other measurement is gone
+	if got, err = os.ReadFile(file); err != nil || strings.Contains(string(got), "First") {
+		t.Errorf("%v: got\n%s", err, got)
+	}
+}
+
+// What has an agent, an Nginx and a container for real, in the smallest size: the
+// other measurements play on the same stage as "flag".
 func TestRun_WritesTheReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "performance.md")
 	t.Chdir("../..") // where make runs it
-	args := []string{"-only=flag", "-rounds=1", "-switches=1", "-requests=200", "-write=" + file}
-	if err := run(t.Context(), args, &strings.Builder{}); err != nil {
-		t.Fatal(err)
+	for _, args := range [][]string{
+		{"-only=repository", "-files=200", "-commits=20", "-bumps=2"},
+		{"-only=idle", "-apps=1,2", "-repositories=1", "-idle=1s", "-passes=10"},
+		{"-only=flag", "-rounds=1", "-switches=1", "-requests=200"},
+	} {
+		if err := run(t.Context(), append(args, "-write="+file), &strings.Builder{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{
-		"# Performance\n", "`make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`", "- Commit: ", "- Nginx: nginx version: ",
-		"## The cost of the flag check\n", "| requests a second | ", "requests a second that are lost: at most 2.0%, is ",
+	rest := string(text)
+	for _, want := range []string{ // in this order
+		"# Performance\n",
+		"## The cost of the flag check\n", " UTC, commit ", ", nginx/", "By `make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`.",
+		"| plain `proxy_pass`, the usual log | ", "| all of the include | ", "share of a plain Nginx's requests a second: at least 0.98, is ",
+		"## The cost of being idle\n", "-only=idle", "| one agent, 1 app | ", "| one agent, 2 apps | ", "| 1 agent, one app each: 1 repository | ",
+		"memory with 1 app: at most 40 MB, is ", "growth between passes 1 and 10", "growth for each app", "look at all of its 2 apps once",
+		"## A large repository\n", "-only=repository", "| `git clone --bare --depth=1` | ", "| tandem, the first fetch | ", "| tandem, 2 bumps | ",
+		"highest memory of the first fetch", "traffic of a bump",
 	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the report lacks %q:\n%s", want, text)
+		_, after, found := strings.Cut(rest, want)
+		if !found {
+			t.Fatalf("the report lacks %q, or has it elsewhere:\n%s", want, text)
 		}
+		rest = after
 	}
 }

@@ -4,7 +4,9 @@
 // about the difference.
 //
 // Start in main.go, which lists the measurements; each has a file of its own
-// (switches.go, releases.go, rollbacks.go, flagcost.go). A contestant is one way to
-// deploy: tandem.go and script.go. What they are fed with is internal/load, and what
-// they play on is internal/stage.
+// (switches.go, releases.go, rollbacks.go, flagcost.go, idle.go, repository.go). A
+// contestant is one way to deploy: tandem.go and script.go. What they are fed with is
+// internal/load, and what they play on is internal/stage. A fleet (fleet.go) is one
+// agent with many small apps. The page, docs/performance.md, is kept section by
+// section: report.go.
 package main

@@ -11,29 +11,31 @@ import (
 	"time"
 )
 
-// describeMachine tells what the figures depend on.
-func describeMachine(ctx context.Context) ([]string, error) {
-	facts := []string{"Date: " + time.Now().UTC().Format("2006-01-02 15:04 UTC")}
-	for _, f := range []struct{ name, command string }{
-		{"Commit", `git rev-parse HEAD; test -z "$(git status --porcelain)" || echo "(and what is not committed yet)"`},
-		{"Kernel", "uname -sr"},
-		{"Docker", "docker version --format 'engine {{.Server.Version}}, API {{.Server.APIVersion}}'"},
-		{"Compose", "docker compose version --short 2>/dev/null || docker-compose version --short 2>/dev/null || echo none"},
-		{"Nginx", "nginx -v 2>&1"},
-		{"Git", "git --version"},
+// describeMachine tells, in two sentences, when it is and what figures depend on.
+func describeMachine(ctx context.Context) (string, error) {
+	said := map[string]string{}
+	// The page that is being written is no change of what is measured.
+	for name, command := range map[string]string{
+		"commit":  `git rev-parse --short=12 HEAD; git status --porcelain | grep -qv ' docs/performance.md$' && echo "(and what is not committed yet)" || true`,
+		"kernel":  "uname -sr",
+		"docker":  "docker version --format 'Docker {{.Server.Version}} (API {{.Server.APIVersion}})'",
+		"compose": "docker compose version --short 2>/dev/null || docker-compose version --short 2>/dev/null || echo none",
+		"nginx":   "nginx -v 2>&1",
+		"git":     "git --version",
 	} {
-		out, err := exec.CommandContext(ctx, "sh", "-c", f.command).Output()
+		out, err := exec.CommandContext(ctx, "sh", "-c", command).Output()
 		if err != nil {
-			return nil, fmt.Errorf("ask for the version of %s (%s): %w", f.name, f.command, err)
+			return "", fmt.Errorf("ask for the version of %s (%s): %w", name, command, err)
 		}
-		facts = append(facts, f.name+": "+strings.Join(strings.Fields(string(out)), " "))
+		said[name] = strings.Join(strings.Fields(string(out)), " ")
 	}
-	facts = append(facts, "Go: "+runtime.Version())
 	cpu, err := processor()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return append(facts, fmt.Sprintf("Processor: %d × %s", runtime.NumCPU(), cpu)), nil
+	return fmt.Sprintf("%s, commit %s. %s, %s, Compose %s, %s, %s, %s, %d × %s.",
+		time.Now().UTC().Format("2006-01-02 15:04 UTC"), said["commit"], said["kernel"], said["docker"], said["compose"],
+		strings.TrimPrefix(said["nginx"], "nginx version: "), said["git"], runtime.Version(), runtime.NumCPU(), cpu), nil
 }
 
 // processor reads the model from /proc/cpuinfo, see proc(5).

@@ -54,7 +54,6 @@ func releaseSection(ours, bare, theirs series, parts map[string]series) section 
 		added = append(added, ours[i]-bare[i])
 	}
 	s := section{
-		title: "From push to the first answer of a new release",
 		intro: `A release that this host has not seen yet: its image is in the registry only.
 "Bare Docker" is the floor under all of it: the image pulled, one such container
 created and started through the engine's API, and one good answer of its health page.`,

@@ -28,7 +28,6 @@ func (b *bench) measureRollbacks(ctx context.Context) (_ section, err error) {
 		flip, theirs = append(flip, one.flip), append(theirs, other.Seconds())
 	}
 	return section{
-		title:  "From revert to the old release answering",
 		intro:  "The release before is warm. Its stack is looked at, gated and given the traffic; no container is touched.",
 		header: []string{"what", "time"},
 		rows: [][]string{

@@ -22,7 +22,6 @@ func (b *bench) measureSwitches(ctx context.Context) (_ section, err error) {
 		return section{}, err
 	}
 	s := section{
-		title: "Failed requests per switch",
 		intro: `Two releases in turn, under 1,000 requests a second (three GET, one POST) over
 kept-alive connections that never retry, and 5 WebSockets. A request has failed when
 it was reset, ended without an answer, or was not answered with a 2xx.`,
