@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -223,6 +224,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.metrics.Withheld(a.poll.withholds())
 		a.drift.look(ctx, a.apps.named())
 	}
+	// Reading files and deploying needs memory that looking does not, and nobody else
+	// would return it to the machine for minutes.
+	a.poll.calm = debug.FreeOSMemory
 	a.poll.run(ctx)
 	a.apps.wait()
 	err = a.stopServer()

@@ -119,6 +119,18 @@ type remote struct {
 
 func (r *remote) Poll(context.Context) (reconciler.Revision, error) { return r.revision, r.away }
 
+func TestPoll_IsCalmOnceAfterNews(t *testing.T) {
+	calm := 0
+	git := &remote{}
+	p := newPoll(git, nil, slog.New(slog.DiscardHandler))
+	p.after, p.offer, p.calm = func() {}, func(reconciler.Revision) {}, func() { calm++ }
+	for i, want := range []int{0, 1, 1} {
+		if p.look(t.Context()); calm != want {
+			t.Errorf("after look %d: calm %d times, want %d", i+1, calm, want)
+		}
+	}
+}
+
 func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {
 	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}, away: errors.New("connection refused")}
 	a := &Agent{apps: reader()}

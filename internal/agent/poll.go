@@ -21,6 +21,7 @@ type poll struct {
 	next   func(now time.Time, failures int) time.Time
 	offer  func(reconciler.Revision)
 	after  func() // called after every look, successful or not
+	calm   func() // called after the first look without news since there was some
 	log    *slog.Logger
 
 	wake chan struct{} // of size one
@@ -31,6 +32,7 @@ type poll struct {
 	offered  bool   // a revision was handed over
 	failures int
 	err      error // of the last look
+	busy     bool  // a revision was handed over since the last call of calm
 }
 
 func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
@@ -62,11 +64,15 @@ func (p *poll) look(parent context.Context) {
 	if p.note(err) {
 		p.log.Warn("repository not read; what is live stays live", "reason", reconciler.ReasonOf(err), "err", err)
 	}
-	if err == nil && p.news(rev) {
+	news := err == nil && p.news(rev)
+	if news {
 		p.offer(rev)
 		p.handedOver()
 	}
 	p.after()
+	if err == nil && !news && p.calmed() {
+		p.calm()
+	}
 }
 
 // note keeps the outcome of a look and tells whether it is worth a line.
@@ -120,7 +126,16 @@ func (p *poll) withholds() bool {
 func (p *poll) handedOver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.offered = true
+	p.offered, p.busy = true, true
+}
+
+// calmed tells whether there was news since it was asked last.
+func (p *poll) calmed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.busy
+	p.busy = false
+	return was
 }
 
 // ready says why no revision was handed over yet, and nil when one was.
