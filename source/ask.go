@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -24,6 +25,38 @@ func newest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*p
 		return nil, kindf(ErrGone, "commit %s is not in the cache, and no branch of the repository is there any more", commit)
 	}
 	return fetchRequest(adv, commit, 1, haves), nil
+}
+
+// since asks for a commit that a branch is at, and for its history back to the time
+// of the newest commit that is here. So the server sees that one among the ancestors
+// and sends what changed since; asked for the commit alone it sends every file again,
+// because what is here is then no ancestor of it.
+func since(when time.Time) question {
+	return func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
+		req, err := newest(adv, commit, haves)
+		if err == nil && req.Capabilities.Supports(capability.Shallow) && adv.Capabilities.Supports(capability.DeepenSince) {
+			// It takes no value, and that is the only thing Set could object to.
+			_ = req.Capabilities.Set(capability.DeepenSince)
+			req.Depth = packp.DepthSince(when)
+		}
+		return req, err
+	}
+}
+
+// update fetches a commit that a branch is at.
+func (w *wire) update(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
+	when, err := newestHeld(store)
+	if err != nil {
+		return &damagedError{err}
+	}
+	if !when.IsZero() {
+		// A commit that is older than what is here, after a force-push or by a wrong
+		// clock, has no history since then, which the server takes for an error.
+		if err := w.fetch(ctx, store, commit, since(when)); !isDamaged(err) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return w.fetch(ctx, store, commit, newest)
 }
 
 // history asks for a commit that the branch may have left behind. A server that

@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
@@ -101,6 +103,24 @@ func held(s *filesystem.Storage) ([]plumbing.Hash, error) {
 		return nil
 	})
 	return commits, err
+}
+
+// newestHeld is the time of the newest commit that the cache has; zero where it has none.
+func newestHeld(s *filesystem.Storage) (newest time.Time, err error) {
+	commits, err := held(s)
+	if err != nil {
+		return newest, err
+	}
+	for _, hash := range commits {
+		c, err := object.GetCommit(s, hash)
+		if err != nil {
+			return newest, fmt.Errorf("read commit %s: %w", hash, err)
+		}
+		if c.Committer.When.After(newest) {
+			newest = c.Committer.When
+		}
+	}
+	return newest, nil
 }
 
 func full(s *filesystem.Storage) bool {

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
@@ -169,6 +170,55 @@ func TestCache_HoldsNoHistoryAndStaysBounded(t *testing.T) {
 	if size > 3*int64(len(big)) {
 		t.Errorf("the cache has %d bytes", size)
 	}
+}
+
+// A file that did not change is fetched once, in a large repository above all.
+func TestCache_FetchesWhatChanged(t *testing.T) {
+	w := openWeb(t, gittest.HTTPOptions{}, nil)
+	big := make([]byte, 200_000)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(big); err != nil { // it cannot be packed
+		t.Fatal(err)
+	}
+	w.push(t, "first", map[string]string{"tandem.yaml": "0", "big": string(big)})
+	w.poll(t)
+	w.push(t, "bump", map[string]string{"tandem.yaml": "1"})
+	w.poll(t)
+	packs, err := filepath.Glob(filepath.Join(w.dir, "repo.git", "objects", "pack", "*.pack"))
+	must(t, err)
+	var size int64
+	for _, pack := range packs {
+		info, err := os.Stat(pack)
+		must(t, err)
+		size += info.Size()
+	}
+	if len(packs) != 2 || size > int64(len(big))*3/2 {
+		t.Errorf("%d packs have %d bytes, want 2 with one copy of %d", len(packs), size, len(big))
+	}
+}
+
+// Several commits between two polls, a branch that went back, and a commit that
+// claims to be older than what is here, are read as any other.
+func TestCache_FollowsABranchHoweverItMoves(t *testing.T) {
+	w := openWeb(t, gittest.HTTPOptions{}, nil)
+	check := func(what, hash, want string) {
+		t.Helper()
+		rev := w.poll(t)
+		if got := string(file(t, rev, ".").Data); rev.Commit.Hash != hash || got != want {
+			t.Errorf("%s: got %s with %q, want %s with %q", what, rev.Commit.Hash, got, hash, want)
+		}
+	}
+	first := w.push(t, "1", map[string]string{"tandem.yaml": "1", "a": "1"})
+	check("first", first, "1")
+	w.ada.Commit(t, "2", map[string]string{"tandem.yaml": "2"})
+	w.ada.Commit(t, "3", map[string]string{"tandem.yaml": "3", "a": "2"})
+	check("three at once", w.push(t, "4", map[string]string{"tandem.yaml": "4"}), "4")
+	w.ada.Git(t, "reset", "--hard", "HEAD~2")
+	w.ada.ForcePush(t)
+	check("back", w.ada.Head(t), "2")
+	w.ada.Commit(t, "old", map[string]string{"tandem.yaml": "old"})
+	w.ada.Git(t, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "filter-branch", "--env-filter", "GIT_COMMITTER_DATE='2001-01-01T00:00:00Z'; export GIT_COMMITTER_DATE", "HEAD~1..HEAD")
+	w.ada.Push(t)
+	check("old", w.ada.Head(t), "old")
 }
 
 func commits(t *testing.T, w *web) []plumbing.Hash {

@@ -116,7 +116,7 @@ func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*o
 // fill fetches what the store lacks.
 func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, older []plumbing.Hash) error {
 	if !has(store, commit) {
-		if err := w.fetch(ctx, store, commit, newest); err != nil {
+		if err := w.update(ctx, store, commit); err != nil {
 			return err
 		}
 	}
