@@ -28,7 +28,7 @@ func newest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*p
 }
 
 // since asks for a commit that a branch is at, and for its history back to the time
-// of the newest commit that is here. So the server sees that one among the ancestors
+// of the last commit of the branch that is here. So the server sees that one among the ancestors
 // and sends what changed since; asked for the commit alone it sends every file again,
 // because what is here is then no ancestor of it.
 func since(when time.Time) question {
@@ -45,7 +45,7 @@ func since(when time.Time) question {
 
 // update fetches a commit that a branch is at.
 func (w *wire) update(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
-	when, err := newestHeld(store)
+	when, err := timeOf(store, w.before(commit))
 	if err != nil {
 		return &damagedError{err}
 	}

@@ -105,22 +105,16 @@ func held(s *filesystem.Storage) ([]plumbing.Hash, error) {
 	return commits, err
 }
 
-// newestHeld is the time of the newest commit that the cache has; zero where it has none.
-func newestHeld(s *filesystem.Storage) (newest time.Time, err error) {
-	commits, err := held(s)
+// timeOf is the time of a commit that the cache has; zero where it has not.
+func timeOf(s *filesystem.Storage, commit plumbing.Hash) (time.Time, error) {
+	if commit.IsZero() || !has(s, commit) {
+		return time.Time{}, nil
+	}
+	c, err := object.GetCommit(s, commit)
 	if err != nil {
-		return newest, err
+		return time.Time{}, fmt.Errorf("read commit %s: %w", commit, err)
 	}
-	for _, hash := range commits {
-		c, err := object.GetCommit(s, hash)
-		if err != nil {
-			return newest, fmt.Errorf("read commit %s: %w", hash, err)
-		}
-		if c.Committer.When.After(newest) {
-			newest = c.Committer.When
-		}
-	}
-	return newest, nil
+	return c.Committer.When, nil
 }
 
 func full(s *filesystem.Storage) bool {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -38,6 +39,10 @@ type wire struct {
 	branch string // where older commits are looked for
 	cache  *cached
 	log    *slog.Logger
+
+	mu   sync.Mutex
+	seen map[string]plumbing.Hash // branch -> where it was when the server was asked last
+	held map[string]plumbing.Hash // branch -> the last commit of it that is in the cache
 }
 
 func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err error) {
@@ -59,7 +64,37 @@ func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err
 	if !ok {
 		return hash, kindf(ErrBranchMissing, "there is no branch %q; nothing is changed until there is one", branch)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen == nil {
+		w.seen, w.held = map[string]plumbing.Hash{}, map[string]plumbing.Hash{}
+	}
+	w.seen[branch] = hash
 	return hash, nil
+}
+
+// before returns the last commit of the same branch that is in the cache; zero where
+// none is known.
+func (w *wire) before(commit plumbing.Hash) plumbing.Hash {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for branch, head := range w.seen {
+		if head == commit {
+			return w.held[branch]
+		}
+	}
+	return plumbing.ZeroHash
+}
+
+// hold notes that the commit is in the cache.
+func (w *wire) hold(commit plumbing.Hash) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for branch, head := range w.seen {
+		if head == commit {
+			w.held[branch] = commit
+		}
+	}
 }
 
 func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
@@ -120,6 +155,7 @@ func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumb
 			return err
 		}
 	}
+	w.hold(commit)
 	for _, c := range older {
 		if has(store, c) {
 			continue
