@@ -32,7 +32,7 @@ var arrows = []struct {
 	{"nginx", []string{"reconciler"}},
 	{"internal/agent", []string{"reconciler", "source", "compose", "nginx", "internal"}},
 	{"internal/demo", []string{"reconciler", "internal", "examples"}},
-	{"internal/bench", []string{"reconciler", "internal"}},
+	{"internal/bench", []string{"reconciler", "internal", "examples"}},
 	{"internal/soak", []string{"reconciler", "internal"}},
 	{"internal/e2e", []string{"reconciler", "source", "compose", "nginx", "internal"}},
 	// What the demo and the end-to-end tests play on.
