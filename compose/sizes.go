@@ -192,7 +192,7 @@ func portsOf(text string) int {
 func guarded[T any](load func() (T, error)) (v T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = errors.New("Compose cannot read it: look for a value of the wrong type")
+			err = errors.New("it cannot be read as a Compose file: look for a value of the wrong type")
 		}
 	}()
 	return load()

@@ -265,6 +265,25 @@ func TestRunner_DrainGivesWebSocketsTheirOwnTimeAndTheReceiptSaysWhatWasCut(t *t
 	}
 }
 
+// A clock that was ahead and is set back leaves times in the memory that are still to
+// come. Nothing waits for them.
+func TestRunner_WhatAClockThatWasAheadRememberedIsNotWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Blue))
+		p.kill()
+		w.saved.Live.Since = time.Now().Add(68 * time.Hour)
+		w.change(func() { w.open = Connections{WebSockets: 3} }) // to green, which makes room
+		p, began := w.start(), time.Now()
+		s := p.deploy("c3", yamlOf("3", Green))
+		p.is(t, s, "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+		if took := time.Since(began); took > 10*time.Minute {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
 // Listeners hear of each line of the history once, also after a restart.
 func TestRunner_TellsTheEndOfEachDeployOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {

@@ -20,7 +20,7 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 	began, told := r.Now(), false
 	left := began
 	if t := r.memory.Live; t.Color != c && !t.Since.IsZero() {
-		left = t.Since
+		left = began.Add(-t.age(began))
 	}
 	routing := r.routing(app, w)
 	for {

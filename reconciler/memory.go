@@ -58,6 +58,21 @@ func (t Tenure) Is(c Color, r Release) bool {
 	return t.Color == c && t.Release == r && !r.IsZero()
 }
 
+// age is how long the release has been live. It is not negative where the clock was
+// set back; what waits for an age would wait for as long as the clock was ahead.
+func (t Tenure) age(now time.Time) time.Duration { return max(0, now.Sub(t.Since)) }
+
+// notAhead puts right what was remembered by a clock that was ahead: nothing that is
+// remembered can lie in the future, and would seem not to have begun until then.
+func (m *Memory) notAhead(now time.Time) {
+	if m.Live.Since.After(now) {
+		m.Live.Since = now.UTC().Truncate(time.Millisecond)
+	}
+	if m.Pending != nil && m.Pending.Started.After(now) {
+		m.Pending.Started = now.UTC().Truncate(time.Millisecond)
+	}
+}
+
 // Rejection is the verdict that a release is bad.
 type Rejection struct {
 	Release    Release `json:"release"`
@@ -123,7 +138,7 @@ func (m *Memory) Finish(result Result, reason Reason, now time.Time) {
 	}
 	e := *m.Pending
 	m.Pending = nil
-	e.Result, e.Took = result, Took(now.Sub(e.Started))
+	e.Result, e.Took = result, Took(max(0, now.Sub(e.Started)))
 	if reason != "" {
 		e.Reason = reason
 	}

@@ -35,6 +35,7 @@ func (w world) of(c Color) Stack {
 // generated files.
 func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	var w world
+	r.memory.notAhead(r.Now())
 	stacks, err := look(ctx, r.Stacks, app)
 	if err != nil {
 		return w, err

@@ -36,12 +36,16 @@ type watch struct {
 	old      Baseline
 	record   func(s Sample, verdict string) error // called after every look; verdict is empty until there is one
 	now      func() time.Time
+
+	began time.Time     // set by run
+	age   time.Duration // of the tenure, then
 }
 
 // run returns nil when the release passed, a *RejectError when it failed, and
 // ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
-	began := w.now()
+	w.began = w.now()
+	w.age = w.tenure.age(w.began)
 	var samples []Sample
 	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
@@ -52,7 +56,7 @@ func (w *watch) run(ctx context.Context) error {
 			return err
 		}
 		samples = append(samples[max(0, len(samples)-samplesKept):], sample)
-		end := w.judge(samples, looks, began)
+		end := w.judge(samples, looks)
 		if err := w.record(sample, end.why); err != nil {
 			return err
 		}
@@ -74,7 +78,7 @@ type conclusion struct {
 }
 
 // judge applies the policy's times, and what it says about a watch without a verdict.
-func (w *watch) judge(samples []Sample, looks int, began time.Time) conclusion {
+func (w *watch) judge(samples []Sample, looks int) conclusion {
 	r := Judge(samples, w.app.Watch, w.old)
 	after := samples[len(samples)-1].After
 	over := after >= w.app.Watch.For && looks >= badLooks
@@ -89,7 +93,7 @@ func (w *watch) judge(samples []Sample, looks int, began time.Time) conclusion {
 		return conclusion{good: true, why: r.Why}
 	case r.Breach != nil:
 		return conclusion{} // the next look decides
-	case after < w.app.Watch.Max, w.now().Sub(began) < min(w.app.Watch.For, trafficWindow):
+	case after < w.app.Watch.Max, w.now().Sub(w.began) < min(w.app.Watch.For, trafficWindow):
 		// An agent that was away gives its own visits time to become enough.
 		return conclusion{}
 	default:
@@ -113,7 +117,9 @@ func (w *watch) inconclusive(why string) conclusion {
 
 // look takes one sample; blame is the container whose log tells more.
 func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error) {
-	s.After = w.now().Sub(w.tenure.Since)
+	// Since the watch began by the clock that nobody can set: what the memory says has
+	// lost it.
+	s.After = w.age + w.now().Sub(w.began)
 	pair, err := look(ctx, w.stacks, w.app)
 	if err != nil {
 		return Sample{}, Container{}, err

@@ -90,6 +90,7 @@ func TestWatch_TimeIsCountedFromTheConfirmation(t *testing.T) {
 	for _, c := range []struct{ ago, left time.Duration }{
 		{45 * time.Second, 15 * time.Second},
 		{time.Hour, 0},
+		{-3 * time.Hour, time.Minute}, // it was confirmed by a clock that was ahead
 	} {
 		t.Run(c.ago.String()+" ago", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"tandem/internal/atomicfile"
 )
@@ -31,7 +32,31 @@ func readJournal(path string) (journal, error) {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return journal{}, errors.Join(fmt.Errorf("read what was told: %w", err), os.Rename(path, path+".bad"))
 	}
+	j.notAhead(time.Now())
 	return j, nil
+}
+
+// notAhead puts right what was noted by a clock that was ahead: it would keep
+// everything waiting for as long.
+func (j *journal) notAhead(now time.Time) {
+	early := func(t *time.Time) {
+		if t.After(now) {
+			*t = now
+		}
+	}
+	for _, a := range j.Ledger.Apps {
+		for key, told := range a.Told {
+			early(&told)
+			a.Told[key] = told
+		}
+		if a.Trouble != nil {
+			early(&a.Trouble.Since)
+			early(&a.Trouble.Well)
+		}
+	}
+	for i := range j.Outbox.Letters {
+		early(&j.Outbox.Letters[i].After) // a pause is begun anew after the next failure
+	}
 }
 
 // encode returns the bytes of the file. A letter under way is still in it: an
