@@ -175,7 +175,12 @@ func backend(t *testing.T, color string) int {
 	})}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() { check(t, s.Close()); <-done })
+	t.Cleanup(func() {
+		check(t, s.Close())
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
 	return l.Addr().(*net.TCPAddr).Port
 }
 
