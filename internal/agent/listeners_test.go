@@ -121,7 +121,7 @@ func (r *remote) Poll(context.Context) (reconciler.Revision, error) { return r.r
 
 func TestPoll_IsCalmOnceAfterNews(t *testing.T) {
 	calm := 0
-	git := &remote{}
+	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}}
 	p := newPoll(git, nil, slog.New(slog.DiscardHandler))
 	p.after, p.offer, p.calm = func() {}, func(reconciler.Revision) {}, func() { calm++ }
 	for i, want := range []int{0, 1, 1} {

@@ -36,7 +36,7 @@ type poll struct {
 }
 
 func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
-	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1)}
+	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1), calm: func() {}}
 }
 
 // run polls until ctx ends.

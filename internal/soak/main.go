@@ -9,21 +9,44 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"tandem/internal/testbed"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "soak:", err)
+	if err := start(ctx, os.Args[1:]); err != nil {
+		var inside *exec.ExitError
+		if !errors.As(err, &inside) { // that one has said it
+			fmt.Fprintln(os.Stderr, "soak:", err)
+		}
 		os.Exit(1)
 	}
+}
+
+// start runs the walk apart from the network of this machine, on which a second Docker
+// engine has no place.
+func start(ctx context.Context, args []string) error {
+	if testbed.IsApart() {
+		return errors.Join(testbed.JoinApart(ctx), run(ctx, args, os.Stdout))
+	}
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	// There is no network any more where modules could be had from.
+	if _, err := o.programs(ctx); err != nil {
+		return err
+	}
+	return testbed.Apart(ctx, append(args, fmt.Sprintf("-seed=%d", o.seed))...)
 }
 
 // options say which walk is to be taken.
@@ -95,6 +118,21 @@ func parse(args []string) (o options, err error) {
 	}
 	return o, nil
 }
+
+// programs builds what walks: tandem, and tandem with a clock that jumps unless that
+// never comes.
+func (o options) programs(ctx context.Context) (p programs, err error) {
+	if p.tandem, err = testbed.GoBinary(ctx, "cmd/tandem"); err != nil {
+		return p, err
+	}
+	if !slices.Contains(o.without, clockJump) {
+		p.jumping, err = testbed.GoBinaryWithClock(ctx, "cmd/tandem")
+	}
+	return p, err
+}
+
+// programs are paths.
+type programs struct{ tandem, jumping string }
 
 // story yields the numbers of the steps to take.
 func (o options) story() iter.Seq[int] {

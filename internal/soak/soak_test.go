@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tandem/internal/testbed"
 	"tandem/reconciler"
 )
 
@@ -119,6 +120,15 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 // other one takes too long to build. `make soak` goes on for longer, elsewhere.
 func TestRun_AMinute(t *testing.T) {
 	t.Chdir("../..") // where make runs it
+	if !testbed.IsApart() {
+		if err := testbed.Apart(t.Context(), "-test.run=^"+t.Name()+"$", "-test.v"); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	if err := testbed.JoinApart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	if err := run(t.Context(), []string{"-seed=1", "-duration=1m", "-without=" + clockJump}, &out); err != nil {
 		t.Error(err)

@@ -31,11 +31,10 @@ const policies = "gate: {timeout: 15s}\nwatch: {for: 1s, max_p95: 1m, compare: l
 // walk is one random walk.
 type walk struct {
 	*stage.Stage
-	seed    uint64
-	chance  *rand.Rand // of the step at hand
-	out     io.Writer
-	program string // tandem
-	jumping string // tandem with a clock that jumps; empty where that never happens
+	seed   uint64
+	chance *rand.Rand // of the step at hand
+	out    io.Writer
+	programs
 	agent   *stage.Agent
 	log     stage.Log
 	disk    *testbed.Disk // with the state directory on it
@@ -64,22 +63,16 @@ type taken struct {
 
 // newWalk sets the stage and deploys the first release.
 func newWalk(ctx context.Context, o options, out io.Writer) (_ *walk, err error) {
-	program, err := testbed.GoBinary(ctx, "cmd/tandem")
+	p, err := o.programs(ctx)
 	if err != nil {
 		return nil, err
-	}
-	jumping := ""
-	if !slices.Contains(o.without, clockJump) {
-		if jumping, err = testbed.GoBinaryWithClock(ctx, "cmd/tandem"); err != nil {
-			return nil, err
-		}
 	}
 	s, err := stage.New(ctx, stage.Options{App: fmt.Sprintf("soak-%06x", rand.N(1<<24)), APIOnly: true, OwnDocker: true})
 	if err != nil {
 		return nil, err
 	}
 	w := &walk{
-		Stage: s, seed: o.seed, out: out, program: program, jumping: jumping,
+		Stage: s, seed: o.seed, out: out, programs: p,
 		log: stage.Log{Path: filepath.Join(s.Dir, "agent.log")}, started: time.Now(), bad: map[string]bool{}, did: map[string]int{},
 	}
 	defer func() {
@@ -170,7 +163,7 @@ func choose(seed uint64, number int, without []string) (step, *rand.Rand) {
 
 // startAgent starts the agent with the clock of this machine.
 func (w *walk) startAgent() (err error) {
-	w.agent, err = stage.StartAgent(w.program, w.Flags(), w.log, false)
+	w.agent, err = stage.StartAgent(w.tandem, w.Flags(), w.log, false)
 	return err
 }
 

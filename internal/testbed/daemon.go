@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,15 +15,12 @@ import (
 )
 
 // Daemon is a Docker engine of its own, beside that of this machine, for whoever has
-// to stop one: nobody else's containers are on it. It needs root and shares no image and
-// no network with the other. It leaves the firewall to that one, but for a rule that
-// lets its containers talk to each other; from outside they are reached on their
-// published loopback ports only. It is not running until Start.
+// to stop one: nobody else's containers, images and networks are on it. It needs root
+// and, for itself and for all that talk to its containers, a network of their own: see
+// Apart. It is not running until Start.
 type Daemon struct {
 	dir     string
-	subnet  netip.Prefix // that its networks are cut from
-	process *process     // nil while it is stopped
-	open    bool         // the firewall, between its containers
+	process *process // nil while it is stopped
 
 	// What runs its containers, which goes on without it as on a server. One that dockerd
 	// starts by itself dies with a killed dockerd, and its pid may block the next.
@@ -37,15 +33,15 @@ func NewDaemon() (*Daemon, error) {
 	if err := Require("dockerd", "containerd", "iptables"); err != nil {
 		return nil, err
 	}
-	subnet, err := freeSubnet()
+	// A second engine rewrites the firewall of the first, and takes its bridge away.
+	if !IsApart() {
+		return nil, errors.New("start a Docker engine of one's own: it needs a network of its own, too")
+	}
+	dir, err := Dir("tandem-docker-")
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{subnet: subnet}
-
-	if d.dir, err = Dir("tandem-docker-"); err != nil {
-		return nil, err
-	}
+	d := &Daemon{dir: dir}
 	// Without one, it would take the settings of this machine's engine.
 	return d, os.WriteFile(d.path("daemon.json"), []byte("{}\n"), 0o600)
 }
@@ -68,18 +64,10 @@ func (d *Daemon) Start(ctx context.Context, liveRestore bool) error {
 	if err := d.startContainerd(); err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
-	if !d.open {
-		if err := d.rule(ctx, "--insert"); err != nil {
-			return err
-		}
-		d.open = true
-	}
 	p, err := start(d.path("log"), false, "dockerd",
 		"--config-file", d.path("daemon.json"), "--host", d.Host(), "--pidfile", d.path("pid"),
 		"--data-root", d.path("data"), "--exec-root", d.path("exec"),
 		"--containerd", d.path("containerd.sock"),
-		"--bridge", "none", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
-		"--default-address-pool", fmt.Sprintf("base=%s,size=27", d.subnet),
 		fmt.Sprintf("--live-restore=%t", liveRestore),
 	)
 	if err != nil {
@@ -105,13 +93,6 @@ func (d *Daemon) Start(ctx context.Context, liveRestore bool) error {
 		err = fmt.Errorf("start dockerd: %w\n%s", err, tail(d.path("log")))
 	}
 	return errors.Join(err, e.Close())
-}
-
-// rule changes the one rule of the firewall: where the machine's engine has everything
-// dropped that it does not know, also what only crosses a bridge.
-func (d *Daemon) rule(ctx context.Context, action string) error {
-	subnet := d.subnet.String()
-	return run(ctx, "iptables", "--wait", action, "FORWARD", "--source", subnet, "--destination", subnet, "--jump", "ACCEPT")
 }
 
 // startContainerd starts containerd, unless it runs. Dockerd waits until it answers.
@@ -163,9 +144,6 @@ func (d *Daemon) Close(ctx context.Context) error {
 	errs = append(errs, d.removeContainers(ctx), d.Stop(ctx))
 	if d.containerd != nil {
 		errs = append(errs, d.containerd.stop(ctx, syscall.SIGTERM))
-	}
-	if d.open {
-		errs = append(errs, d.rule(ctx, "--delete"))
 	}
 	errs = append(errs, d.unmount())
 	return errors.Join(append(errs, os.RemoveAll(d.dir))...)

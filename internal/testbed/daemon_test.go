@@ -2,6 +2,7 @@ package testbed_test
 
 import (
 	"context"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,19 @@ import (
 // Killed or stopped, it comes back with what it had; live restore leaves the
 // containers running meanwhile. The machine's own engine does not notice.
 func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
+	if !testbed.IsApart() {
+		before := interfaces(t)
+		if err := testbed.Apart(t.Context(), "-test.run=^"+t.Name()+"$"); err != nil {
+			t.Error(err)
+		}
+		if now := interfaces(t); now != before {
+			t.Errorf("the interfaces of the machine were %s and are %s", before, now)
+		}
+		return
+	}
+	if err := testbed.JoinApart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	d, err := testbed.NewDaemon()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +62,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: "tandem-testbed/daemon:1", Cmd: []string{"stay"}, OpenStdin: true},
-		&container.HostConfig{NetworkMode: "none"}, nil, nil, "stays")
+		nil, nil, nil, "stays")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +110,28 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 	}
 	if out, err := exec.Command("pgrep", "-f", filepath.Dir(socket)).Output(); err == nil {
 		t.Errorf("processes are left: %s", out)
+	}
+}
+
+// interfaces are those that no container comes and goes with.
+func interfaces(t *testing.T) string {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, i := range all {
+		if !strings.HasPrefix(i.Name, "veth") && !strings.HasPrefix(i.Name, "br-") {
+			names = append(names, i.Name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func TestDaemon_WantsANetworkOfItsOwn(t *testing.T) {
+	if d, err := testbed.NewDaemon(); err == nil {
+		t.Errorf("got %v beside the engine of this machine", d)
 	}
 }
 

@@ -21,6 +21,8 @@ func debianPackage(program string) string {
 		return "openssh-client"
 	case "gpg":
 		return "gnupg"
+	case "ip":
+		return "iproute2"
 	case "htpasswd":
 		return "apache2-utils"
 	case "apt-get":
