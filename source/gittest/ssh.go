@@ -114,6 +114,8 @@ func startSSHD(t testing.TB, sshd, dir string) string {
 			"ListenAddress 127.0.0.1:" + port,
 			"HostKey " + filepath.Join(dir, "host"),
 			"AuthorizedKeysFile " + filepath.Join(dir, "authorized_keys"),
+			// The shell would do what this user's start-up files say, for each git command.
+			"SetEnv HOME=" + dir,
 			"PidFile none",
 			"StrictModes no", // the test's directory is below a world-writable one
 			"UsePAM no",
