@@ -147,22 +147,27 @@ func instance(started string, restarts int) string {
 	return fmt.Sprintf("started %s, %d restarts", started, restarts)
 }
 
-// rejectedOnce: a release that failed is not tried again. A second try would leave a
-// second line in the history.
+// rejectedOnce: a release that failed is not tried again until git says so, which a
+// revert of the revert does. A try more would leave a line more in the history.
 func (w *walk) rejectedOnce(ctx context.Context) error {
 	status, _, err := w.Published(ctx)
 	if err != nil {
 		return err
 	}
-	times := map[string]int{}
-	for _, entry := range status.History {
-		if entry.Result == reconciler.RejectedBeforeTraffic {
-			times[entry.Tag]++
-		}
+	return tooOften(status.History, w.tags)
+}
+
+// tooOften tells which release was rejected more often than it was asked for.
+func tooOften(history []reconciler.Entry, asked []string) error {
+	left := map[string]int{}
+	for _, tag := range asked {
+		left[tag]++
 	}
-	for tag, n := range times {
-		if n > 1 || !w.bad[tag] {
-			return fmt.Errorf("release %s was rejected %d times", tag, n)
+	for _, entry := range history {
+		if entry.Result == reconciler.RejectedBeforeTraffic {
+			if left[entry.Tag]--; left[entry.Tag] < 0 {
+				return fmt.Errorf("release %s was rejected more often than it was asked for", entry.Tag)
+			}
 		}
 	}
 	return nil

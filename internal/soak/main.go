@@ -71,12 +71,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if !errors.As(err, &broken) || ctx.Err() != nil {
 		return err
 	}
+	_, _ = fmt.Fprintf(out, "%s\nlooking for a shorter story, for %s at most\n", err, o.shorten)
 	short, failure := shortest(end.numbers, func(story []int) error {
 		if time.Since(end.at) > o.shorten || ctx.Err() != nil {
 			return nil
 		}
 		_, _ = fmt.Fprintf(out, "\nonce more, with the steps %s\n", join(story))
 		_, err := o.take(ctx, slices.Values(story), out)
+		if ctx.Err() != nil {
+			return nil // it was stopped, and shows nothing
+		}
 		return err
 	})
 	if failure == nil {

@@ -104,6 +104,18 @@ func TestSettled_IsTheLastWordOnTheCommit(t *testing.T) {
 	}
 }
 
+func TestTooOften_IsARejectionThatNobodyAskedFor(t *testing.T) {
+	entry := func(tag string, r reconciler.Result) reconciler.Entry { return reconciler.Entry{Tag: tag, Result: r} }
+	no, yes := reconciler.RejectedBeforeTraffic, reconciler.Promoted
+	history := []reconciler.Entry{entry("2", no), entry("1", yes), entry("2", no), entry("1", yes)}
+	if err := tooOften(history, []string{"1", "2", "1", "2"}); err != nil { // by a revert of the revert
+		t.Error(err)
+	}
+	if err := tooOften(history, []string{"1", "2", "1"}); err == nil {
+		t.Error("two rejections of a release that was asked for once are not seen")
+	}
+}
+
 func TestParse_SaysWhatIsWrong(t *testing.T) {
 	for args, want := range map[string]string{
 		"-duration=0s":         "duration 0s: want more than 0",
