@@ -40,7 +40,8 @@ func times(full, short int) int {
 // world is a stage with an agent that looks after it.
 type world struct {
 	*stage.Stage
-	t      *testing.T
+	t      *testing.T           // or that of the subtest
+	whole  *testing.T           // never a subtest's: the agent logs while those come and go
 	stop   func()               // stops the agent and waits for it
 	change func(*config.Config) // of the next agent that is started
 	lines  atomic.Int64         // of the agent's log, at level Info and above
@@ -72,7 +73,7 @@ func wholeStage(t *testing.T, o stage.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Stage: s, t: t, stop: func() {}, change: func(*config.Config) {}}
+	w := &world{Stage: s, t: t, whole: t, stop: func() {}, change: func(*config.Config) {}}
 	t.Cleanup(func() {
 		w.stop()
 		if t.Failed() {
@@ -133,7 +134,7 @@ type testLog struct{ w *world }
 // Write implements io.Writer.
 func (l testLog) Write(p []byte) (int, error) {
 	l.w.lines.Add(1)
-	l.w.t.Log(strings.TrimRight(string(p), "\n"))
+	l.w.whole.Log(strings.TrimRight(string(p), "\n"))
 	return len(p), nil
 }
 
