@@ -131,7 +131,6 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 // A minute of it for real, always the same, with the clock that everybody has: the
 // other one takes too long to build. `make soak` goes on for longer, elsewhere.
 func TestRun_AMinute(t *testing.T) {
-	t.Chdir("../..") // where make runs it
 	if !testbed.IsApart() {
 		if err := testbed.Apart(t.Context(), "-test.run=^"+t.Name()+"$", "-test.v"); err != nil {
 			t.Error(err)
@@ -141,6 +140,7 @@ func TestRun_AMinute(t *testing.T) {
 	if err := testbed.JoinApart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	t.Chdir("../..") // where make runs it
 	var out strings.Builder
 	if err := run(t.Context(), []string{"-seed=1", "-duration=1m", "-without=" + clockJump}, &out); err != nil {
 		t.Error(err)
