@@ -28,9 +28,9 @@ func newest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*p
 }
 
 // since asks for a commit that a branch is at, and for its history back to the time
-// of the last commit of the branch that is here. So the server sees that one among the ancestors
-// and sends what changed since; asked for the commit alone it sends every file again,
-// because what is here is then no ancestor of it.
+// of the last commit of the branch that is here. So the server sees that one among
+// the ancestors and sends what changed since; asked for the commit alone it sends
+// every file again, because what is here is then no ancestor of it.
 func since(when time.Time) question {
 	return func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
 		req, err := newest(adv, commit, haves)

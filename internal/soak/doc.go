@@ -5,5 +5,6 @@
 // Start in walk.go; steps.go and machine.go have what can happen, invariants.go what
 // must hold, and shortest.go how the story of a failure is made shorter.
 // The stage is that of the end-to-end tests, internal/stage, and the agent is the
-// released program as a process of its own.
+// released program as a process of its own. All of it runs in a network of its own,
+// because a second Docker engine would spoil that of the machine: see testbed.Apart.
 package main
