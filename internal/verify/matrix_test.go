@@ -37,12 +37,14 @@ func TestVerify_SSHSignatureMatrix(t *testing.T) {
 	plain := b.commit()
 	byAda := signed(ada, "")
 	backdated := signed(ada, past)
-	merge := func(args ...string) string {
+	// Each merges a commit of its own: without another message, two that were made
+	// in the same second would be the same commit, and the second merge nothing.
+	merge := func(how string) string {
 		b.git("checkout", "-q", "-B", "feature", plain)
 		b.withSSH(ada)
-		b.commit("-S")
+		b.commit("-S", "-m", "To be merged with "+how)
 		b.git("checkout", "-q", "main")
-		b.git(append([]string{"merge", "-q", "--no-ff", "-m", "Merge", "feature"}, args...)...)
+		b.git("merge", "-q", "--no-ff", "-m", "Merge", how, "feature")
 		return b.git("rev-parse", "HEAD")
 	}
 	line := func(options, key string) string {
