@@ -62,15 +62,17 @@ test: setup lint ## Run every check: lint, then all tests with the race detector
 test-long: ## Run the tests with as many kills and deploys as the promises name: hours
 	@$(MAKE) test REPEAT= TIMEOUT=3h
 
+# With -race, because the tests are compiled so: all packages once more without it
+# would take minutes.
 .PHONY: lint
 lint: ## Check format, vet, staticcheck, errcheck and the shell scripts
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then \
 		printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted" >&2; exit 1; \
 	fi
-	@$(GO) vet ./...
-	@$(GO) tool staticcheck ./...
-	@$(GO) tool errcheck ./...
+	@$(GO) vet -race ./...
+	@GOFLAGS=-race $$($(GO) tool -n staticcheck) ./...
+	@GOFLAGS=-race $$($(GO) tool -n errcheck) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; \
 	else echo 'lint: no shellcheck here, so the scripts were not checked; make setup installs it' >&2; fi
 	@echo 'lint: ok'

@@ -47,7 +47,7 @@ func newBoxed(t *testing.T, mode string, hostNetwork bool) *boxed {
 	e := tb.Engine(t)
 	ports := tb.Ports(t, 2)
 	root := tb.Dir(t)
-	b := &boxed{engine: e, image: tb.Rootfs(t, e, "nginx", "nginx"), name: fmt.Sprintf("ngx%08x", rand.Uint32()),
+	b := &boxed{engine: e, image: tb.Debian(t, e), name: fmt.Sprintf("ngx%08x", rand.Uint32()),
 		conf: filepath.Join(root, "conf"), dir: filepath.Join(root, "shared", "tandem"), port: ports[0]}
 	if !hostNetwork {
 		b.network = b.name

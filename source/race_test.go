@@ -22,10 +22,10 @@ func TestPublish_LosesNothingInARaceOf100Pushes(t *testing.T) {
 		w := open(t, func(o *Options) { o.StatusBranch = gittest.Main })
 		each := 100
 		switch {
+		case testing.Short():
+			each = 14
 		case w.repo.boundary.address.scheme == schemeSSH:
 			each = 20 // the same race as over http; only the handshakes take longer
-		case testing.Short():
-			each = 40
 		}
 		// The server itself would refuse what is no fast-forward.
 		w.bare.Git(t, "config", "receive.denyNonFastForwards", "true")

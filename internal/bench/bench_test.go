@@ -113,36 +113,48 @@ func TestPage_ReplacesOneSection(t *testing.T) {
 }
 
 // What has an agent, an Nginx and a container for real, in the smallest size: the
-// other measurements play on the same stage as "flag".
+// other measurements play on the same stage as "flag". With -short that one alone,
+// because a bench is no part of what is tested at each change.
 func TestRun_WritesTheReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "performance.md")
 	t.Chdir("../..") // where make runs it
-	for _, args := range [][]string{
-		{"-only=repository", "-files=200", "-commits=20", "-bumps=2"},
-		{"-only=idle", "-apps=1,2", "-repositories=1", "-idle=1s", "-passes=10"},
-		{"-only=flag", "-rounds=1", "-switches=1", "-requests=200"},
-	} {
-		if err := run(t.Context(), append(args, "-write="+file), &strings.Builder{}); err != nil {
+	sections := []struct {
+		args []string
+		want []string // in this order
+	}{
+		{[]string{"-only=flag", "-rounds=1", "-switches=1", "-requests=200"}, []string{
+			"# Performance\n",
+			"## The cost of the flag check\n", " UTC, commit ", ", nginx/", "By `make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`.",
+			"| plain `proxy_pass`, the usual log | ", "| all of the include | ", "share of a plain Nginx's requests a second: at least 0.98, is ",
+		}},
+		{[]string{"-only=idle", "-apps=1,2", "-repositories=1", "-idle=1s", "-passes=10"}, []string{
+			"## The cost of being idle\n", "-only=idle", "| one agent, 1 app | ", "| one agent, 2 apps | ", "| 1 agent, one app each: 1 repository | ",
+			"memory with 1 app: at most 40 MB, is ", "growth between passes 1 and 10", "growth for each app", "look at all of its 2 apps once",
+		}},
+		{[]string{"-only=repository", "-files=200", "-commits=20", "-bumps=2"}, []string{
+			"## A large repository\n", "-only=repository", "| `git clone --bare --depth=1` | ", "| tandem, the first fetch | ", "| tandem, 2 bumps | ",
+			"highest memory of the first fetch", "traffic of a bump",
+		}},
+	}
+	if testing.Short() {
+		sections = sections[:1]
+	}
+	var want []string
+	for _, s := range sections {
+		if err := run(t.Context(), append(s.args, "-write="+file), &strings.Builder{}); err != nil {
 			t.Fatal(err)
 		}
+		want = append(want, s.want...)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rest := string(text)
-	for _, want := range []string{ // in this order
-		"# Performance\n",
-		"## The cost of the flag check\n", " UTC, commit ", ", nginx/", "By `make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`.",
-		"| plain `proxy_pass`, the usual log | ", "| all of the include | ", "share of a plain Nginx's requests a second: at least 0.98, is ",
-		"## The cost of being idle\n", "-only=idle", "| one agent, 1 app | ", "| one agent, 2 apps | ", "| 1 agent, one app each: 1 repository | ",
-		"memory with 1 app: at most 40 MB, is ", "growth between passes 1 and 10", "growth for each app", "look at all of its 2 apps once",
-		"## A large repository\n", "-only=repository", "| `git clone --bare --depth=1` | ", "| tandem, the first fetch | ", "| tandem, 2 bumps | ",
-		"highest memory of the first fetch", "traffic of a bump",
-	} {
-		_, after, found := strings.Cut(rest, want)
+	for _, w := range want {
+		_, after, found := strings.Cut(rest, w)
 		if !found {
-			t.Fatalf("the report lacks %q, or has it elsewhere:\n%s", want, text)
+			t.Fatalf("the report lacks %q, or has it elsewhere:\n%s", w, text)
 		}
 		rest = after
 	}

@@ -37,7 +37,7 @@ func newEdge(t *testing.T, e *testbed.Engine, app string) *edge {
 	image := "tandem-test/" + app + ":edge"
 	tb.Images(t, e, image)
 	tb.Project(t, e, g.project)
-	check(t, e.Build(t.Context(), image, nginxImage(t, tb.Rootfs(t, e, "nginx", "nginx"))))
+	check(t, e.Build(t.Context(), image, nginxImage(t, tb.Debian(t, e))))
 	put(t, filepath.Join(g.dir, "compose.yaml"), "nginx:stable", image, "name: edge", "name: "+g.project)
 	return g
 }

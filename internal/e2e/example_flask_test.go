@@ -19,7 +19,7 @@ import (
 	"tandem/reconciler"
 )
 
-var flask = recipe{dir: "flask", image: "registry.example.com/hello", base: "flask", packages: []string{"python3-flask", "gunicorn"}, version: "app.py"}
+var flask = recipe{dir: "flask", image: "registry.example.com/hello", version: "app.py"}
 
 // flaskExample is the Flask example behind an Nginx in a container.
 type flaskExample struct {

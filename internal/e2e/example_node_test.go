@@ -28,7 +28,7 @@ import (
 	"tandem/reconciler"
 )
 
-var nodeAPI = recipe{dir: "node-api", image: "registry.example.com/app", base: "node", packages: []string{"nodejs", "curl"}, version: "package.json"}
+var nodeAPI = recipe{dir: "node-api", image: "registry.example.com/app", version: "package.json"}
 
 // nodeHost is the name of the site, and of its certificate.
 const nodeHost = "app.example.com"

@@ -27,10 +27,7 @@ import (
 	"tandem/reconciler"
 )
 
-var grownShop = recipe{
-	dir: "shop", image: "registry.example.com/shop", base: "shop", version: "app/package.json",
-	packages: []string{"nodejs", "node-pg", "node-redis"},
-}
+var grownShop = recipe{dir: "shop", image: "registry.example.com/shop", version: "app/package.json"}
 
 // shopExample is the shop with PostgreSQL and Redis, behind its own site.
 type shopExample struct {
@@ -70,11 +67,10 @@ func (s *shopExample) makeServices() {
 	file := filepath.Join(dir, "services", "Dockerfile")
 	text, err := os.ReadFile(file)
 	check(s.t, err)
-	from := tb.Rootfs(s.t, s.Engine, "shop-services", "postgresql", "redis-server")
 	if !packagesOf.Match(text) {
 		s.t.Fatalf("the Dockerfile begins with something else than its packages:\n%s", text)
 	}
-	check(s.t, os.WriteFile(file, packagesOf.ReplaceAll(text, []byte("FROM "+from+"\n")), 0o644))
+	check(s.t, os.WriteFile(file, packagesOf.ReplaceAll(text, []byte("FROM "+s.from+"\n")), 0o644))
 	ref := s.repository() + "-services:1"
 	*s.built = append(*s.built, ref)
 	check(s.t, s.Engine.Build(s.t.Context(), ref, filepath.Dir(file)))

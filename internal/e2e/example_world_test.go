@@ -21,11 +21,9 @@ import (
 
 // recipe says what a test has to know about an example to make releases of it.
 type recipe struct {
-	dir      string   // of the example
-	image    string   // as its Compose file names it, without the tag
-	base     string   // names the image with the packages, which all tests share
-	packages []string // that its Dockerfile installs
-	version  string   // the file in which the release says its version
+	dir     string // of the example
+	image   string // as its Compose file names it, without the tag
+	version string // the file in which the release says its version
 }
 
 // example is a copy of one of the examples, as a user would have made it, with
@@ -54,8 +52,9 @@ func newExample(t *testing.T, r recipe, o stage.Options, prepare func(e *testbed
 		prepare(e, o.App)
 	}
 	started := time.Now()
-	from := tb.Rootfs(t, e, r.base, r.packages...)
-	t.Logf("the image with %v took %s", r.packages, time.Since(started).Round(time.Second))
+	from := tb.Debian(t, e)
+	t.Logf("the image with the packages took %s", time.Since(started).Round(time.Second))
+	o.Registry = sharedRegistry(t, e, from)
 	x := &example{world: wholeStage(t, o), recipe: r, from: from, built: built}
 	check(t, os.RemoveAll(x.path())) // the minimal example
 	check(t, examples.Copy(x.path(), r.dir))

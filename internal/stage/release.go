@@ -33,7 +33,7 @@ func (s *Stage) build(ctx context.Context, ref string, env []string) error {
 	return nil
 }
 
-// CloseRegistry stops the registry: from now on there are only the images that are
+// CloseRegistry stops the stage's own registry: from now on there are only the images that are
 // on this machine.
 func (s *Stage) CloseRegistry(ctx context.Context) error { return s.registry.Stop(ctx) }
 

@@ -20,6 +20,9 @@ type Options struct {
 	Detached bool   // Nginx and the registry go on running when this process ends
 	// A Docker engine for this stage alone, which may be stopped. It needs root.
 	OwnDocker bool
+	// Registry is one that several stages share and none of them closes, so that a
+	// large layer is pushed once; nil: a registry of its own.
+	Registry *testbed.Registry
 
 	// The colored stack is the api alone, which is a third of the work for Docker.
 	APIOnly bool
@@ -42,7 +45,7 @@ type Stage struct {
 	Nginx     *testbed.Nginx
 
 	options  Options
-	registry *testbed.Registry
+	registry *testbed.Registry // nil with Options.Registry
 	reserved *testbed.Ports
 	program  string            // the shop
 	built    map[string]string // image reference by tag
@@ -79,7 +82,7 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	}
 	p := s.reserved.Numbers
 	s.Ports = Ports{APIBlue: p[0], APIGreen: p[1], WebBlue: p[2], WebGreen: p[3], Confirm: p[4], Listen: p[5]}
-	if s.registry, err = testbed.NewRegistry(ctx, testbed.RegistryOptions{Detached: o.Detached}); err != nil {
+	if err := s.startRegistry(ctx); err != nil {
 		return nil, err
 	}
 	if s.program, err = testbed.GoSource(ctx, "shop", examples.Source()); err != nil {
@@ -106,6 +109,13 @@ func (s *Stage) connectDocker(ctx context.Context) (err error) {
 		return err
 	}
 	s.Engine, err = s.Docker.Engine()
+	return err
+}
+
+func (s *Stage) startRegistry(ctx context.Context) (err error) {
+	if s.options.Registry == nil {
+		s.registry, err = testbed.NewRegistry(ctx, testbed.RegistryOptions{Detached: s.options.Detached})
+	}
 	return err
 }
 
@@ -143,8 +153,14 @@ func (s *Stage) Flags() []string {
 // URL is where the app answers through Nginx.
 func (s *Stage) URL() string { return s.Nginx.URL() }
 
-// Registry is host:port of the registry, which is how images are named.
-func (s *Stage) Registry() string { return s.registry.Addr() }
+// Registry is how the names of the stage's images begin: host:port of the registry,
+// and the app where others push to it too.
+func (s *Stage) Registry() string {
+	if s.options.Registry != nil {
+		return s.options.Registry.Addr() + "/" + s.App
+	}
+	return s.registry.Addr()
+}
 
 func (s *Stage) path(elem ...string) string {
 	return filepath.Join(append([]string{s.Dir}, elem...)...)

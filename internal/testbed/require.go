@@ -28,7 +28,7 @@ func debianPackage(program string) string {
 	case "apt-get":
 		return "apt"
 	default:
-		return program // nginx, docker-registry, debootstrap, git, curl, tar
+		return program // nginx, docker-registry, mmdebstrap, git, curl, tar
 	}
 }
 

@@ -109,11 +109,11 @@ func GoBinary(t testing.TB, dir string) string {
 	return path
 }
 
-// Rootfs returns the name of an image with Debian and the packages in it.
-func Rootfs(t testing.TB, e *testbed.Engine, name string, packages ...string) string {
+// Debian returns the name of an image with Debian and what the examples need in it.
+func Debian(t testing.TB, e *testbed.Engine) string {
 	t.Helper()
-	Require(t, "debootstrap", "tar", "apt-get")
-	ref, err := e.Rootfs(t.Context(), name, packages)
+	Require(t, "mmdebstrap", "apt-get")
+	ref, err := e.Debian(t.Context())
 	must(t, err)
 	return ref
 }

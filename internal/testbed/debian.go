@@ -10,34 +10,45 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
-	"golang.org/x/sys/unix"
 )
 
-// Rootfs returns the name of an image with a minimal Debian of this machine's
-// release and the packages in it. It is "tandem-test/<name>:<hash of the
-// packages>". The first time it is made with debootstrap, which takes about
-// half a minute, needs root, and loads the packages from where this machine's
-// own apt gets them. The image is meant to stay; its archive also stays in
-// CacheDir, so that removing the image costs little.
-func (e *Engine) Rootfs(ctx context.Context, name string, packages []string) (ref string, err error) {
-	packages = slices.Compact(slices.Sorted(slices.Values(packages)))
+// debianPackages are what the Dockerfiles of the examples install, and an Nginx for
+// those who want one in a container. They are in one image, because each takes
+// longer to make, and to push, than the tests that want it.
+var debianPackages = []string{
+	"curl", "gunicorn", "nginx", "node-pg", "node-redis", "nodejs", "postgresql", "python3-flask", "redis-server",
+}
+
+// debianLacks are the files that nobody needs in a test: two thirds of the size.
+var debianLacks = []string{
+	"/usr/share/doc/*", "/usr/share/i18n/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/man/*",
+	// PostgreSQL compiles large queries, and goes without where these are missing.
+	"/usr/lib/*/libLLVM*", "/usr/lib/postgresql/*/lib/bitcode/*", "/usr/lib/postgresql/*/lib/llvmjit*",
+}
+
+// Debian returns the name of an image with a minimal Debian of this machine's
+// release and debianPackages in it. It is "tandem-test/debian:<hash of what it is
+// made of>". The first time it is made with mmdebstrap, which takes about half a
+// minute, needs root, and loads the packages from where this machine's own apt gets
+// them. The image is meant to stay; its archive also stays in CacheDir, so that
+// removing the image costs little.
+func (e *Engine) Debian(ctx context.Context) (ref string, err error) {
 	mirror, suite, err := debianSource(ctx)
 	if err != nil {
 		return "", err
 	}
-	key := sha256.Sum256([]byte(suite + " " + strings.Join(packages, " ")))
+	key := sha256.Sum256(fmt.Append(nil, suite, debianPackages, debianLacks))
 	tag := fmt.Sprintf("%x", key)[:12]
-	ref = "tandem-test/" + name + ":" + tag
+	ref = "tandem-test/debian:" + tag
 	cache, err := CacheDir()
 	if err != nil {
 		return "", err
 	}
-	base := filepath.Join(cache, "rootfs-"+tag)
+	base := filepath.Join(cache, "debian-"+tag)
 	unlock, err := lock(ctx, base+".lock")
 	if err != nil {
 		return "", err
@@ -47,8 +58,8 @@ func (e *Engine) Rootfs(ctx context.Context, name string, packages []string) (re
 		return ref, err
 	}
 	if _, err := os.Stat(base + ".tar"); err != nil {
-		if err := bootstrap(ctx, base, mirror, suite, packages); err != nil {
-			return "", fmt.Errorf("make root file system %s: %w", name, err)
+		if err := bootstrap(ctx, base, mirror, suite); err != nil {
+			return "", fmt.Errorf("make the root file system of %s: %w", ref, err)
 		}
 	}
 	return ref, e.importArchive(ctx, ref, base+".tar")
@@ -56,52 +67,19 @@ func (e *Engine) Rootfs(ctx context.Context, name string, packages []string) (re
 
 // bootstrap makes <base>.tar. It works beside it and moves the file into
 // place at the end, so that an archive that exists is a whole one.
-func bootstrap(ctx context.Context, base, mirror, suite string, packages []string) (err error) {
-	root := base + ".root"
-	if err := discard(root); err != nil {
-		return err
+func bootstrap(ctx context.Context, base, mirror, suite string) error {
+	args := []string{
+		"--mode=root", "--variant=essential", "--format=tar", "--include=" + strings.Join(debianPackages, ","),
+		"--skip=output/dev",
+		`--customize-hook=rm "$1/etc/apt/sources.list"`, // names this machine's mirror
 	}
-	defer func() { err = errors.Join(err, discard(root)) }()
-	args := []string{"--variant=minbase"}
-	if len(packages) > 0 {
-		args = append(args, "--include="+strings.Join(packages, ","))
+	for _, files := range debianLacks {
+		args = append(args, "--dpkgopt=path-exclude="+files)
 	}
-	if err := run(ctx, "debootstrap", append(args, suite, root, mirror)...); err != nil {
-		return err
-	}
-	archive := []string{"--create", "--file", base + ".part", "--directory", root, "--numeric-owner", "--sort=name"}
-	for _, waste := range []string{
-		"./var/lib/apt/lists/*", "./var/cache/apt/*", "./var/cache/debconf/*", "./var/log/*",
-		"./usr/share/doc/*", "./usr/share/man/*", "./usr/share/locale/*", "./usr/share/info/*",
-		"./dev/*", "./debootstrap",
-		"./etc/apt/sources.list", // names this machine's mirror
-	} {
-		archive = append(archive, "--exclude", waste)
-	}
-	if err := run(ctx, "tar", append(archive, ".")...); err != nil {
+	if err := run(ctx, "mmdebstrap", append(args, suite, base+".part", mirror)...); err != nil {
 		return err
 	}
 	return os.Rename(base+".part", base+".tar")
-}
-
-// discard removes the tree at root. debootstrap mounts /proc and /sys into it,
-// and one that was killed leaves them there; removing through them would reach
-// into this machine's own.
-func discard(root string) error {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(mounts)) {
-		point := strings.Fields(line)[1]
-		if !strings.HasPrefix(point, root+"/") {
-			continue
-		}
-		if err := unix.Unmount(point, unix.MNT_DETACH); err != nil {
-			return fmt.Errorf("unmount %s: %w", point, err)
-		}
-	}
-	return os.RemoveAll(root)
 }
 
 func (e *Engine) importArchive(ctx context.Context, ref, path string) (err error) {
@@ -111,7 +89,7 @@ func (e *Engine) importArchive(ctx context.Context, ref, path string) (err error
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	progress, err := e.Client.ImageImport(ctx, image.ImportSource{Source: io.NopCloser(f), SourceName: "-"}, ref,
-		image.ImportOptions{Changes: []string{"LABEL tandem.test=rootfs", `CMD ["/bin/sh"]`}})
+		image.ImportOptions{Changes: []string{"LABEL tandem.test=debian", `CMD ["/bin/sh"]`}})
 	if err != nil {
 		return fmt.Errorf("import %s: %w", ref, err)
 	}

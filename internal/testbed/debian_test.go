@@ -7,9 +7,9 @@ import (
 	"tandem/internal/testbed/tb"
 )
 
-func TestRootfs_HoldsThePackagesAndIsMadeOnce(t *testing.T) {
+func TestDebian_HoldsThePackagesAndIsMadeOnce(t *testing.T) {
 	e := tb.Engine(t)
-	ref := tb.Rootfs(t, e, "node", "nodejs", "curl")
+	ref := tb.Debian(t, e)
 	if got := output(t, e, ref, "node", "-e", "console.log(String(6 * 7))"); got != "42" {
 		t.Errorf("node wrote %q, want 42", got)
 	}
@@ -20,7 +20,7 @@ func TestRootfs_HoldsThePackagesAndIsMadeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := tb.Rootfs(t, e, "node", "curl", "nodejs", "curl")
+	again := tb.Debian(t, e)
 	after, err := e.Client.ImageInspect(t.Context(), again)
 	if err != nil {
 		t.Fatal(err)
