@@ -29,7 +29,8 @@ type gate struct {
 	color    Color
 	now      func() time.Time
 
-	ready chan struct{} // has word when nothing is lacking any more
+	ready chan struct{}        // has word when nothing is lacking any more
+	ahead map[string]time.Time // when a start that lies ahead was first seen, by container and start
 
 	mu    sync.Mutex
 	lacks map[string]lack // what is not proven yet, by route or service
@@ -48,7 +49,7 @@ type lack struct {
 func (g *gate) pass(ctx context.Context) (Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
-	g.lacks, g.ready = map[string]lack{}, make(chan struct{}, 1)
+	g.lacks, g.ready, g.ahead = map[string]lack{}, make(chan struct{}, 1), map[string]time.Time{}
 	for _, r := range g.app.Routes {
 		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
 	}
@@ -160,7 +161,8 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})
 				wg.Go(func() { g.examine(ctx, c) })
 			}
-		case !routed[c.Service] && !c.OneShot && g.now().Sub(c.StartedAt) < settleTime:
+		case g.age(c) >= settleTime:
+		case !routed[c.Service] && !c.OneShot, c.Restarts > 0 && c.State == "running":
 			waiting = append(waiting, c.Name+" has run for less than "+settleTime.String())
 		}
 		if blame == "" && len(waiting) > before {
@@ -184,11 +186,32 @@ func (g *gate) ended(ctx context.Context, c Container) error {
 		return nil
 	case c.State == "exited" || c.State == "dead":
 		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d", c.Name, c.ExitCode))
-	case c.State == "running" && c.Restarts > 0 && g.now().Sub(c.StartedAt) < settleTime:
+	case c.State == "running" && c.Restarts > 0 && g.startedJustNow(c):
 		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:
 		return nil
 	}
+}
+
+func (g *gate) startedJustNow(c Container) bool {
+	age := g.now().Sub(c.StartedAt)
+	return age >= 0 && age < settleTime
+}
+
+// age is for how long the container has run. Where the clock was set back since its
+// start, or the engine's is another, the start lies ahead, and it is for how long this
+// gate has seen it run: waiting for the start to be past could take days.
+func (g *gate) age(c Container) time.Duration {
+	now := g.now()
+	if age := now.Sub(c.StartedAt); age >= 0 {
+		return age
+	}
+	key := c.ID + c.StartedAt.String()
+	first, seen := g.ahead[key]
+	if !seen {
+		first, g.ahead[key] = now, now
+	}
+	return now.Sub(first)
 }
 
 // probeRoute asks one route until it has answered well often enough in a row,

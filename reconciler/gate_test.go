@@ -261,6 +261,42 @@ func TestGate_RestartLongAgoIsForgiven(t *testing.T) {
 	})
 }
 
+// The clock was set back by weeks since the containers were started: they have run for
+// as long as the gate sees them run.
+func TestGate_AStartThatLiesAheadIsNotWaitedFor(t *testing.T) {
+	ahead := func(c *Container) { c.StartedAt = time.Now().Add(480 * time.Hour) }
+	for name, worker := range map[string]func(*Container){
+		"started once":            ahead,
+		"restarted, and stays up": func(c *Container) { ahead(c); c.Restarts = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, began := newBench(container("api", worker), container("worker", worker)), time.Now()
+				if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took < settleTime || took > settleTime+time.Second {
+					t.Errorf("passed after %s, want %s", took, settleTime)
+				}
+			})
+		})
+	}
+	t.Run("restarted again and again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b, first := newBench(), time.Now().Add(480*time.Hour)
+			b.stack = func(n int) (Stack, error) {
+				worker := container("worker", func(c *Container) {
+					c.Restarts = 1 + n/10 // a second each
+					c.StartedAt = first.Add(time.Duration(c.Restarts) * time.Second)
+				})
+				return Stack{Containers: []Container{container("api"), worker}}, nil
+			}
+			_, err := b.gate(t.Context(), gatedApp("api"))
+			rejectedFor(t, err, Unhealthy, "worker-1 has run for less than 2s")
+		})
+	})
+}
+
 func TestGate_RunsTheHealthCommandUntilItSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
