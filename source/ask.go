@@ -111,6 +111,10 @@ func fetchRequest(adv *packp.AdvRefs, commit plumbing.Hash, depth int, haves []p
 			_ = req.Capabilities.Set(c)
 		}
 	}
+	if adv.Capabilities.Supports(capability.Filter) {
+		_ = req.Capabilities.Set(capability.Filter) // as above
+		req.Filter = packp.FilterBlobLimit(maxObject+1, packp.BlobLimitPrefixNone)
+	}
 	req.Wants = []plumbing.Hash{commit}
 	if adv.Capabilities.Supports(capability.Shallow) {
 		req.Depth = packp.DepthCommits(depth)

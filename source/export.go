@@ -99,6 +99,9 @@ type exporter struct {
 // export writes beside dest and renames, so that dest is whole or not there. The
 // name is always the same: what an interrupted run left is found and removed.
 func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) (err error) {
+	if err := x.weigh(ctx, tree); err != nil {
+		return err
+	}
 	partial := filepath.Clean(dest) + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
 		return err
@@ -150,6 +153,35 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		return err
 	}
 	return x.checkLinks()
+}
+
+// weigh looks at the size of everything before the first byte is written: a commit
+// must not fill the disk.
+func (x *exporter) weigh(ctx context.Context, tree plumbing.Hash) error {
+	count, bytes := 0, int64(0)
+	err := x.objects.walk(ctx, tree, x.dir, func(name string, e entry) (bool, error) {
+		if x.borders.outside(name, e) {
+			return false, nil
+		}
+		if count++; count > maxExported {
+			return false, exceeds("the app has more than %d files: let its directory have what is deployed only", maxExported)
+		}
+		if !e.isFile() {
+			return e.isDir() && checkName(e.name) == nil, nil
+		}
+		size, err := x.objects.size(e.hash)
+		if isExceeded(err) {
+			return false, faulty(name, "%s: take it out of the app's directory", err)
+		}
+		if bytes += size; bytes > maxExport {
+			return false, exceeds("the app's files are larger than %d MiB together: let its directory have what is deployed only", maxExport>>20)
+		}
+		return false, err
+	})
+	if isExceeded(err) {
+		return faulty(x.dir, "%s", err)
+	}
+	return err
 }
 
 func (x *exporter) write(name string, e entry) error {

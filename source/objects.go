@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -21,6 +22,7 @@ const maxMetadata = 64 << 20
 type objects struct {
 	store storer.EncodedObjectStorer
 	made  map[plumbing.Hash][]byte // trees that are not in the store yet
+	fresh bool                     // the store was filled just now: what it lacks was left out because of its size
 }
 
 func (o *objects) read(kind plumbing.ObjectType, hash plumbing.Hash, most int64) ([]byte, error) {
@@ -117,6 +119,9 @@ func (o *objects) tree(hash plumbing.Hash) (tree, error) {
 
 func (o *objects) size(hash plumbing.Hash) (int64, error) {
 	n, err := o.store.EncodedObjectSize(hash)
+	if o.fresh && errors.Is(err, plumbing.ErrObjectNotFound) {
+		return 0, exceeds("the file is larger than %d MiB, and was not fetched", maxObject>>20)
+	}
 	if err != nil {
 		return 0, &damagedError{fmt.Errorf("read blob %s: %w", hash, err)}
 	}
@@ -142,24 +147,45 @@ func (o *objects) dir(root plumbing.Hash, dir string) (plumbing.Hash, error) {
 	return root, nil
 }
 
-// walk calls visit with the path of every entry that is not a directory, and
-// with every directory whose entries are then visited unless visit says no.
-func (o *objects) walk(ctx context.Context, hash plumbing.Hash, dir string, visit func(name string, e entry) (enter bool, err error)) error {
+// visit is called with the path of every entry that is not a directory, and with
+// every directory whose entries are then visited unless it says no.
+type visit func(name string, e entry) (enter bool, err error)
+
+// walk visits everything below a directory. What has too many directories, or is
+// nested too deep, is a *boundError.
+func (o *objects) walk(ctx context.Context, hash plumbing.Hash, dir string, v visit) error {
+	w := walker{objects: o, visit: v}
+	return w.walk(ctx, hash, dir, 0)
+}
+
+type walker struct {
+	objects *objects
+	visit   visit
+	dirs    int
+}
+
+func (w *walker) walk(ctx context.Context, hash plumbing.Hash, dir string, depth int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	t, err := o.tree(hash)
+	if depth > maxDepth {
+		return exceeds("there are more than %d directories in each other: keep them flatter", maxDepth)
+	}
+	if w.dirs++; w.dirs > maxDirs {
+		return exceeds("there are more than %d directories: keep what is deployed in a repository of its own", maxDirs)
+	}
+	t, err := w.objects.tree(hash)
 	if err != nil {
 		return err
 	}
 	for _, e := range t {
 		name := path.Join(dir, e.name)
-		enter, err := visit(name, e)
+		enter, err := w.visit(name, e)
 		if err != nil {
 			return err
 		}
 		if e.isDir() && enter {
-			if err := o.walk(ctx, e.hash, name, visit); err != nil {
+			if err := w.walk(ctx, e.hash, name, depth+1); err != nil {
 				return err
 			}
 		}

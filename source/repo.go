@@ -31,8 +31,16 @@ type Repo struct {
 	publishing token // this process does not race with itself
 	exporting  token // nor writes the same directory twice at once
 
-	mu   sync.Mutex
-	last snapshot
+	mu     sync.Mutex
+	last   snapshot
+	beyond exceeding
+}
+
+// exceeding is a commit that exceeds a bound. It is not fetched and walked again at
+// every look.
+type exceeding struct {
+	tip plumbing.Hash
+	err error
 }
 
 // snapshot is what the newest Poll found. It is replaced, never changed.
@@ -125,8 +133,12 @@ func (r *Repo) poll(ctx context.Context, remember bool) (reconciler.Revision, er
 		if s := r.snapshot(); s.tip == head && s.revision.Withheld == nil {
 			return clone(s.revision), nil
 		}
+		if err := r.exceeds(head); err != nil {
+			return reconciler.Revision{}, err
+		}
 		var s snapshot
 		s, err = r.take(ctx, head, remember)
+		r.refuse(head, err)
 		if err == nil {
 			r.mu.Lock()
 			r.last = s
@@ -140,6 +152,23 @@ func (r *Repo) poll(ctx context.Context, remember bool) (reconciler.Revision, er
 		}
 	}
 	return reconciler.Revision{}, err
+}
+
+func (r *Repo) exceeds(tip plumbing.Hash) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.beyond.tip == tip {
+		return r.beyond.err
+	}
+	return nil
+}
+
+func (r *Repo) refuse(tip plumbing.Hash, err error) {
+	if isExceeded(err) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.beyond = exceeding{tip, err}
+	}
 }
 
 // read reads a commit of the branch, which is at tip.

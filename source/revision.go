@@ -34,6 +34,9 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (r
 		if !e.isFile() || !matchAny(r.apps, name) {
 			return true, nil
 		}
+		if len(rev.Files) == maxApps {
+			return false, exceeds("the commit has more than %d app files: look for them in fewer places with repo.apps", maxApps)
+		}
 		data, err := appData(o, e.hash)
 		if err != nil {
 			return false, err
@@ -68,8 +71,12 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (r
 	return rev, b, nil
 }
 
+// appData is the content of an app file; nil when it is too large.
 func appData(o *objects, hash plumbing.Hash) ([]byte, error) {
 	size, err := o.size(hash)
+	if isExceeded(err) {
+		return nil, nil
+	}
 	if err != nil || size > reconciler.MaxFileSize {
 		return nil, err
 	}

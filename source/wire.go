@@ -145,7 +145,7 @@ func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*o
 	if store, err = w.cache.open(); err != nil {
 		return err
 	}
-	return read(&objects{store: store})
+	return read(&objects{store: store, fresh: true})
 }
 
 // fill fetches what the store lacks.
@@ -206,7 +206,12 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
 	}
-	if err := packfile.UpdateObjectStorage(store, pack); err != nil {
+	whole := bounded(pack, maxObject)
+	err = packfile.UpdateObjectStorage(store, whole)
+	if exceeded := whole.close(); exceeded != nil {
+		return exceeded
+	}
+	if err != nil {
 		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
 	}
 	if store.HasEncodedObject(commit) != nil {
