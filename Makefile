@@ -10,9 +10,10 @@ GO       ?= go
 PREFIX   ?= /usr/local
 KEEP     ?=
 FUZZTIME ?= 30s
-# Packages tested at once: more than one slow each other down on a small machine.
-# And the longest that one of them may take.
-PARALLEL ?= 1
+# Packages compiled at once. They are tested one after the other, because on a small
+# machine they slow each other down; flock lets the next one wait, linked, for its turn.
+PARALLEL ?= 2
+# The longest that one of them may take, the wait included.
 # Tests of one package at once: most of the time they wait for containers.
 CONCURRENT ?= 3
 TIMEOUT  ?= 45m
@@ -53,7 +54,7 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 .PHONY: test
 test: setup lint ## Run every check: lint, then all tests with the race detector
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; status=0; \
-	$(GO) test -race $(REPEAT) -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) ./... 2>&1 | tee "$$log" || status=$$?; \
+	$(GO) test -race $(REPEAT) -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) -exec "flock --close $$log" ./... 2>&1 | tee "$$log" || status=$$?; \
 	printf '\n%d packages ok, %d failed; %d tests failed\n' \
 		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
 	exit $$status

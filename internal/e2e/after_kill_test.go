@@ -30,7 +30,7 @@ func TestKill_InTheMinutesAfterTheFlip(t *testing.T) {
 
 	// Flips, rollbacks and kills of the scheduler; and with an agent that is killed in
 	// the middle.
-	moves, kills := times(50, 6), times(30, 4)
+	moves, kills := times(50, 4), times(30, 3)
 	due := map[int]bool{}
 	for _, i := range walk.chance.Perm(moves)[:kills] {
 		due[i] = true

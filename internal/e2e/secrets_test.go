@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,6 +27,7 @@ import (
 	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
+	"tandem/source/gittest"
 )
 
 // Promise 6: a secret appears in no log, no error, no status, no page, no argument
@@ -72,6 +74,18 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	s.command("validate", w.Work)
 	w.live(w.revert(), "1.1.0", reconciler.Blue)
 
+	t.Log("a Git server that refuses the token")
+	asked := s.git.Requests("info/refs")
+	s.git.SetToken("another")
+	tb.Until(t, patience, "a refusal", func() error {
+		if s.git.Requests("info/refs") < asked+2 {
+			return errors.New("the server was not asked yet")
+		}
+		return nil
+	})
+	s.command("plan")
+	s.git.SetToken(s.gitToken())
+
 	t.Log("a secret that changes is a new release, and the old value is still one")
 	s.values["DB_PASSWORD"] = s.plant("DB_PASSWORD", rand.Text())
 	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", reconciler.Green)
@@ -95,6 +109,7 @@ type secretive struct {
 	identity *age.X25519Identity
 	mail     *mailbox
 	token    string
+	git      *gittest.HTTPServer // which asks for a token
 	values   map[string]testbed.Variable
 	agent    *exec.Cmd
 
@@ -113,7 +128,10 @@ func newSecretive(t *testing.T) *secretive {
 	s.planted["the age key"] = identity.String()
 	s.mail = newMailbox(t, http.StatusOK)
 	s.token = s.plant("the API's token", rand.Text()).Value
+	gitToken := s.plant("the Git server's token", rand.Text()).Value
+	s.git = gittest.ServeHTTP(t, gittest.OpenBare(t, s.Bare), gittest.HTTPOptions{Token: gitToken})
 	for file, content := range map[string]string{
+		"git":     gitToken + "\n",
 		"age":     identity.String() + "\n",
 		"webhook": s.plant("the webhook's secret", rand.Text()).Value,
 		"token":   s.token,
@@ -157,6 +175,13 @@ func (s *secretive) plant(name, value string) testbed.Variable {
 	return testbed.Variable{Name: name, Value: value}
 }
 
+func (s *secretive) gitToken() string {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, "git"))
+	check(s.t, err)
+	return strings.TrimSpace(string(data))
+}
+
 func (s *secretive) good() []testbed.Variable {
 	return []testbed.Variable{s.values["DB_PASSWORD"], s.values["GREETING"], s.values["PEM"]}
 }
@@ -177,7 +202,8 @@ func (s *secretive) push(tag string, variables []testbed.Variable, override []by
 func (s *secretive) flags() []string {
 	return append(s.Flags(), "--log-level", "debug", "--secrets-age-key-file", filepath.Join(s.dir, "age"),
 		"--repo-webhook-secret-file", filepath.Join(s.dir, "webhook"), "--api-token-file", filepath.Join(s.dir, "token"),
-		"--notify-urls-file", filepath.Join(s.dir, "notify"))
+		"--notify-urls-file", filepath.Join(s.dir, "notify"),
+		"--repo-url", s.git.URL, "--repo-auth-token-file", filepath.Join(s.dir, "git"), "--repo-poll", "1s")
 }
 
 func (s *secretive) program(args ...string) *exec.Cmd {
