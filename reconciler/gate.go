@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,10 @@ const (
 	// probePause lies between two questions to the same route, so that a stack
 	// that is ready is noticed within a few hundredths of a second.
 	probePause = 25 * time.Millisecond
+	// warmPause is the same for a stack all of whose containers have run for warmTime:
+	// it is not about to fall over, and a way back must not wait.
+	warmPause = 5 * time.Millisecond
+	warmTime  = 10 * time.Second
 	// lookPause lies between two looks at the containers, which cost the engine more.
 	lookPause = 100 * time.Millisecond
 	// settleTime is how long a service must run that neither has a health command
@@ -29,6 +34,7 @@ type gate struct {
 	color    Color
 	now      func() time.Time
 
+	warm  chan struct{}        // closed when all containers are seen to have run for warmTime
 	ready chan struct{}        // has word when nothing is lacking any more
 	ahead map[string]time.Time // when a start that lies ahead was first seen, by container and start
 
@@ -49,7 +55,8 @@ type lack struct {
 func (g *gate) pass(ctx context.Context) (Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
-	g.lacks, g.ready, g.ahead = map[string]lack{}, make(chan struct{}, 1), map[string]time.Time{}
+	g.lacks, g.ahead = map[string]lack{}, map[string]time.Time{}
+	g.warm, g.ready = make(chan struct{}), make(chan struct{}, 1)
 	for _, r := range g.app.Routes {
 		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
 	}
@@ -67,6 +74,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		stack, err := g.look(deadline)
 		if err == nil {
 			last = &stack
+			g.noteWarm(stack)
 			err = g.checkContainers(deadline, &wg, &exams, stack)
 		}
 		switch {
@@ -229,7 +237,30 @@ func (g *gate) probeRoute(ctx context.Context, r Route) {
 		} else if row++; row >= g.app.Gate.Successes {
 			g.clear(key)
 		}
-		wait(ctx, probePause)
+		if row == 0 {
+			wait(ctx, probePause)
+			continue
+		}
+		waitFor(ctx, probePause, g.warm)
+		if g.isWarm() {
+			wait(ctx, warmPause)
+		}
+	}
+}
+
+func (g *gate) isWarm() bool {
+	select {
+	case <-g.warm:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *gate) noteWarm(s Stack) {
+	cold := func(c Container) bool { return !c.Singleton && !c.OneShot && g.age(c) < warmTime }
+	if s.Condition == Running && !g.isWarm() && !slices.ContainsFunc(s.Containers, cold) {
+		close(g.warm)
 	}
 }
 

@@ -497,15 +497,25 @@ func TestGate_MessageIsWrittenWithoutALog(t *testing.T) {
 
 // A way back to a warm stack takes as long as its proof, and no pause longer.
 func TestGate_IsOverAsSoonAsTheLastProofIsThere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b, began := newBench(container("api")), time.Now()
-		app := gatedApp("api")
-		app.Gate.Successes = 3
-		if _, err := b.gate(t.Context(), app); err != nil {
-			t.Fatal(err)
-		}
-		if took, want := time.Since(began), 3*probeTime+2*probePause; took != want {
-			t.Errorf("took %s, want %s: three answers and two pauses", took, want)
-		}
-	})
+	for name, c := range map[string]struct {
+		age, pause time.Duration
+	}{
+		"has run for long": {warmTime, warmPause},
+		"just started":     {warmTime - time.Second, probePause},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				b := newBench(container("api", func(a *Container) { a.StartedAt = began.Add(-c.age) }))
+				app := gatedApp("api")
+				app.Gate.Successes = 3
+				if _, err := b.gate(t.Context(), app); err != nil {
+					t.Fatal(err)
+				}
+				if took, want := time.Since(began), 3*probeTime+2*c.pause; took != want {
+					t.Errorf("took %s, want %s: three answers and two pauses", took, want)
+				}
+			})
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -66,11 +67,13 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	if w.facts.Closed, w.opens = closed(app.Windows, r.Now()); w.facts.Closed {
 		w.at(w.opens)
 	}
-	if w.facts.Blue, err = r.facts(ctx, app, &w, Blue); err != nil {
-		return w, err
+	w.facts.Blue, w.facts.Green = r.facts(app, &w, Blue), r.facts(app, &w, Green)
+	for _, c := range Colors() {
+		if err := r.lookIdle(ctx, app, &w, c); err != nil {
+			return w, err
+		}
 	}
-	w.facts.Green, err = r.facts(ctx, app, &w, Green)
-	return w, err
+	return w, nil
 }
 
 // lookTime is how long one look at the containers may take. An engine that hangs
@@ -89,25 +92,40 @@ func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
 	return pair, err
 }
 
-func (r *Runner) facts(ctx context.Context, app App, w *world, c Color) (StackFacts, error) {
+func (r *Runner) facts(app App, w *world, c Color) StackFacts {
 	s := w.of(c)
 	f := StackFacts{Release: s.Release, Condition: s.Condition, Duty: s.Duty, Idle: true}
 	up := s.Condition == Running || s.Condition == Broken
 	if !up || c == w.facts.Live {
 		f.Gated = up && r.gated[c] == s.Instance()
-		return f, nil
+		return f
 	}
 	f.Gated = r.gated[c] == s.Instance()
 	f.Expired = r.expired(app, w)
 	f.Fitness = r.fitnessOf(s, w)
-	if !r.drained[c] {
-		open, err := r.Router.Connections(ctx, r.routing(app, *w), c)
-		if err != nil {
-			return f, err
-		}
-		f.Idle = open.Idle()
+	f.Idle = r.drained[c]
+	return f
+}
+
+// lookIdle asks whether the stack still has connections, where that changes the plan.
+// The kernel takes longer to list its connections than all else that is observed, and
+// a way back must not wait for that before each of its steps.
+func (r *Runner) lookIdle(ctx context.Context, app App, w *world, c Color) error {
+	f := &w.facts.Blue
+	if c == Green {
+		f = &w.facts.Green
 	}
-	return f, nil
+	if f.Idle {
+		return nil
+	}
+	busy, why := Plan(app, w.facts, r.memory)
+	f.Idle = true
+	if idle, also := Plan(app, w.facts, r.memory); also == why && slices.Equal(idle, busy) {
+		return nil
+	}
+	open, err := r.Router.Connections(ctx, r.routing(app, *w), c)
+	f.Idle = open.Idle()
+	return err
 }
 
 // expired tells whether the standby has been kept for long enough; if not, it
