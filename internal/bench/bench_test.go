@@ -64,6 +64,7 @@ func TestTarget_SaysByHowMuchItIsMissed(t *testing.T) {
 func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 	for arg, want := range map[string]string{
 		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag, idle, repository`,
+		"-ways=fly":      `there is no way "fly": want some of flip, reload, script, place`,
 		"-rounds=0":      "want at least 1 round, a switch for each, a deploy in place and a request",
 		"-switches=1":    "want at least 1 round, a switch for each, a deploy in place and a request",
 		"-passes=9":      "want at least 1 repository, a second of idleness, 10 passes, a file, a commit and a bump",

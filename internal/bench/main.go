@@ -38,6 +38,9 @@ type options struct {
 	inPlace  int // of `up` in place, each of which costs seconds
 	requests int64
 
+	connections growing // at which switches are measured
+	ways        string  // of them; empty: all
+
 	apps         growing       // of one idle agent
 	repositories int           // each with an idle agent of its own
 	idle         time.Duration // for which agents are left alone
@@ -75,6 +78,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&b.switches, "switches", 500, "switches of each contestant, for each number of connections")
 	flags.IntVar(&b.inPlace, "in-place", 20, "deploys in place, for each number of connections")
 	flags.Int64Var(&b.requests, "requests", 20000, "requests of each turn of the measurement \"flag\"")
+	b.connections = growing{32, 256}
+	flags.Var(&b.connections, "connections", "connections at which switches are measured, `growing`")
+	flags.StringVar(&b.ways, "ways", "", "ways to switch, separated by commas, of flip, reload, script and place; empty: all")
 	b.apps = growing{1, 50, 500}
 	flags.Var(&b.apps, "apps", "apps of one agent in the measurement \"idle\", `growing`")
 	flags.IntVar(&b.repositories, "repositories", 50, "agents with one app each in the measurement \"idle\"")
@@ -144,6 +150,11 @@ func (b *bench) chosen() ([]measurement, error) {
 	}
 	if b.repositories < 1 || b.idle < time.Second || b.passes < 10 || b.files < 1 || b.commits < 1 || b.bumps < 1 {
 		return nil, errors.New("want at least 1 repository, a second of idleness, 10 passes, a file, a commit and a bump")
+	}
+	for way := range strings.SplitSeq(b.ways, ",") {
+		if b.ways != "" && !slices.Contains(ways, way) {
+			return nil, fmt.Errorf("there is no way %q: want some of %s", way, strings.Join(ways, ", "))
+		}
 	}
 	if b.only == "" {
 		return all, nil

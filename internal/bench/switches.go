@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"tandem/internal/config"
 	"tandem/internal/load"
@@ -27,7 +29,7 @@ kept-alive connections that never retry, and 5 WebSockets. A request has failed 
 it was reset, ended without an answer, or was not answered with a 2xx.`,
 		header: []string{"way", "connections", "switches", "requests", "failed", "failed per switch", "longest gap", "WebSockets cut"},
 	}
-	for _, connections := range []int{32, 256} {
+	for _, connections := range b.connections {
 		scores := make([]score, len(all))
 		for range b.rounds {
 			for i, c := range all {
@@ -52,17 +54,24 @@ it was reset, ended without an answer, or was not answered with a 2xx.`,
 	return s, nil
 }
 
+// ways are those who switch, in the order of the rows.
+var ways = []string{"flip", "reload", "script", "place"}
+
 const inPlaceName = "`docker compose up -d` in place"
 
 // contestants sets all of them up. Those that it could are returned with an error, too.
 func (b *bench) contestants(ctx context.Context) (all []contestant, err error) {
-	for _, set := range []func() (contestant, error){
-		func() (contestant, error) { return b.newTandem(ctx, config.SwitchFlip) },
-		func() (contestant, error) { return b.newTandem(ctx, config.SwitchReload) },
-		func() (contestant, error) { return newScript(ctx, deployScript, "the script", name("script")) },
-		func() (contestant, error) { return newScript(ctx, upScript, inPlaceName, name("place")) },
-	} {
-		c, err := set()
+	set := map[string]func() (contestant, error){
+		"flip":   func() (contestant, error) { return b.newTandem(ctx, config.SwitchFlip) },
+		"reload": func() (contestant, error) { return b.newTandem(ctx, config.SwitchReload) },
+		"script": func() (contestant, error) { return newScript(ctx, deployScript, "the script", name("script")) },
+		"place":  func() (contestant, error) { return newScript(ctx, upScript, inPlaceName, name("place")) },
+	}
+	for _, way := range ways {
+		if b.ways != "" && !slices.Contains(strings.Split(b.ways, ","), way) {
+			continue
+		}
+		c, err := set[way]()
 		if err != nil {
 			return all, err
 		}
