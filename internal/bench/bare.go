@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -17,13 +19,22 @@ import (
 )
 
 // bare takes the time that the engine itself needs for a release: pull, create,
-// start, and the first good answer of the health page.
+// start, and the first good answer of the health page. The container is a copy of the
+// one that tandem made, with its networks, and nothing is replaced by it.
 func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (_ time.Duration, err error) {
 	if err := s.Build(ctx, tag); err != nil {
 		return 0, err
 	}
 	docker, ref := s.Engine.Client, s.Registry()+"/shop:"+tag
 	port := fmt.Sprint(s.Ports.WebBlue) // nobody uses it where the app is the api alone
+	like, err := docker.ContainerInspect(ctx, s.App+"-green-api-1")
+	if err != nil {
+		return 0, err
+	}
+	config, host := *like.Config, *like.HostConfig
+	config.Image, config.Labels, config.Hostname = ref, nil, "" // with the labels it would be one of the agent's
+	host.PortBindings = nat.PortMap{"3000/tcp": {{HostIP: "127.0.0.1", HostPort: port}}}
+	networks := slices.Sorted(maps.Keys(like.NetworkSettings.Networks))
 
 	began := time.Now()
 	progress, err := docker.ImagePull(ctx, ref, image.PullOptions{})
@@ -34,16 +45,19 @@ func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (_ time.Du
 	if err := errors.Join(err, progress.Close()); err != nil {
 		return 0, err
 	}
-	made, err := docker.ContainerCreate(ctx,
-		&container.Config{Image: ref, Cmd: []string{"api"}, Env: []string{"COLOR=blue"}, ExposedPorts: nat.PortSet{"3000/tcp": {}}},
-		&container.HostConfig{
-			PortBindings:  nat.PortMap{"3000/tcp": {{HostIP: "127.0.0.1", HostPort: port}}},
-			RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyUnlessStopped},
-		}, nil, nil, "")
+	made, err := docker.ContainerCreate(ctx, &config, &host, nil, nil, "")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.Engine.RemoveContainer(context.WithoutCancel(ctx), made.ID)) }()
+	for _, name := range networks {
+		if name == string(host.NetworkMode) {
+			continue // it is in that one already
+		}
+		if err := docker.NetworkConnect(ctx, name, made.ID, nil); err != nil {
+			return 0, err
+		}
+	}
 	if err := docker.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
 		return 0, err
 	}

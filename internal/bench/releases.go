@@ -68,7 +68,7 @@ created and started through the engine's API, and one good answer of its health 
 		notes: []string{
 			target("beyond bare Docker", added.median(), .15, seconds),
 			target("share of the script's time", ratios(ours, theirs).median(), .5, plain),
-			"Compose and Docker replace the container that the color had before; bare Docker has nothing to replace.",
+			"Tandem and the script replace the container that the color had before; bare Docker has nothing to stop and remove.",
 		},
 	}
 	for _, name := range releaseParts {
