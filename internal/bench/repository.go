@@ -84,6 +84,7 @@ A bump changes the app's tandem.yaml, and no release.`, b.files, b.commits, mega
 		notes: []string{
 			target("highest memory of the first fetch, as a share of the repository's size", start.highest/size, .5, plain),
 			target("traffic of a bump, which changes a file of a few hundred bytes and the trees above it", bumps.traffic.median(), 64e3, kilo),
+			"Some 38 MB of the agent's memory are there without any repository; the rest is the index of the pack, which go-git makes in memory.",
 			"The first fetch has the files of the newest commit, and none of its history.",
 			"A fetch adds a pack to the agent's copy; when there are 50 it makes a new copy, which is the largest of the bumps where there were that many.",
 		},
