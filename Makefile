@@ -12,10 +12,11 @@ KEEP     ?=
 FUZZTIME ?= 30s
 # Packages compiled at once. They are tested one after the other, because on a small
 # machine they slow each other down; flock lets the next one wait, linked, for its turn.
+# The time that is printed for a package has that wait in it.
 PARALLEL ?= 2
-# The longest that one of them may take, the wait included.
 # Tests of one package at once: most of the time they wait for containers.
 CONCURRENT ?= 3
+# The longest that a package may take, the wait included.
 TIMEOUT  ?= 45m
 # What is left to chance, or only shows after long, is done a few times with -short.
 REPEAT   ?= -short

@@ -51,9 +51,10 @@ func bounded(pack io.Reader, most int64) *boundedPack {
 	b := &boundedPack{tee: io.TeeReader(pack, w), end: w, verdict: make(chan error, 1)}
 	go func() {
 		err := weigh(r, most)
-		r.CloseWithError(err) // without one the rest flows on into nothing
-		if !isExceeded(err) {
-			_, _ = io.Copy(io.Discard, r)
+		if isExceeded(err) {
+			_ = r.CloseWithError(err) // it never fails, and ends what is read from b
+		} else {
+			_, _ = io.Copy(io.Discard, r) // what comes after the last object has to pass, too
 		}
 		b.verdict <- err
 	}()

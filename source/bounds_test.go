@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"tandem/source/gittest"
 )
@@ -170,11 +171,16 @@ func TestBounds_ADeltaIsAsLargeAsWhatItMakes(t *testing.T) {
 	size := len(delta) // of 404 bytes: four bits, and seven more
 	put([]byte{0xe0 | byte(size&15), byte(size >> 4), byte(pack.Len() - base)}, delta)
 
+	pack.WriteString("the checksum, unread")
 	for most, want := range map[int64]bool{999: true, 1000: false} {
-		p := bounded(bytes.NewReader(pack.Bytes()), most)
-		_, _ = io.Copy(io.Discard, p) // so small a pack may have passed before it is judged
-		if err := p.close(); isExceeded(err) != want {
-			t.Errorf("at most %d: %v", most, err)
+		// Byte by byte, so that the pack is judged before its checksum has come.
+		p := bounded(iotest.OneByteReader(bytes.NewReader(pack.Bytes())), most)
+		passed, readErr := io.ReadAll(p)
+		if err := p.close(); isExceeded(err) != want || isExceeded(readErr) != want {
+			t.Errorf("at most %d: %v, %v", most, err, readErr)
+		}
+		if !want && (readErr != nil || !bytes.Equal(passed, pack.Bytes())) {
+			t.Errorf("at most %d: %d of %d bytes passed, %v", most, len(passed), pack.Len(), readErr)
 		}
 	}
 }
