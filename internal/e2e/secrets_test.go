@@ -84,7 +84,7 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 		return nil
 	})
 	s.command("plan")
-	s.git.SetToken(s.gitToken())
+	s.git.SetToken(s.gitToken)
 
 	t.Log("a secret that changes is a new release, and the old value is still one")
 	s.values["DB_PASSWORD"] = s.plant("DB_PASSWORD", rand.Text())
@@ -109,7 +109,8 @@ type secretive struct {
 	identity *age.X25519Identity
 	mail     *mailbox
 	token    string
-	git      *gittest.HTTPServer // which asks for a token
+	git      *gittest.HTTPServer // which asks for gitToken
+	gitToken string
 	values   map[string]testbed.Variable
 	agent    *exec.Cmd
 
@@ -128,10 +129,10 @@ func newSecretive(t *testing.T) *secretive {
 	s.planted["the age key"] = identity.String()
 	s.mail = newMailbox(t, http.StatusOK)
 	s.token = s.plant("the API's token", rand.Text()).Value
-	gitToken := s.plant("the Git server's token", rand.Text()).Value
-	s.git = gittest.ServeHTTP(t, gittest.OpenBare(t, s.Bare), gittest.HTTPOptions{Token: gitToken})
+	s.gitToken = s.plant("the Git server's token", rand.Text()).Value
+	s.git = gittest.ServeHTTP(t, gittest.OpenBare(t, s.Bare), gittest.HTTPOptions{Token: s.gitToken})
 	for file, content := range map[string]string{
-		"git":     gitToken + "\n",
+		"git":     s.gitToken + "\n",
 		"age":     identity.String() + "\n",
 		"webhook": s.plant("the webhook's secret", rand.Text()).Value,
 		"token":   s.token,
@@ -173,13 +174,6 @@ func (s *secretive) plant(name, value string) testbed.Variable {
 		}
 	}
 	return testbed.Variable{Name: name, Value: value}
-}
-
-func (s *secretive) gitToken() string {
-	s.t.Helper()
-	data, err := os.ReadFile(filepath.Join(s.dir, "git"))
-	check(s.t, err)
-	return strings.TrimSpace(string(data))
 }
 
 func (s *secretive) good() []testbed.Variable {
