@@ -147,6 +147,9 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
 	if r.memory.Live.Is(s.Color, s.Release) {
+		if r.memory.Healing && r.memory.onTrial() {
+			r.memory.Live.watchAnew(stack, r.Now())
+		}
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
 		r.receive(s, took)
@@ -192,13 +195,10 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 	}
 	r.memory.Healing = false
 	if !r.memory.Live.Is(s.Color, s.Release) {
-		restarts := 0
-		for _, c := range w.of(s.Color).Containers {
-			restarts += c.Restarts
-		}
+		stack := w.of(s.Color)
 		r.memory.Live = Tenure{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
-			Restarts: restarts, Since: r.Now().UTC().Truncate(time.Millisecond),
+			Restarts: stack.restarts(), Started: stack.started(), Since: r.Now().UTC().Truncate(time.Millisecond),
 		}
 	}
 	r.attend(pass, of, of.Routes)
@@ -221,7 +221,10 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 			return r.save()
 		},
 	}
-	if err := watch.run(ctx); err != nil {
+	switch err := watch.run(ctx); {
+	case errors.Is(err, errStartedAgain):
+		return r.interrupt(of, "the containers were started again")
+	case err != nil:
 		return err
 	}
 	r.memory.Pass(s.Release, w.stacks[0].Release, w.stacks[1].Release)

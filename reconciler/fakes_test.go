@@ -81,6 +81,7 @@ const (
 	hangs        trouble = "hangs until its context ends"
 	crashBefore  trouble = "the process is killed before its effect"
 	crashAfter   trouble = "the process is killed after its effect"
+	dockerAway   trouble = "nobody listens on Docker's socket"
 	probeTime            = time.Millisecond
 	defaultRoute         = "  api: {ports: {blue: 3001, green: 3002}, health: /health}\n"
 )
@@ -157,6 +158,8 @@ func (p *process) call(ctx context.Context, name string, effect func() error) er
 	switch what {
 	case failBefore:
 		return errInjected
+	case dockerAway:
+		return &TemporaryError{Reason: DockerAway, Err: errInjected}
 	case crashBefore:
 		p.killed = true
 		p.kill()

@@ -26,7 +26,8 @@ type Ruling struct {
 
 // Sample is one look at the live stack during its watch.
 type Sample struct {
-	After    time.Duration // the flip
+	After    time.Duration // the flip or, with Anew, when its watch began again
+	Anew     bool          // after an outage; then all that is "since the flip" is since that
 	Restarts int           // of all its containers since the flip
 	Down     string        // the container that does not run, with its exit code; empty: all run
 	Sick     string        // what was wrong with the health answer; empty: healthy
@@ -39,6 +40,14 @@ type Sample struct {
 	Unweighed string // why Usage is not known; then it is empty
 
 	Visits Visits // the agent's own, since the flip
+}
+
+// since says since when everything is counted.
+func (s Sample) since() string {
+	if s.Anew {
+		return "since its watch began again"
+	}
+	return "since the flip"
 }
 
 // Visits are what the agent's own questions through Nginx came to.
@@ -162,7 +171,7 @@ func (j judge) bad(samples []Sample) *Breach {
 func (j judge) badTraffic(s Sample) *Breach {
 	t, when := s.Window, "in the last "+Took(trafficWindow).String()
 	if t.Requests < j.policy.MinRequests || s.After <= trafficWindow {
-		t, when = s.Whole, "since the flip"
+		t, when = s.Whole, s.since()
 	}
 	if t.Requests == 0 || t.Requests < j.policy.MinRequests {
 		return nil

@@ -51,6 +51,11 @@ type Tenure struct {
 	Root     string    `json:"root"`     // App.Root: the files that can bring it up again
 	Restarts int       `json:"restarts"` // of its containers, when Since began
 	Since    time.Time `json:"since"`    // when Nginx confirmed it, which is when its watch began
+
+	// Of its watch: see outage.go.
+	Started time.Time `json:"started,omitzero"` // when the youngest of its containers was started
+	Anew    time.Time `json:"anew,omitzero"`    // when it began again after an outage; zero: it did not
+	Outages int       `json:"outages,omitempty"`
 }
 
 // Is tells whether this is the tenure of that release in that color.
@@ -67,6 +72,9 @@ func (t Tenure) age(now time.Time) time.Duration { return max(0, now.Sub(t.Since
 func (m *Memory) notAhead(now time.Time) {
 	if m.Live.Since.After(now) {
 		m.Live.Since = now.UTC().Truncate(time.Millisecond)
+	}
+	if m.Live.Anew.After(now) {
+		m.Live.Anew = now.UTC().Truncate(time.Millisecond)
 	}
 	if m.Pending != nil && m.Pending.Started.After(now) {
 		m.Pending.Started = now.UTC().Truncate(time.Millisecond)

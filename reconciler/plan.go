@@ -178,17 +178,24 @@ func (p planner) steps(g goal) ([]Step, Reason) {
 
 // onTrial tells that r is confirmed live and has not had its verdict. Nothing
 // else may be done for it before: should it be dead or gone, that is a verdict
-// too, and the way back must still be there then.
+// too, unless there was an outage, and the way back must still be there then.
 func (p planner) onTrial(r Release) bool {
 	return p.m.Live.Is(p.o.Live, r) && p.watchNeeded(r)
 }
 
 func (p planner) await(g goal) ([]Step, Reason) {
-	steps := append(p.handOver(p.o.Live), Step{Watch, p.o.Live, g.release})
-	if p.o.Live != g.color {
+	here := goal{g.release, p.o.Live}
+	steps, reason := p.handOver(here.color), Watching
+	if p.m.Healing && p.o.Of(here.color).Release == g.release {
+		// An outage, which is no verdict: it passes its gate again before it is watched.
+		// One of which nothing is left has its verdict all the same.
+		steps, reason = append(p.heal(here), p.handOverAfter(here)...), Healing
+	}
+	steps = append(steps, Step{Watch, here.color, here.release})
+	if here.color != g.color {
 		steps = append(steps, p.bringWatched(g)...)
 	}
-	return steps, Watching
+	return steps, reason
 }
 
 // stranded tells that the traffic has to return to the confirmed release before
@@ -385,7 +392,7 @@ func (p planner) whyAdopt(g goal) Reason {
 // that was confirmed before: then it is given time to recover. That ends where
 // it has no traffic and a newer release, which may be deployed, waits for it.
 func forgives(app App, o Observed, m Memory, s Step) bool {
-	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release)
+	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release) || s.Color == o.Live && m.onTrial()
 	if onTrial || !m.Live.Is(s.Color, s.Release) {
 		return false
 	}

@@ -59,6 +59,8 @@ func wants(r Release, c Color) App { return App{Name: "shop", Tag: r.Tag, Releas
 func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 	aIsLive := remembered{live: confirmed(Blue, relA), passed: []Release{relA}}
 	bIsWatched := remembered{live: confirmed(Green, relB), passed: []Release{relA}}
+	bHadAnOutage := bIsWatched
+	bHadAnOutage.healing = true
 	bIsLive := remembered{live: confirmed(Green, relB), passed: []Release{relA, relB}}
 
 	for _, c := range []struct {
@@ -256,6 +258,21 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			want: "watch green b", reason: Watching,
 		},
 		{
+			name:  "Docker was away in the watch: the gate again, and then the watch",
+			wants: wants(relB, Green), live: Green, blue: warmA, green: warmB, memory: bHadAnOutage,
+			want: "gate green b; watch green b", reason: Healing,
+		},
+		{
+			name:  "Docker was away in the watch, and started nothing again",
+			wants: wants(relB, Green), live: Green, blue: stoppedA, green: StackFacts{Release: relB, Condition: Stopped}, memory: bHadAnOutage,
+			want: "up green b; gate green b; watch green b", reason: Healing,
+		},
+		{
+			name:  "Docker was away in the watch, and nothing is left: that is a verdict",
+			wants: wants(relB, Green), live: Green, blue: warmA, green: absent, memory: bHadAnOutage,
+			want: "watch green b", reason: Watching,
+		},
+		{
 			name:  "the flag is moved by hand",
 			wants: wants(relA, Blue), live: Green, blue: warmA, memory: aIsLive,
 			want: "gate blue a; flip blue a; confirm blue a", reason: Drifted,
@@ -358,7 +375,9 @@ func TestForgives_ConfirmedReleaseIsGivenTimeUnlessANewerOneWaitsForIt(t *testin
 		step   Step
 		want   bool
 	}{
-		{"it is live", wants(relB, Green), Blue, remembered{live: confirmed(Blue, relA)}, gate, true},
+		{"it is live", wants(relB, Green), Blue, remembered{live: confirmed(Blue, relA), passed: []Release{relA}}, gate, true},
+		{"it is live, and rejected already", wants(relA, Blue), Blue, remembered{live: confirmed(Blue, relA), rejected: []Release{relA}}, gate, true},
+		{"it is live, and its watch has to begin again", wants(relA, Blue), Blue, remembered{live: confirmed(Blue, relA)}, gate, false},
 		{"it is beside, and a newer one waits", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA)}, gate, false},
 		{"it is beside, and nothing newer waits", wants(relA, Blue), Green, remembered{live: confirmed(Blue, relA)}, gate, true},
 		{"it is beside, and the newer one was rejected", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA), rejected: []Release{relB}}, gate, true},

@@ -339,6 +339,9 @@ var promises = []promise{
 	{"never a watch of anything but the confirmed live release, and never twice", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Watch || c == w.live && w.isTenure(c, r) && !w.passed[r]
 	}},
+	{"never a watch of what has to pass its gate again, unless nothing of it is left", func(w miniature, s Step, c hue, r pick) bool {
+		return s.Action != Watch || !w.healing || w.stacks[c].release != r
+	}},
 	{"never a standby retired before its time is over, unless it was rejected or a contract migration is due", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Retire || w.expired || w.verdict(r) == rejected || w.contractDue()
 	}},

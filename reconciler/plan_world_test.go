@@ -215,6 +215,10 @@ func (w miniature) pass(p pick) miniature {
 }
 
 func (w miniature) isTenure(h hue, p pick) bool { return w.tenure == minitenure{h, p} && p != 0 }
+func (w miniature) onTrial() bool {
+	r := w.tenure.release
+	return r != 0 && !w.passed[r] && w.verdicts[r] != rejected
+}
 func (w miniature) runs(h hue, p pick) bool {
 	return w.stacks[h].release == p && w.stacks[h].condition == uint8(Running)
 }
@@ -372,6 +376,9 @@ func (y story) events(w miniature, to []event) []event {
 		add("pause or resume", w.with(func(n *miniature) { n.paused = !n.paused }))
 	}
 	add("memory lost", w.forgotten())
+	if w.onTrial() {
+		add("Docker was away in the watch", w.with(func(n *miniature) { n.healing = true }))
+	}
 	add("flag flipped by hand", w.turn(w.live.other()))
 	add("standby expires", w.with(func(n *miniature) { n.expired = true }))
 	for h := blue; h <= green; h++ {

@@ -269,7 +269,11 @@ func (r *Runner) pass(parent context.Context) outcome {
 	}
 	app, view, err := r.prepare(ctx, *d)
 	if app != nil {
-		if trouble := r.converge(ctx, *app, &view); err == nil {
+		trouble := r.converge(ctx, *app, &view)
+		if away(trouble) {
+			trouble = errors.Join(trouble, r.interrupt(*app, "Docker was away"))
+		}
+		if err == nil {
 			err = trouble
 		}
 	}

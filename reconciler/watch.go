@@ -38,14 +38,14 @@ type watch struct {
 	now      func() time.Time
 
 	began time.Time     // set by run
-	age   time.Duration // of the tenure, then
+	age   time.Duration // of the watch, then
 }
 
-// run returns nil when the release passed, a *RejectError when it failed, and
-// ctx's error when ctx ends first.
+// run returns nil when the release passed, a *RejectError when it failed,
+// errStartedAgain when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
 	w.began = w.now()
-	w.age = w.tenure.age(w.began)
+	w.age = max(0, w.began.Sub(w.tenure.watched())) // not negative where the clock was set back
 	var samples []Sample
 	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
@@ -128,6 +128,10 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	if w.tenure.Color == Green {
 		stack = pair[1]
 	}
+	if w.tenure.startedAgain(stack) {
+		return Sample{}, Container{}, errStartedAgain
+	}
+	s.Anew = !w.tenure.Anew.IsZero()
 	blame = w.containers(&s, stack)
 	if answers := w.health(ctx, &s, stack); blame.ID == "" {
 		blame = answers
@@ -147,7 +151,6 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 // runs it is unhealthy.
 func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 	for _, c := range stack.Containers {
-		s.Restarts += c.Restarts
 		if c.Restarts > 0 && blame.ID == "" {
 			blame = c
 		}
@@ -162,7 +165,7 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 			s.Down, blame = now, c
 		}
 	}
-	s.Restarts -= w.tenure.Restarts
+	s.Restarts = stack.restarts() - w.tenure.Restarts
 	switch {
 	case s.Down != "":
 	case len(stack.Missing) > 0:
@@ -189,7 +192,7 @@ func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Conta
 // traffic asks Nginx's log, and the witness. A log that has none of the visits is
 // not that of this Nginx, or is not written any more: then it is not believed.
 func (w *watch) traffic(ctx context.Context, s *Sample) {
-	now, since := w.now(), w.tenure.Since
+	now, since := w.now(), w.tenure.watched()
 	s.Visits, _ = w.visits(since, now)
 	recent := now.Add(-trafficWindow)
 	if recent.Before(since) {

@@ -71,16 +71,40 @@ func (w *walk) restartDocker(ctx context.Context) error {
 			return err
 		}
 	} else {
-		if err := w.perhapsRelease(ctx); err != nil {
+		if err := w.beginRelease(ctx); err != nil {
 			return err
 		}
-		w.pause(2 * time.Second)
 		if err := w.Docker.Stop(ctx); err != nil {
 			return err
 		}
 	}
 	w.pause(3 * time.Second)
 	return w.Docker.Start(ctx, w.chance.IntN(2) == 0)
+}
+
+// beginRelease comes to a moment of a release, to one of its watch, or does nothing.
+func (w *walk) beginRelease(ctx context.Context) error {
+	kind := w.chance.IntN(3)
+	if kind == 0 {
+		return nil
+	}
+	mark := w.log.Size()
+	if err := w.release(ctx); err != nil {
+		return err
+	}
+	if kind == 2 {
+		w.pause(2 * time.Second)
+		return nil
+	}
+	// The watch goes on for two seconds at least.
+	return w.until(ctx, "the confirmation", func() error {
+		for _, l := range w.log.Since(mark) {
+			if l.Is("step done", "step=confirm") {
+				return nil
+			}
+		}
+		return errors.New("the agent has confirmed nothing")
+	})
 }
 
 // registryAway takes the registry away while a release is to be pulled.

@@ -1,0 +1,88 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Where Docker, or the machine, is restarted in the middle of a watch, nobody forwards
+// the published ports, and then the containers need time to start. What fails meanwhile
+// says nothing about the release: it passes its gate again, and then its watch begins
+// again, with nothing of what was seen before.
+
+// mostOutages of one watch are not counted. A release in whose watch Docker goes away
+// again and again may be what takes it away.
+const mostOutages = 3
+
+// errStartedAgain ends a watch of which an outage was seen only afterwards.
+var errStartedAgain = errors.New("its containers were started again, and not because they had ended")
+
+// onTrial tells whether what is live has had no verdict yet.
+func (m *Memory) onTrial() bool {
+	_, rejected := m.Blocked(m.Live.Release)
+	return !m.Live.Release.IsZero() && !rejected && !m.HasPassed(m.Live.Release)
+}
+
+// away tells whether err says that Docker could not be asked. One that merely took too
+// long may well have forwarded everything.
+func away(err error) bool {
+	var t *TemporaryError
+	return errors.As(err, &t) && t.Reason == DockerAway && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// interrupt notes an outage, if it is one in the middle of a watch. what says what was
+// seen of it.
+func (r *Runner) interrupt(app App, what string) error {
+	if r.memory.Healing || !r.memory.onTrial() || r.memory.Live.Outages >= mostOutages {
+		return nil
+	}
+	r.memory.Healing = true
+	r.note(app, fmt.Sprintf("%s in the middle of the watch of %s, which begins again once the release has passed its gate",
+		what, r.memory.Live.Release.Tag))
+	return r.save()
+}
+
+// watchAnew begins the watch again with the stack that has just passed its gate.
+func (t *Tenure) watchAnew(s Stack, now time.Time) {
+	t.Outages++
+	t.Anew = now.UTC().Truncate(time.Millisecond)
+	t.Started, t.Restarts = s.started(), s.restarts()
+}
+
+// watched is when the watch began.
+func (t Tenure) watched() time.Time {
+	if t.Anew.IsZero() {
+		return t.Since
+	}
+	return t.Anew
+}
+
+// startedAgain tells whether the stack was started again since, and not by the engine
+// because a container had ended: that it counts.
+func (t Tenure) startedAgain(s Stack) bool {
+	whole := len(s.Containers) > 0 && len(s.Missing) == 0
+	return whole && !t.Started.IsZero() && t.Outages < mostOutages && s.restarts() <= t.Restarts && !s.started().Equal(t.Started)
+}
+
+// started is when the youngest container was started of those that run as long as the
+// stack does.
+func (s Stack) started() time.Time {
+	var last time.Time
+	for _, c := range s.Containers {
+		if !c.Singleton && !c.OneShot && c.StartedAt.After(last) {
+			last = c.StartedAt
+		}
+	}
+	return last
+}
+
+// restarts is how often the engine started one of the containers again because it had ended.
+func (s Stack) restarts() int {
+	sum := 0
+	for _, c := range s.Containers {
+		sum += c.Restarts
+	}
+	return sum
+}

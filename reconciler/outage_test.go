@@ -1,0 +1,162 @@
+package reconciler
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// outage is what happens to a stage a second into the watch of release 2, which is
+// live in blue then. Every request fails from then on until what it returns is called.
+func (w *stage) outage(begin func()) (end func()) {
+	began, ended := time.Now().Add(time.Second), time.Time{}
+	time.AfterFunc(time.Second, func() { w.change(begin) })
+	w.ledger.traffic = func(_ *actor, _ Color, since time.Time) (Traffic, error) {
+		t := Traffic{Requests: 1000, P95: 5 * time.Millisecond}
+		if now := time.Now(); now.After(began) && (ended.IsZero() || since.Before(ended)) {
+			t.Errors = 500
+		}
+		return t, nil
+	}
+	return func() { w.change(func() { ended = time.Now() }) }
+}
+
+// afterDeploy lets release 1 be live and begins the deploy of release 2.
+func afterDeploy(t *testing.T, w *stage, begin func(*stage)) (*process, func()) {
+	t.Helper()
+	p := w.start()
+	p.is(t, p.deploy("c1", yamlOf("1", Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
+	var end func()
+	w.onCall = func(name string) {
+		if name == "router.confirm" {
+			w.onCall = nil
+			end = w.outage(func() { begin(w) })
+		}
+	}
+	p.deploy("c2", yamlOf("2", Blue))
+	w.did()
+	return p, end
+}
+
+// startAgain is what Docker does when it comes back: it counts no restart.
+func (w *stage) startAgain(c Color) {
+	for i := range w.stacks[c].containers {
+		w.stacks[c].containers[i].State, w.stacks[c].containers[i].StartedAt = "running", time.Now()
+	}
+	w.stacks[c].row = 0
+}
+
+func goAway(w *stage) {
+	w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.observe": dockerAway}[name] }
+}
+
+func TestOutage_WhatFailedMeanwhileIsNotHeldAgainstTheRelease(t *testing.T) {
+	const promoted = "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"
+	for _, c := range []struct {
+		name string
+		back func(w *stage)
+		did  string
+	}{
+		{"Docker starts the containers again", func(w *stage) { w.startAgain(Blue) }, "gate blue 2; watch blue 2"},
+		{"Docker starts nothing again", func(w *stage) { w.lie(Blue, "exited") }, "up blue 2; gate blue 2; watch blue 2"},
+		{"the containers went on", func(*stage) {}, "gate blue 2; watch blue 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p, end := afterDeploy(t, w, goAway)
+				if s := p.Status(); s.Phase != PhaseDegraded || s.Reason != DockerAway {
+					t.Fatalf("status %s: want that Docker is away", summary(s))
+				}
+				wait(p.ctx, time.Minute)
+				w.change(func() { w.disturb = nil; c.back(w) })
+				end()
+				s := p.Once(p.ctx)
+				p.is(t, s, promoted)
+				w.wantDid(t, "Healing+Watching+Sparing: "+c.did+"; arm green 1")
+				if !strings.Contains(s.Receipt.Verdict, "1,000 requests: 0% errors") {
+					t.Errorf("verdict %q: want one on what came after", s.Receipt.Verdict)
+				}
+			})
+		})
+	}
+}
+
+// With a socket that systemd holds, nobody notices more than a look that takes long.
+// After a restart of the machine there is nobody who could.
+func TestOutage_IsSeenByWhatDockerStartedAgain(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		bubble(t, func(t *testing.T, w *stage) {
+			var p *process
+			var end func()
+			if killed {
+				p, end = afterDeploy(t, w, func(w *stage) {
+					w.disturb = func(int, string) trouble { return crashBefore }
+				})
+				w.change(func() { w.disturb = nil; w.startAgain(Blue) })
+				p = w.start()
+				end()
+				p.deploy("c2", yamlOf("2", Blue))
+			} else {
+				p, _ = afterDeploy(t, w, func(w *stage) { w.startAgain(Blue); w.ledger.traffic = nil })
+			}
+			s := p.Status()
+			p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+			if want := "the containers were started again in the middle of the watch of 2, which begins again once"; !strings.Contains(s.Message, want) {
+				t.Errorf("message %q, want %q", s.Message, want)
+			}
+			if w.saved.Live.Outages != 1 || !w.saved.Live.Anew.After(w.saved.Live.Since) {
+				t.Errorf("memory %+v, want one outage, and the watch since then", w.saved.Live)
+			}
+		})
+	}
+}
+
+func TestOutage_AReleaseThatDoesNotComeBackIsTakenBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p, end := afterDeploy(t, w, goAway)
+		w.change(func() { w.disturb = nil; w.startAgain(Blue); w.fates["2"] = bearing{sick: true} })
+		end()
+		p.is(t, p.Once(p.ctx), "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
+	})
+}
+
+func TestOutage_ALookThatTakesTooLongIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p, _ := afterDeploy(t, w, func(w *stage) {
+			w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.observe": hangs}[name] }
+		})
+		if p.Status().Reason != DockerAway || w.saved.Healing {
+			t.Errorf("status %s, healing %t: want that Docker is away, and the traffic of that time to count", summary(p.Status()), w.saved.Healing)
+		}
+	})
+}
+
+// What takes Docker away again and again may be the release.
+func TestOutage_IsForgivenThreeTimesInOneWatch(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p, _ := afterDeploy(t, w, goAway)
+		for n := 1; n <= 3; n++ {
+			w.change(func() { w.disturb = nil; w.startAgain(Blue) })
+			time.AfterFunc(time.Second, func() { w.change(func() { goAway(w) }) })
+			p.Once(p.ctx)
+			if w.saved.Live.Outages != n {
+				t.Fatalf("%d outages remembered, want %d", w.saved.Live.Outages, n)
+			}
+		}
+		w.change(func() { w.disturb = nil; w.startAgain(Blue) })
+		p.is(t, p.Once(p.ctx), "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
+	})
+}
+
+func TestOutage_OfWhatHasPassedItsWatchChangesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.did()
+		w.change(func() { goAway(w) })
+		p.Once(p.ctx)
+		w.change(func() { w.disturb = nil; w.startAgain(Green) })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		w.wantDid(t, ": ")
+	})
+}
