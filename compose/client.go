@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/compose/v5/pkg/api"
@@ -44,6 +45,7 @@ type Client struct {
 	minFree   int64
 	vault     Vault
 	turns     sync.Map // app -> chan struct{}: see turn
+	lost      atomic.Int64
 }
 
 var (

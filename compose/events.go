@@ -106,6 +106,10 @@ func (c *Client) stream(ctx context.Context, seen chan<- string, first bool) err
 				return ctx.Err()
 			}
 		case err := <-errs:
+			if ctx.Err() == nil && c.local() {
+				// Elsewhere it may be a proxy in between that was tired of it.
+				c.lost.Add(1)
+			}
 			return err
 		}
 	}

@@ -42,6 +42,10 @@ func TestEvents_ComeBackWithADaemonThatWasAway(t *testing.T) {
 	expect(t, names, compose.EveryApp)
 	b.up(reconciler.Blue)
 	expect(t, names, b.app.Name)
+	stacks, err := client.Observe(t.Context(), b.app)
+	if err != nil || stacks[0].EngineLost != 1 || stacks[1].EngineLost != 1 {
+		t.Errorf("the engine was lost %d and %d times, %v; want once", stacks[0].EngineLost, stacks[1].EngineLost, err)
+	}
 }
 
 // expect waits until name comes; other tests' apps may come too.

@@ -22,6 +22,8 @@ import (
 // leaves the release unknown, so that Up replaces it.
 func (c *Client) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
 	var stacks [2]reconciler.Stack
+	// Before the engine is asked: what is lost from here on, the next look tells.
+	lost := int(c.lost.Load())
 	group, ctx := errgroup.WithContext(ctx)
 	for i, color := range reconciler.Colors() {
 		group.Go(func() error {
@@ -30,6 +32,7 @@ func (c *Client) Observe(ctx context.Context, app reconciler.App) ([2]reconciler
 				return err
 			}
 			stacks[i] = sum(color, containers)
+			stacks[i].EngineLost = lost
 			return nil
 		})
 	}

@@ -195,11 +195,11 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 	}
 	r.memory.Healing = false
 	if !r.memory.Live.Is(s.Color, s.Release) {
-		stack := w.of(s.Color)
 		r.memory.Live = Tenure{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
-			Restarts: stack.restarts(), Started: stack.started(), Since: r.Now().UTC().Truncate(time.Millisecond),
+			Since: r.Now().UTC().Truncate(time.Millisecond),
 		}
+		r.memory.Live.began(w.of(s.Color))
 	}
 	r.attend(pass, of, of.Routes)
 	r.arrive(s)
@@ -221,10 +221,12 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 			return r.save()
 		},
 	}
-	switch err := watch.run(ctx); {
-	case errors.Is(err, errStartedAgain):
-		return r.interrupt(of, "the containers were started again")
-	case err != nil:
+	err := watch.run(ctx)
+	var outage *outageError
+	if errors.As(err, &outage) {
+		return r.interrupt(of, outage.what)
+	}
+	if err != nil {
 		return err
 	}
 	r.memory.Pass(s.Release, w.stacks[0].Release, w.stacks[1].Release)

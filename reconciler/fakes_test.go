@@ -42,6 +42,7 @@ type stage struct {
 	fates   map[string]bearing               // by tag
 
 	open       Connections // to whatever stack has no traffic
+	engineLost int         // how often
 	armed      bool
 	migrations map[string]*run   // by kind and release
 	ran        []string          // every migration that was begun
@@ -243,6 +244,7 @@ func (f fakeStacks) Observe(ctx context.Context, _ App) (pair [2]Stack, err erro
 	err = f.p.call(ctx, "stacks.observe", func() error {
 		for i, c := range Colors() {
 			pair[i] = f.p.stackOf(c)
+			pair[i].EngineLost = f.p.engineLost
 		}
 		return nil
 	})

@@ -56,6 +56,7 @@ type Tenure struct {
 	Started time.Time `json:"started,omitzero"` // when the youngest of its containers was started
 	Anew    time.Time `json:"anew,omitzero"`    // when it began again after an outage; zero: it did not
 	Outages int       `json:"outages,omitempty"`
+	Lost    int       `json:"-"` // Stack.EngineLost at that time; another process begins to count anew
 }
 
 // Is tells whether this is the tenure of that release in that color.

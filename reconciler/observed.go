@@ -60,6 +60,9 @@ type Stack struct {
 	Duty       Duty        // of the singletons
 	Containers []Container // sorted by service, then name; singletons too
 	Missing    []string    // services that should have a container and have none; no singletons
+	// EngineLost counts how often the connection to an engine on this machine broke
+	// since this process began to listen to its events.
+	EngineLost int
 }
 
 // Duty tells which of a stack's singletons run.

@@ -16,8 +16,10 @@ import (
 // again and again may be what takes it away.
 const mostOutages = 3
 
-// errStartedAgain ends a watch of which an outage was seen only afterwards.
-var errStartedAgain = errors.New("its containers were started again, and not because they had ended")
+// outageError ends a watch of which an outage was seen only afterwards.
+type outageError struct{ what string }
+
+func (e *outageError) Error() string { return e.what }
 
 // onTrial tells whether what is live has had no verdict yet.
 func (m *Memory) onTrial() bool {
@@ -44,11 +46,16 @@ func (r *Runner) interrupt(app App, what string) error {
 	return r.save()
 }
 
+// began notes what the watch of the stack begins with.
+func (t *Tenure) began(s Stack) {
+	t.Started, t.Restarts, t.Lost = s.started(), s.restarts(), s.EngineLost
+}
+
 // watchAnew begins the watch again with the stack that has just passed its gate.
 func (t *Tenure) watchAnew(s Stack, now time.Time) {
 	t.Outages++
 	t.Anew = now.UTC().Truncate(time.Millisecond)
-	t.Started, t.Restarts = s.started(), s.restarts()
+	t.began(s)
 }
 
 // watched is when the watch began.
@@ -59,12 +66,24 @@ func (t Tenure) watched() time.Time {
 	return t.Anew
 }
 
-// startedAgain tells whether the stack was started again since, and not by the engine
-// because a container had ended: that it counts.
-func (t Tenure) startedAgain(s Stack) bool {
+// outage tells what can be seen of an outage since the watch began; nil: nothing.
+func (t Tenure) outage(s Stack) error {
 	whole := len(s.Containers) > 0 && len(s.Missing) == 0
-	return whole && !t.Started.IsZero() && t.Outages < mostOutages && s.restarts() <= t.Restarts && !s.started().Equal(t.Started)
+	switch {
+	case t.Outages >= mostOutages:
+		return nil
+	case s.EngineLost != t.Lost:
+		// Containers that go on without Docker may have no way to them meanwhile.
+		return &outageError{wasAway}
+	case whole && !t.Started.IsZero() && s.restarts() <= t.Restarts && !s.started().Equal(t.Started):
+		// Not by the engine because one had ended: that it counts.
+		return &outageError{"the containers were started again"}
+	default:
+		return nil
+	}
 }
+
+const wasAway = "Docker was away"
 
 // started is when the youngest container was started of those that run as long as the
 // stack does.

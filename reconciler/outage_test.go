@@ -7,13 +7,15 @@ import (
 )
 
 // outage is what happens to a stage a second into the watch of release 2, which is
-// live in blue then. Every request fails from then on until what it returns is called.
-func (w *stage) outage(begin func()) (end func()) {
-	began, ended := time.Now().Add(time.Second), time.Time{}
+// live in blue then. Half of the requests fail from then on, for as long as it lasts, or
+// until what it returns is called.
+func (w *stage) outage(lasts time.Duration, begin func()) (end func()) {
+	began := time.Now().Add(time.Second)
+	ended := began.Add(lasts)
 	time.AfterFunc(time.Second, func() { w.change(begin) })
 	w.ledger.traffic = func(_ *actor, _ Color, since time.Time) (Traffic, error) {
 		t := Traffic{Requests: 1000, P95: 5 * time.Millisecond}
-		if now := time.Now(); now.After(began) && (ended.IsZero() || since.Before(ended)) {
+		if now := time.Now(); now.After(began) && since.Before(ended) {
 			t.Errors = 500
 		}
 		return t, nil
@@ -21,8 +23,11 @@ func (w *stage) outage(begin func()) (end func()) {
 	return func() { w.change(func() { ended = time.Now() }) }
 }
 
-// afterDeploy lets release 1 be live and begins the deploy of release 2.
-func afterDeploy(t *testing.T, w *stage, begin func(*stage)) (*process, func()) {
+// untilEnd is longer than any test.
+const untilEnd = 24 * time.Hour
+
+// afterDeploy lets release 1 be live, and deploys release 2 until the outage.
+func afterDeploy(t *testing.T, w *stage, lasts time.Duration, begin func(*stage)) (*process, func()) {
 	t.Helper()
 	p := w.start()
 	p.is(t, p.deploy("c1", yamlOf("1", Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
@@ -30,7 +35,7 @@ func afterDeploy(t *testing.T, w *stage, begin func(*stage)) (*process, func()) 
 	w.onCall = func(name string) {
 		if name == "router.confirm" {
 			w.onCall = nil
-			end = w.outage(func() { begin(w) })
+			end = w.outage(lasts, func() { begin(w) })
 		}
 	}
 	p.deploy("c2", yamlOf("2", Blue))
@@ -63,7 +68,7 @@ func TestOutage_WhatFailedMeanwhileIsNotHeldAgainstTheRelease(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
-				p, end := afterDeploy(t, w, goAway)
+				p, end := afterDeploy(t, w, untilEnd, goAway)
 				if s := p.Status(); s.Phase != PhaseDegraded || s.Reason != DockerAway {
 					t.Fatalf("status %s: want that Docker is away", summary(s))
 				}
@@ -81,39 +86,46 @@ func TestOutage_WhatFailedMeanwhileIsNotHeldAgainstTheRelease(t *testing.T) {
 	}
 }
 
-// With a socket that systemd holds, nobody notices more than a look that takes long.
-// After a restart of the machine there is nobody who could.
-func TestOutage_IsSeenByWhatDockerStartedAgain(t *testing.T) {
-	for _, killed := range []bool{false, true} {
-		bubble(t, func(t *testing.T, w *stage) {
-			var p *process
-			var end func()
-			if killed {
-				p, end = afterDeploy(t, w, func(w *stage) {
-					w.disturb = func(int, string) trouble { return crashBefore }
-				})
-				w.change(func() { w.disturb = nil; w.startAgain(Blue) })
-				p = w.start()
-				end()
-				p.deploy("c2", yamlOf("2", Blue))
-			} else {
-				p, _ = afterDeploy(t, w, func(w *stage) { w.startAgain(Blue); w.ledger.traffic = nil })
-			}
-			s := p.Status()
-			p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-			if want := "the containers were started again in the middle of the watch of 2, which begins again once"; !strings.Contains(s.Message, want) {
-				t.Errorf("message %q, want %q", s.Message, want)
-			}
-			if w.saved.Live.Outages != 1 || !w.saved.Live.Anew.After(w.saved.Live.Since) {
-				t.Errorf("memory %+v, want one outage, and the watch since then", w.saved.Live)
-			}
+// Docker may be back before the next look. After a restart of the machine there was
+// nobody to look.
+func TestOutage_IsSeenAfterwards(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		begin  func(w *stage)
+		killed bool
+		says   string
+	}{
+		{"by the connection that broke", func(w *stage) { w.engineLost++ }, false, "Docker was away"},
+		{"by what was started again", func(w *stage) { w.startAgain(Blue) }, false, "the containers were started again"},
+		{"by what was started again with the machine", func(w *stage) {
+			w.startAgain(Blue)
+			w.disturb = func(int, string) trouble { return crashBefore }
+		}, true, "the containers were started again"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p, _ := afterDeploy(t, w, time.Second/2, c.begin)
+				if c.killed {
+					w.change(func() { w.disturb = nil })
+					p = w.start()
+					p.deploy("c2", yamlOf("2", Blue))
+				}
+				s := p.Status()
+				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+				if want := c.says + " in the middle of the watch of 2, which begins again once"; !strings.Contains(s.Message, want) {
+					t.Errorf("message %q, want %q", s.Message, want)
+				}
+				if w.saved.Live.Outages != 1 || !w.saved.Live.Anew.After(w.saved.Live.Since) {
+					t.Errorf("memory %+v, want one outage, and the watch since then", w.saved.Live)
+				}
+			})
 		})
 	}
 }
 
 func TestOutage_AReleaseThatDoesNotComeBackIsTakenBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		p, end := afterDeploy(t, w, goAway)
+		p, end := afterDeploy(t, w, untilEnd, goAway)
 		w.change(func() { w.disturb = nil; w.startAgain(Blue); w.fates["2"] = bearing{sick: true} })
 		end()
 		p.is(t, p.Once(p.ctx), "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
@@ -122,7 +134,7 @@ func TestOutage_AReleaseThatDoesNotComeBackIsTakenBack(t *testing.T) {
 
 func TestOutage_ALookThatTakesTooLongIsNone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		p, _ := afterDeploy(t, w, func(w *stage) {
+		p, _ := afterDeploy(t, w, untilEnd, func(w *stage) {
 			w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.observe": hangs}[name] }
 		})
 		if p.Status().Reason != DockerAway || w.saved.Healing {
@@ -134,7 +146,7 @@ func TestOutage_ALookThatTakesTooLongIsNone(t *testing.T) {
 // What takes Docker away again and again may be the release.
 func TestOutage_IsForgivenThreeTimesInOneWatch(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		p, _ := afterDeploy(t, w, goAway)
+		p, end := afterDeploy(t, w, untilEnd, goAway)
 		for n := 1; n <= 3; n++ {
 			w.change(func() { w.disturb = nil; w.startAgain(Blue) })
 			time.AfterFunc(time.Second, func() { w.change(func() { goAway(w) }) })
@@ -144,6 +156,7 @@ func TestOutage_IsForgivenThreeTimesInOneWatch(t *testing.T) {
 			}
 		}
 		w.change(func() { w.disturb = nil; w.startAgain(Blue) })
+		end()
 		p.is(t, p.Once(p.ctx), "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
 	})
 }

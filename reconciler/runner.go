@@ -271,7 +271,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 	if app != nil {
 		trouble := r.converge(ctx, *app, &view)
 		if away(trouble) {
-			trouble = errors.Join(trouble, r.interrupt(*app, "Docker was away"))
+			trouble = errors.Join(trouble, r.interrupt(*app, wasAway))
 		}
 		if err == nil {
 			err = trouble

@@ -41,8 +41,8 @@ type watch struct {
 	age   time.Duration // of the watch, then
 }
 
-// run returns nil when the release passed, a *RejectError when it failed,
-// errStartedAgain when it has to begin again, and ctx's error when ctx ends first.
+// run returns nil when the release passed, a *RejectError when it failed, an
+// *outageError when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
 	w.began = w.now()
 	w.age = max(0, w.began.Sub(w.tenure.watched())) // not negative where the clock was set back
@@ -128,8 +128,8 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	if w.tenure.Color == Green {
 		stack = pair[1]
 	}
-	if w.tenure.startedAgain(stack) {
-		return Sample{}, Container{}, errStartedAgain
+	if err := w.tenure.outage(stack); err != nil {
+		return Sample{}, Container{}, err
 	}
 	s.Anew = !w.tenure.Anew.IsZero()
 	blame = w.containers(&s, stack)
