@@ -1,8 +1,6 @@
 package source
 
 import (
-	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -63,27 +61,6 @@ func TestLocal_SaysWhatIsWrongWithTheRepository(t *testing.T) {
 		if _, err := r.Poll(within(t)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
-	}
-}
-
-func TestLocalPublish_WaitsForALockAndNamesOneThatStays(t *testing.T) {
-	w := openLocal(t, nil)
-	w.push(t, "first", map[string]string{"tandem.yaml": "x"})
-	lock := filepath.Join(w.bare.Path, "refs/heads/tandem-status.lock")
-	must(t, os.WriteFile(lock, nil, 0o644))
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if err := w.repo.Publish(ctx, "m", map[string][]byte{"x": nil}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("under somebody's lock: %v", err)
-	}
-	if _, err := os.Stat(lock); err != nil {
-		t.Errorf("somebody else's lock: %v", err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- w.repo.Publish(within(t), "m", map[string][]byte{"x": nil}) }()
-	must(t, os.Remove(lock))
-	if err := <-done; err != nil {
-		t.Errorf("after the lock: %v", err)
 	}
 }
 

@@ -3,191 +3,211 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
+	"net/url"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/storer"
-	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
-// lockPatience is how often the lock file of a branch is tried for before it is
-// taken to be left over from a crash.
+// lockPatience is how often the lock file of a branch is tried for, half a minute in
+// all, before it is taken to be left over from a crash of git.
 const lockPatience = 50
 
-// moveRef moves a branch from old to tip under the lock file that git uses
-// (refs/heads/<branch>.lock, made exclusively and renamed into place), so that
-// it and any git process see each other. go-git's own file server compares
-// nothing and would lose a push.
-func moveRef(ctx context.Context, s *filesystem.Storage, dir string, name plumbing.ReferenceName, old, tip plumbing.Hash) error {
-	file := filepath.Join(dir, filepath.FromSlash(name.String()))
-	lock, err := lockRef(ctx, dir, file)
-	if err != nil {
-		return err
-	}
-	err = underLock(ctx, s, lock, dir, name, old, tip)
-	if err != nil {
-		return errors.Join(err, closeIgnored(lock), os.Remove(lock.Name()))
-	}
-	return syncDir(filepath.Dir(file))
+// refLock is a branch's lock file, held, with what the branch is to become in it. It
+// is the one that git uses (refs/heads/<branch>.lock, made exclusively and renamed into
+// place), so that tandem and any git process see each other.
+//
+// A process that gets SIGKILL leaves such a file for good, and nobody can tell it from
+// one that is in use. So tandem's has a second name, its mark, in a directory of the
+// repository that git does not know, and is held with flock, which the kernel gives
+// back whatever becomes of the process. A lock that has a mark which nobody holds is
+// left over and is removed; any other is left alone.
+type refLock struct {
+	file *os.File
+	ref  string // the branch's own file
+	mark string // empty where the file system knows no second names
 }
 
-// closeIgnored closes a file that is thrown away; it may be closed already.
-func closeIgnored(f *os.File) error {
-	_ = f.Close()
-	return nil
-}
+func (l *refLock) name() string { return l.ref + ".lock" }
 
-func underLock(ctx context.Context, s *filesystem.Storage, lock *os.File, dir string, name plumbing.ReferenceName, old, tip plumbing.Hash) error {
-	file := strings.TrimSuffix(lock.Name(), ".lock")
-	if err := compareRef(s, dir, name, old); err != nil {
-		return err
-	}
-	if _, err := lock.WriteString(tip.String() + "\n"); err != nil {
-		return err
-	}
-	if err := lock.Sync(); err != nil {
-		return err
-	}
-	if err := adopt(lock.Name(), filepath.Dir(file), false); err != nil {
-		return err
-	}
-	if err := lock.Close(); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if old.IsZero() {
-		removeEmpty(file) // what deleted branches such as <branch>/x leave behind
-	}
-	return os.Rename(lock.Name(), file)
-}
-
-// compareRef is the compare of compare-and-swap.
-func compareRef(s *filesystem.Storage, dir string, name plumbing.ReferenceName, old plumbing.Hash) error {
-	ref, err := storer.ResolveReference(s, name)
-	switch {
-	case errors.Is(err, plumbing.ErrReferenceNotFound):
-		if !old.IsZero() {
-			return errRaced
-		}
-	case err != nil:
-		return err
-	case ref.Hash() != old:
-		return errRaced
-	case ref.Name() != name:
-		return kindf(ErrRefused, "%s is a symbolic ref", name)
-	default:
-		return nil
-	}
-	return checkNeighbours(s, dir, name)
-}
-
-// checkNeighbours refuses a new branch whose name, or a part of it, would have
-// to be a file and a directory at once. Where both are loose refs the file
-// system refuses it; packed ones have to be looked up.
-func checkNeighbours(s *filesystem.Storage, dir string, name plumbing.ReferenceName) error {
-	for above := path.Dir(name.String()); above != "refs/heads" && above != "."; above = path.Dir(above) {
-		if _, err := s.Reference(plumbing.ReferenceName(above)); err == nil {
-			return kindf(ErrRefused, "there is a ref %s already, so %s cannot be made", above, name)
-		}
-	}
-	packed, err := os.ReadFile(filepath.Join(dir, "packed-refs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if strings.Contains(string(packed), " "+name.String()+"/") {
-		return kindf(ErrRefused, "there are refs below %s/ already, so %s cannot be made", name, name)
-	}
-	return nil
-}
+// errHeld: another tandem has the mark at this moment.
+var errHeld = errors.New("the branch's mark is held")
 
 // lockRef makes the lock file, and waits for whoever holds it.
-func lockRef(ctx context.Context, dir, file string) (*os.File, error) {
+func lockRef(ctx context.Context, dir string, branch plumbing.ReferenceName, tip plumbing.Hash) (*refLock, error) {
+	ref := filepath.Join(dir, filepath.FromSlash(branch.String()))
+	mark := filepath.Join(dir, "tandem", url.PathEscape(branch.String()))
 	var err error
 	for try := range lockPatience {
-		if err := makeRefDir(dir, filepath.Dir(file)); err != nil {
-			return nil, err
-		}
-		var lock *os.File
-		lock, err = os.OpenFile(file+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if err == nil {
-			return lock, nil
+		var l *refLock
+		if l, err = lockOnce(dir, ref, mark, tip); err == nil {
+			return l, nil
 		}
 		// Not existing: git took the empty directory away that was just made.
-		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errHeld) {
 			return nil, err
 		}
 		if err := pause(ctx, try); err != nil {
 			return nil, err
 		}
 	}
-	return nil, kindf(errLocked, "%v: another git process seems to hold the branch; if none does, it crashed: remove the file", err)
+	return nil, kindf(errStuck, "%v: another git process seems to hold the branch; if none does, it crashed: remove the file", err)
 }
 
-// makeRefDir makes the directories of a branch with slashes in its name, owned
-// like the ones above them.
-func makeRefDir(top, dir string) error {
-	if _, err := os.Stat(dir); err == nil || dir == top {
-		return nil
+func lockOnce(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
+	if err := makeRefDir(dir, filepath.Dir(ref)); err != nil {
+		return nil, err
 	}
-	parent := filepath.Dir(dir)
-	if err := makeRefDir(top, parent); err != nil {
+	l, err := markedLock(dir, ref, mark, tip)
+	if unmarkable(err) {
+		return plainLock(ref, tip)
+	}
+	return l, err
+}
+
+// markedLock makes the mark first, whole, and then gives it the name of the lock.
+func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
+	if err := makeRefDir(dir, filepath.Dir(mark)); err != nil {
+		return nil, err
+	}
+	if err := reclaim(mark, ref+".lock"); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(mark, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	l := &refLock{file, ref, mark}
+	if err := l.hold(); err != nil {
+		return nil, errors.Join(err, file.Close()) // it is another's by now
+	}
+	err = l.write(tip)
+	if err == nil {
+		err = os.Link(mark, l.name())
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.unmark())
+	}
+	return l, nil
+}
+
+// plainLock is the lock without a mark.
+func plainLock(ref string, tip plumbing.Hash) (*refLock, error) {
+	file, err := os.OpenFile(ref+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	l := &refLock{file: file, ref: ref}
+	if err := l.write(tip); err != nil {
+		return nil, errors.Join(err, l.release())
+	}
+	return l, nil
+}
+
+// unmarkable tells whether no mark can be made there: the file system has no second
+// names or no flock, or the directory may not be written.
+func unmarkable(err error) bool {
+	for _, e := range []error{fs.ErrPermission, syscall.EXDEV, syscall.EMLINK, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.ENOLCK} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// hold takes the flock of the mark. Between its making and this another tandem may
+// have taken it for one that is left over.
+func (l *refLock) hold() error {
+	held, err := flock(l.file)
+	if err == nil && (!held || !isNamed(l.file, l.mark)) {
+		err = errHeld
+	}
+	return err
+}
+
+func (l *refLock) write(tip plumbing.Hash) error {
+	if _, err := l.file.WriteString(tip.String() + "\n"); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-			return nil // somebody was faster, with making or removing; the lock will tell
-		}
-		if errors.Is(err, syscall.ENOTDIR) {
-			return kindf(ErrRefused, "there is a branch that is a directory of this one: %v", err)
-		}
+	if err := l.file.Sync(); err != nil {
 		return err
 	}
-	return adopt(dir, parent, true)
+	return adopt(l.file.Name(), filepath.Dir(l.ref), false)
 }
 
-// removeEmpty removes a tree of empty directories. It stops at the first file,
-// and the rename that follows says what is in the way.
-func removeEmpty(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return
+// commit puts what was written into the place of the branch. The lock is free after it.
+func (l *refLock) commit() error {
+	if err := os.Rename(l.name(), l.ref); err != nil {
+		return err
 	}
-	for _, e := range entries {
-		if e.IsDir() {
-			removeEmpty(filepath.Join(dir, e.Name()))
-		}
-	}
-	_ = os.Remove(dir) // see above
+	return l.unmark()
 }
 
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
+// release gives the lock back, and leaves the branch as it is.
+func (l *refLock) release() error {
+	err := os.Remove(l.name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // it took the branch's place
 	}
-	return closing(f, f.Sync())
+	return errors.Join(err, l.unmark())
 }
 
-// pause waits a jittered moment that grows with the number of tries, up to about
-// a second.
-func pause(ctx context.Context, try int) error {
-	most := min(time.Second, 20*time.Millisecond<<min(try, 10))
-	t := time.NewTimer(most/4 + rand.N(most))
-	defer t.Stop()
-	select {
-	case <-t.C:
+// unmark comes last: a lock without its mark would stay for good.
+func (l *refLock) unmark() error {
+	var err error
+	if l.mark != "" {
+		err = os.Remove(l.mark)
+		l.mark = ""
+	}
+	if closed := l.file.Close(); !errors.Is(closed, os.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
+	return err
+}
+
+// reclaim removes what a tandem left that is no more.
+func reclaim(mark, lock string) error {
+	file, err := os.Open(mark)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	held, err := flock(file)
+	switch {
+	case err != nil:
+		return err
+	case !held:
+		return errHeld
+	case !isNamed(file, mark):
+		return nil // another was faster
+	}
+	if isNamed(file, lock) {
+		err = os.Remove(lock)
+	}
+	return errors.Join(err, os.Remove(mark))
+}
+
+// flock tells whether the file's lock could be had. It is given back with the file.
+func flock(f *os.File) (bool, error) {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// isNamed tells whether the open file is the one of that name.
+func isNamed(f *os.File, name string) bool {
+	is, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(name)
+	return err == nil && os.SameFile(is, named)
 }

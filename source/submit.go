@@ -36,7 +36,7 @@ func (r *Repo) submit(ctx context.Context, p proposal) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errLost):
+		case errors.Is(err, errLost), errors.Is(err, errStuck):
 			return err
 		case errors.Is(err, errRaced), errors.Is(err, ErrGone):
 			r.log.Debug("somebody pushed at the same moment", "attempt", try+1)
