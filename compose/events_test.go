@@ -32,9 +32,9 @@ func TestEvents_ComeBackWithADaemonThatWasAway(t *testing.T) {
 	client := newClient(t, compose.Options{ConfigDir: b.config, Host: "unix://" + gate.path})
 	names := client.Events(t.Context())
 	tb.Until(t, 20*time.Second, "the first connection", gate.used)
+	b.kill(b.instance(reconciler.Blue, "worker"))
+	expect(t, names, b.app.Name) // the stream is open
 	gate.close()
-	worker := b.instance(reconciler.Blue, "worker")
-	b.kill(worker)
 	if _, err := client.Observe(t.Context(), b.app); err == nil {
 		t.Error("observed through a closed connection")
 	}
