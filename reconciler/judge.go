@@ -26,7 +26,7 @@ type Ruling struct {
 
 // Sample is one look at the live stack during its watch.
 type Sample struct {
-	After    time.Duration // the flip or, with Anew, when its watch began again
+	After    time.Duration // the flip or, with Anew, when its watch began again; less than 0 before that
 	Anew     bool          // after an outage; then all that is "since the flip" is since that
 	Restarts int           // of all its containers since the flip
 	Down     string        // the container that does not run, with its exit code; empty: all run

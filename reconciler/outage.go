@@ -12,6 +12,11 @@ import (
 // says nothing about the release: it passes its gate again, and then its watch begins
 // again, with nothing of what was seen before.
 
+// afterOutage is how long a watch that begins again looks away. Requests to a container
+// that was no more hang until the kernel gives up looking for its address, after three
+// seconds, and stand in the log only then, whose sums are to the second.
+const afterOutage = 4 * time.Second
+
 // mostOutages of one watch are not counted. A release in whose watch Docker goes away
 // again and again may be what takes it away.
 const mostOutages = 3
@@ -58,12 +63,21 @@ func (t *Tenure) watchAnew(s Stack, now time.Time) {
 	t.began(s)
 }
 
-// watched is when the watch began.
+// watched is since when the watch goes by what it sees.
 func (t Tenure) watched() time.Time {
 	if t.Anew.IsZero() {
 		return t.Since
 	}
-	return t.Anew
+	return t.Anew.Add(afterOutage)
+}
+
+// watchedFor is for how long, less than nothing where that is still to come. It does not
+// get longer where the clock was set back.
+func (t Tenure) watchedFor(now time.Time) time.Duration {
+	if t.Anew.IsZero() {
+		return t.age(now)
+	}
+	return max(-afterOutage, now.Sub(t.watched()))
 }
 
 // outage tells what can be seen of an outage since the watch began; nil: nothing.

@@ -45,7 +45,7 @@ type watch struct {
 // *outageError when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
 	w.began = w.now()
-	w.age = max(0, w.began.Sub(w.tenure.watched())) // not negative where the clock was set back
+	w.age = w.tenure.watchedFor(w.began)
 	var samples []Sample
 	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
