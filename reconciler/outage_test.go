@@ -74,7 +74,7 @@ func TestOutage_WhatFailedMeanwhileIsNotHeldAgainstTheRelease(t *testing.T) {
 				}
 				wait(p.ctx, time.Minute)
 				w.change(func() { w.disturb = nil; c.back(w) })
-				end(time.Now())
+				end(time.Now().Add(3 * time.Second)) // some hang for so long
 				s := p.Once(p.ctx)
 				p.is(t, s, promoted)
 				w.wantDid(t, "Healing+Watching+Sparing: "+c.did+"; arm green 1")
