@@ -252,6 +252,20 @@ func TestHistory_HoldsADayAndNoMore(t *testing.T) {
 	}
 }
 
+func TestHistory_WhatAClockThatWasAheadHasSeenIsForgotten(t *testing.T) {
+	h, ahead := newHistory(), time.Unix(1700000000, 0)
+	for ago := range 60 { // by the second, and by the minute
+		h.add(accessLine{ended: ahead.Add(-time.Duration(ago) * time.Minute), status: 502, passed: true})
+	}
+	h.age(ahead)
+	now := ahead.Add(-3 * time.Hour)
+	h.add(accessLine{ended: now, status: 200, passed: true})
+	h.age(now)
+	if got := h.since(now); got.Requests != 1 || got.Errors != 0 {
+		t.Errorf("%d requests, %d of them errors, since the clock was set back: want the one that there was", got.Requests, got.Errors)
+	}
+}
+
 func TestLatencies_QuantileIsOffByATenthAtMost(t *testing.T) {
 	for ms := 1; ms < 3600_000; ms = ms*11/10 + 1 {
 		var l latencies

@@ -77,7 +77,7 @@ func (m *appMeter) update(ctx context.Context, now time.Time) error {
 const (
 	sharp     = 15 * time.Minute // how long sums are kept by the second
 	forgotten = 25 * time.Hour   // and by the minute: a watch lasts a day at most
-	skew      = time.Minute      // a line from further in the future has a wrong time
+	skew      = 2 * time.Second  // what lies further ahead was written before the clock was set back
 )
 
 // history holds sums by the second, older ones by the minute.
@@ -87,16 +87,21 @@ func newHistory() *history { return &history{map[int64]*tally{}, map[int64]*tall
 
 func (h *history) add(l accessLine) { at(h.seconds, l.ended.Unix()).add(l) }
 
-// age bounds what is held.
+// age bounds what is held. What lies ahead would be taken for the newest, for as long as
+// the clock was set back.
 func (h *history) age(now time.Time) {
+	ahead := now.Add(skew).Unix()
 	for second, t := range h.seconds {
-		if second < now.Add(-sharp).Unix() {
+		switch {
+		case second > ahead:
+			delete(h.seconds, second)
+		case second < now.Add(-sharp).Unix():
 			at(h.minutes, second/60).merge(t)
 			delete(h.seconds, second)
 		}
 	}
 	for minute := range h.minutes {
-		if minute < now.Add(-forgotten).Unix()/60 {
+		if minute < now.Add(-forgotten).Unix()/60 || minute > ahead/60 {
 			delete(h.minutes, minute)
 		}
 	}
