@@ -44,7 +44,7 @@ func (c *cached) fresh() (*filesystem.Storage, string, error) {
 		return nil, "", err
 	}
 	dir := c.dir + ".new"
-	if err := os.RemoveAll(dir); err != nil { // of an interrupted run
+	if err := removeAll(dir); err != nil { // of an interrupted run
 		return nil, "", err
 	}
 	s, err := initStorage(dir)
@@ -52,15 +52,16 @@ func (c *cached) fresh() (*filesystem.Storage, string, error) {
 }
 
 func (c *cached) keep(dir string) error {
-	if err := os.RemoveAll(c.dir); err != nil {
+	if err := removeAll(c.dir); err != nil {
 		return err
 	}
-	return os.Rename(dir, c.dir)
+	return alter(c.dir, func() error { return os.Rename(dir, c.dir) })
 }
 
 func initStorage(dir string) (*filesystem.Storage, error) {
 	for _, d := range []string{"objects/pack", "refs/heads"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+		d = filepath.Join(dir, d)
+		if err := alter(d, func() error { return os.MkdirAll(d, 0o755) }); err != nil {
 			return nil, fmt.Errorf("open the cache: %w", err)
 		}
 	}
@@ -68,7 +69,7 @@ func initStorage(dir string) (*filesystem.Storage, error) {
 }
 
 func openStorage(dir string) *filesystem.Storage {
-	return filesystem.NewStorageWithOptions(osfs.New(dir, osfs.WithBoundOS()),
+	return filesystem.NewStorageWithOptions(openFS(dir),
 		cache.NewObjectLRU(8*cache.MiByte),
 		filesystem.Options{LargeObjectThreshold: largeObject, AlternatesFS: osfs.New("/")})
 }

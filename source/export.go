@@ -103,10 +103,10 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 		return err
 	}
 	partial := filepath.Clean(dest) + ".partial"
-	if err := os.RemoveAll(partial); err != nil {
+	if err := removeAll(partial); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(partial, 0o755); err != nil {
+	if err := alter(partial, func() error { return os.MkdirAll(partial, 0o755) }); err != nil {
 		return err
 	}
 	if err := os.Chmod(partial, 0o755); err != nil {
@@ -114,7 +114,7 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.RemoveAll(partial))
+			err = errors.Join(err, removeAll(partial))
 		}
 	}()
 	if err := x.fill(ctx, tree, partial); err != nil {
@@ -123,7 +123,7 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := os.Rename(partial, dest); err != nil {
+	if err := alter(dest, func() error { return os.Rename(partial, dest) }); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(filepath.Clean(dest)))
@@ -143,7 +143,7 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		if x.borders.outside(name, e) {
 			return false, nil
 		}
-		err := x.write(name, e)
+		err := alter(filepath.Join(partial, name), func() error { return x.write(name, e) })
 		if errors.Is(err, syscall.ENAMETOOLONG) {
 			err = faulty(x.dir, "the file name %.40q… is too long: give it a shorter one", e.name)
 		}

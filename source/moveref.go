@@ -93,7 +93,7 @@ func makeRefDir(top, dir string) error {
 	if err := makeRefDir(top, parent); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := alter(dir, func() error { return os.Mkdir(dir, 0o755) }); err != nil {
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 			return nil // somebody was faster, with making or removing; the lock will tell
 		}
@@ -117,7 +117,7 @@ func removeEmpty(dir string) {
 			removeEmpty(filepath.Join(dir, e.Name()))
 		}
 	}
-	_ = os.Remove(dir) // see above
+	_ = remove(dir) // see above
 }
 
 func syncDir(dir string) error {

@@ -76,7 +76,7 @@ func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
 	if err := reclaim(mark, ref+".lock"); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(mark, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := create(mark)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
 	}
 	err = l.write(tip)
 	if err == nil {
-		err = os.Link(mark, l.name())
+		err = alter(l.name(), func() error { return os.Link(mark, l.name()) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.unmark())
@@ -96,7 +96,7 @@ func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
 
 // plainLock is the lock without a mark.
 func plainLock(ref string, tip plumbing.Hash) (*refLock, error) {
-	file, err := os.OpenFile(ref+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := create(ref + ".lock")
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,24 @@ func (l *refLock) hold() error {
 	return err
 }
 
+// create makes a file that is not there.
+func create(path string) (f *os.File, err error) {
+	err = alter(path, func() error {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		return err
+	})
+	if err != nil && f != nil {
+		err = errors.Join(err, f.Close())
+	}
+	return f, err
+}
+
 func (l *refLock) write(tip plumbing.Hash) error {
-	if _, err := l.file.WriteString(tip.String() + "\n"); err != nil {
+	err := alter(l.file.Name(), func() error {
+		_, err := l.file.WriteString(tip.String() + "\n")
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := l.file.Sync(); err != nil {
@@ -140,7 +156,7 @@ func (l *refLock) write(tip plumbing.Hash) error {
 
 // commit puts what was written into the place of the branch. The lock is free after it.
 func (l *refLock) commit() error {
-	if err := os.Rename(l.name(), l.ref); err != nil {
+	if err := alter(l.ref, func() error { return os.Rename(l.name(), l.ref) }); err != nil {
 		return err
 	}
 	return l.unmark()
@@ -148,7 +164,7 @@ func (l *refLock) commit() error {
 
 // release gives the lock back, and leaves the branch as it is.
 func (l *refLock) release() error {
-	err := os.Remove(l.name())
+	err := remove(l.name())
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // it took the branch's place
 	}
@@ -159,7 +175,7 @@ func (l *refLock) release() error {
 func (l *refLock) unmark() error {
 	var err error
 	if l.mark != "" {
-		err = os.Remove(l.mark)
+		err = remove(l.mark)
 		l.mark = ""
 	}
 	if closed := l.file.Close(); !errors.Is(closed, os.ErrClosed) {
@@ -188,9 +204,9 @@ func reclaim(mark, lock string) error {
 		return nil // another was faster
 	}
 	if isNamed(file, lock) {
-		err = os.Remove(lock)
+		err = remove(lock)
 	}
-	return errors.Join(err, os.Remove(mark))
+	return errors.Join(err, remove(mark))
 }
 
 // flock tells whether the file's lock could be had. It is given back with the file.

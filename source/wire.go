@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -137,7 +136,7 @@ func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*o
 		return err
 	}
 	if err := w.fill(ctx, store, commit, older); err != nil {
-		return errors.Join(err, os.RemoveAll(dir))
+		return errors.Join(err, removeAll(dir))
 	}
 	if err := w.cache.keep(dir); err != nil {
 		return err
