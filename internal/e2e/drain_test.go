@@ -38,13 +38,13 @@ func TestDrain_WhatTheOldStackBeganEndsThere(t *testing.T) {
 	if ended(download) || ended(upload) {
 		t.Fatal("a request ended before the flip, so nothing is proven")
 	}
+	if report := leaving.Stop(); len(report.Early()) > 0 || len(report.Sessions) != 25 {
+		t.Errorf("%d WebSockets; before their people closed them, these were gone: %v", len(report.Sessions), report.Early())
+	}
 	for what, r := range map[string]chan error{"download": download, "slow POST": upload} {
 		if err := <-r; err != nil {
 			t.Errorf("%s across the flip: %v", what, err)
 		}
-	}
-	if report := leaving.Stop(); len(report.Early()) > 0 || len(report.Sessions) != 25 {
-		t.Errorf("%d WebSockets; before their people closed them, these were gone: %v", len(report.Sessions), report.Early())
 	}
 	if report := staying.Report(); len(report.Early()) > 0 {
 		t.Errorf("cut before their limit: %v", report.Early())
