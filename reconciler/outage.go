@@ -80,16 +80,16 @@ func (t Tenure) watchedFor(now time.Time) time.Duration {
 	return max(-afterOutage, now.Sub(t.watched()))
 }
 
-// outage tells what can be seen of an outage since the watch began; nil: nothing.
+// outage tells what can be seen of an outage since the watch began; nil: nothing. That a
+// container is gone is no outage.
 func (t Tenure) outage(s Stack) error {
-	whole := len(s.Containers) > 0 && len(s.Missing) == 0
 	switch {
-	case t.Outages >= mostOutages:
+	case t.Outages >= mostOutages, len(s.Containers) == 0, len(s.Missing) > 0:
 		return nil
 	case s.EngineLost != t.Lost:
 		// Containers that go on without Docker may have no way to them meanwhile.
 		return &outageError{wasAway}
-	case whole && !t.Started.IsZero() && s.restarts() <= t.Restarts && !s.started().Equal(t.Started):
+	case !t.Started.IsZero() && s.restarts() <= t.Restarts && !s.started().Equal(t.Started):
 		// Not by the engine because one had ended: that it counts.
 		return &outageError{"the containers were started again"}
 	default:

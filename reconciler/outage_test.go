@@ -132,6 +132,16 @@ func TestOutage_AReleaseThatDoesNotComeBackIsTakenBack(t *testing.T) {
 	})
 }
 
+func TestOutage_DoesNotExcuseThatTheStackWasRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p, _ := afterDeploy(t, w, time.Second/2, func(w *stage) {
+			w.engineLost++
+			delete(w.stacks, Blue)
+		})
+		p.is(t, p.Status(), "Held/Held, live 1 in green; history 2:RolledBack 1:Promoted")
+	})
+}
+
 func TestOutage_ALookThatTakesTooLongIsNone(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p, _ := afterDeploy(t, w, untilEnd, func(w *stage) {
