@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"tandem/reconciler"
 )
@@ -90,6 +91,39 @@ func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
 		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
 	}
 	return out.stdout, nil
+}
+
+// reading is what a test said.
+type reading struct {
+	began         time.Time
+	configuration string
+	err           error
+}
+
+// readingLife is for how long one is kept: longer than all apps of an agent wait for
+// their turn when it starts.
+const readingLife = time.Minute
+
+// testSince is test, or what the last one said if that began since the moment. When an
+// agent starts, all of its apps ask at once; with hundreds of them one test takes a
+// second, and each would wait for all.
+func (p *Proxy) testSince(ctx context.Context, moment time.Time) (configuration string, err error) {
+	if p.last.began.After(moment) {
+		return p.last.configuration, p.last.err
+	}
+	began := time.Now()
+	configuration, err = p.test(ctx)
+	if ctx.Err() == nil {
+		p.last = reading{began, configuration, err}
+	}
+	return configuration, err
+}
+
+// forgetReading gives the memory back.
+func (p *Proxy) forgetReading() {
+	if time.Since(p.last.began) > readingLife {
+		p.last = reading{}
+	}
 }
 
 // reload tells the running Nginx to load its configuration. It does so later,

@@ -14,12 +14,15 @@ import (
 // nothing changed and the running Nginx answers with this generation, it asks
 // one question over loopback and runs no program.
 func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
+	called := time.Now()
 	p.loading.Lock()
 	defer p.loading.Unlock()
+	p.forgetReading()
 	w, err := p.survey(ctx, app, reconciler.NoColor)
 	if err != nil {
 		return nil, err
 	}
+	w.called = called
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -43,6 +46,7 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 // work is what survey found: how things are, and what has to be written.
 type work struct {
 	app        string
+	called     time.Time // when the work was asked for; the wait for its turn comes after
 	view       view
 	running    answer
 	asked      error // why there is no answer; nil when running is one
@@ -199,7 +203,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 	if p.mode == SwitchReload || included {
 		return nil
 	}
-	configuration, err := p.test(ctx)
+	configuration, err := p.testSince(ctx, w.called)
 	if err != nil && looked {
 		return p.notIncluded(w, serverLine)
 	}

@@ -70,6 +70,46 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 	r.wantTraffic(t, reconciler.Green)
 }
 
+// Reading the whole configuration takes a second where there are hundreds of apps.
+func TestPrepare_AppsThatStartTogetherReadTheConfigurationTogether(t *testing.T) {
+	r := newRig(t, rigOptions{server: "include %DIR%/tandem.serve[r];\nlocation / { proxy_pass http://$shop_api; }"})
+	apps := []reconciler.App{r.app}
+	for i := range 7 {
+		apps = append(apps, appWith(fmt.Sprintf("shop-%d", i), r.app.Routes...))
+	}
+	for _, app := range apps {
+		if _, err := r.proxy.Prepare(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := tb.Dir(t)
+	r.options.Command = r.script(t, fmt.Sprintf(`if [ "$1" = -T ]; then echo >>%[1]s/looks; while [ ! -e %[1]s/go ]; do sleep 0.02; done; fi`, dir))
+	r.restart(t)
+	asking, answers := make(chan struct{}), make(chan error)
+	for _, app := range apps {
+		go func() {
+			asking <- struct{}{}
+			_, err := r.proxy.Prepare(t.Context(), app)
+			answers <- err
+		}()
+	}
+	for range apps {
+		<-asking
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range apps {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	looks, err := os.ReadFile(filepath.Join(dir, "looks"))
+	if n := len(looks); err != nil || n == 0 || n > len(apps)/2 {
+		t.Errorf("the configuration was read %d times for %d apps, %v", n, len(apps), err)
+	}
+}
+
 func TestPrepare_NamesTheMissingLineAndLoadsOnceItIsThere(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	httpLine, serverLine, err := r.proxy.IncludeLines(t.Context(), "shop")

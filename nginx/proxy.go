@@ -65,6 +65,7 @@ type Proxy struct {
 	loading sync.Mutex
 	nginx   version         // guarded by loading; zero until it was asked
 	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
+	last    reading         // guarded by loading
 	former  formerWorkers
 
 	spareless atomic.Bool // the last survey found that there can be no spare
