@@ -164,7 +164,8 @@ func TestLocalPublish_IsKilledAtAnyMomentAndTheNextOneGoesOn(t *testing.T) {
 		if _, err := os.Lstat(w.file(statusLock)); err == nil {
 			left++
 		}
-		must(t, w.repo.Publish(within(t), "m", map[string][]byte{"status": fmt.Appendf(nil, "%d", n)}))
+		// Each time something new: what is there already is not published, and locks nothing.
+		must(t, w.repo.Publish(within(t), "m", map[string][]byte{"status": fmt.Appendf(nil, "after kill %d", n)}))
 		w.unlocked(t)
 	}
 	w.bare.Git(t, "fsck", "--strict")
