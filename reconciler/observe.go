@@ -36,6 +36,11 @@ func (w world) of(c Color) Stack {
 // generated files.
 func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	var w world
+	leave, err := r.Turns.take(ctx)
+	if err != nil {
+		return w, err
+	}
+	defer leave()
 	r.memory.notAhead(r.Now())
 	stacks, err := look(ctx, r.Stacks, app)
 	if err != nil {

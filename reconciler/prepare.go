@@ -46,6 +46,11 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
+	leave, err := r.Turns.take(ctx)
+	if err != nil {
+		return App{}, err
+	}
+	defer leave()
 	app.Root = filepath.Join(r.Trees, app.Name, app.Tree)
 	r.keepRoots(app) // before they exist, or pruning could take them away again
 	if _, err := os.Stat(app.Root); err != nil {

@@ -40,6 +40,7 @@ type Options struct {
 	Janitor    Janitor
 	Reverter   Reverter
 	Needed     func(Image) bool   // whether another app needs the image
+	Turns      Turns              // those of the agent's runners
 	Memory     Memory             // as it was saved last
 	Save       func(Memory) error // atomically; called before anything relies on it
 	Emit       func(Event)        // must not block

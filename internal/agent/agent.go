@@ -28,6 +28,10 @@ import (
 	"tandem/source"
 )
 
+// atOnce is how many apps look around at the same time; more would not be faster, as
+// Docker and Nginx answer one after the other.
+const atOnce = 8
+
 // Agent is the whole of tandem on one host.
 type Agent struct {
 	cfg  config.Config
@@ -39,6 +43,7 @@ type Agent struct {
 	stacks *compose.Client
 	proxy  *nginx.Proxy
 	prober *probe.Prober
+	turns  reconciler.Turns
 	random *rand.Rand // for the jitter of the poll, used by that alone
 
 	listeners []listener
@@ -51,6 +56,7 @@ type Agent struct {
 	drift     *drift
 	server    *api.Server
 
+	pruning sync.Mutex
 	mu      sync.Mutex
 	cancel  context.CancelFunc
 	stopped chan struct{} // closed when Run has returned
@@ -65,7 +71,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	vault := secrets.New(cfg.Secrets.AgeKeyFile)
 	log = slog.New(vault.Handler(log.Handler()))
-	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), turns: reconciler.NewTurns(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
@@ -82,10 +88,11 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("set up the poll: %w", err), a.stacks.Close())
 	}
+	a.poll = newPoll(a.source, func(now time.Time, failures int) time.Time { return schedule.Next(now, failures, a.random) }, log)
 	a.metrics = metrics.New()
 	a.publisher = newPublisher(a.source, a.statusPath, a.metrics.Published, log)
 	a.notifier = notify.New(notify.Options{File: cfg.Notify.URLsFile, State: cfg.State, Host: host, Counted: a.metrics.Notified, Log: log.With("part", "notify")})
-	a.listeners = []listener{newEventLog(log), a.publisher, a.metrics, a.notifier}
+	a.listeners = []listener{newEventLog(log), a.publisher, a.metrics, a.notifier, a.poll}
 	if kind := cfg.ForgeKind(); kind != config.ForgeNone {
 		if a.forge, err = newForge(cfg, kind, host, log); err != nil {
 			return nil, errors.Join(err, a.stacks.Close())
@@ -94,7 +101,6 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	a.apps = newApps(a.newRunner, a.forget, log)
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
-	a.poll = newPoll(a.source, func(now time.Time, failures int) time.Time { return schedule.Next(now, failures, a.random) }, log)
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
 }
@@ -166,7 +172,7 @@ func (a *Agent) options(name string) reconciler.Options {
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
 		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
 		Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
-		Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
+		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now,
 	}
 }
@@ -175,8 +181,11 @@ func (a *Agent) newRunner(name string) *reconciler.Runner {
 	return reconciler.NewRunner(a.options(name))
 }
 
-// prune removes exported files that no stack of the app needs any more.
+// prune removes exported files that no stack of the app needs any more. One app comes
+// after the other: a commit may change hundreds.
 func (a *Agent) prune(app string) {
+	a.pruning.Lock()
+	defer a.pruning.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	r, ok := a.apps.find(app)

@@ -119,16 +119,29 @@ type remote struct {
 
 func (r *remote) Poll(context.Context) (reconciler.Revision, error) { return r.revision, r.away }
 
-func TestPoll_IsCalmOnceAfterNews(t *testing.T) {
+func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
 	calm := 0
 	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}}
 	p := newPoll(git, nil, slog.New(slog.DiscardHandler))
 	p.after, p.offer, p.calm = func() {}, func(reconciler.Revision) {}, func() { calm++ }
-	for i, want := range []int{0, 1, 1} {
-		if p.look(t.Context()); calm != want {
-			t.Errorf("after look %d: calm %d times, want %d", i+1, calm, want)
+	looks := 0
+	want := func(times int) {
+		t.Helper()
+		looks++
+		if p.look(t.Context()); calm != times {
+			t.Errorf("after look %d: calm %d times, want %d", looks, calm, times)
 		}
 	}
+	want(0) // it is handed over
+	for range 3 {
+		p.Hear(reconciler.Event{}) // and its apps say how they are
+		want(0)
+	}
+	want(1)
+	want(1)
+	p.Hear(reconciler.Event{})
+	want(1)
+	want(2)
 }
 
 func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {

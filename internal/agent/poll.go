@@ -21,7 +21,7 @@ type poll struct {
 	next   func(now time.Time, failures int) time.Time
 	offer  func(reconciler.Revision)
 	after  func() // called after every look, successful or not
-	calm   func() // called after the first look without news since there was some
+	calm   func() // called once when a look found that nothing has happened since the one before
 	log    *slog.Logger
 
 	wake chan struct{} // of size one
@@ -32,7 +32,8 @@ type poll struct {
 	offered  bool   // a revision was handed over
 	failures int
 	err      error // of the last look
-	busy     bool  // a revision was handed over since the last call of calm
+	busy     bool  // something has happened since the last call of calm
+	stirred  bool  // something has happened since the last look
 }
 
 func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
@@ -129,13 +130,26 @@ func (p *poll) handedOver() {
 	p.offered, p.busy = true, true
 }
 
-// calmed tells whether there was news since it was asked last.
+// Hear notes that something has happened.
+func (p *poll) Hear(reconciler.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.busy, p.stirred = true, true
+}
+
+// Forget has nothing to do: what has happened is of no app.
+func (p *poll) Forget(string) {}
+
+// calmed tells, once, that what has happened is over.
 func (p *poll) calmed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	was := p.busy
-	p.busy = false
-	return was
+	calm := p.busy && !p.stirred
+	p.stirred = false
+	if calm {
+		p.busy = false
+	}
+	return calm
 }
 
 // ready says why no revision was handed over yet, and nil when one was.

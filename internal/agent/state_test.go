@@ -105,6 +105,10 @@ func TestPruneTrees_RemovesOnlyWhatNobodyNeeds(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
 		t.Errorf("left: %v", left)
 	}
+	all := map[string]bool{filepath.Join(dir, "kept"): true, filepath.Join(dir, "used"): true}
+	if err := pruneTrees(t.Context(), dir, all, unknown); err != nil {
+		t.Errorf("with nothing to remove Docker is asked: %v", err)
+	}
 }
 
 func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // pruneTrees removes the exported files of one app that nothing needs any more:
@@ -18,14 +19,17 @@ func pruneTrees(ctx context.Context, dir string, keep map[string]bool, inUse fun
 	if err != nil {
 		return fmt.Errorf("prune exported files: %w", err)
 	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return keep[filepath.Join(dir, e.Name())] })
+	if len(entries) == 0 {
+		return nil // the engine lists the containers of all apps, which takes much of both where there are hundreds
+	}
 	used, err := inUse(ctx)
 	if err != nil {
 		return fmt.Errorf("prune exported files: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
-		root := filepath.Join(dir, e.Name())
-		if !keep[root] && !used[root] {
+		if root := filepath.Join(dir, e.Name()); !used[root] {
 			errs = append(errs, os.RemoveAll(root))
 		}
 	}
