@@ -13,6 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"tandem/internal/atomicfile"
 )
 
 const (
@@ -55,13 +57,13 @@ func (c *cached) keep(dir string) error {
 	if err := removeAll(c.dir); err != nil {
 		return err
 	}
-	return alter(c.dir, func() error { return os.Rename(dir, c.dir) })
+	return atomicfile.Change(c.dir, func() error { return os.Rename(dir, c.dir) })
 }
 
 func initStorage(dir string) (*filesystem.Storage, error) {
 	for _, d := range []string{"objects/pack", "refs/heads"} {
 		d = filepath.Join(dir, d)
-		if err := alter(d, func() error { return os.MkdirAll(d, 0o755) }); err != nil {
+		if err := atomicfile.Change(d, func() error { return os.MkdirAll(d, 0o755) }); err != nil {
 			return nil, fmt.Errorf("open the cache: %w", err)
 		}
 	}

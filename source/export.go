@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
+	"tandem/internal/atomicfile"
 	"tandem/reconciler"
 )
 
@@ -106,7 +107,7 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 	if err := removeAll(partial); err != nil {
 		return err
 	}
-	if err := alter(partial, func() error { return os.MkdirAll(partial, 0o755) }); err != nil {
+	if err := atomicfile.Change(partial, func() error { return os.MkdirAll(partial, 0o755) }); err != nil {
 		return err
 	}
 	if err := os.Chmod(partial, 0o755); err != nil {
@@ -123,10 +124,10 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := alter(dest, func() error { return os.Rename(partial, dest) }); err != nil {
+	if err := atomicfile.Change(dest, func() error { return os.Rename(partial, dest) }); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(filepath.Clean(dest)))
+	return atomicfile.SyncDir(filepath.Dir(filepath.Clean(dest)))
 }
 
 func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string) (err error) {
@@ -143,7 +144,7 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		if x.borders.outside(name, e) {
 			return false, nil
 		}
-		err := alter(filepath.Join(partial, name), func() error { return x.write(name, e) })
+		err := atomicfile.Change(filepath.Join(partial, name), func() error { return x.write(name, e) })
 		if errors.Is(err, syscall.ENAMETOOLONG) {
 			err = faulty(x.dir, "the file name %.40q… is too long: give it a shorter one", e.name)
 		}

@@ -5,98 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-git/go-billy/v5"
 
+	"tandem/internal/testbed/faultydisk"
 	"tandem/source/gittest"
 )
-
-// fault is what happens to one change of a file. It has no context, so that one which
-// hangs ends with a kill, before or after.
-type fault string
-
-const (
-	diskFull    fault = "the disk is full"
-	crashBefore fault = "the process is killed before, or in the middle of it"
-	crashAfter  fault = "the process is killed after"
-)
-
-var errKilled = errors.New("killed")
-
-// faultyDisk counts the changes of files in a story, and disturbs one of them. Once the
-// process is killed nothing that it still tries has an effect.
-type faultyDisk struct {
-	roots []string
-	n     int // the change that is disturbed
-	what  fault
-
-	mu          sync.Mutex
-	points      []string // the changes so far, by name
-	dead, fired bool
-}
-
-func (d *faultyDisk) interrupt(after bool, path string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	name := d.name(path)
-	switch {
-	case name == "":
-		return nil // a file of the test's own
-	case d.dead:
-		return errKilled
-	case !after:
-		d.points = append(d.points, name)
-	}
-	if d.fired || len(d.points)-1 != d.n || after != (d.what == crashAfter) {
-		return nil
-	}
-	d.fired = true
-	if d.what == diskFull {
-		return fmt.Errorf("write %s: %w", path, syscall.ENOSPC)
-	}
-	d.dead = true
-	return errKilled
-}
-
-var hashes = regexp.MustCompile(`[0-9a-f]{40}|\b[0-9a-f]{38}\b|objects/[0-9a-f]{2}\b|\d{5,}`)
-
-// name is the path as it is the same in each story; "" where it is none of the story's.
-func (d *faultyDisk) name(path string) string {
-	for _, root := range d.roots {
-		if rel, err := filepath.Rel(root, path); err == nil && !strings.HasPrefix(rel, "..") {
-			return hashes.ReplaceAllString(filepath.Join(filepath.Base(root), rel), "…")
-		}
-	}
-	return ""
-}
-
-// revive starts a new process, whose changes go well.
-func (d *faultyDisk) revive() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.dead = false
-}
-
-func (d *faultyDisk) isDead() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.dead
-}
 
 // faultyFS is the file system of go-git, on such a disk.
 type faultyFS struct {
 	billy.Filesystem
-	disk *faultyDisk
+	disk *faultydisk.Disk
 }
 
 func (f faultyFS) alter(name string, do func() error) error {
@@ -104,10 +29,10 @@ func (f faultyFS) alter(name string, do func() error) error {
 	if !filepath.IsAbs(path) { // as those of temporary files are
 		path = filepath.Join(f.Root(), name)
 	}
-	if err := f.disk.interrupt(false, path); err != nil {
+	if err := f.disk.Interrupt(false, path); err != nil {
 		return err
 	}
-	return errors.Join(do(), f.disk.interrupt(true, path))
+	return errors.Join(do(), f.disk.Interrupt(true, path))
 }
 
 func (f faultyFS) Create(name string) (billy.File, error) {
@@ -167,7 +92,7 @@ type faultyFile struct {
 
 // Write writes a half of it where the process is killed in the middle of it.
 func (f *faultyFile) Write(p []byte) (n int, err error) {
-	dead := f.fs.disk.isDead()
+	dead := f.fs.disk.Dead()
 	write := func() error {
 		n, err = f.File.Write(p)
 		return err
@@ -176,11 +101,11 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 	case f.writes <= 2:
 		err = f.fs.alter(f.name, write)
 	case dead:
-		err = errKilled
+		err = faultydisk.ErrKilled
 	default:
 		err = write()
 	}
-	if errors.Is(err, errKilled) && !dead && n == 0 {
+	if errors.Is(err, faultydisk.ErrKilled) && !dead && n == 0 {
 		n, _ = f.File.Write(p[:len(p)/2])
 	}
 	return n, err
@@ -191,11 +116,8 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 // this machine, while commits are read and statuses published. The next process ends
 // up with what one has that nothing happened to.
 func TestFaults_NoChangeOfAFileLosesACommitOrAStatus(t *testing.T) {
-	before := openFS
-	t.Cleanup(func() {
-		interrupt = func(bool, string) error { return nil }
-		openFS = before
-	})
+	plain := openFS
+	t.Cleanup(func() { openFS = plain })
 	bare := gittest.NewBare(t)
 	ada := bare.Clone(t)
 	var commits []string
@@ -208,51 +130,16 @@ func TestFaults_NoChangeOfAFileLosesACommitOrAStatus(t *testing.T) {
 	}
 	for _, way := range []string{"local", "http"} {
 		t.Run(way, func(t *testing.T) {
-			eachChange(t, func(t *testing.T, d *faultyDisk) { tell(t, d, way, bare, commits) })
+			faultydisk.Each(t, 4, 20, func(t *testing.T, d *faultydisk.Disk) {
+				openFS = func(dir string) billy.Filesystem { return faultyFS{plain(dir), d} }
+				tell(t, d, way, bare, commits)
+			})
 		})
 	}
 }
 
-// eachChange tells the story again and again, each time with one fault more to the
-// end: n is counted up until there is no n-th change any more.
-func eachChange(t *testing.T, story func(t *testing.T, d *faultyDisk)) {
-	t.Helper()
-	names := map[string]bool{}
-	points, cases := 0, 0
-	for i, what := range []fault{diskFull, crashBefore, crashAfter} {
-		first, step := 0, 1
-		if testing.Short() { // a few, in one way and not in all three
-			first, step = 4*i, 12
-		}
-		for n, fired := first, true; fired; n += step {
-			t.Run(fmt.Sprintf("%d %s", n, what), func(t *testing.T) {
-				d := &faultyDisk{n: n, what: what}
-				interrupt = d.interrupt
-				plain := openFS
-				openFS = func(dir string) billy.Filesystem { return faultyFS{plain(dir), d} }
-				defer func() { openFS = plain }()
-				story(t, d)
-				fired = d.fired
-				for _, p := range d.points {
-					names[p] = true
-				}
-			})
-			if t.Failed() {
-				return
-			}
-			if fired {
-				points, cases = max(points, n+1), cases+1
-			}
-		}
-	}
-	t.Logf("%d changes of %d files in %d cases: %s", points, len(names), cases, strings.Join(slices.Sorted(maps.Keys(names)), ", "))
-	if points < 20 {
-		t.Errorf("only %d changes were disturbed", points)
-	}
-}
-
 // tell is the story: two commits are read and exported, and a status is published of each.
-func tell(t *testing.T, d *faultyDisk, way string, original *gittest.Bare, commits []string) {
+func tell(t *testing.T, d *faultydisk.Disk, way string, original *gittest.Bare, commits []string) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "deploy.git")
@@ -261,15 +148,15 @@ func tell(t *testing.T, d *faultyDisk, way string, original *gittest.Bare, commi
 	o := Options{URL: path, CacheDir: filepath.Join(dir, "cache"), Logger: slog.New(slog.DiscardHandler)}
 	trees := filepath.Join(dir, "trees")
 	must(t, os.Mkdir(trees, 0o755))
-	d.roots = []string{o.CacheDir, trees, path}
+	d.Roots = []string{o.CacheDir, trees, path}
 	if way == "http" {
 		o.URL = gittest.ServeHTTP(t, bare, gittest.HTTPOptions{}).URL
-		d.roots = d.roots[:2] // the repository is another machine's
+		d.Roots = d.Roots[:2] // the repository is another machine's
 	}
 	for i, commit := range commits {
 		o.Branch = fmt.Sprintf("at-%d", i)
 		dest := filepath.Join(trees, commit)
-		d.until(t, func(ctx context.Context) error {
+		until(t, d, func(ctx context.Context) error {
 			r, err := New(o)
 			if err != nil {
 				return err
@@ -304,18 +191,18 @@ func tell(t *testing.T, d *faultyDisk, way string, original *gittest.Bare, commi
 }
 
 // until lets processes try, one after the other, until one has done it.
-func (d *faultyDisk) until(t *testing.T, try func(context.Context) error) {
+func until(t *testing.T, d *faultydisk.Disk, try func(context.Context) error) {
 	t.Helper()
 	var errs []error
 	for range 4 {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		err := try(ctx)
 		cancel()
-		if err == nil && !d.isDead() {
+		if err == nil && !d.Dead() {
 			return
 		}
 		errs = append(errs, err)
-		d.revive()
+		d.Revive()
 	}
 	t.Fatalf("does not come to rest: %v", errors.Join(errs...))
 }

@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+
+	"tandem/internal/atomicfile"
 )
 
 // moveRef moves a branch from old to tip, under its lock. go-git's own file server
@@ -28,7 +29,7 @@ func moveRef(ctx context.Context, s *filesystem.Storage, dir string, name plumbi
 	if err := underLock(ctx, s, lock, dir, name, old); err != nil {
 		return errors.Join(err, lock.release())
 	}
-	return syncDir(filepath.Dir(lock.ref))
+	return atomicfile.SyncDir(filepath.Dir(lock.ref))
 }
 
 func underLock(ctx context.Context, s *filesystem.Storage, lock *refLock, dir string, name plumbing.ReferenceName, old plumbing.Hash) error {
@@ -93,7 +94,7 @@ func makeRefDir(top, dir string) error {
 	if err := makeRefDir(top, parent); err != nil {
 		return err
 	}
-	if err := alter(dir, func() error { return os.Mkdir(dir, 0o755) }); err != nil {
+	if err := atomicfile.Change(dir, func() error { return os.Mkdir(dir, 0o755) }); err != nil {
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 			return nil // somebody was faster, with making or removing; the lock will tell
 		}
@@ -118,14 +119,6 @@ func removeEmpty(dir string) {
 		}
 	}
 	_ = remove(dir) // see above
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory: %w", err)
-	}
-	return closing(f, f.Sync())
 }
 
 // pause waits a jittered moment that grows with the number of tries, up to about

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/internal/atomicfile"
 )
 
 // lockPatience is how often the lock file of a branch is tried for, half a minute in
@@ -86,7 +88,7 @@ func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
 	}
 	err = l.write(tip)
 	if err == nil {
-		err = alter(l.name(), func() error { return os.Link(mark, l.name()) })
+		err = atomicfile.Change(l.name(), func() error { return os.Link(mark, l.name()) })
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.unmark())
@@ -130,7 +132,7 @@ func (l *refLock) hold() error {
 
 // create makes a file that is not there.
 func create(path string) (f *os.File, err error) {
-	err = alter(path, func() error {
+	err = atomicfile.Change(path, func() error {
 		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		return err
 	})
@@ -141,7 +143,7 @@ func create(path string) (f *os.File, err error) {
 }
 
 func (l *refLock) write(tip plumbing.Hash) error {
-	err := alter(l.file.Name(), func() error {
+	err := atomicfile.Change(l.file.Name(), func() error {
 		_, err := l.file.WriteString(tip.String() + "\n")
 		return err
 	})
@@ -156,7 +158,7 @@ func (l *refLock) write(tip plumbing.Hash) error {
 
 // commit puts what was written into the place of the branch. The lock is free after it.
 func (l *refLock) commit() error {
-	if err := alter(l.ref, func() error { return os.Rename(l.name(), l.ref) }); err != nil {
+	if err := atomicfile.Change(l.ref, func() error { return os.Rename(l.name(), l.ref) }); err != nil {
 		return err
 	}
 	return l.unmark()
