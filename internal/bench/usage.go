@@ -85,7 +85,7 @@ func kilobytes(file string) (map[string]float64, error) {
 }
 
 // megabytes prints bytes.
-func megabytes(f float64) string { return fmt.Sprintf("%.3g MB", f/1e6) }
+func megabytes(f float64) string { return plain(f/1e6) + " MB" }
 
 // kilo prints bytes that are few.
-func kilo(f float64) string { return fmt.Sprintf("%.3g kB", f/1e3) }
+func kilo(f float64) string { return plain(f/1e3) + " kB" }
