@@ -36,13 +36,8 @@ func (w world) of(c Color) Stack {
 // generated files.
 func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	var w world
-	leave, err := r.Turns.take(ctx)
-	if err != nil {
-		return w, err
-	}
-	defer leave()
 	r.memory.notAhead(r.Now())
-	stacks, err := look(ctx, r.Stacks, app)
+	stacks, err := r.look(ctx, app)
 	if err != nil {
 		return w, err
 	}
@@ -85,6 +80,17 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 // must not use up the gate's time, because that would be taken for a verdict on
 // the release, and must not keep the runner from saying what is wrong.
 const lookTime = 10 * time.Second
+
+// look is look in turn. A gate and a watch look without: their time is limited, and
+// the wait would be taken for a fault of the release.
+func (r *Runner) look(ctx context.Context, app App) ([2]Stack, error) {
+	leave, err := r.Turns.take(ctx)
+	if err != nil {
+		return [2]Stack{}, err
+	}
+	defer leave()
+	return look(ctx, r.Stacks, app)
+}
 
 // look asks for both stacks, and gives up after lookTime.
 func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {

@@ -2,11 +2,12 @@ package reconciler
 
 import "context"
 
-// Turns bounds how many runners of one agent read and observe at the same time. When an
-// agent starts, and with each commit, all of its apps look at once. With hundreds of them
-// Docker took longer than a look may take, and what they read took hundreds of megabytes.
-// Steps are outside of it: an app that waits for its gate is in nobody's way. A nil Turns
-// bounds nothing.
+// Turns bounds how many runners of one agent read their files, or ask Docker for their
+// stacks, at the same time. When an agent starts, and with each commit, all of its apps
+// do. With hundreds of them Docker took longer than a look may take, and what they read
+// took hundreds of megabytes. Nginx is asked outside of it, because apps that ask at the
+// same time share what it says, and so are steps: an app that waits for its gate is in
+// nobody's way. A nil Turns bounds nothing.
 type Turns chan struct{}
 
 // NewTurns lets so many at once.
