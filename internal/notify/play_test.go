@@ -26,13 +26,17 @@ type phone struct {
 	had   map[string][]string // url -> titles that arrived
 	fails map[string]error
 	hangs map[string]chan struct{} // until it is closed
+	dead  func() bool              // of a process that is killed nothing arrives
 }
 
 func newPhone() *phone {
-	return &phone{had: map[string][]string{}, fails: map[string]error{}, hangs: map[string]chan struct{}{}}
+	return &phone{had: map[string][]string{}, fails: map[string]error{}, hangs: map[string]chan struct{}{}, dead: func() bool { return false }}
 }
 
 func (p *phone) send(url string, m Message) error {
+	if p.dead() {
+		return errors.New("killed")
+	}
 	p.mu.Lock()
 	p.calls = append(p.calls, url+": "+m.Title)
 	hang, err := p.hangs[url], p.fails[url]
