@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"golang.org/x/sync/errgroup"
 
 	"tandem/reconciler"
 )
@@ -70,17 +71,21 @@ func (c *Client) replace(ctx context.Context, app reconciler.App, color reconcil
 	if err != nil {
 		return err
 	}
+	pulled := time.Now()
 	if err := c.remove(ctx, p.Name, old); err != nil {
 		return err
 	}
+	removed := time.Now()
 	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
 	if err := c.create(ctx, p, createMissing()); err != nil {
 		return err
 	}
+	created := time.Now()
 	if err := c.start(ctx, p); err != nil {
 		return err
 	}
-	c.log.Info("stack started", "app", app.Name, "color", color, "tag", app.Tag, "commit", app.Commit.Hash, "took", time.Since(start))
+	c.log.Info("stack started", "app", app.Name, "color", color, "tag", app.Tag, "commit", app.Commit.Hash, "took", time.Since(start),
+		"removing", removed.Sub(pulled), "creating", created.Sub(removed), "starting", time.Since(created))
 	return nil
 }
 
@@ -109,17 +114,23 @@ func (c *Client) remove(ctx context.Context, project string, old []observed) err
 	if err := c.stop(ctx, project); err != nil {
 		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(removedAtOnce)
 	for _, o := range old {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := c.engine.ContainerRemove(ctx, o.ID, container.RemoveOptions{Force: true})
-		if err != nil && !cerrdefs.IsNotFound(err) {
-			return engineError(ctx, "remove container "+o.Name, err)
-		}
+		group.Go(func() error {
+			err := c.engine.ContainerRemove(ctx, o.ID, container.RemoveOptions{Force: true})
+			if err != nil && !cerrdefs.IsNotFound(err) {
+				return engineError(ctx, "remove container "+o.Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }
+
+// removedAtOnce is how many containers the engine takes away at the same time: each
+// waits for its file system to be unmounted.
+const removedAtOnce = 4
 
 // create lets Compose create what the project needs and has not.
 func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptions) error {

@@ -19,17 +19,18 @@ import (
 )
 
 // bare takes the time that the engine itself needs for a release: pull, create,
-// start, and the first good answer of the health page. The container is a copy of the
-// one that tandem made, with its networks, and nothing is replaced by it.
-func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (_ time.Duration, err error) {
+// start, and the first good answer of the health page; and then the time that it needs
+// to stop and remove a container, as one is that a release replaces. The container is a
+// copy of the one that tandem made, with its networks.
+func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (release, removal time.Duration, err error) {
 	if err := s.Build(ctx, tag); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	docker, ref := s.Engine.Client, s.Registry()+"/shop:"+tag
 	port := fmt.Sprint(s.Ports.WebBlue) // nobody uses it where the app is the api alone
 	like, err := docker.ContainerInspect(ctx, s.App+"-green-api-1")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	config, host := *like.Config, *like.HostConfig
 	config.Image, config.Labels, config.Hostname = ref, nil, "" // with the labels it would be one of the agent's
@@ -39,15 +40,15 @@ func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (_ time.Du
 	began := time.Now()
 	progress, err := docker.ImagePull(ctx, ref, image.PullOptions{})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	_, err = io.Copy(io.Discard, progress)
 	if err := errors.Join(err, progress.Close()); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	made, err := docker.ContainerCreate(ctx, &config, &host, nil, nil, "")
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Engine.RemoveContainer(context.WithoutCancel(ctx), made.ID)) }()
 	for _, name := range networks {
@@ -55,16 +56,24 @@ func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (_ time.Du
 			continue // it is in that one already
 		}
 		if err := docker.NetworkConnect(ctx, name, made.ID, nil); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
 	if err := docker.ContainerStart(ctx, made.ID, container.StartOptions{}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := healthy(ctx, "http://127.0.0.1:"+port+"/health"); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return time.Since(began), nil
+	release = time.Since(began)
+	began = time.Now()
+	if err := docker.ContainerStop(ctx, made.ID, container.StopOptions{}); err != nil {
+		return 0, 0, err
+	}
+	if err := docker.ContainerRemove(ctx, made.ID, container.RemoveOptions{}); err != nil {
+		return 0, 0, err
+	}
+	return release, time.Since(began), nil
 }
 
 // healthy waits for a good answer.

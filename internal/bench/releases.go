@@ -17,8 +17,8 @@ func (b *bench) measureReleases(ctx context.Context) (_ section, err error) {
 		return section{}, err
 	}
 
-	var ours, bare, theirs series
-	parts := map[string]series{}
+	var f releaseFigures
+	f.parts = map[string]series{}
 	for round := range b.rounds {
 		tag := fmt.Sprintf("2.%d.0", round)
 		if err := t.Build(ctx, tag); err != nil {
@@ -29,9 +29,9 @@ func (b *bench) measureReleases(ctx context.Context) (_ section, err error) {
 			return section{}, err
 		}
 		for name, took := range split {
-			parts[name] = append(parts[name], took)
+			f.parts[name] = append(f.parts[name], took)
 		}
-		one, err := b.bare(ctx, t.Stage, fmt.Sprintf("3.%d.0", round))
+		floor, removal, err := b.bare(ctx, t.Stage, fmt.Sprintf("3.%d.0", round))
 		if err != nil {
 			return section{}, err
 		}
@@ -42,48 +42,58 @@ func (b *bench) measureReleases(ctx context.Context) (_ section, err error) {
 		if err != nil {
 			return section{}, err
 		}
-		ours, bare, theirs = append(ours, total), append(bare, one.Seconds()), append(theirs, other.Seconds())
-		b.say("  round %d: tandem %s, bare Docker %s, the script %s", round+1, seconds(total), seconds(one.Seconds()), seconds(other.Seconds()))
+		f.ours, f.theirs = append(f.ours, total), append(f.theirs, other.Seconds())
+		f.bare, f.replacing = append(f.bare, floor.Seconds()), append(f.replacing, (floor+removal).Seconds())
+		b.say("  round %d: tandem %s, bare Docker %s, the script %s", round+1, seconds(total), seconds(floor.Seconds()), seconds(other.Seconds()))
 	}
-	return releaseSection(ours, bare, theirs, parts), nil
+	return f.section(), nil
 }
 
-func releaseSection(ours, bare, theirs series, parts map[string]series) section {
-	var added series
-	for i := range ours {
-		added = append(added, ours[i]-bare[i])
-	}
+// releaseFigures are the seconds of each round.
+type releaseFigures struct {
+	ours, theirs    series
+	bare, replacing series            // bare Docker without and with a container to remove first
+	parts           map[string]series // of ours, by name
+}
+
+func (f releaseFigures) section() section {
+	added := differences(f.ours, f.bare)
 	s := section{
 		intro: `A release that this host has not seen yet: its image is in the registry only.
 "Bare Docker" is the floor under all of it: the image pulled, one such container
-created and started through the engine's API, and one good answer of its health page.`,
+created and started through the engine's API, and one good answer of its health page.
+Tandem and the script replace the container that the color had before, so there is a row
+for bare Docker with one to stop and remove, too.`,
 		header: []string{"what", "time"},
 		rows: [][]string{
-			{"tandem / the script", ratios(ours, theirs).text(plain)},
-			{"tandem, from the start of `git push`", ours.text(seconds)},
-			{"the script, from its start", theirs.text(seconds)},
-			{"bare Docker", bare.text(seconds)},
+			{"tandem / the script", ratios(f.ours, f.theirs).text(plain)},
+			{"tandem, from the start of `git push`", f.ours.text(seconds)},
+			{"the script, from its start", f.theirs.text(seconds)},
+			{"bare Docker", f.bare.text(seconds)},
+			{"bare Docker, a container stopped and removed first", f.replacing.text(seconds)},
 			{"tandem, beyond bare Docker", added.text(seconds)},
+			{"tandem, beyond bare Docker with that", differences(f.ours, f.replacing).text(seconds)},
 		},
 		notes: []string{
 			target("beyond bare Docker", added.median(), .15, seconds),
-			target("share of the script's time", ratios(ours, theirs).median(), .5, plain),
-			"Tandem and the script replace the container that the color had before; bare Docker has nothing to stop and remove.",
+			target("share of the script's time", ratios(f.ours, f.theirs).median(), .5, plain),
 		},
 	}
 	for _, name := range releaseParts {
-		s.rows = append(s.rows, []string{"tandem: " + name, parts[name].text(seconds)})
+		s.rows = append(s.rows, []string{"tandem: " + name, f.parts[name].text(seconds)})
 	}
 	return s
 }
 
 // releaseParts are the parts of a release's time, in their order.
-var releaseParts = []string{partNotice, partPull, partStart, partGate, partFlip, partConfirm, partRest}
+var releaseParts = []string{partNotice, partPull, partRemove, partCreate, partStart, partGate, partFlip, partConfirm, partRest}
 
 const (
 	partNotice  = "push, notice, fetch"
 	partPull    = "pull"
-	partStart   = "create and start"
+	partRemove  = "stop and remove the containers before"
+	partCreate  = "create"
+	partStart   = "start"
 	partGate    = "gate"
 	partFlip    = "flip"
 	partConfirm = "confirm"
@@ -126,23 +136,24 @@ func (t *tandem) split(ctx context.Context, mark int64, began time.Time, tag str
 	}
 	split := map[string]float64{partNotice: notice.At.Sub(began).Seconds()}
 	for _, part := range []struct {
-		name, message string
-		words         []string
+		name, message, key string
+		words              []string
 	}{
-		{partPull, "image pulled", nil},
-		{partStart, "step done", []string{"step=up", "tag=" + tag}},
-		{partGate, "step done", []string{"step=gate", "tag=" + tag}},
-		{partFlip, "step done", []string{"step=flip", "tag=" + tag}},
-		{partConfirm, "step done", []string{"step=confirm", "tag=" + tag}},
+		{partPull, "image pulled", "took", nil},
+		{partRemove, "stack started", "removing", []string{"tag=" + tag}},
+		{partCreate, "stack started", "creating", []string{"tag=" + tag}},
+		{partStart, "stack started", "starting", []string{"tag=" + tag}},
+		{partGate, "step done", "took", []string{"step=gate", "tag=" + tag}},
+		{partFlip, "step done", "took", []string{"step=flip", "tag=" + tag}},
+		{partConfirm, "step done", "took", []string{"step=confirm", "tag=" + tag}},
 	} {
 		line, err := t.waitFor(ctx, mark, part.message, part.words...)
 		if err != nil {
 			return nil, err
 		}
-		if split[part.name], err = took(line); err != nil {
+		if split[part.name], err = duration(line, part.key); err != nil {
 			return nil, err
 		}
 	}
-	split[partStart] -= split[partPull] // which is a part of that step
 	return split, nil
 }

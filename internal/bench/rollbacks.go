@@ -69,7 +69,7 @@ func (t *tandem) rollback(ctx context.Context, tag string) (rollback, error) {
 	if err != nil {
 		return rollback{}, err
 	}
-	flip, err := took(line)
+	flip, err := duration(line, "took")
 	if err != nil {
 		return rollback{}, err
 	}

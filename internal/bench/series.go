@@ -60,3 +60,12 @@ func ratios(a, b series) series {
 	}
 	return out
 }
+
+// differences are by how much the figures of the same rounds are larger.
+func differences(a, b series) series {
+	var out series
+	for i := range min(len(a), len(b)) {
+		out = append(out, a[i]-b[i])
+	}
+	return out
+}

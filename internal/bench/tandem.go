@@ -134,9 +134,9 @@ func (t *tandem) waitFor(ctx context.Context, mark int64, message string, words 
 	return line, err
 }
 
-// took is the time that a line of the log tells.
-func took(l stage.LogLine) (float64, error) {
-	d, err := time.ParseDuration(l.Value("took"))
+// duration is the time in seconds that a line of the log tells of a key.
+func duration(l stage.LogLine, key string) (float64, error) {
+	d, err := time.ParseDuration(l.Value(key))
 	if err != nil {
 		return 0, fmt.Errorf("read %q: %w", l.Text, err)
 	}
