@@ -140,7 +140,9 @@ func damage(s Stack) string {
 func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	began := r.Now()
 	old := r.lookBack(ctx, of, w, s)
-	stack, err := r.gateOf(of, s.Color).pass(ctx)
+	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
+	g.seen = &seen
+	stack, err := g.pass(ctx)
 	if err != nil {
 		return err
 	}

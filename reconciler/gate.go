@@ -33,6 +33,7 @@ type gate struct {
 	app      App
 	color    Color
 	now      func() time.Time
+	seen     *Stack // as it was a moment ago, to begin with; nil where nobody looked
 
 	warm  chan struct{}        // closed when all containers are seen to have run for warmTime
 	ready chan struct{}        // has word when nothing is lacking any more
@@ -69,11 +70,13 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		wg.Go(func() { g.probeRoute(deadline, r) })
 	}
 	var exams sync.Map // container id -> struct{}: health commands that run already
-	var last *Stack    // as it was seen last: the time may be over in the middle of a look
-	for {
-		stack, err := g.look(deadline)
-		if err == nil {
+	var last *Stack    // as this gate saw it last: the time may be over in the middle of a look
+	for first := true; ; first = false {
+		stack, fresh, err := g.nextLook(deadline, first)
+		if fresh && err == nil {
 			last = &stack
+		}
+		if err == nil {
 			g.noteWarm(stack)
 			err = g.checkContainers(deadline, &wg, &exams, stack)
 		}
@@ -84,7 +87,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 			return Stack{}, g.timedOut(ctx, *last)
 		case err != nil:
 			return Stack{}, err
-		case g.proven():
+		case fresh && g.proven():
 			return stack, nil
 		}
 		// A warm stack proves itself in less than a pause, and a way back must not wait.
@@ -134,6 +137,16 @@ func (g *gate) look(ctx context.Context) (Stack, error) {
 		return pair[1], nil
 	}
 	return pair[0], nil
+}
+
+// nextLook looks, but begins with what was seen a moment ago: a way back must not wait
+// for Docker to say the same again. What is proven at last is proven of a fresh look.
+func (g *gate) nextLook(ctx context.Context, first bool) (s Stack, fresh bool, err error) {
+	if first && g.seen != nil {
+		return *g.seen, false, nil
+	}
+	s, err = g.look(ctx)
+	return s, true, err
 }
 
 // checkContainers fails at once when a container ended or was restarted, and

@@ -115,6 +115,12 @@ func (b *bench) gate(ctx context.Context, app App) (Stack, error) {
 	return g.pass(ctx)
 }
 
+// gateAfter is gate for a stack that was seen so a moment ago.
+func (b *bench) gateAfter(ctx context.Context, app App, seen Stack) (Stack, error) {
+	g := &gate{stacks: b, examiner: b, prober: b, app: app, color: Green, now: time.Now, seen: &seen}
+	return g.pass(ctx)
+}
+
 // rejected checks that err is a verdict, and what it says.
 func rejectedFor(t *testing.T, err error, reason Reason, parts ...string) {
 	t.Helper()
@@ -151,6 +157,30 @@ func TestGate_PassesAsSoonAsEveryRouteAnsweredWellInARow(t *testing.T) {
 		}
 		if len(stack.Containers) != 2 {
 			t.Errorf("got %v, want the stack that passed", stack)
+		}
+	})
+}
+
+func TestGate_BeginsWithWhatWasSeenAndProvesItOfAFreshLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, app := range []App{gatedApp("api"), gatedApp()} {
+			b := newBench(container("api"))
+			seen, _ := b.stack(0)
+			if _, err := b.gateAfter(t.Context(), app, seen); err != nil || b.looks != 1 {
+				t.Errorf("%d routes: %v after %d looks, want one", len(app.Routes), err, b.looks)
+			}
+			dead := newBench(container("api", func(c *Container) { c.State, c.ExitCode = "exited", 137 }))
+			_, err := dead.gateAfter(t.Context(), app, seen)
+			rejectedFor(t, err, ContainerExited, "137")
+		}
+		away := newBench()
+		seen, _ := newBench(container("api")).stack(0)
+		away.stack = func(int) (Stack, error) { return Stack{}, errHangs }
+		app := gatedApp("api")
+		app.Gate.Timeout = lookTime / 2
+		var bad *RejectError
+		if _, err := away.gateAfter(t.Context(), app, seen); err == nil || errors.As(err, &bad) {
+			t.Errorf("where Docker is away since: %v, want no verdict", err)
 		}
 	})
 }
