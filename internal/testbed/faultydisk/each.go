@@ -46,6 +46,7 @@ func Each(t *testing.T, few, least int, story func(t *testing.T, d *Disk)) {
 // disturbed tells the story once, on that disk.
 func disturbed(t *testing.T, d *Disk, story func(t *testing.T, d *Disk)) {
 	t.Helper()
-	defer atomicfile.Interrupt(atomicfile.Interrupt(d.Interrupt))
+	before := atomicfile.Interrupt(d.Interrupt)
+	defer func() { atomicfile.Interrupt(before) }()
 	story(t, d)
 }
