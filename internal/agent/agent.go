@@ -28,8 +28,8 @@ import (
 	"tandem/source"
 )
 
-// atOnce is how many apps look around at the same time; more would not be faster, as
-// Docker and Nginx answer one after the other.
+// atOnce is how many apps read their files or ask Docker at the same time. On a few
+// processors more would not be faster.
 const atOnce = 8
 
 // Agent is the whole of tandem on one host.

@@ -21,7 +21,7 @@ func pruneTrees(ctx context.Context, dir string, keep map[string]bool, inUse fun
 	}
 	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return keep[filepath.Join(dir, e.Name())] })
 	if len(entries) == 0 {
-		return nil // the engine lists the containers of all apps, which takes much of both where there are hundreds
+		return nil // asking would make the engine list the containers of all apps, for each of them
 	}
 	used, err := inUse(ctx)
 	if err != nil {
