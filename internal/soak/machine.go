@@ -82,7 +82,9 @@ func (w *walk) restartDocker(ctx context.Context) error {
 	return w.Docker.Start(ctx, w.chance.IntN(2) == 0)
 }
 
-// beginRelease comes to a moment of a release, to one of its watch, or does nothing.
+// beginRelease comes to a moment of a release, to one of its watch, or does nothing. The
+// containers are started by then: to be stopped while it starts one does to Docker 20.10
+// what a kill does, see restartDocker.
 func (w *walk) beginRelease(ctx context.Context) error {
 	kind := w.chance.IntN(3)
 	if kind == 0 {
@@ -92,19 +94,22 @@ func (w *walk) beginRelease(ctx context.Context) error {
 	if err := w.release(ctx); err != nil {
 		return err
 	}
+	step := "step=confirm" // the watch goes on for two seconds at least
 	if kind == 2 {
-		w.pause(2 * time.Second)
-		return nil
+		step = "step=up"
 	}
-	// The watch goes on for two seconds at least.
-	return w.until(ctx, "the confirmation", func() error {
+	err := w.until(ctx, step, func() error {
 		for _, l := range w.log.Since(mark) {
-			if l.Is("step done", "step=confirm") {
+			if l.Is("step done", step) {
 				return nil
 			}
 		}
-		return errors.New("the agent has confirmed nothing")
+		return errors.New("the agent has not done it")
 	})
+	if err == nil && kind == 2 {
+		w.pause(2 * time.Second)
+	}
+	return err
 }
 
 // registryAway takes the registry away while a release is to be pulled.
