@@ -2,6 +2,7 @@ package load_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -185,23 +186,24 @@ func TestRun_ServerThatIsAwayIsRefused(t *testing.T) {
 }
 
 func TestRun_RequestInFlightAtTheEndIsFinishedAndNotAFailure(t *testing.T) {
-	arrived, release := make(chan struct{}), make(chan struct{})
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	s := serve(t, func(http.ResponseWriter, *http.Request) {
 		arrived <- struct{}{}
 		<-release
 	})
-	r, err := load.Run(t.Context(), load.Options{URL: s.URL, Connections: 1})
+	ctx, end := context.WithCancel(t.Context())
+	r, err := load.Run(ctx, load.Options{URL: s.URL, Connections: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-arrived
-	reports := make(chan load.Report)
-	go func() { reports <- r.Stop() }()
 	if live := r.Report(); live.Requests != 0 {
 		t.Errorf("live report: %s, want no request while the first is in flight", live)
 	}
+	// Before the answer comes, or another request would be sent.
+	end()
 	close(release)
-	if got := <-reports; got.Requests != 1 || got.Failed != 0 {
+	if got := r.Wait(); got.Requests != 1 || got.Failed != 0 {
 		t.Errorf("got %s, want one request that did not fail", got)
 	}
 }
