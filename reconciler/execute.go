@@ -150,7 +150,7 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	r.gated[s.Color] = stack.Instance()
 	if r.memory.Live.Is(s.Color, s.Release) {
 		if r.memory.Healing && r.memory.onTrial() {
-			r.memory.Live.watchAnew(stack, r.Now())
+			r.memory.Live.watchAnew(stack, r.noted())
 		}
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
@@ -199,7 +199,7 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 	if !r.memory.Live.Is(s.Color, s.Release) {
 		r.memory.Live = Tenure{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
-			Since: r.Now().UTC().Truncate(time.Millisecond),
+			Since: r.noted(),
 		}
 		r.memory.Live.began(w.of(s.Color))
 	}
@@ -267,7 +267,7 @@ func (r *Runner) beginDeploy(app App, w world, s Step, reason Reason) error {
 	r.noteGone(app, w)
 	r.memory.Begin(Entry{
 		Commit: r.memory.Commit, Tag: app.Tag, Color: s.Color, Reason: reason,
-		Started: r.Now().UTC().Truncate(time.Millisecond),
+		Started: r.noted(),
 	})
 	return r.save()
 }

@@ -50,6 +50,7 @@ type stage struct {
 	reverts    []string          // good commits that git was put back to
 	protected  bool              // the branch accepts no revert
 	ledger     ledger
+	clock      Clock
 }
 
 // actor is one color's stack.
@@ -93,7 +94,7 @@ func newStage(t testing.TB) *stage {
 	return &stage{
 		t: t, trees: t.TempDir(), live: Blue,
 		files: map[string]string{}, stacks: map[Color]*actor{}, conns: map[Color]int{}, fates: map[string]bearing{},
-		migrations: map[string]*run{}, images: map[string]string{},
+		migrations: map[string]*run{}, images: map[string]string{}, clock: Clock{Boot: "first", Started: time.Now()},
 	}
 }
 
@@ -117,7 +118,7 @@ func (w *stage) start() *process {
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		Prober: fakeProber{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
 		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(Image) bool { return false },
-		Memory: w.saved.Clone(), Save: p.save, Now: time.Now,
+		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() Clock { return w.clock },
 		Emit: func(e Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -12,13 +12,14 @@ import (
 // lost Memory costs a repeated gate, never a request. It is kept in one small
 // JSON file.
 type Memory struct {
-	Tree       string      `json:"tree"`       // the App.Tree last seen
-	Commit     string      `json:"commit"`     // the commit in which Tree was first seen
-	Generation int         `json:"generation"` // counts decisions: changes of Tree, and retries
-	Live       Tenure      `json:"live"`       // the last release that Nginx confirmed as live
-	Passed     []Release   `json:"passed"`     // releases that passed their watch and still have a stack
-	Rejected   []Rejection `json:"rejected"`   // newest last
-	Healing    bool        `json:"healing"`    // the live stack was mended and has not passed the gate since
+	Tree       string      `json:"tree"`           // the App.Tree last seen
+	Commit     string      `json:"commit"`         // the commit in which Tree was first seen
+	Generation int         `json:"generation"`     // counts decisions: changes of Tree, and retries
+	Clock      Clock       `json:"clock,omitzero"` // by which the times of Live and Pending are
+	Live       Tenure      `json:"live"`           // the last release that Nginx confirmed as live
+	Passed     []Release   `json:"passed"`         // releases that passed their watch and still have a stack
+	Rejected   []Rejection `json:"rejected"`       // newest last
+	Healing    bool        `json:"healing"`        // the live stack was mended and has not passed the gate since
 	Paused     bool        `json:"paused"`
 	Pending    *Entry      `json:"pending,omitempty"` // the deploy in hand, until it ends in a Result
 	Receipt    *Receipt    `json:"receipt,omitempty"` // of the last flip
@@ -67,20 +68,6 @@ func (t Tenure) Is(c Color, r Release) bool {
 // age is how long the release has been live. It is not negative where the clock was
 // set back; what waits for an age would wait for as long as the clock was ahead.
 func (t Tenure) age(now time.Time) time.Duration { return max(0, now.Sub(t.Since)) }
-
-// notAhead puts right what was remembered by a clock that was ahead: nothing that is
-// remembered can lie in the future, and would seem not to have begun until then.
-func (m *Memory) notAhead(now time.Time) {
-	if m.Live.Since.After(now) {
-		m.Live.Since = now.UTC().Truncate(time.Millisecond)
-	}
-	if m.Live.Anew.After(now) {
-		m.Live.Anew = now.UTC().Truncate(time.Millisecond)
-	}
-	if m.Pending != nil && m.Pending.Started.After(now) {
-		m.Pending.Started = now.UTC().Truncate(time.Millisecond)
-	}
-}
 
 // Rejection is the verdict that a release is bad.
 type Rejection struct {

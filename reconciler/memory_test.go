@@ -17,6 +17,7 @@ func TestMemory_IsReadBackAsItWasWritten(t *testing.T) {
 	at := time.Date(2026, 11, 21, 22, 10, 4, 123456789, time.UTC)
 	want := Memory{
 		Tree: "9f86d081", Generation: 3,
+		Clock:    Clock{Boot: "a", Started: at},
 		Live:     Tenure{Color: Green, Release: memoryRelease(1), Commit: "3f2c", Root: "/srv/shop", Since: at, Restarts: 2, Started: at, Anew: at, Outages: 1},
 		Passed:   []Release{memoryRelease(1)},
 		Rejected: []Rejection{{Release: memoryRelease(2), Generation: 3, Reason: ContainerExited, Detail: "api ended with 1", Logs: "a\nb \"c\" <d>\n"}},

@@ -36,7 +36,7 @@ func (w world) of(c Color) Stack {
 // generated files.
 func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	var w world
-	r.memory.notAhead(r.Now())
+	r.memory.keepTime(r.Clock(), r.Now())
 	stacks, err := r.look(ctx, app)
 	if err != nil {
 		return w, err

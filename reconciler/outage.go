@@ -59,7 +59,7 @@ func (t *Tenure) began(s Stack) {
 // watchAnew begins the watch again with the stack that has just passed its gate.
 func (t *Tenure) watchAnew(s Stack, now time.Time) {
 	t.Outages++
-	t.Anew = now.UTC().Truncate(time.Millisecond)
+	t.Anew = now
 	t.began(s)
 }
 

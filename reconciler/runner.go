@@ -45,6 +45,7 @@ type Options struct {
 	Save       func(Memory) error // atomically; called before anything relies on it
 	Emit       func(Event)        // must not block
 	Now        func() time.Time
+	Clock      func() Clock // the one that Now reads
 }
 
 // Runner brings one app from what is observed to what is desired, and keeps it
@@ -223,7 +224,7 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	}
 	d := r.desired
 	changed := len(commands) > 0 || r.unsaved
-	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.Now()) {
+	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
 		changed = true
 	}
 	if changed {

@@ -173,7 +173,7 @@ func (a *Agent) options(name string) reconciler.Options {
 		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
 		Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
-		Now: time.Now,
+		Now: time.Now, Clock: readClock,
 	}
 }
 

@@ -90,7 +90,7 @@ func idle(name string) *running {
 	done := make(chan struct{})
 	close(done)
 	return &running{stop: func() {}, done: done, Runner: reconciler.NewRunner(reconciler.Options{
-		Name: name, Now: time.Now,
+		Name: name, Now: time.Now, Clock: readClock,
 		Save: func(reconciler.Memory) error { return nil }, Emit: func(reconciler.Event) {},
 	})}
 }
