@@ -49,9 +49,10 @@ func (p *Proxy) makeDirs() (newLog bool, err error) {
 }
 
 // compare finds the files that are not what they should be, and which of those
-// somebody else made so. A file that tandem did not write is an error, before
+// somebody else made so, since this process or one before it left them. A file that tandem did not write is an error, before
 // anything is changed.
-func (p *Proxy) compare(files []file) (changes []change, repaired []string, err error) {
+func (p *Proxy) compare(app, generation string, files []file) (changes []change, repaired []string, err error) {
+	before := p.leftBefore(app, generation)
 	for _, f := range files {
 		old, err := p.readOwn(f.name)
 		existed := !errors.Is(err, fs.ErrNotExist)
@@ -62,7 +63,7 @@ func (p *Proxy) compare(files []file) (changes []change, repaired []string, err 
 		if existed {
 			now = contentOf(old)
 		}
-		if p.own.altered(f.name, now) {
+		if p.own.altered(f.name, now) || before && now != contentOf([]byte(f.text)) {
 			repaired = append(repaired, f.name)
 		}
 		if existed && string(old) == f.text {
@@ -72,6 +73,18 @@ func (p *Proxy) compare(files []file) (changes []change, repaired []string, err 
 		changes = append(changes, change{Name: f.name, Old: old, Existed: existed, text: f.text})
 	}
 	return changes, repaired, nil
+}
+
+// leftBefore tells whether a process before this one left the files as they are to be
+// now: they say that they are of this generation. Where one is something else, somebody
+// has changed it since, while nobody ran.
+func (p *Proxy) leftBefore(app, generation string) bool {
+	name := app + ".conf"
+	if p.own.knows(name) {
+		return false
+	}
+	text, err := p.readOwn(name)
+	return err == nil && bytes.Contains(text, []byte(generationLine(app, generation)))
 }
 
 // readOwn returns a generated file, and a ForeignFile error when tandem did not

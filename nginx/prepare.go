@@ -91,7 +91,7 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 		return work{}, err
 	}
 	w.sparing = s.sparing()
-	w.changes, w.repaired, err = p.compare(w.files)
+	w.changes, w.repaired, err = p.compare(app.Name, w.generation, w.files)
 	return w, err
 }
 

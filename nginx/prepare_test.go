@@ -302,6 +302,36 @@ func TestPrepare_RepairsAndNamesWhatSomebodyElseChanged(t *testing.T) {
 	r.wantTraffic(t, reconciler.Blue)
 }
 
+// The files say what they were when they were written.
+func TestPrepare_NamesWhatWasChangedWhileNoAgentRan(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	before := r.snapshot(t)
+	r.restart(t)
+	if got := r.prepare(t); len(got) != 0 {
+		t.Errorf("repaired %v of what the process before left", got)
+	}
+	r.overwrite(t, "shop.conf", before["shop.conf"]+"# a quick fix\n")
+	if err := os.Remove(filepath.Join(r.dir, "shop.server")); err != nil {
+		t.Fatal(err)
+	}
+	r.restart(t)
+	got := r.prepare(t)
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"shop.conf", "shop.server"}, got); diff != "" {
+		t.Errorf("repaired (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
+		t.Errorf("files (-before +after):\n%s", diff)
+	}
+	// What the process before wrote for other ports was changed by nobody.
+	r.restart(t)
+	r.app.Routes[0].Ports.Blue++
+	if got := r.prepare(t); len(got) != 0 {
+		t.Errorf("repaired %v where the commit has other ports", got)
+	}
+}
+
 func TestPrepare_NewPortsAreInForceWhenItReturns(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)

@@ -272,11 +272,17 @@ func (s site) target(r backend, color string) string {
 	return name
 }
 
+// generationLine is the line of an app's conf with which the running Nginx says which
+// files it runs with.
+func generationLine(app, generation string) string {
+	return fmt.Sprintf("map '' $%s { default '%s'; }\n", generationVariable(app), generation)
+}
+
 // conf is included at http level: the upstreams, the log's format, and in
 // reload mode the color itself, so that one file holds all that a switch changes.
 func (s site) conf(generation string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "map '' $%s { default '%s'; }\n", generationVariable(s.app), generation)
+	b.WriteString(generationLine(s.app, generation))
 	if s.mode == SwitchReload {
 		fmt.Fprintf(&b, "map '' $%s { default %s; }\n", colorVariable(s.app), s.live)
 	}

@@ -59,7 +59,7 @@ func TestRunner_WhatFailedBeforeTheFlipStaysBeforeItWhenTheClockIsPutRight(t *te
 		name  string
 		right func(w *stage) // how the clock comes to be right, while nobody runs
 	}{
-		{"between two runs", func(w *stage) {
+		{"set right between two runs", func(w *stage) {
 			const behind = -2 * time.Hour
 			w.saved.Live.Since = w.saved.Live.Since.Add(behind)
 			w.saved.Pending.Started = w.saved.Pending.Started.Add(behind)
