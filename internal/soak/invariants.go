@@ -11,7 +11,7 @@ import (
 )
 
 // settle waits until the agent has done what the newest commit asks for: its release
-// is live and answers or, where it is a bad one, is held.
+// is live or, where it is a bad one, is held, and what is live answers.
 func (w *walk) settle(ctx context.Context) error {
 	commit, err := w.Git(ctx, "log", "-1", "--format=%H", "--", w.App)
 	if err != nil {
@@ -29,10 +29,9 @@ func (w *walk) settle(ctx context.Context) error {
 		if !settled(s, commit, tag, w.bad[tag]) {
 			return fmt.Errorf("commit %s asks for %s; the status is\n%s", commit, tag, text)
 		}
-		if w.bad[tag] {
-			return nil
-		}
-		return w.answers(ctx, tag)
+		// Also where that is not what the commit asks for: a step that killed it has not
+		// ended before it is back, or its failures would be those of the next.
+		return w.answers(ctx, s.Live.Tag)
 	})
 }
 
@@ -41,10 +40,12 @@ func settled(s reconciler.Status, commit, tag string, bad bool) bool {
 	switch {
 	case s.Desired.Commit != commit:
 		return false
+	case s.Live == nil:
+		return false
 	case bad:
 		return s.Phase == reconciler.PhaseHeld
 	default:
-		return s.Phase == reconciler.PhaseLive && s.Reason == reconciler.UpToDate && s.Live != nil && s.Live.Tag == tag
+		return s.Phase == reconciler.PhaseLive && s.Reason == reconciler.UpToDate && s.Live.Tag == tag
 	}
 }
 
