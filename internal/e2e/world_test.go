@@ -253,11 +253,10 @@ func (w *world) deployed() *world {
 }
 
 // traffic starts a load at a steady rate: 32 kept-alive connections that never
-// retry, GET and POST, and 5 WebSockets. A request every seven milliseconds meets each
-// moment of a switch, and leaves a small machine to the containers.
+// retry, GET and POST, and 5 WebSockets.
 func (w *world) traffic() *load.Runner {
 	w.t.Helper()
-	return w.load(load.Options{Rate: 150})
+	return w.load(load.Options{Rate: 300})
 }
 
 // busy is traffic as fast as the machine gives it.
