@@ -49,8 +49,8 @@ func (p *Proxy) makeDirs() (newLog bool, err error) {
 }
 
 // compare finds the files that are not what they should be, and which of those
-// somebody else made so, since this process or one before it left them. A file that tandem did not write is an error, before
-// anything is changed.
+// somebody else made so, since this process or one before it left them. A file that
+// tandem did not write is an error, before anything is changed.
 func (p *Proxy) compare(app, generation string, files []file) (changes []change, repaired []string, err error) {
 	before := p.leftBefore(app, generation)
 	for _, f := range files {

@@ -36,12 +36,10 @@ func (m *Memory) keepTime(c Clock, now time.Time) {
 		instants = append(instants, &m.Pending.Started)
 	}
 	for _, at := range instants {
-		switch {
-		case at.IsZero():
+		if at.IsZero() {
 			continue
-		case d > 0:
-			*at = at.Add(d)
 		}
+		*at = at.Add(max(0, d))
 		if at.After(now) {
 			*at = instant(now)
 		}

@@ -38,9 +38,7 @@ func (w *walk) settle(ctx context.Context) error {
 // settled tells whether the status is the last word on the commit.
 func settled(s reconciler.Status, commit, tag string, bad bool) bool {
 	switch {
-	case s.Desired.Commit != commit:
-		return false
-	case s.Live == nil:
+	case s.Desired.Commit != commit, s.Live == nil:
 		return false
 	case bad:
 		return s.Phase == reconciler.PhaseHeld
