@@ -68,38 +68,19 @@ func TestWatch_TellsThatTheBranchMayHaveMoved(t *testing.T) {
 	for _, branch := range []string{gittest.Main, "team/one/prod"} {
 		t.Run(branch, func(t *testing.T) {
 			w := openLocal(t, func(o *Options) { o.Branch = branch; o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })
-			moved, err := w.repo.Watch(t.Context())
-			must(t, err)
-			told := func(what string) {
+			told := w.listens(t)
+			push := func(content string) {
 				t.Helper()
-				select {
-				case <-moved:
-				case <-within(t).Done():
-					t.Fatalf("not told of: %s", what)
-				}
-				// One change may be more than one event; the next step must not take a late one
-				// for its own.
-				gittest.Wait(t, "silence", func() bool {
-					quiet := time.NewTimer(100 * time.Millisecond)
-					defer quiet.Stop()
-					select {
-					case <-moved:
-						return false
-					case <-quiet.C:
-						return true
-					}
-				})
+				w.ada.Commit(t, content, map[string]string{"tandem.yaml": content})
+				w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
 			}
-			w.ada.Commit(t, "first", map[string]string{"tandem.yaml": "1"})
-			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			push("1")
 			told("the first push")
-			w.ada.Commit(t, "second", map[string]string{"tandem.yaml": "2"})
-			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			push("2")
 			told("the second push")
 			w.bare.Git(t, "pack-refs", "--all")
 			told("a repack")
-			w.ada.Commit(t, "third", map[string]string{"tandem.yaml": "3"})
-			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			push("3")
 			told("a push after a repack")
 			w.bare.DeleteBranch(t, branch)
 			told("a deletion")
@@ -109,9 +90,55 @@ func TestWatch_TellsThatTheBranchMayHaveMoved(t *testing.T) {
 			must(t, os.Rename(w.bare.Path, w.bare.Path+".old"))
 			must(t, os.CopyFS(w.bare.Path, os.DirFS(w.bare.Path+".old")))
 			told("another repository in its place")
-			w.ada.Commit(t, "fourth", map[string]string{"tandem.yaml": "4"})
-			w.ada.Git(t, "push", "-q", "origin", "HEAD:refs/heads/"+branch)
+			push("4")
 			told("a push to it")
+		})
+	}
+}
+
+// The repository is seen before its branches are there, as when it is copied slowly.
+func TestWatch_HearsTheBranchesOfARepositoryThatIsBeingMade(t *testing.T) {
+	w := openLocal(t, nil)
+	w.push(t, "first", map[string]string{"tandem.yaml": "1"})
+	told := w.listens(t)
+	made, refs := w.bare.Path+".new", filepath.Join(w.bare.Path, "refs")
+	must(t, os.CopyFS(made, os.DirFS(w.bare.Path)))
+	must(t, os.Rename(filepath.Join(made, "refs"), made+"-refs"))
+	must(t, os.Rename(w.bare.Path, w.bare.Path+".old"))
+	told("a repository that went away")
+	must(t, os.Rename(made, w.bare.Path))
+	told("a repository without branches")
+	must(t, os.Mkdir(refs, 0o755))
+	told("a place for branches")
+	must(t, os.CopyFS(refs, os.DirFS(made+"-refs")))
+	told("the branches")
+	w.push(t, "second", map[string]string{"tandem.yaml": "2"})
+	told("a push")
+}
+
+// listens watches the repository; what it returns waits until that tells of something.
+func (w *world) listens(t *testing.T) (told func(what string)) {
+	t.Helper()
+	moved, err := w.repo.Watch(t.Context())
+	must(t, err)
+	return func(what string) {
+		t.Helper()
+		select {
+		case <-moved:
+		case <-within(t).Done():
+			t.Fatalf("not told of: %s", what)
+		}
+		// One change may be more than one event; the next step must not take a late one
+		// for its own.
+		gittest.Wait(t, "silence", func() bool {
+			quiet := time.NewTimer(100 * time.Millisecond)
+			defer quiet.Stop()
+			select {
+			case <-moved:
+				return false
+			case <-quiet.C:
+				return true
+			}
 		})
 	}
 }

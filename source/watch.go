@@ -85,7 +85,9 @@ func (w *watcher) lost() bool {
 }
 
 func (w *watcher) handle(e fsnotify.Event) {
-	if e.Has(fsnotify.Create) {
+	if e.Has(fsnotify.Create) && e.Name == filepath.Join(w.dir, "refs") {
+		w.addRefs() // else no push to a repository that was still being copied would be heard
+	} else if e.Has(fsnotify.Create) {
 		if info, err := os.Stat(e.Name); err == nil && info.IsDir() && strings.HasPrefix(e.Name, filepath.Join(w.dir, "refs", "heads")) {
 			w.addTree(e.Name)
 			w.signal() // what was made in it before it was watched was not seen
@@ -134,10 +136,16 @@ func (w *watcher) add() bool {
 		return false
 	}
 	w.dir = dir
-	// It may be missing in a repository that is being made; refs is watched below.
-	_ = w.fsw.Add(filepath.Join(dir, "refs"))
-	w.addTree(filepath.Join(dir, "refs", "heads"))
+	w.addRefs()
 	return true
+}
+
+// addRefs watches the branches. In a repository that is being made they may be
+// missing; handle sees them come.
+func (w *watcher) addRefs() {
+	refs := filepath.Join(w.dir, "refs")
+	_ = w.fsw.Add(refs)
+	w.addTree(filepath.Join(refs, "heads"))
 }
 
 func (w *watcher) addTree(top string) {
