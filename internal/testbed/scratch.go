@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -39,45 +41,81 @@ func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.Ref, err)
 	}
-	res, err := e.Client.ImageLoad(ctx, bytes.NewReader(archive))
+	res, err := e.Client.ImageLoad(ctx, archive)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.Ref, err)
 	}
 	return Finish("build "+s.Ref, res.Body)
 }
 
-// archive writes the image in the format of "docker save".
-func (s Scratch) archive() ([]byte, error) {
-	program, err := os.ReadFile(s.Binary)
+// archive returns the image in the format of "docker save".
+func (s Scratch) archive() (io.Reader, error) {
+	layer, err := layerOf(s.Binary)
 	if err != nil {
 		return nil, err
 	}
-	name := filepath.Base(s.Binary)
-	layer, err := tarball(entry{name, program, 0o755})
-	if err != nil {
-		return nil, err
-	}
-	config, err := json.Marshal(s.config("/"+name, layer))
+	config, err := json.Marshal(s.config("/"+filepath.Base(s.Binary), layer.digest))
 	if err != nil {
 		return nil, err
 	}
 	configName := fmt.Sprintf("%x.json", sha256.Sum256(config))
 	manifest, err := json.Marshal([]map[string]any{{
-		"Config": configName, "RepoTags": []string{s.Ref}, "Layers": []string{"layer.tar"},
+		"Config": configName, "RepoTags": []string{s.Ref}, "Layers": []string{layerName},
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return tarball(entry{"layer.tar", layer, 0o644}, entry{configName, config, 0o644}, entry{"manifest.json", manifest, 0o644})
+	description, err := tarball(entry{configName, config, 0o644}, entry{"manifest.json", manifest, 0o644})
+	return io.MultiReader(bytes.NewReader(layer.archived), bytes.NewReader(description)), err
 }
 
-func (s Scratch) config(entrypoint string, layer []byte) dockerspec.DockerOCIImage {
+// layer is one that has a program alone.
+type layer struct {
+	archived []byte // as the first file of an image's archive, without the archive's end
+	digest   digest.Digest
+}
+
+const layerName = "layer.tar"
+
+// layers are those of this process, by the path and the time of the program. Most
+// tests make several images of the same few programs, and packing one is slow where
+// every access to memory is watched for races.
+var layers sync.Map
+
+// layerOf packs the program, or has done so before.
+func layerOf(binary string) (layer, error) {
+	info, err := os.Stat(binary)
+	if err != nil {
+		return layer{}, err
+	}
+	key := fmt.Sprint(binary, info.ModTime(), info.Size())
+	if l, done := layers.Load(key); done {
+		return l.(layer), nil
+	}
+	program, err := os.ReadFile(binary)
+	if err != nil {
+		return layer{}, err
+	}
+	packed, err := tarball(entry{filepath.Base(binary), program, 0o755})
+	if err != nil {
+		return layer{}, err
+	}
+	archived, err := tarball(entry{layerName, packed, 0o644})
+	if err != nil {
+		return layer{}, err
+	}
+	l := layer{archived[:len(archived)-endOfTar], digest.FromBytes(packed)}
+	layers.Store(key, l)
+	return l, nil
+}
+
+func (s Scratch) config(entrypoint string, layer digest.Digest) dockerspec.DockerOCIImage {
 	// A fixed date: with the real one, no two builds would have the same id.
 	created := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	var c dockerspec.DockerOCIImage
 	c.Created = &created
 	c.Platform = ocispec.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{digest.FromBytes(layer)}}
+	c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer}}
 	c.History = []ocispec.History{{Created: &created, CreatedBy: "COPY " + entrypoint, Comment: s.Ref}}
 	c.Config.Entrypoint = []string{entrypoint}
 	c.Config.Cmd = s.Cmd
@@ -87,6 +125,9 @@ func (s Scratch) config(entrypoint string, layer []byte) dockerspec.DockerOCIIma
 	c.Config.Healthcheck = s.Healthcheck
 	return c
 }
+
+// endOfTar is the length of the two empty blocks at the end of an archive.
+const endOfTar = 2 * 512
 
 type entry struct {
 	name string
