@@ -34,8 +34,8 @@ func newBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 	return newSerialBed(t, name, options...)
 }
 
-// newSerialBed makes an app with one route "api" on two free ports, and the
-// images <image>:1 and <image>:2 on this host.
+// newSerialBed makes an app with one route "api" on two free ports, and the image
+// <image>:1 on this host.
 func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) *bed {
 	t.Helper()
 	// Another run of the same tests may be under way on this engine.
@@ -52,7 +52,6 @@ func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) 
 		tb.Project(t, b.engine, project)
 	}
 	b.build(b.image+":1", "1")
-	b.build(b.image+":2", "2")
 	o := compose.Options{ConfigDir: b.config}
 	for _, set := range options {
 		set(&o)
@@ -85,6 +84,13 @@ func (b *bed) build(ref, version string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// bump asks for release 2, whose image it makes.
+func (b *bed) bump() {
+	b.t.Helper()
+	b.app.Tag = "2"
+	b.build(b.image+":2", "2")
 }
 
 // write puts a file into the app's directory; IMAGE in it stands for the probe.

@@ -233,7 +233,7 @@ func TestMigrate_WaitsForAnyOtherMigrationOfTheApp(t *testing.T) {
 		t.Fatalf("the migration that was let go of: %v", err)
 	}
 	old := m.containersOf()[0].ID
-	m.app.Tag = "2"
+	m.bump()
 	m.resolve()
 	go func() {
 		done <- m.client.Migrate(t.Context(), m.app, reconciler.Green, reconciler.ContractMigration)

@@ -50,7 +50,7 @@ func TestUp_BringsTheSharedStackUpOnceForBothColorsAndAllCommits(t *testing.T) {
 		t.Fatalf("shared stack is %v, want db and cache", before)
 	}
 	b.move()
-	b.app.Tag = "2"
+	b.bump()
 	b.up(reconciler.Green)
 	b.answers(reconciler.Green, "2 green")
 	if diff := cmp.Diff(before, b.shared()); diff != "" {

@@ -193,7 +193,7 @@ func TestUp_HealsAStackWithoutTouchingItsSingletons(t *testing.T) {
 func TestUp_AnotherReleaseRemovesTheSingletonsToo(t *testing.T) {
 	b := withScheduler(t, "oldsingle")
 	b.engage(reconciler.Blue)
-	b.app.Tag = "2"
+	b.bump()
 	b.up(reconciler.Blue)
 	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
 	if got := b.stack(reconciler.Blue).Containers; len(got) != 1 {
@@ -218,7 +218,7 @@ func TestEngage_ASingletonThatCannotStartRejectsTheRelease(t *testing.T) {
 
 func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 	b := withScheduler(t, "wrongstack")
-	b.app.Tag = "2"
+	b.bump()
 	b.resolve()
 	for _, color := range reconciler.Colors() {
 		err := b.client.Engage(t.Context(), b.app, color)

@@ -186,7 +186,7 @@ func TestUp_AnotherReleaseReplacesTheStackAndKeepsItsVolumes(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	b.app.Tag = "2"
+	b.bump()
 	b.write("docker-compose.yml", strings.ReplaceAll(apiAndWorker, "worker:", "consumer:"))
 	b.up(reconciler.Blue)
 	b.answers(reconciler.Blue, "2 blue")
