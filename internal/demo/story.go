@@ -75,11 +75,11 @@ func (s *story) firstDeploy(ctx context.Context) error {
 
 func (s *story) bumpUnderLoad(ctx context.Context) error {
 	s.chapter("A new tag, under load")
-	s.say("From here on to the end, 32 clients send GET and POST requests over kept-alive connections, each a few " +
-		"milliseconds after its last answer, and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:")
+	s.say("From here on to the end, 32 clients send %d GET and POST requests a second over kept-alive connections, "+
+		"and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:", loadRate)
 	var err error
 	s.loadMark = s.log.Size()
-	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Think: thinkTime}); err != nil {
+	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Rate: loadRate}); err != nil {
 		return err
 	}
 	mark := s.log.Size()
