@@ -45,7 +45,7 @@ func switchBackAndForth(t *testing.T, how string) load.Report {
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Color: "green"}), "1.1.0", reconciler.Green)
 
-	traffic, flips := w.busy(), times(20, 6)
+	traffic, flips := w.traffic(), times(20, 6)
 	for i := range flips {
 		tag, color := "1.0.0", reconciler.Blue
 		if i%2 == 1 {

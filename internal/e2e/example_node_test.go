@@ -133,7 +133,7 @@ func (n *nodeExample) url() string { return fmt.Sprintf("https://127.0.0.1:%d", 
 // traffic is the load of users: kept connections over TLS, and WebSockets.
 func (n *nodeExample) traffic() *load.Runner {
 	n.t.Helper()
-	return n.load(load.Options{URL: n.url(), Host: nodeHost, RootCAs: n.roots, WebSockets: 5})
+	return n.load(load.Options{URL: n.url(), Host: nodeHost, RootCAs: n.roots, Rate: 300, WebSockets: 5})
 }
 
 // answered fails the test unless a new connection is answered by the release.

@@ -54,7 +54,7 @@ func newExample(t *testing.T, r recipe, o stage.Options, prepare func(e *testbed
 	started := time.Now()
 	from := tb.Debian(t, e)
 	t.Logf("the image with the packages took %s", time.Since(started).Round(time.Second))
-	o.Registry = sharedRegistry(t, e, from)
+	o.Registry = debianRegistry(t, e, from)
 	x := &example{world: wholeStage(t, o), recipe: r, from: from, built: built}
 	check(t, os.RemoveAll(x.path())) // the minimal example
 	check(t, examples.Copy(x.path(), r.dir))
@@ -160,7 +160,7 @@ func (x *example) generated(dir string) {
 // load starts a load; it ends with the test at the latest.
 func (x *example) load(o load.Options) *load.Runner {
 	x.t.Helper()
-	o.PostEvery, o.Think = 4, 5*time.Millisecond
+	o.PostEvery = 4
 	r, err := load.Run(x.t.Context(), o)
 	check(x.t, err)
 	x.t.Cleanup(func() { r.Stop() })

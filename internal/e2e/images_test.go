@@ -56,7 +56,7 @@ func TestImages_DeploysInARowLeaveWhatAWayBackNeeds(t *testing.T) {
 	w.leaves(kept)
 	t.Logf("%d deploys; at most %d images at a time, %s at the end", deploys, largest, strings.Join(w.local(), " "))
 
-	check(t, w.CloseRegistry(t.Context()))
+	check(t, w.registry.Stop(t.Context()))
 	back := w.bump(kept[0])
 	if !w.promoted(back, kept[0]) {
 		t.Errorf("no way back to %s", kept[0])
@@ -69,13 +69,15 @@ func TestImages_DeploysInARowLeaveWhatAWayBackNeeds(t *testing.T) {
 // imageWorld deploys an app of one service.
 type imageWorld struct {
 	*world
-	program string
-	built   []string
+	registry *testbed.Registry
+	program  string
+	built    []string
 }
 
 func newImageWorld(t *testing.T) *imageWorld {
 	t.Helper()
-	w := &imageWorld{world: newWorld(t, stage.Options{})}
+	registry := tb.Registry(t, testbed.RegistryOptions{})
+	w := &imageWorld{world: newWorld(t, stage.Options{Registry: registry}), registry: registry}
 	var err error
 	w.program, err = testbed.GoSource(t.Context(), "shop", examples.Source())
 	check(t, err)

@@ -120,7 +120,8 @@ type secretive struct {
 }
 
 func newSecretive(t *testing.T) *secretive {
-	s := &secretive{world: newStage(t, stage.Options{}), planted: map[string]string{}, seen: map[string][]string{}, values: map[string]testbed.Variable{}}
+	registry := tb.Registry(t, testbed.RegistryOptions{})
+	s := &secretive{world: newStage(t, stage.Options{Registry: registry}), planted: map[string]string{}, seen: map[string][]string{}, values: map[string]testbed.Variable{}}
 	s.bin = tb.GoBinary(t, "../../cmd/tandem")
 	s.dir, s.temp, s.log = t.TempDir(), t.TempDir(), stage.Log{Path: filepath.Join(t.TempDir(), "log")}
 	identity, err := age.GenerateX25519Identity()
@@ -137,7 +138,7 @@ func newSecretive(t *testing.T) *secretive {
 		"webhook": s.plant("the webhook's secret", rand.Text()).Value,
 		"token":   s.token,
 		"notify":  s.mail.url() + "&@x-token=" + s.plant("a notification's token", rand.Text()).Value + "\n",
-		"config.json": fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, s.Registry(),
+		"config.json": fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, registry.Addr(),
 			base64.StdEncoding.EncodeToString([]byte("u:"+s.plant("the registry's password", rand.Text()).Value))),
 	} {
 		check(t, os.WriteFile(filepath.Join(s.dir, file), []byte(content), 0o600))

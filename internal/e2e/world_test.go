@@ -69,6 +69,9 @@ func wholeStage(t *testing.T, o stage.Options) *world {
 	if o.App == "" {
 		o.App = fmt.Sprintf("e2e-%06x", rand.N(1<<24))
 	}
+	if o.Registry == nil {
+		o.Registry = sharedRegistry(t)
+	}
 	s, err := stage.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -253,16 +256,11 @@ func (w *world) deployed() *world {
 }
 
 // traffic starts a load at a steady rate: 32 kept-alive connections that never
-// retry, GET and POST, and 5 WebSockets.
+// retry, GET and POST, and 5 WebSockets. As fast as the machine gives it is what
+// `make bench` does; here it would take the processor from the tests beside it.
 func (w *world) traffic() *load.Runner {
 	w.t.Helper()
 	return w.load(load.Options{Rate: 300})
-}
-
-// busy is traffic as fast as the machine gives it.
-func (w *world) busy() *load.Runner {
-	w.t.Helper()
-	return w.load(load.Options{Think: 5 * time.Millisecond})
 }
 
 func (w *world) load(o load.Options) *load.Runner {
@@ -270,7 +268,7 @@ func (w *world) load(o load.Options) *load.Runner {
 	if o.URL == "" {
 		o.URL = w.URL()
 	}
-	o.Connections, o.PostEvery, o.WebSockets = 32, 4, 5
+	o.Connections, o.PostEvery, o.WebSockets, o.EchoEvery = 32, 4, 5, 250*time.Millisecond
 	r, err := load.Run(w.t.Context(), o)
 	if err != nil {
 		w.t.Fatal(err)
