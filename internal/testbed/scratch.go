@@ -71,15 +71,17 @@ func (s Scratch) archive() (io.Reader, error) {
 
 // layer is one that has a program alone.
 type layer struct {
+	program  string // its path, time and size
 	archived []byte // as the first file of an image's archive, without the archive's end
 	digest   digest.Digest
 }
 
 const layerName = "layer.tar"
 
-// layers are those of this process, by the path and the time of the program. Most
-// tests make several images of the same few programs, and packing one is slow where
-// every access to memory is watched for races.
+// layers holds the last one of each name that this process packed. Most tests make
+// several images of the same few programs, and packing one is slow where every access
+// to memory is watched for races. One a name, because some tests make hundreds of
+// programs, of ten megabytes each.
 var layers sync.Map
 
 // layerOf packs the program, or has done so before.
@@ -88,15 +90,15 @@ func layerOf(binary string) (layer, error) {
 	if err != nil {
 		return layer{}, err
 	}
-	key := fmt.Sprint(binary, info.ModTime(), info.Size())
-	if l, done := layers.Load(key); done {
-		return l.(layer), nil
+	name, program := filepath.Base(binary), fmt.Sprint(binary, info.ModTime(), info.Size())
+	if last, ok := layers.Load(name); ok && last.(layer).program == program {
+		return last.(layer), nil
 	}
-	program, err := os.ReadFile(binary)
+	data, err := os.ReadFile(binary)
 	if err != nil {
 		return layer{}, err
 	}
-	packed, err := tarball(entry{filepath.Base(binary), program, 0o755})
+	packed, err := tarball(entry{name, data, 0o755})
 	if err != nil {
 		return layer{}, err
 	}
@@ -104,8 +106,8 @@ func layerOf(binary string) (layer, error) {
 	if err != nil {
 		return layer{}, err
 	}
-	l := layer{archived[:len(archived)-endOfTar], digest.FromBytes(packed)}
-	layers.Store(key, l)
+	l := layer{program, archived[:len(archived)-endOfTar], digest.FromBytes(packed)}
+	layers.Store(name, l)
 	return l, nil
 }
 
