@@ -18,6 +18,10 @@ import (
 	"tandem/internal/load"
 )
 
+// patience is how long a test waits for something that ought to happen: far more than
+// any of it takes.
+const patience = 2 * time.Minute
+
 // run makes a load to its end.
 func run(t *testing.T, o load.Options) load.Report {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/go-connections/nat"
 
 	"tandem/examples"
@@ -32,7 +31,7 @@ func site(port int) testbed.NginxConfig {
 	}
 }
 
-// published builds the shop, pushes it and takes it off the engine again.
+// published puts the shop into the registry.
 func published(t *testing.T, e *testbed.Engine, registry, tag string) (ref string) {
 	t.Helper()
 	program, err := testbed.GoSource(t.Context(), "shop", examples.Source())
@@ -42,12 +41,8 @@ func published(t *testing.T, e *testbed.Engine, registry, tag string) (ref strin
 	ref = registry + "/shop:" + tag
 	tb.Images(t, e, ref)
 	s := testbed.Scratch{Ref: ref, Binary: program, Cmd: []string{"api"}, Env: []string{"TAG=" + tag}}
-	for _, err := range []error{
-		e.BuildScratch(t.Context(), s), e.Push(t.Context(), ref, testbed.Login{}), e.Remove(t.Context(), ref),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := s.Push(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return ref
 }
@@ -55,11 +50,7 @@ func published(t *testing.T, e *testbed.Engine, registry, tag string) (ref strin
 // running pulls the image and runs it with its port 3000 on the given one.
 func running(t *testing.T, e *testbed.Engine, ref string, port int) (id string) {
 	t.Helper()
-	progress, err := e.Client.ImagePull(t.Context(), ref, image.PullOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := testbed.Finish("pull "+ref, progress); err != nil {
+	if err := e.Pull(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	c, err := e.Client.ContainerCreate(t.Context(),
@@ -72,7 +63,7 @@ func running(t *testing.T, e *testbed.Engine, ref string, port int) (id string) 
 	if err := e.Client.ContainerStart(t.Context(), c.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	tb.Until(t, 30*time.Second, "the shop", func() error { return answers(t, port) })
+	tb.Until(t, patience, "the shop", func() error { return answers(t, port) })
 	return c.ID
 }
 

@@ -26,7 +26,7 @@ func shop(t *testing.T, program string, port int) *exec.Cmd {
 		_ = cmd.Process.Kill() // most tests have ended it
 		_ = cmd.Wait()
 	})
-	tb.Until(t, 20*time.Second, "the shop", func() error { return answers(t, port) })
+	tb.Until(t, patience, "the shop", func() error { return answers(t, port) })
 	return cmd
 }
 
@@ -49,7 +49,7 @@ func held(t *testing.T, port, n int) *load.Runner {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Stop() })
-	tb.Until(t, 20*time.Second, "echoes on every WebSocket", func() error { return echoing(r.Report(), n) })
+	tb.Until(t, patience, "echoes on every WebSocket", func() error { return echoing(r.Report(), n) })
 	return r
 }
 
@@ -100,7 +100,7 @@ func TestWebSockets_EarlyEndIsCountedWithItsReasonAndOpenedAgain(t *testing.T) {
 			if err := cmd.Process.Signal(test.signal); err != nil {
 				t.Fatal(err)
 			}
-			tb.Until(t, 20*time.Second, "the end of every WebSocket", func() error {
+			tb.Until(t, patience, "the end of every WebSocket", func() error {
 				if got := r.Report(); len(got.Early()) != 3 || got.Handshakes == 0 {
 					return errors.New(got.String())
 				}
@@ -108,7 +108,7 @@ func TestWebSockets_EarlyEndIsCountedWithItsReasonAndOpenedAgain(t *testing.T) {
 			})
 			_ = cmd.Wait() // it ends by the signal
 			shop(t, program, port)
-			tb.Until(t, 20*time.Second, "WebSockets that are open again", func() error {
+			tb.Until(t, patience, "WebSockets that are open again", func() error {
 				if got := r.Report(); len(got.Sessions) < 6 {
 					return errors.New(got.String())
 				}
@@ -136,7 +136,7 @@ func TestWebSockets_AnEndpointThatDoesNotUpgradeIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tb.Until(t, 20*time.Second, "a failed handshake", func() error {
+	tb.Until(t, patience, "a failed handshake", func() error {
 		if r.Report().Handshakes == 0 {
 			return errors.New("none")
 		}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
@@ -37,11 +38,11 @@ var debianLacks = []string{
 // them. The image is meant to stay; its archive also stays in CacheDir, so that
 // removing the image costs little.
 func (e *Engine) Debian(ctx context.Context) (ref string, err error) {
-	mirror, suite, err := debianSource(ctx)
+	from, err := debianSource()
 	if err != nil {
 		return "", err
 	}
-	key := sha256.Sum256(fmt.Append(nil, suite, debianPackages, debianLacks))
+	key := sha256.Sum256(fmt.Append(nil, from.suite, debianPackages, debianLacks))
 	tag := fmt.Sprintf("%x", key)[:12]
 	ref = "tandem-test/debian:" + tag
 	cache, err := CacheDir()
@@ -58,7 +59,7 @@ func (e *Engine) Debian(ctx context.Context) (ref string, err error) {
 		return ref, err
 	}
 	if _, err := os.Stat(base + ".tar"); err != nil {
-		if err := bootstrap(ctx, base, mirror, suite); err != nil {
+		if err := bootstrap(ctx, base, from); err != nil {
 			return "", fmt.Errorf("make the root file system of %s: %w", ref, err)
 		}
 	}
@@ -67,7 +68,7 @@ func (e *Engine) Debian(ctx context.Context) (ref string, err error) {
 
 // bootstrap makes <base>.tar. It works beside it and moves the file into
 // place at the end, so that an archive that exists is a whole one.
-func bootstrap(ctx context.Context, base, mirror, suite string) error {
+func bootstrap(ctx context.Context, base string, from aptSource) error {
 	args := []string{
 		"--mode=root", "--variant=essential", "--format=tar", "--include=" + strings.Join(debianPackages, ","),
 		"--skip=output/dev",
@@ -76,7 +77,7 @@ func bootstrap(ctx context.Context, base, mirror, suite string) error {
 	for _, files := range debianLacks {
 		args = append(args, "--dpkgopt=path-exclude="+files)
 	}
-	if err := run(ctx, "mmdebstrap", append(args, suite, base+".part", mirror)...); err != nil {
+	if err := run(ctx, "mmdebstrap", append(args, from.suite, base+".part", from.mirror)...); err != nil {
 		return err
 	}
 	return os.Rename(base+".part", base+".tar")
@@ -96,24 +97,27 @@ func (e *Engine) importArchive(ctx context.Context, ref, path string) (err error
 	return Finish("import "+ref, progress)
 }
 
-// debianSource asks apt where this machine gets its release from.
-func debianSource(ctx context.Context) (mirror, suite string, err error) {
-	suite, err = codename()
-	if err != nil {
-		return "", "", err
+// aptSource is where this machine gets its release from.
+type aptSource struct{ mirror, suite string }
+
+// debianSource asks apt once: it takes a second.
+var debianSource = sync.OnceValues(func() (s aptSource, err error) {
+	if s.suite, err = codename(); err != nil {
+		return s, err
 	}
-	out, err := exec.CommandContext(ctx, "apt-get", "indextargets",
+	out, err := exec.Command("apt-get", "indextargets",
 		"--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages").Output()
 	if err != nil {
-		return "", "", fmt.Errorf("ask apt for its sources: %w", err)
+		return s, fmt.Errorf("ask apt for its sources: %w", err)
 	}
 	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) == 3 && f[1] == suite && f[2] == "main" {
-			return f[0], suite, nil
+		if f := strings.Fields(line); len(f) == 3 && f[1] == s.suite && f[2] == "main" {
+			s.mirror = f[0]
+			return s, nil
 		}
 	}
-	return "", "", fmt.Errorf("apt has no source for %s main on this machine", suite)
-}
+	return s, fmt.Errorf("apt has no source for %s main on this machine", s.suite)
+})
 
 // codename reads the machine's Debian release ("bookworm").
 func codename() (string, error) {

@@ -74,6 +74,15 @@ func (e *Engine) Push(ctx context.Context, ref string, login Login) error {
 	return Finish("push "+ref, progress)
 }
 
+// Pull gets an image from the registry that its name begins with.
+func (e *Engine) Pull(ctx context.Context, ref string) error {
+	progress, err := e.Client.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return fmt.Errorf("pull %s: %w", ref, err)
+	}
+	return Finish("pull "+ref, progress)
+}
+
 // Remove removes images by name. One that does not exist is no error; one that
 // a container uses loses only its name.
 func (e *Engine) Remove(ctx context.Context, refs ...string) error {

@@ -1,8 +1,10 @@
 package testbed_test
 
 import (
+	"archive/tar"
 	"context"
-	"fmt"
+	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,7 +12,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/image"
 
 	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
@@ -35,18 +36,23 @@ func main() {
 
 func echoImage(t *testing.T, e *testbed.Engine, ref, mood string) {
 	t.Helper()
+	if err := e.BuildScratch(t.Context(), echoScratch(t, e, ref, mood)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// echoScratch describes the image, which is taken off the engine when the test ends.
+func echoScratch(t *testing.T, e *testbed.Engine, ref, mood string) testbed.Scratch {
+	t.Helper()
 	program, err := testbed.GoSource(t.Context(), "echo", fstest.MapFS{"main.go": {Data: []byte(echo)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tb.Images(t, e, ref)
-	err = e.BuildScratch(t.Context(), testbed.Scratch{
+	return testbed.Scratch{
 		Ref: ref, Binary: program, Cmd: []string{"hello", "world"}, Env: []string{"MOOD=" + mood},
 		Labels:      map[string]string{"tandem.test": "echo"},
 		Healthcheck: &testbed.Healthcheck{Test: []string{"CMD", "/echo", "healthy"}},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -133,17 +139,142 @@ func TestRegistry_GivesBackWhatWasPushedAlsoAfterAStop(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := pull(t, e, ref); err == nil {
+	if err := e.Pull(t.Context(), ref); err == nil {
 		t.Fatal("pulled from a registry that is stopped")
 	}
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := pull(t, e, ref); err != nil {
+	if err := e.Pull(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := output(t, e, ref), "[hello world] pushed"; got != want {
 		t.Errorf("the pulled image wrote %q, want %q", got, want)
+	}
+}
+
+// Into two repositories, of which the second gets the layer from the first: each image
+// is whole, and is the one that BuildScratch makes.
+func TestPush_PutsAnImageIntoTheRegistryThatNoEngineHas(t *testing.T) {
+	e := tb.Engine(t)
+	r := tb.Registry(t, testbed.RegistryOptions{})
+	for _, name := range []string{"/one/echo:1", "/two/echo:1"} {
+		s := echoScratch(t, e, r.Addr()+name, "pushed as "+name)
+		if err := s.Push(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Client.ImageInspect(t.Context(), s.Ref); !errdefs.IsNotFound(err) {
+			t.Errorf("the engine has it, or cannot tell: %v", err)
+		}
+		if err := e.Pull(t.Context(), s.Ref); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := output(t, e, s.Ref), "[hello world] pushed as "+name; got != want {
+			t.Errorf("the pulled image wrote %q, want %q", got, want)
+		}
+		pulled, err := e.Client.ImageInspect(t.Context(), s.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.BuildScratch(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if built, err := e.Client.ImageInspect(t.Context(), s.Ref); err != nil || built.ID != pulled.ID {
+			t.Errorf("BuildScratch makes %s (%v), Push made %s", built.ID, err, pulled.ID)
+		}
+	}
+}
+
+func TestDerived_IsTheOtherImageWithWhatIsDifferent(t *testing.T) {
+	e := tb.Engine(t)
+	r := tb.Registry(t, testbed.RegistryOptions{})
+	s := echoScratch(t, e, r.Addr()+"/one/echo:1", "derived from")
+	d := testbed.Derived{
+		From: s.Ref, Ref: r.Addr() + "/two/echo:2",
+		Files: map[string]string{"/etc/motd": "hello"}, Without: []string{"/echo"},
+	}
+	tb.Images(t, e, d.Ref)
+	for _, err := range []error{s.Push(t.Context()), d.Push(t.Context()), e.Pull(t.Context(), d.Ref)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: d.Ref}, nil, nil, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb.Container(t, e, c.ID)
+	if got := fileOf(t, e, c.ID, "/etc/motd"); got != "hello" {
+		t.Errorf("/etc/motd reads %q", got)
+	}
+	if _, _, err := e.Client.CopyFromContainer(t.Context(), c.ID, "/echo"); !errdefs.IsNotFound(err) {
+		t.Errorf("/echo is there, or nobody can tell: %v", err)
+	}
+	info, err := e.Client.ContainerInspect(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(info.Config.Env, " "); got != "MOOD=derived from" {
+		t.Errorf("the environment is %q, want that of the other image", got)
+	}
+}
+
+func fileOf(t *testing.T, e *testbed.Engine, container, name string) string {
+	t.Helper()
+	files, _, err := e.Client.CopyFromContainer(t.Context(), container, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := tar.NewReader(files)
+	if _, err := archive.Next(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(archive)
+	if err := errors.Join(err, files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestDerived_OfWhatIsNotThereSaysSo(t *testing.T) {
+	r := tb.Registry(t, testbed.RegistryOptions{})
+	d := testbed.Derived{From: r.Addr() + "/none:1", Ref: r.Addr() + "/two:1"}
+	if err := d.Push(t.Context()); err == nil || !strings.Contains(err.Error(), d.From) || !strings.Contains(err.Error(), "404 Not Found") {
+		t.Errorf("derived from nothing: %v, want the name and 404 Not Found", err)
+	}
+}
+
+func TestKeptImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
+	e := tb.Engine(t)
+	var kept testbed.KeptImages
+	made := 0
+	for range 3 {
+		err := kept.Once(t.Context(), "tandem-testbed/echo:kept", func(_ context.Context, ref string) error {
+			made++
+			echoImage(t, e, ref, "kept")
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("made %d times", made)
+	}
+	if err := kept.Remove(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Client.ImageInspect(t.Context(), "tandem-testbed/echo:kept"); !errdefs.IsNotFound(err) {
+		t.Errorf("it is still there, or nobody can tell: %v", err)
+	}
+}
+
+func TestPush_SaysWhyTheRegistryRefused(t *testing.T) {
+	e := tb.Engine(t)
+	r := tb.Registry(t, testbed.RegistryOptions{Login: testbed.Login{User: "ci", Password: "s3cret"}})
+	s := echoScratch(t, e, r.Addr()+"/echo:1", "private")
+	if err := s.Push(t.Context()); err == nil || !strings.Contains(err.Error(), s.Ref) || !strings.Contains(err.Error(), "401 Unauthorized") {
+		t.Errorf("pushed without a login: %v, want the name and 401 Unauthorized", err)
 	}
 }
 
@@ -205,16 +336,4 @@ func TestRemoveContainer_TakesAnImageAlongThatLostItsName(t *testing.T) {
 	if _, err := e.Client.ImageInspect(t.Context(), inspect.ID); !errdefs.IsNotFound(err) {
 		t.Errorf("the image is left behind: %v", err)
 	}
-}
-
-func pull(t *testing.T, e *testbed.Engine, ref string) error {
-	t.Helper()
-	progress, err := e.Client.ImagePull(t.Context(), ref, image.PullOptions{})
-	if err != nil {
-		return err
-	}
-	if text := readAll(t, progress); strings.Contains(text, `"error"`) {
-		return fmt.Errorf("pull %s: %s", ref, text)
-	}
-	return nil
 }

@@ -48,13 +48,28 @@ func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
 	return Finish("build "+s.Ref, res.Body)
 }
 
+// Push makes the image and puts it into the registry that its name begins with, which
+// takes no password. No engine has to do anything for that: unlike one that
+// BuildScratch makes and Engine.Push pushes, it is on no machine until it is pulled.
+func (s Scratch) Push(ctx context.Context) error {
+	layer, err := layerOf(s.Binary)
+	if err != nil {
+		return fmt.Errorf("push %s: %w", s.Ref, err)
+	}
+	to, tag := parseRemote(s.Ref)
+	if err := to.putImage(ctx, tag, s.config(layer), nil, layer.packed); err != nil {
+		return fmt.Errorf("push %s: %w", s.Ref, err)
+	}
+	return nil
+}
+
 // archive returns the image in the format of "docker save".
 func (s Scratch) archive() (io.Reader, error) {
 	layer, err := layerOf(s.Binary)
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(s.config("/"+filepath.Base(s.Binary), layer.digest))
+	config, err := json.Marshal(s.config(layer))
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +81,15 @@ func (s Scratch) archive() (io.Reader, error) {
 		return nil, err
 	}
 	description, err := tarball(entry{configName, config, 0o644}, entry{"manifest.json", manifest, 0o644})
-	return io.MultiReader(bytes.NewReader(layer.archived), bytes.NewReader(description)), err
+	return io.MultiReader(bytes.NewReader(layer.header), bytes.NewReader(layer.packed), bytes.NewReader(description)), err
 }
 
 // layer is one that has a program alone.
 type layer struct {
-	program  string // its path, time and size
-	archived []byte // as the first file of an image's archive, without the archive's end
-	digest   digest.Digest
+	program string // its path, time and size
+	packed  []byte // whole blocks of an archive, so another may go on after it
+	header  []byte // what comes before packed in an image's archive
+	digest  digest.Digest
 }
 
 const layerName = "layer.tar"
@@ -102,22 +118,23 @@ func layerOf(binary string) (layer, error) {
 	if err != nil {
 		return layer{}, err
 	}
-	archived, err := tarball(entry{layerName, packed, 0o644})
-	if err != nil {
+	var header bytes.Buffer
+	if err := tar.NewWriter(&header).WriteHeader(&tar.Header{Name: layerName, Mode: 0o644, Size: int64(len(packed))}); err != nil {
 		return layer{}, err
 	}
-	l := layer{program, archived[:len(archived)-endOfTar], digest.FromBytes(packed)}
+	l := layer{program, packed, header.Bytes(), digest.FromBytes(packed)}
 	layers.Store(name, l)
 	return l, nil
 }
 
-func (s Scratch) config(entrypoint string, layer digest.Digest) dockerspec.DockerOCIImage {
+func (s Scratch) config(l layer) dockerspec.DockerOCIImage {
+	entrypoint := "/" + filepath.Base(s.Binary)
 	// A fixed date: with the real one, no two builds would have the same id.
 	created := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	var c dockerspec.DockerOCIImage
 	c.Created = &created
 	c.Platform = ocispec.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{layer}}
+	c.RootFS = ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{l.digest}}
 	c.History = []ocispec.History{{Created: &created, CreatedBy: "COPY " + entrypoint, Comment: s.Ref}}
 	c.Config.Entrypoint = []string{entrypoint}
 	c.Config.Cmd = s.Cmd
@@ -127,9 +144,6 @@ func (s Scratch) config(entrypoint string, layer digest.Digest) dockerspec.Docke
 	c.Config.Healthcheck = s.Healthcheck
 	return c
 }
-
-// endOfTar is the length of the two empty blocks at the end of an archive.
-const endOfTar = 2 * 512
 
 type entry struct {
 	name string

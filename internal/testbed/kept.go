@@ -1,0 +1,52 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// KeptImages are images that this process makes once and keeps until Remove, because
+// making one, or unpacking its layers again for each image that has them too, takes
+// longer than what is done with it. The zero value has none. It may be used by several
+// goroutines.
+type KeptImages struct {
+	mu   sync.Mutex
+	made map[string]*keptImage // by name
+}
+
+type keptImage struct {
+	sync.Once
+	err error
+}
+
+// Once lets the first who asks for an image create it by this name, and all others
+// wait. The error is that of the first.
+func (k *KeptImages) Once(ctx context.Context, ref string, create func(ctx context.Context, ref string) error) error {
+	i := k.image(ref)
+	i.Do(func() { i.err = create(ctx, ref) })
+	return i.err
+}
+
+func (k *KeptImages) image(ref string) *keptImage {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.made == nil {
+		k.made = map[string]*keptImage{}
+	}
+	if k.made[ref] == nil {
+		k.made[ref] = &keptImage{}
+	}
+	return k.made[ref]
+}
+
+// Remove takes their names off the engine. Nobody may want one any more.
+func (k *KeptImages) Remove(ctx context.Context, e *Engine) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var errs []error
+	for ref := range k.made {
+		errs = append(errs, e.Remove(ctx, ref))
+	}
+	return errors.Join(errs...)
+}
