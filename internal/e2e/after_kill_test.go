@@ -22,7 +22,7 @@ func TestKill_InTheMinutesAfterTheFlip(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	w := newStage(t, stage.Options{Scheduler: true, Migrations: true})
+	w := storeStage(t, stage.Options{Scheduler: true, Migrations: true})
 	walk := &afterWalk{world: w, chance: rand.New(rand.NewPCG(seed, 0)), p: newProgram(w), migrated: map[string]int{}}
 	walk.p.start()
 	walk.forward("", false)

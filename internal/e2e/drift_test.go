@@ -19,8 +19,8 @@ import (
 // What somebody does to the live stack by hand is put right in place, and told.
 func TestDrift_ADamagedLiveStackIsMended(t *testing.T) {
 	t.Parallel()
-	w := wholeStage(t, stage.Options{}) // one of several containers is damaged
-	w.start()
+	w := newWorld(t, stage.Options{})
+	check(t, w.AddWorker()) // one of several containers is damaged
 	w.deployed()
 	for _, damage := range []struct {
 		name string

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -34,10 +35,10 @@ func newEdge(t *testing.T, e *testbed.Engine, app string) *edge {
 	check(t, os.CopyFS(g.dir, os.DirFS(filepath.Join(all, "edge"))))
 	check(t, os.Mkdir(filepath.Join(g.dir, "tandem"), 0o755))
 
-	image := "tandem-test/" + app + ":edge"
-	tb.Images(t, e, image)
+	image := shared.keep(t, "edge", func(ctx context.Context, ref string) error {
+		return e.Build(ctx, ref, nginxImage(t, tb.Debian(t, e)))
+	})
 	tb.Project(t, e, g.project)
-	check(t, e.Build(t.Context(), image, nginxImage(t, tb.Debian(t, e))))
 	put(t, filepath.Join(g.dir, "compose.yaml"), "nginx:stable", image, "name: edge", "name: "+g.project)
 	return g
 }

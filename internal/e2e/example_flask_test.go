@@ -19,7 +19,7 @@ import (
 	"tandem/reconciler"
 )
 
-var flask = recipe{dir: "flask", image: "registry.example.com/hello", version: "app.py"}
+var flask = recipe{dir: "flask", image: "registry.example.com/hello", version: "app.py", app: "/srv/hello/app.py"}
 
 // flaskExample is the Flask example behind an Nginx in a container.
 type flaskExample struct {
@@ -58,9 +58,15 @@ func (f *flaskExample) traffic() *load.Runner {
 	return f.load(load.Options{URL: f.edge.url(), Rate: 60, Connections: 8})
 }
 
-func TestFlask_BumpAndRevertBehindNginxInAContainerLoseNothing(t *testing.T) {
+func TestFlask_BehindNginxInAContainer(t *testing.T) {
 	t.Parallel()
 	f := newFlask(t)
+	t.Run("a bump and its revert lose nothing", f.bumpAndRevert)
+	t.Run("a recreated container is found at its new address", f.recreated)
+}
+
+func (f *flaskExample) bumpAndRevert(t *testing.T) {
+	f.t = t
 	f.release("1.1.0")
 	traffic := f.traffic()
 	f.live(f.bump("1.1.0"), "1.1.0", reconciler.Blue)
@@ -80,10 +86,9 @@ func TestFlask_BumpAndRevertBehindNginxInAContainerLoseNothing(t *testing.T) {
 
 // Nginx resolves the name of an upstream once. Here a person recreates the live
 // container, it gets another address, and nobody reloads anything: no agent runs.
-func TestFlask_ARecreatedContainerIsFoundAtItsNewAddress(t *testing.T) {
-	t.Parallel()
-	f := newFlask(t)
+func (f *flaskExample) recreated(t *testing.T) {
 	f.stop()
+	f.t = t
 	nginxBefore := f.inspectOne(f.edge.container())
 	live := f.inspectOne(f.App + "-green-web-1")
 	old := f.address(live)

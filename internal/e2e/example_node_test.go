@@ -28,7 +28,7 @@ import (
 	"tandem/reconciler"
 )
 
-var nodeAPI = recipe{dir: "node-api", image: "registry.example.com/app", version: "package.json"}
+var nodeAPI = recipe{dir: "node-api", image: "registry.example.com/app", version: "package.json", app: "/app/package.json"}
 
 // nodeHost is the name of the site, and of its certificate.
 const nodeHost = "app.example.com"
@@ -172,10 +172,23 @@ func (n *nodeExample) reloads() int {
 	return strings.Count(string(log), "(SIGHUP) received")
 }
 
-func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {
+// The engine would run the health command for the first time after the whole
+// interval. With one of an hour, what is said about it can only come from a run
+// of the gate's own.
+func TestNodeAPI_FlipWithOneChangedLine(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, config.SwitchFlip)
+	put(t, n.path("docker-compose.yml"), "interval: 10s", "interval: 1h")
 	n.deploy()
+	if got := n.engineHealth("green"); got != container.Starting {
+		t.Errorf("the engine says %q: it was waited for", got)
+	}
+	t.Run("loses nothing", n.flips)
+	t.Run("rejects what fails its health command", n.failsItsCommand)
+}
+
+func (n *nodeExample) flips(t *testing.T) {
+	n.t = t
 	n.answered("1.0.0")
 	traffic := n.traffic()
 	n.live(n.bump("1.1.0"), "1.1.0", reconciler.Blue)
@@ -192,19 +205,9 @@ func TestNodeAPI_FlipLosesNothingWithOneChangedLine(t *testing.T) {
 	}
 }
 
-// The engine would run the health command for the first time after the whole
-// interval. With one of an hour, what is said about it can only come from a run
-// of the gate's own.
-func TestNodeAPI_GateRunsTheHealthCommandItself(t *testing.T) {
-	t.Parallel()
-	n := newNode(t, config.SwitchFlip)
-	put(t, n.path("docker-compose.yml"), "interval: 10s", "interval: 1h")
-	n.release("1.2.0", "RUN rm /usr/bin/curl") // the server is as good as before
-	n.deploy()
-	if got := n.engineHealth("green"); got != container.Starting {
-		t.Errorf("the engine says %q: it was waited for", got)
-	}
-
+func (n *nodeExample) failsItsCommand(t *testing.T) {
+	n.t = t
+	n.release("1.2.0", "/usr/bin/curl")                           // the server is as good as before
 	put(t, n.path("tandem.yaml"), "timeout: 60s", "timeout: 10s") // all of it passes, because curl never comes
 	s := n.phase(n.bump("1.2.0"), reconciler.PhaseHeld)
 	for _, want := range []string{"health command", "curl", "executable file not found"} {
@@ -215,7 +218,7 @@ func TestNodeAPI_GateRunsTheHealthCommandItself(t *testing.T) {
 	if strings.Contains(s.Message, "/health:") || strings.Contains(s.Message, "/health answered") {
 		t.Errorf("the answer over HTTP was fine, but the status blames it: %s", s.Message)
 	}
-	n.answered("1.0.0")
+	n.answered("1.1.0")
 }
 
 // engineHealth is what the engine says about the api of one color.

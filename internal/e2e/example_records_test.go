@@ -14,7 +14,9 @@ import (
 // are two, because tandem.yaml does not call the scheduler a singleton.
 func TestRecords_TellOfTwoSchedulersAtOnce(t *testing.T) {
 	t.Parallel()
-	w := deployed(t, stage.Options{Scheduler: true, Migrations: true})
+	w := storeStage(t, stage.Options{Scheduler: true, Migrations: true})
+	w.start()
+	w.deployed()
 	w.recorded(stage.Schedule, "start", "blue", "1.0.0")
 	if lines := w.records(stage.Schedule); len(lines) != 1 {
 		t.Fatalf("recorded while one ran: %q", lines)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"tandem/examples"
 	"tandem/internal/load"
 	"tandem/internal/stage"
 	"tandem/internal/testbed"
@@ -27,7 +25,7 @@ import (
 	"tandem/reconciler"
 )
 
-var grownShop = recipe{dir: "shop", image: "registry.example.com/shop", version: "app/package.json"}
+var grownShop = recipe{dir: "shop", image: "registry.example.com/shop", version: "app/package.json", app: "/app/package.json"}
 
 // shopExample is the shop with PostgreSQL and Redis, behind its own site.
 type shopExample struct {
@@ -40,7 +38,7 @@ type shopExample struct {
 func newShop(t *testing.T) *shopExample {
 	t.Helper()
 	s := &shopExample{example: newExample(t, grownShop, stage.Options{}, nil), port: tb.Ports(t, 1)[0], orders: &orders{taken: map[string]string{}}}
-	s.makeServices()
+	s.derive("shop/services", testbed.Derived{Ref: s.repository() + "-services:1"})
 	for _, tag := range []string{"1.0.0", "2.0.0", "3.0.0"} {
 		s.release(tag)
 	}
@@ -57,25 +55,6 @@ func newShop(t *testing.T) *shopExample {
 		"/etc/nginx/tandem", s.Config().Nginx.Dir,
 		"$shop_web", nginx.Variable(s.App, "web"), "$shop_api", nginx.Variable(s.App, "api"))
 	return s
-}
-
-// makeServices builds the image of PostgreSQL and Redis.
-func (s *shopExample) makeServices() {
-	s.t.Helper()
-	dir := filepath.Join(s.t.TempDir(), "shop")
-	check(s.t, examples.Copy(dir, "shop"))
-	file := filepath.Join(dir, "services", "Dockerfile")
-	text, err := os.ReadFile(file)
-	check(s.t, err)
-	if !packagesOf.Match(text) {
-		s.t.Fatalf("the Dockerfile begins with something else than its packages:\n%s", text)
-	}
-	check(s.t, os.WriteFile(file, packagesOf.ReplaceAll(text, []byte("FROM "+s.from+"\n")), 0o644))
-	ref := s.repository() + "-services:1"
-	*s.built = append(*s.built, ref)
-	check(s.t, s.Engine.Build(s.t.Context(), ref, filepath.Dir(file)))
-	check(s.t, s.Engine.Push(s.t.Context(), ref, testbed.Login{}))
-	check(s.t, s.Engine.Remove(s.t.Context(), ref))
 }
 
 // serveSite adds the example's site as soon as Nginx can read it.

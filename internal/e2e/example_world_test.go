@@ -24,6 +24,7 @@ type recipe struct {
 	dir     string // of the example
 	image   string // as its Compose file names it, without the tag
 	version string // the file in which the release says its version
+	app     string // where the image has that file
 }
 
 // example is a copy of one of the examples, as a user would have made it, with
@@ -54,7 +55,7 @@ func newExample(t *testing.T, r recipe, o stage.Options, prepare func(e *testbed
 	started := time.Now()
 	from := tb.Debian(t, e)
 	t.Logf("the image with the packages took %s", time.Since(started).Round(time.Second))
-	o.Registry = debianRegistry(t, e, from)
+	o.Registry = debianRegistry(t, from)
 	x := &example{world: wholeStage(t, o), recipe: r, from: from, built: built}
 	check(t, os.RemoveAll(x.path())) // the minimal example
 	check(t, examples.Copy(x.path(), r.dir))
@@ -78,6 +79,12 @@ func (x *example) path(elem ...string) string {
 // the test: the example says something else by now than the test thinks.
 func put(t testing.TB, file string, pairs ...string) {
 	t.Helper()
+	check(t, os.WriteFile(file, []byte(replaced(t, file, pairs...)), 0o644))
+}
+
+// replaced is what put writes.
+func replaced(t testing.TB, file string, pairs ...string) string {
+	t.Helper()
 	data, err := os.ReadFile(file)
 	check(t, err)
 	for i := 0; i < len(pairs); i += 2 {
@@ -85,7 +92,7 @@ func put(t testing.TB, file string, pairs ...string) {
 			t.Fatalf("%s has no %q:\n%s", file, pairs[i], data)
 		}
 	}
-	check(t, os.WriteFile(file, []byte(strings.NewReplacer(pairs...).Replace(string(data))), 0o644))
+	return strings.NewReplacer(pairs...).Replace(string(data))
 }
 
 // rename puts the test's registry, name and ports in the place of the example's, and
@@ -109,25 +116,44 @@ func (x *example) repository() string { return x.Registry() + "/" + filepath.Bas
 // the world, and is done once for all tests.
 var packagesOf = regexp.MustCompile(`(?s)^FROM debian:\S+\nRUN apt-get update [^\n]+\n`)
 
-// release builds the example's Dockerfile, with further lines at its end, and
-// pushes the image.
-func (x *example) release(tag string, more ...string) {
+// release makes a release of the example in the registry: what its Dockerfile builds,
+// with this version in it, and without some files.
+func (x *example) release(tag string, without ...string) {
 	x.t.Helper()
-	dir := filepath.Join(x.t.TempDir(), x.dir)
-	check(x.t, examples.Copy(dir, x.dir))
-	put(x.t, filepath.Join(dir, x.version), `"1.0.0"`, `"`+tag+`"`)
-	recipe, err := os.ReadFile(filepath.Join(dir, "Dockerfile"))
+	text := replaced(x.t, x.path(x.version), `"1.0.0"`, `"`+tag+`"`)
+	x.derive(x.dir, testbed.Derived{
+		Ref: x.repository() + ":" + tag, Files: map[string]string{x.app: text}, Without: without,
+	})
+}
+
+// derive makes an image in the registry of what the Dockerfile in a directory of the
+// examples builds. That is built once for all tests: Docker takes longer for it than
+// for a deploy.
+func (x *example) derive(dir string, d testbed.Derived) {
+	x.t.Helper()
+	d.From = shared.keep(x.t, "examples/"+dir, func(ctx context.Context, ref string) error {
+		return x.buildExample(ctx, ref, dir)
+	})
+	*x.built = append(*x.built, d.Ref) // as soon as the agent has pulled it
+	check(x.t, d.Push(x.t.Context()))
+}
+
+// buildExample builds the Dockerfile in a directory of the examples, and pushes the
+// image.
+func (x *example) buildExample(ctx context.Context, ref, dir string) error {
+	root := x.t.TempDir()
+	check(x.t, examples.Copy(filepath.Join(root, x.dir), x.dir))
+	file := filepath.Join(root, dir, "Dockerfile")
+	text, err := os.ReadFile(file)
 	check(x.t, err)
-	if !packagesOf.Match(recipe) {
-		x.t.Fatalf("the Dockerfile begins with something else than its packages:\n%s", recipe)
+	if !packagesOf.Match(text) {
+		x.t.Fatalf("the Dockerfile begins with something else than its packages:\n%s", text)
 	}
-	text := packagesOf.ReplaceAllString(string(recipe), "FROM "+x.from+"\n") + strings.Join(more, "\n") + "\n"
-	check(x.t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(text), 0o644))
-	ref := x.repository() + ":" + tag
-	*x.built = append(*x.built, ref)
-	check(x.t, x.Engine.Build(x.t.Context(), ref, dir))
-	check(x.t, x.Engine.Push(x.t.Context(), ref, testbed.Login{}))
-	check(x.t, x.Engine.Remove(x.t.Context(), ref)) // from here on it is only in the registry
+	check(x.t, os.WriteFile(file, packagesOf.ReplaceAll(text, []byte("FROM "+x.from+"\n")), 0o644))
+	if err := x.Engine.Build(ctx, ref, filepath.Dir(file)); err != nil {
+		return err
+	}
+	return x.Engine.Push(ctx, ref, testbed.Login{})
 }
 
 var tagLine = regexp.MustCompile(`(?m)^tag: .*$`)

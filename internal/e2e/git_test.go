@@ -113,7 +113,7 @@ func TestGit_ManyRacingPushesLoseNoStatus(t *testing.T) {
 	w.addSite()
 	w.live(commit, "1.0.0", reconciler.Blue)
 
-	pushes := times(100, 40)
+	pushes := times(100, 30)
 	live, tag := reconciler.Blue, "1.0.0"
 	var last string
 	for i := range pushes {

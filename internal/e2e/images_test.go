@@ -81,10 +81,6 @@ func newImageWorld(t *testing.T) *imageWorld {
 	var err error
 	w.program, err = testbed.GoSource(t.Context(), "shop", examples.Source())
 	check(t, err)
-	dir := filepath.Join(w.Work, w.App)
-	check(t, os.Remove(filepath.Join(dir, "compose.shared.yaml")))
-	compose := fmt.Sprintf("services:\n  api:\n    image: %s/shop:${TAG}\n    environment: {COLOR: \"${COLOR}\"}\n    ports: [\"127.0.0.1:${API_PORT}:3000\"]\n", w.Registry())
-	check(t, os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(compose), 0o644))
 	t.Cleanup(func() {
 		for _, project := range []string{w.App + "-blue", w.App + "-green"} {
 			check(t, w.Engine.RemoveProject(context.Background(), project))
@@ -106,19 +102,15 @@ func (w *imageWorld) release(tag string, bad bool) {
 		env = append(env, "BREAK=unhealthy")
 	}
 	ref := w.Registry() + "/shop:" + tag
-	check(w.t, w.Engine.BuildScratch(w.t.Context(), testbed.Scratch{Ref: ref, Binary: own, Cmd: []string{"api"}, Env: env}))
 	w.built = append(w.built, ref)
-	check(w.t, errors.Join(w.Engine.Push(w.t.Context(), ref, testbed.Login{}), w.Engine.Remove(w.t.Context(), ref), os.Remove(own)))
+	image := testbed.Scratch{Ref: ref, Binary: own, Cmd: []string{"api"}, Env: env}
+	check(w.t, errors.Join(image.Push(w.t.Context()), os.Remove(own)))
 }
 
 func (w *imageWorld) bump(tag string) string {
 	w.t.Helper()
-	text := fmt.Sprintf("app: %s\ntag: %q\nroutes:\n  api: {ports: {blue: %d, green: %d}, health: {path: /health, max_latency: 2s}}\n", w.App, tag, w.Ports.APIBlue, w.Ports.APIGreen) +
-		strings.Replace(quick, "timeout: 20s", "timeout: 3s, successes: 1", 1) + "standby: {spare: off}\n"
-	check(w.t, os.WriteFile(filepath.Join(w.Work, w.App, "tandem.yaml"), []byte(text), 0o644))
-	commit, err := w.Commit(w.t.Context(), "Deploy "+tag)
-	check(w.t, err)
-	return commit
+	policy := strings.Replace(quick, "timeout: 20s", "timeout: 3s, successes: 1", 1) + "standby: {spare: off}\n"
+	return w.push(stage.Desired{Tag: tag, More: policy})
 }
 
 // local lists the tags of the app's images on this machine.

@@ -47,64 +47,66 @@ type commons struct {
 	sync.Mutex
 	registry *testbed.Registry
 	engine   *testbed.Engine
-	kept     string // image with the shop's program
-	debian   bool   // pushed
+	images   testbed.KeptImages // in the registry, on the engine, or both
 }
 
-// sharedRegistry is the registry of all worlds that bring none of their own. As long
-// as it is there, so is an image with the shop's program: the engine need not unpack
-// the same layer for each release.
+// sharedRegistry is the registry of all worlds that bring none of their own. An image
+// with the shop's program is kept: the engine need not unpack the same layer for each
+// release.
 func sharedRegistry(t *testing.T) *testbed.Registry {
 	t.Helper()
-	shared.Lock()
-	defer shared.Unlock()
-	check(t, shared.open(context.Background()))
+	shared.keep(t, "shop", func(ctx context.Context, ref string) error {
+		program, err := testbed.GoSource(ctx, "shop", examples.Source())
+		if err != nil {
+			return err
+		}
+		if err := (testbed.Scratch{Ref: ref, Binary: program}).Push(ctx); err != nil {
+			return err
+		}
+		return shared.engine.Pull(ctx, ref)
+	})
 	return shared.registry
 }
 
 // debianRegistry is sharedRegistry with the layer below the images of the examples.
-func debianRegistry(t *testing.T, e *testbed.Engine, from string) *testbed.Registry {
+func debianRegistry(t *testing.T, from string) *testbed.Registry {
 	t.Helper()
-	r := sharedRegistry(t)
-	shared.Lock()
-	defer shared.Unlock()
-	if !shared.debian {
-		ref := r.Addr() + "/debian:1"
-		check(t, e.Client.ImageTag(t.Context(), from, ref))
-		check(t, e.Push(t.Context(), ref, testbed.Login{}))
-		check(t, e.Remove(t.Context(), ref))
-		shared.debian = true
-	}
-	return r
+	shared.keep(t, "debian", func(ctx context.Context, ref string) error {
+		if err := shared.engine.Client.ImageTag(ctx, from, ref); err != nil {
+			return err
+		}
+		return shared.engine.Push(ctx, ref, testbed.Login{})
+	})
+	return sharedRegistry(t)
 }
 
-// open makes what is not there yet.
+// keep returns the name of an image that the first who wants it creates for all.
+func (c *commons) keep(t *testing.T, what string, create func(ctx context.Context, ref string) error) (ref string) {
+	t.Helper()
+	check(t, c.open(t.Context()))
+	ref = c.registry.Addr() + "/kept/" + what + ":1"
+	check(t, c.images.Once(t.Context(), ref, create))
+	return ref
+}
+
 func (c *commons) open(ctx context.Context) (err error) {
+	c.Lock()
+	defer c.Unlock()
 	if c.registry == nil {
 		if c.registry, err = testbed.NewRegistry(ctx, testbed.RegistryOptions{}); err != nil {
 			return err
 		}
 	}
 	if c.engine == nil {
-		if c.engine, err = testbed.NewEngine(ctx); err != nil {
-			return err
-		}
+		c.engine, err = testbed.NewEngine(ctx)
 	}
-	if c.kept != "" {
-		return nil
-	}
-	program, err := testbed.GoSource(ctx, "shop", examples.Source())
-	if err != nil {
-		return err
-	}
-	c.kept = c.registry.Addr() + "/kept:1"
-	return c.engine.BuildScratch(ctx, testbed.Scratch{Ref: c.kept, Binary: program})
+	return err
 }
 
 func (c *commons) close(ctx context.Context) error {
 	var errs []error
 	if c.engine != nil {
-		errs = append(errs, c.engine.Remove(ctx, c.kept), c.engine.Close())
+		errs = append(errs, c.images.Remove(ctx, c.engine), c.engine.Close())
 	}
 	if c.registry != nil {
 		errs = append(errs, c.registry.Close(ctx))

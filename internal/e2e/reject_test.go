@@ -17,8 +17,8 @@ import (
 // with it, and the status says what that is.
 func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
 	t.Parallel()
-	w := wholeStage(t, stage.Options{})
-	w.start()
+	w := newWorld(t, stage.Options{})
+	check(t, w.AddWorker())
 	w.deployed()
 	traffic := w.traffic()
 	short := "gate: {timeout: 6s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
@@ -124,18 +124,22 @@ func (w *world) answers(what string, cond func(reconciler.Status) bool) {
 
 func TestWatch_TakesBackAReleaseThatTurnsBad(t *testing.T) {
 	t.Parallel()
-	for name, signal := range map[string]syscall.Signal{"it crashes": syscall.SIGKILL, "it hangs": syscall.SIGSTOP} {
+	w := deployed(t, stage.Options{})
+	for name, c := range map[string]struct {
+		tag    string
+		signal syscall.Signal
+	}{"it crashes": {"1.1.0", syscall.SIGKILL}, "it hangs": {"1.2.0", syscall.SIGSTOP}} {
 		t.Run(name, func(t *testing.T) {
-			w := deployed(t, stage.Options{})
-			w.build("1.1.0")
-			bad := w.push(stage.Desired{Tag: "1.1.0", Color: "green", More: longWatch})
+			w.t = t
+			w.build(c.tag)
+			bad := w.push(stage.Desired{Tag: c.tag, Color: "green", More: longWatch})
 			w.until("the watch", func(s reconciler.Status) error {
 				if s.Desired.Commit != bad || s.Reason != reconciler.Watching {
 					return fmt.Errorf("%s (%s)", s.Phase, s.Reason)
 				}
 				return nil
 			})
-			if err := syscall.Kill(w.service("green", "api").State.Pid, signal); err != nil {
+			if err := syscall.Kill(w.service("green", "api").State.Pid, c.signal); err != nil {
 				t.Fatal(err)
 			}
 			s := w.until("taken back", func(s reconciler.Status) error {

@@ -121,7 +121,7 @@ type secretive struct {
 
 func newSecretive(t *testing.T) *secretive {
 	registry := tb.Registry(t, testbed.RegistryOptions{})
-	s := &secretive{world: newStage(t, stage.Options{Registry: registry}), planted: map[string]string{}, seen: map[string][]string{}, values: map[string]testbed.Variable{}}
+	s := &secretive{world: storeStage(t, stage.Options{Registry: registry}), planted: map[string]string{}, seen: map[string][]string{}, values: map[string]testbed.Variable{}}
 	s.bin = tb.GoBinary(t, "../../cmd/tandem")
 	s.dir, s.temp, s.log = t.TempDir(), t.TempDir(), stage.Log{Path: filepath.Join(t.TempDir(), "log")}
 	identity, err := age.GenerateX25519Identity()
@@ -242,12 +242,17 @@ func (s *secretive) see(where, text string) {
 // sample watches what is there for a moment only: argument lists, the agent's own
 // environment, temporary files.
 func (s *secretive) sample(ctx context.Context) {
-	lines := map[string]bool{}
+	lines, looks := map[string]bool{}, map[string]int{}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 		for _, p := range processes {
+			// A process that was just made may still have the arguments of its parent, but
+			// not for long.
+			if looks[p]++; looks[p] > 5 {
+				continue
+			}
 			data, err := os.ReadFile(p)
 			if line := string(data); err == nil && !lines[line] {
 				lines[line] = true

@@ -95,7 +95,8 @@ func TestSpare_NoAnswerComesFromAStackThatIsNotProven(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 1))
-	w := newWorld(t, stage.Options{Migrations: true})
+	w := storeStage(t, stage.Options{Migrations: true})
+	w.start()
 	more := quick + "standby: {spare: all}\n"
 	w.build("1.0.0", "OLD=")
 	first := w.push(stage.Desired{Tag: "1.0.0", Color: "blue", More: more})

@@ -26,7 +26,7 @@ const patient = "gate: {timeout: 20s%s}\nwatch: {for: 60s, max_p95: 10s}\ndrain:
 func TestWatch_TakesBackWhatIsBadUnderTraffic(t *testing.T) {
 	t.Parallel()
 	box := newMailbox(t, http.StatusOK)
-	w := wholeStage(t, stage.Options{}) // its worker is what restarts
+	w := newStage(t, stage.Options{})
 	w.tells(box)
 	w.start()
 	// So slow that a busy machine does not come near to making it twice as slow.
@@ -50,6 +50,9 @@ func TestWatch_TakesBackWhatIsBadUnderTraffic(t *testing.T) {
 			w.t = t
 			traffic := w.load(load.Options{Rate: 200})
 			w.build(bad.tag, "BREAK="+bad.trouble)
+			if bad.figure == reconciler.RestartSum {
+				check(t, w.AddWorker())
+			}
 			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: fmt.Sprintf(patient, bad.gate)})
 			arrived := w.arrived(bad.tag)
 			if bad.figure == reconciler.RestartSum { // as the kernel does when memory is short

@@ -48,6 +48,7 @@ func (s *Stage) addOverride() error {
   stop_grace_period: 10s
   environment: {COLOR: "${COLOR}", SCHEDULE: /data/%s, MIGRATE: /data/%s}
   volumes: ["orders:/data"]
+  network_mode: bridge # it talks to nobody
 
 volumes:
   orders: {name: %s-shared_orders, external: true} # of compose.shared.yaml

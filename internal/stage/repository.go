@@ -30,14 +30,21 @@ func (s *Stage) makeRepository(ctx context.Context) error {
 	if _, err := s.git(ctx, s.Dir, "init", "--quiet", "--bare", "--initial-branch=main", s.Bare); err != nil {
 		return err
 	}
-	if _, err := s.git(ctx, s.Dir, "clone", "--quiet", s.Bare, s.Work); err != nil {
-		return err
-	}
-	if _, err := s.git(ctx, s.Work, "checkout", "--quiet", "-B", "main"); err != nil {
-		return err
+	for _, args := range [][]string{
+		// Each commit and push would be two processes more, to see what there is to tidy up.
+		{"-C", s.Bare, "config", "receive.autogc", "false"},
+		{"clone", "--quiet", "--config", "maintenance.auto=false", s.Bare, s.Work},
+		{"-C", s.Work, "checkout", "--quiet", "-B", "main"},
+	} {
+		if _, err := s.git(ctx, s.Dir, args...); err != nil {
+			return err
+		}
 	}
 	if err := examples.Copy(filepath.Join(s.Work, s.App), "minimal"); err != nil {
 		return err
+	}
+	if s.options.Bare {
+		return s.writeBare()
 	}
 	return s.addOverride()
 }
@@ -49,7 +56,10 @@ func (s *Stage) Write(d Desired) error {
 	if d.Color != "" {
 		fmt.Fprintf(&b, "color: %s\n", d.Color)
 	}
-	fmt.Fprintf(&b, "shared: compose.shared.yaml\nenv:\n  REGISTRY: %q\n  DATA_NETWORK: %q\n", s.Registry(), s.App+"-data")
+	if !s.options.Bare {
+		b.WriteString("shared: compose.shared.yaml\n")
+	}
+	fmt.Fprintf(&b, "env:\n  REGISTRY: %q\n  DATA_NETWORK: %q\n", s.Registry(), s.App+"-data")
 	for name, value := range d.Env {
 		fmt.Fprintf(&b, "  %s: %q\n", name, value)
 	}
@@ -116,14 +126,18 @@ func (s *Stage) Published(ctx context.Context) (reconciler.Status, string, error
 		if err != nil {
 			return reconciler.Status{}, "", ErrNotPublished
 		}
-		s.seen = published{s.StatusRef + string(head), text}
+		status, err := reconciler.ParseStatus([]byte(text))
+		s.seen = published{s.StatusRef + string(head), text, status, err}
 	}
-	status, err := reconciler.ParseStatus([]byte(s.seen.text))
-	return status, s.seen.text, err
+	return s.seen.status, s.seen.text, s.seen.err
 }
 
 // published is the status that was read last, and the reference and commit it is of.
-type published struct{ head, text string }
+type published struct {
+	head, text string
+	status     reconciler.Status
+	err        error
+}
 
 // Git runs git in the person's clone and returns what it printed, trimmed.
 func (s *Stage) Git(ctx context.Context, args ...string) (string, error) {

@@ -26,6 +26,9 @@ type Options struct {
 
 	// The colored stack is the api alone, which is a third of the work for Docker.
 	APIOnly bool
+	// APIOnly with nothing beside it, which is a third of that: no store, so that orders
+	// are counted in memory, no network of its own, and no health command.
+	Bare bool
 	// Further services of the colored stack, which record what they do: see Records.
 	Scheduler  bool // "scheduler"
 	Migrations bool // "migrate-expand" and "migrate-contract", in the profile "migrate"
@@ -62,6 +65,9 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	if o.Switch == "" {
 		o.Switch = config.SwitchFlip
 	}
+	if o.Bare {
+		o.APIOnly = true
+	}
 	s := &Stage{App: o.App, StatusRef: "tandem-status:" + o.App + ".yaml", options: o, built: map[string]string{}}
 	defer func() {
 		if err != nil {
@@ -88,8 +94,10 @@ func New(ctx context.Context, o Options) (_ *Stage, err error) {
 	if s.program, err = testbed.GoSource(ctx, "shop", examples.Source()); err != nil {
 		return nil, err
 	}
-	if err := s.buildStore(ctx); err != nil {
-		return nil, err
+	if !o.Bare {
+		if err := s.buildStore(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.makeRepository(ctx); err != nil {
 		return nil, err
