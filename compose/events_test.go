@@ -31,7 +31,7 @@ func TestEvents_ComeBackWithADaemonThatWasAway(t *testing.T) {
 	gate := newGate(t)
 	client := newClient(t, compose.Options{ConfigDir: b.config, Host: "unix://" + gate.path})
 	names := client.Events(t.Context())
-	tb.Until(t, 20*time.Second, "the first connection", gate.used)
+	tb.Until(t, patience, "the first connection", gate.used)
 	b.kill(b.instance(reconciler.Blue, "worker"))
 	expect(t, names, b.app.Name) // the stream is open
 	gate.close()

@@ -3,7 +3,6 @@ package compose_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,7 +63,7 @@ func TestLogs_ReadBothStreamsWithoutTheirControlCharacters(t *testing.T) {
 		return text
 	}
 	for service, want := range map[string][]string{"plain": {"one", "three", "two red"}, "terminal": {"one", "three", "two"}} {
-		tb.Until(t, 20*time.Second, "the log of "+service, func() error {
+		tb.Until(t, patience, "the log of "+service, func() error {
 			got := strings.Split(logs(service, 10), "\n")
 			if len(got) != len(want) {
 				return mismatch{got, want}
@@ -81,7 +80,7 @@ func TestLogs_ReadBothStreamsWithoutTheirControlCharacters(t *testing.T) {
 			t.Errorf("%s: lines of the last one (-want +got):\n%s", service, diff)
 		}
 	}
-	tb.Until(t, 20*time.Second, "the end of the long log", func() error {
+	tb.Until(t, patience, "the end of the long log", func() error {
 		if text := logs("many", 10); !strings.HasSuffix(text, "the end") || len(text) > 64<<10 {
 			return mismatch{got: []string{text[max(0, len(text)-20):]}, want: []string{"the end of it, not more than 64 KiB"}}
 		}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -198,7 +197,7 @@ secrets: {password: {environment: DB_PASSWORD}}
 		t.Errorf("the file has %q", file)
 	}
 	echo := b.instance(reconciler.Blue, "echo")
-	tb.Until(t, 20*time.Second, "a line in the log", func() error {
+	tb.Until(t, patience, "a line in the log", func() error {
 		logs, err := b.client.Logs(t.Context(), echo, 5)
 		if err == nil && logs != "DB_PASSWORD=(hidden)" {
 			err = fmt.Errorf("the log is read as %q", logs)

@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,7 +140,7 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 	if err := b.engine.Client.ContainerPause(t.Context(), b.instance(reconciler.Blue, "sleeper").ID); err != nil {
 		t.Fatal(err)
 	}
-	tb.Until(t, 30*time.Second, "a restart", func() error {
+	tb.Until(t, patience, "a restart", func() error {
 		if c := b.instance(reconciler.Blue, "crasher"); c.State != "restarting" {
 			return errors.New("it is " + c.State)
 		}

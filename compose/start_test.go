@@ -92,7 +92,7 @@ func TestUp_HealsBesideADependencyThatBecameUnhealthy(t *testing.T) {
 	if err := b.engine.Client.ContainerKill(t.Context(), cache.ID, "HUP"); err != nil {
 		t.Fatal(err)
 	}
-	tb.Until(t, 30*time.Second, "the cache to be unhealthy", func() error {
+	tb.Until(t, patience, "the cache to be unhealthy", func() error {
 		info, err := b.engine.Client.ContainerInspect(t.Context(), cache.ID)
 		if err == nil && info.State.Health.Status != "unhealthy" {
 			err = errors.New(info.State.Health.Status)
@@ -139,7 +139,7 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue) }()
-	tb.Until(t, 30*time.Second, "the one-shot", func() error {
+	tb.Until(t, patience, "the one-shot", func() error {
 		for _, c := range b.stack(reconciler.Blue).Containers {
 			if c.Service == "slow" && c.State == "running" {
 				return nil

@@ -17,7 +17,8 @@ import (
 	"tandem/reconciler"
 )
 
-// apiAndWorker is the well-known layout: a service with a route, and one without.
+// apiAndWorker is the well-known layout: a service with a route, and one without. A
+// network of its own would cost each of these tests a second or two of a processor.
 const apiAndWorker = `
 version: "3.8"
 services:
@@ -26,9 +27,11 @@ services:
     environment: {COLOR: "${COLOR}"}
     ports: ["${API_PORT:-3001}:3000"]
     volumes: ["./conf:/conf:ro"]
+    network_mode: bridge
   worker:
     image: IMAGE:${TAG:-latest}
     command: [wait]
+    network_mode: none
 `
 
 // deployed is apiAndWorker running in blue.

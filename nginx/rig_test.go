@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait. Nothing is asserted about time itself.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // rig is a real Nginx, a Proxy for it, and an app with a backend for each color.
 type rig struct {

@@ -1,0 +1,38 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"tandem/internal/testbed"
+)
+
+// TestMain removes what the tests kept for each other.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := removeKept(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "remove what the tests shared:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// keptProbe is the name of an image with the probe. As long as it is there, the engine
+// need not unpack the same layer for each test. Another run of the same tests may be
+// under way on this engine.
+var (
+	keptProbe = fmt.Sprintf("ct-kept-%06x:1", rand.N(1<<24))
+	kept      testbed.KeptImages
+)
+
+func removeKept(ctx context.Context) error {
+	e, err := testbed.NewEngine(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(kept.Remove(ctx, e), e.Close())
+}
