@@ -23,7 +23,7 @@ func TestPublish_LosesNothingInARaceOf100Pushes(t *testing.T) {
 		each := 100
 		switch {
 		case testing.Short():
-			each = 14
+			each = 10
 		case w.repo.boundary.address.scheme == schemeSSH:
 			each = 20 // the same race as over http; only the handshakes take longer
 		}

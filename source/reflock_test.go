@@ -148,7 +148,7 @@ func TestLocalPublish_IsKilledAtAnyMomentAndTheNextOneGoesOn(t *testing.T) {
 	w := published(t)
 	kills := 200
 	if testing.Short() {
-		kills = 100
+		kills = 40
 	}
 	left := 0
 	for n := range kills {

@@ -92,6 +92,10 @@ func (b *Bare) DeleteBranch(t testing.TB, branch string) {
 	b.Git(t, "update-ref", "-d", "refs/heads/"+branch)
 }
 
+// noUpkeep spares two processes for each commit and push, which would look whether the
+// repository is worth tidying up.
+const noUpkeep = "[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n"
+
 // command runs git the same way wherever it is called: with the PATH that was
 // in force when it was made, with no configuration of this machine, and with a
 // fixed identity.
@@ -106,10 +110,15 @@ func newCommand(t testing.TB) command {
 	if err != nil {
 		t.Fatal("these tests need the git program: install git")
 	}
+	home := t.TempDir()
+	config := filepath.Join(home, "config")
+	if err := os.WriteFile(config, []byte(noUpkeep), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	return command{path: path, env: []string{
 		"PATH=" + os.Getenv("PATH"),
-		"HOME=" + t.TempDir(),
-		"GIT_CONFIG_GLOBAL=/dev/null",
+		"HOME=" + home,
+		"GIT_CONFIG_GLOBAL=" + config,
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0",
 		"GIT_AUTHOR_NAME=Ada",
