@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,11 @@ type Options struct {
 	Program string    // path of the tandem binary that runs as the agent
 	Out     io.Writer // where the story is told
 	Keep    bool      // leave everything running at the end
+	Rate    float64   // requests a second; 0: defaultRate
 }
+
+// defaultRate leaves the processor to the rest of the demo.
+const defaultRate = 500
 
 // NotReadyError says what this machine lacks.
 type NotReadyError struct{ err error }
@@ -85,7 +90,7 @@ func setStage(ctx context.Context, t *teller, o Options, app string) (*story, er
 	if err != nil {
 		return nil, err
 	}
-	s := &story{Stage: set, teller: t, program: o.Program, keep: o.Keep, lastStatus: "none yet"}
+	s := &story{Stage: set, teller: t, program: o.Program, keep: o.Keep, rate: cmp.Or(o.Rate, defaultRate), lastStatus: "none yet"}
 	return s, s.prepare(ctx)
 }
 

@@ -21,7 +21,7 @@ import (
 // The whole story, as `make demo` tells it.
 func TestRun_TellsTheWholeStoryAndLeavesNothingBehind(t *testing.T) {
 	var out bytes.Buffer
-	err := demo.Run(t.Context(), demo.Options{Program: tb.GoBinary(t, "../../cmd/tandem"), Out: &out})
+	err := demo.Run(t.Context(), demo.Options{Program: tb.GoBinary(t, "../../cmd/tandem"), Out: &out, Rate: 100})
 	told := out.String()
 	if err != nil {
 		t.Fatalf("the demo failed: %v\n%s", err, told)

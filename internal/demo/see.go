@@ -24,10 +24,6 @@ import (
 // more than any of it takes on an idle machine.
 const patience = 3 * time.Minute
 
-// loadRate is how many requests are sent a second, so that the load leaves the
-// processor to the rest of the demo.
-const loadRate = 500
-
 // errHopeless ends a wait early.
 var errHopeless = errors.New("it will not happen any more")
 

@@ -20,6 +20,7 @@ type story struct {
 	*teller
 	program    string
 	keep       bool
+	rate       float64 // requests a second
 	belongings belongings
 	agent      *stage.Agent
 	log        stage.Log
@@ -75,11 +76,11 @@ func (s *story) firstDeploy(ctx context.Context) error {
 
 func (s *story) bumpUnderLoad(ctx context.Context) error {
 	s.chapter("A new tag, under load")
-	s.say("From here on to the end, 32 clients send %d GET and POST requests a second over kept-alive connections, "+
-		"and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:", loadRate)
+	s.say("From here on to the end, 32 clients send %.0f GET and POST requests a second over kept-alive connections, "+
+		"and never try one twice; 5 WebSockets are held open. In the middle of that, somebody bumps the tag:", s.rate)
 	var err error
 	s.loadMark = s.log.Size()
-	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Rate: loadRate}); err != nil {
+	if s.load, err = load.Run(ctx, load.Options{URL: s.URL(), PostEvery: 4, WebSockets: 5, Rate: s.rate}); err != nil {
 		return err
 	}
 	mark := s.log.Size()
