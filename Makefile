@@ -10,7 +10,7 @@ GO       ?= go
 PREFIX   ?= /usr/local
 KEEP     ?=
 FUZZTIME ?= 30s
-# Packages compiled at once. They are tested in three rows: see .ci/turn.
+# Packages compiled at once. Three are tested at once: see .ci/turn.
 PARALLEL ?= 4
 # Tests of one package at once: most of the time they wait for containers.
 CONCURRENT ?= 3
@@ -21,8 +21,8 @@ REPEAT   ?= -short
 
 BINARY := bin/tandem
 # How everything is compiled that is checked. Nobody debugs it, and without DWARF the
-# compiler has a tenth less to do.
-CHECKED := -race -gcflags=all=-dwarf=false
+# compiler has a tenth less to do; without paths, another checkout need not compile again.
+CHECKED := -race -trimpath -gcflags=all=-dwarf=false
 # Prints where the tool is that follows, after it was built.
 TOOL   := CGO_ENABLED=0 GOFLAGS=-trimpath $(GO) tool -n
 
