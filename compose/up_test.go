@@ -3,6 +3,7 @@ package compose_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -253,7 +254,20 @@ func TestUp_ReplacesWhatSomebodyElseStartedInTheProject(t *testing.T) {
 }
 
 func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
-	b := deployed(t, "stop")
+	b := newBed(t, "stop")
+	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "[wait]", `[print, 'listening\n', '']`, 1))
+	b.write("conf/app.conf", "size = 1")
+	b.up(reconciler.Blue)
+	// The first process of a container is not told of a signal that it has not asked for yet.
+	b.answers(reconciler.Blue, "1 blue")
+	worker := b.instance(reconciler.Blue, "worker")
+	tb.Until(t, patience, "a worker that listens to signals", func() error {
+		text, err := b.client.Logs(t.Context(), worker, 1)
+		if err == nil && text != "listening" {
+			err = fmt.Errorf("its log is %q", text)
+		}
+		return err
+	})
 	before := b.stack(reconciler.Blue)
 	if err := os.RemoveAll(b.app.Root); err != nil {
 		t.Fatal(err)
