@@ -184,3 +184,15 @@ func (b *bed) answers(color reconciler.Color, want string) {
 		return err
 	})
 }
+
+// logged waits until a container's log is read as the text.
+func (b *bed) logged(c reconciler.Container, want string) {
+	b.t.Helper()
+	tb.Until(b.t, patience, "the log of "+c.Name, func() error {
+		got, err := b.client.Logs(b.t.Context(), c, 5)
+		if err == nil && got != want {
+			err = fmt.Errorf("it is read as %q, want %q", got, want)
+		}
+		return err
+	})
+}

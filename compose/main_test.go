@@ -2,7 +2,6 @@ package compose_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,7 +13,7 @@ import (
 // TestMain removes what the tests kept for each other.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := removeKept(context.Background()); err != nil {
+	if err := kept.Remove(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "remove what the tests shared:", err)
 		code = max(code, 1)
 	}
@@ -28,11 +27,3 @@ var (
 	keptProbe = fmt.Sprintf("ct-kept-%06x:1", rand.N(1<<24))
 	kept      testbed.KeptImages
 )
-
-func removeKept(ctx context.Context) error {
-	e, err := testbed.NewEngine(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(kept.Remove(ctx, e), e.Close())
-}

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
 
@@ -196,14 +195,7 @@ secrets: {password: {environment: DB_PASSWORD}}
 	if file := b.fileOf(api, "/run/secrets/password"); file != planted {
 		t.Errorf("the file has %q", file)
 	}
-	echo := b.instance(reconciler.Blue, "echo")
-	tb.Until(t, patience, "a line in the log", func() error {
-		logs, err := b.client.Logs(t.Context(), echo, 5)
-		if err == nil && logs != "DB_PASSWORD=(hidden)" {
-			err = fmt.Errorf("the log is read as %q", logs)
-		}
-		return err
-	})
+	b.logged(b.instance(reconciler.Blue, "echo"), "DB_PASSWORD=(hidden)")
 }
 
 // fileOf reads a file out of a container.

@@ -3,7 +3,6 @@ package compose_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -260,14 +259,7 @@ func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
 	b.up(reconciler.Blue)
 	// The first process of a container is not told of a signal that it has not asked for yet.
 	b.answers(reconciler.Blue, "1 blue")
-	worker := b.instance(reconciler.Blue, "worker")
-	tb.Until(t, patience, "a worker that listens to signals", func() error {
-		text, err := b.client.Logs(t.Context(), worker, 1)
-		if err == nil && text != "listening" {
-			err = fmt.Errorf("its log is %q", text)
-		}
-		return err
-	})
+	b.logged(b.instance(reconciler.Blue, "worker"), "listening")
 	before := b.stack(reconciler.Blue)
 	if err := os.RemoveAll(b.app.Root); err != nil {
 		t.Fatal(err)

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/image"
 	"github.com/docker/go-connections/nat"
 
 	"tandem/internal/stage"
@@ -38,12 +36,7 @@ func (b *bench) bare(ctx context.Context, s *stage.Stage, tag string) (release, 
 	networks := slices.Sorted(maps.Keys(like.NetworkSettings.Networks))
 
 	began := time.Now()
-	progress, err := docker.ImagePull(ctx, ref, image.PullOptions{})
-	if err != nil {
-		return 0, 0, err
-	}
-	_, err = io.Copy(io.Discard, progress)
-	if err := errors.Join(err, progress.Close()); err != nil {
+	if err := s.Engine.Pull(ctx, ref); err != nil {
 		return 0, 0, err
 	}
 	made, err := docker.ContainerCreate(ctx, &config, &host, nil, nil, "")

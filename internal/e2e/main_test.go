@@ -106,7 +106,7 @@ func (c *commons) open(ctx context.Context) (err error) {
 func (c *commons) close(ctx context.Context) error {
 	var errs []error
 	if c.engine != nil {
-		errs = append(errs, c.images.Remove(ctx, c.engine), c.engine.Close())
+		errs = append(errs, c.images.Remove(ctx), c.engine.Close())
 	}
 	if c.registry != nil {
 		errs = append(errs, c.registry.Close(ctx))

@@ -261,7 +261,7 @@ func TestKeptImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
 	if made != 1 {
 		t.Errorf("made %d times", made)
 	}
-	if err := kept.Remove(t.Context(), e); err != nil {
+	if err := kept.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Client.ImageInspect(t.Context(), "tandem-testbed/echo:kept"); !errdefs.IsNotFound(err) {

@@ -3,6 +3,8 @@ package testbed
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -40,13 +42,17 @@ func (k *KeptImages) image(ref string) *keptImage {
 	return k.made[ref]
 }
 
-// Remove takes their names off the engine. Nobody may want one any more.
-func (k *KeptImages) Remove(ctx context.Context, e *Engine) error {
+// Remove takes their names off the engine; it needs none where nobody wanted an image.
+// Nobody may want one any more.
+func (k *KeptImages) Remove(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var errs []error
-	for ref := range k.made {
-		errs = append(errs, e.Remove(ctx, ref))
+	if len(k.made) == 0 {
+		return nil
 	}
-	return errors.Join(errs...)
+	e, err := NewEngine(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.Remove(ctx, slices.Collect(maps.Keys(k.made))...), e.Close())
 }
