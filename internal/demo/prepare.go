@@ -21,7 +21,7 @@ const (
 )
 
 // gateLimit is how long a release may take to become healthy.
-const gateLimit = "15s"
+const gateLimit = "30s"
 
 // pace is the part of tandem.yaml that keeps the story short. The gate's limit
 // is what the broken release takes; it leaves a slow machine time for good ones.

@@ -79,7 +79,7 @@ func (a *afterWalk) policy(migrations string, watch time.Duration) string {
 	if a.owed > 0 || a.chance.IntN(3) == 0 {
 		keep = "stopped" // so that there is a drain to be killed in
 	}
-	return "gate: {timeout: 20s}\nwatch: {for: " + watch.String() + ", max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n" +
+	return "gate: {timeout: " + gateLimit + "}\nwatch: {for: " + watch.String() + ", max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n" +
 		"standby: {keep: " + keep + "}\nsingletons: [scheduler]\nmigrations: {" + migrations + "}\n"
 }
 

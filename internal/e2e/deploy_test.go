@@ -184,7 +184,7 @@ func TestNewerCommit_WinsInTheMiddleOfAGate(t *testing.T) {
 }
 
 // longWatch lasts longer than any test.
-const longWatch = "gate: {timeout: 20s}\nwatch: {for: 30m, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
+const longWatch = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 30m, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 func TestRevert_WinsInTheMiddleOfAWatch(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,7 @@ func TestDrain_WhatTheOldStackBeganEndsThere(t *testing.T) {
 	upload := begin(func() error { return w.slowUpload(20) })
 	w.busyWith("shop: takes ", 2) // for a download, and an upload
 
-	more := "gate: {timeout: 20s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 60s, websockets: 60s}\nstandby: {keep: stopped}\n"
+	more := "gate: {timeout: " + gateLimit + "}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 60s, websockets: 60s}\nstandby: {keep: stopped}\n"
 	commit := w.push(stage.Desired{Tag: "1.1.0", Color: "green", More: more})
 	w.arrived("1.1.0")
 	if ended(download) || ended(upload) {

@@ -207,8 +207,8 @@ func (n *nodeExample) flips(t *testing.T) {
 
 func (n *nodeExample) failsItsCommand(t *testing.T) {
 	n.t = t
-	n.release("1.2.0", "/usr/bin/curl")                           // the server is as good as before
-	put(t, n.path("tandem.yaml"), "timeout: 60s", "timeout: 10s") // all of it passes, because curl never comes
+	n.release("1.2.0", "/usr/bin/curl")             // the server is as good as before
+	put(t, n.path("tandem.yaml"), gateLimit, "10s") // all of it passes, because curl never comes
 	s := n.phase(n.bump("1.2.0"), reconciler.PhaseHeld)
 	for _, want := range []string{"health command", "curl", "executable file not found"} {
 		if !strings.Contains(s.Message, want) {

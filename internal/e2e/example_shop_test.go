@@ -48,7 +48,7 @@ func newShop(t *testing.T) *shopExample {
 	put(t, s.path("tandem.yaml"), "app: shop", "app: "+s.App,
 		"blue: 3001", fmt.Sprintf("blue: %d", s.Ports.APIBlue), "green: 3002", fmt.Sprintf("green: %d", s.Ports.APIGreen),
 		"blue: 3101", fmt.Sprintf("blue: %d", s.Ports.WebBlue), "green: 3102", fmt.Sprintf("green: %d", s.Ports.WebGreen),
-		"max_latency: 200ms", "max_latency: 5s", "routes:", "gate: {timeout: 60s}\nroutes:",
+		"max_latency: 200ms", "max_latency: 5s", "routes:", "gate: {timeout: "+gateLimit+"}\nroutes:",
 		"watch: {for: 60s, max_error_rate: 1%, max_p95: 500ms, max_restarts: 0}", "watch: {for: 3s, max_p95: 1m, compare: limits}", "timeout: 30s", "timeout: 3s")
 	put(t, s.path("nginx", "shop.conf"), "listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", s.port),
 		"/etc/nginx/tandem/shop.server", filepath.Join(s.Config().Nginx.Dir, s.App+".server"),

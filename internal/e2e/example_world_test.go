@@ -95,19 +95,15 @@ func replaced(t testing.TB, file string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(string(data))
 }
 
-// rename puts the test's registry, name and ports in the place of the example's, and
-// the policies of lenient.
+// rename puts the test's registry, name and ports in the place of the example's, the
+// policies of quick, and a latency that a busy machine keeps.
 func (x *example) rename(composeFile, app, blue, green string) {
 	x.t.Helper()
 	put(x.t, x.path(composeFile), x.image, x.repository())
 	put(x.t, x.path("tandem.yaml"), "app: "+app, "app: "+x.App,
 		"blue: "+blue, fmt.Sprintf("blue: %d", x.Ports.APIBlue), "green: "+green, fmt.Sprintf("green: %d", x.Ports.APIGreen),
-		"health: /health", "health: {path: /health, max_latency: 5s}", "routes:", lenient+"routes:")
+		"health: /health", "health: {path: /health, max_latency: 5s}", "routes:", quick+"routes:")
 }
-
-// lenient is what a busy machine needs, together with a long max_latency, and a
-// watch that is over soon.
-const lenient = "gate: {timeout: 60s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 // repository is the image's name in the test's registry.
 func (x *example) repository() string { return x.Registry() + "/" + filepath.Base(x.image) }

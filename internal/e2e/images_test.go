@@ -36,7 +36,11 @@ func TestImages_DeploysInARowLeaveWhatAWayBackNeeds(t *testing.T) {
 		tag := fmt.Sprintf("1.%d.0", i)
 		bad := i%4 == 3
 		w.release(tag, bad)
-		commit := w.bump(tag)
+		limit := gateLimit
+		if bad {
+			limit = "3s"
+		}
+		commit := w.bump(tag, limit)
 		if i == 0 {
 			w.addSite()
 		}
@@ -57,7 +61,7 @@ func TestImages_DeploysInARowLeaveWhatAWayBackNeeds(t *testing.T) {
 	t.Logf("%d deploys; at most %d images at a time, %s at the end", deploys, largest, strings.Join(w.local(), " "))
 
 	check(t, w.registry.Stop(t.Context()))
-	back := w.bump(kept[0])
+	back := w.bump(kept[0], gateLimit)
 	if !w.promoted(back, kept[0]) {
 		t.Errorf("no way back to %s", kept[0])
 	}
@@ -107,9 +111,9 @@ func (w *imageWorld) release(tag string, bad bool) {
 	check(w.t, errors.Join(image.Push(w.t.Context()), os.Remove(own)))
 }
 
-func (w *imageWorld) bump(tag string) string {
+func (w *imageWorld) bump(tag, limit string) string {
 	w.t.Helper()
-	policy := strings.Replace(quick, "timeout: 20s", "timeout: 3s, successes: 1", 1) + "standby: {spare: off}\n"
+	policy := gated(quick, limit+", successes: 1") + "standby: {spare: off}\n"
 	return w.push(stage.Desired{Tag: tag, More: policy})
 }
 

@@ -41,9 +41,9 @@ func TestReject_ABadReleaseNeverGetsTraffic(t *testing.T) {
 				w.build(bad.tag, "BREAK="+bad.trouble)
 			}
 			// The time of a gate passes whole only where nothing ends.
-			policy := strings.Replace(quick, "timeout: 20s", "timeout: 60s", 1)
+			policy := quick
 			if bad.trouble == "unhealthy" || bad.trouble == "slow" {
-				policy = strings.Replace(quick, "timeout: 20s", "timeout: 6s", 1)
+				policy = gated(quick, "6s")
 			}
 			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: policy, MaxLatency: bad.latency})
 			s := w.phase(commit, reconciler.PhaseHeld)

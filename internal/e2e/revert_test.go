@@ -23,7 +23,7 @@ func TestRevert_OneCommitAndAllIsAsGitSays(t *testing.T) {
 	w.addSite()
 	w.live(first, "1.0.0", reconciler.Blue)
 
-	bad := w.push(stage.Desired{Tag: "1.1.0", More: strings.Replace(reverting, "timeout: 20s", "timeout: 3s", 1)})
+	bad := w.push(stage.Desired{Tag: "1.1.0", More: gated(reverting, "3s")})
 	s := w.until("the revert live", func(s reconciler.Status) error {
 		if s.Desired.Commit == bad || s.Desired.Commit == first || s.Phase != reconciler.PhaseLive {
 			return fmt.Errorf("%s at %s: %s", s.Phase, s.Desired.Commit, s.Message)
@@ -66,7 +66,7 @@ func TestRevert_AProtectedBranchIsLeftAloneAndThatIsSaid(t *testing.T) {
 	w.addSite()
 	w.live(first, "1.0.0", reconciler.Blue)
 
-	bad := w.push(stage.Desired{Tag: "1.1.0", More: strings.Replace(reverting, "timeout: 20s", "timeout: 3s", 1)})
+	bad := w.push(stage.Desired{Tag: "1.1.0", More: gated(reverting, "3s")})
 	s := w.until("held, and said", func(s reconciler.Status) error {
 		if s.Desired.Commit != bad || s.Phase != reconciler.PhaseHeld || !strings.Contains(s.Message, "revert it yourself") {
 			return fmt.Errorf("%s: %s", s.Phase, s.Message)

@@ -129,8 +129,7 @@ func TestSpare_NoAnswerComesFromAStackThatIsNotProven(t *testing.T) {
 		case "bad":
 			did["bad release and kill"]++
 			w.build(tag, "BREAK=unhealthy")
-			short := strings.Replace(more, "timeout: 20s", "timeout: 3s", 1)
-			commit := w.push(stage.Desired{Tag: tag, More: short})
+			commit := w.push(stage.Desired{Tag: tag, More: gated(more, "3s")})
 			pass(chance, 3*time.Second)
 			kill()
 			w.phase(commit, reconciler.PhaseHeld)

@@ -19,7 +19,7 @@ import (
 
 // patient is a watch that ends only with a verdict, and whose limit for p95 no
 // release here reaches: what is slow is slow beside the old one.
-const patient = "gate: {timeout: 20s%s}\nwatch: {for: 60s, max_p95: 10s}\ndrain: {timeout: 1s, websockets: 1s}\n"
+const patient = "gate: {timeout: " + gateLimit + "%s}\nwatch: {for: 60s, max_p95: 10s}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 // Each release passes its gate, and is bad only under traffic. It is taken back,
 // and status, metric and notification name the figure and the limit.
@@ -118,7 +118,7 @@ func TestWatch_AReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.
 func TestWatch_WithoutEvidenceItNeverFailsAndNeverSilentlyPasses(t *testing.T) {
 	t.Parallel()
 	w := deployed(t, stage.Options{})
-	short := "gate: {timeout: 20s}\nwatch: {for: 1s, max: 5s, max_p95: 1m%s}\ndrain: {timeout: 1s, websockets: 1s}\nstandby: {spare: off}\n"
+	short := "gate: {timeout: " + gateLimit + "}\nwatch: {for: 1s, max: 5s, max_p95: 1m%s}\ndrain: {timeout: 1s, websockets: 1s}\nstandby: {spare: off}\n"
 	log := filepath.Join(w.Config().Nginx.Dir, "log", w.App+".access.log")
 	for i, c := range []struct {
 		name, policy string
