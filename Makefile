@@ -61,7 +61,7 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 test: setup build lint ## Run every check: lint, then all tests with the race detector
 	@log=$$(mktemp); trap 'rm -f "$$log" "$$log".*' EXIT; status=0; \
 	$(GO) test $(CHECKED) $(REPEAT) -vet=off -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) -exec "$(CURDIR)/.ci/turn $$log" \
-		./internal/e2e ./source ./compose ./nginx ./internal/demo ./internal/soak ./... 2>&1 | tee "$$log" || status=$$?; \
+		./internal/e2e ./source ./compose ./nginx ./reconciler ./internal/demo ./internal/soak ./... 2>&1 | tee "$$log" || status=$$?; \
 	printf '\n%d packages ok, %d failed; %d tests failed\n' \
 		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
 	exit $$status
