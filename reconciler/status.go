@@ -39,7 +39,7 @@ type Status struct {
 type StatusDesired struct {
 	Tag    string `yaml:"tag" json:"tag"`
 	Color  Color  `yaml:"color" json:"color"`
-	Commit string `yaml:"commit" json:"commit"`
+	Commit string `yaml:"commit" json:"commit"` // the newest when the app was first seen like this
 }
 
 // StatusLive is the stack that Nginx sends traffic to.
@@ -62,7 +62,7 @@ type StatusStack struct {
 // it need: none of them can be deployed again.
 type StatusFloor struct {
 	Tag    string `yaml:"tag" json:"tag"`
-	Commit string `yaml:"commit" json:"commit"`
+	Commit string `yaml:"commit" json:"commit"` // the newest when the app was first seen like this
 }
 
 // Receipt is the evidence of the last deploy.

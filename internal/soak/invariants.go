@@ -5,15 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
+	"tandem/internal/stage"
 	"tandem/reconciler"
 )
 
 // settle waits until the agent has done what the newest commit asks for: its release
-// is live or, where it is a bad one, is held, and what is live answers.
+// is live or, where it is a bad one, is held, and what is live answers. The commit that
+// the status names is the newest when the agent first saw the app like this: a later one
+// than that which changed the app, or an earlier one, where the agent was away while a
+// release came and went again.
 func (w *walk) settle(ctx context.Context) error {
-	commit, err := w.Git(ctx, "log", "-1", "--format=%H", "--", w.App)
+	head, err := w.Git(ctx, "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	desired, err := w.appAt(ctx, head)
 	if err != nil {
 		return err
 	}
@@ -22,12 +31,19 @@ func (w *walk) settle(ctx context.Context) error {
 		if w.agent.Ended() {
 			return errors.New("the agent has ended")
 		}
+		if !w.hasRead(head) {
+			return fmt.Errorf("the agent has not read commit %s", head)
+		}
 		s, text, err := w.Published(ctx)
 		if err != nil {
 			return err
 		}
-		if !settled(s, commit, tag, w.bad[tag]) {
-			return fmt.Errorf("commit %s asks for %s; the status is\n%s", commit, tag, text)
+		asked, err := w.appAt(ctx, s.Desired.Commit)
+		if err != nil {
+			return err
+		}
+		if asked != desired || !settled(s, tag, w.bad[tag]) {
+			return fmt.Errorf("commit %s asks for %s; the status is\n%s", head, tag, text)
 		}
 		// Also where that is not what the commit asks for: a step that killed it has not
 		// ended before it is back, or its failures would be those of the next.
@@ -35,10 +51,22 @@ func (w *walk) settle(ctx context.Context) error {
 	})
 }
 
-// settled tells whether the status is the last word on the commit.
-func settled(s reconciler.Status, commit, tag string, bad bool) bool {
+// appAt names what a commit says about the app.
+func (w *walk) appAt(ctx context.Context, commit string) (tree string, err error) {
+	return w.Git(ctx, "rev-parse", commit+":"+w.App)
+}
+
+// hasRead tells whether the agent has said that it saw the commit.
+func (w *walk) hasRead(commit string) bool {
+	return slices.ContainsFunc(w.log.Since(0), func(l stage.LogLine) bool {
+		return l.Is("new commit", "commit="+commit[:8])
+	})
+}
+
+// settled tells whether the status is the last word on what it is about.
+func settled(s reconciler.Status, tag string, bad bool) bool {
 	switch {
-	case s.Desired.Commit != commit, s.Live == nil:
+	case s.Live == nil:
 		return false
 	case bad:
 		return s.Phase == reconciler.PhaseHeld
