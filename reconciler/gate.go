@@ -241,7 +241,7 @@ func (g *gate) probeRoute(ctx context.Context, r Route) {
 	key, row := "route "+r.Name, 0
 	for ctx.Err() == nil {
 		p := g.prober.Probe(ctx, r, g.color)
-		if ctx.Err() != nil {
+		if over(ctx) {
 			return
 		}
 		if sick := r.Health.Sick(p); sick != "" {
@@ -285,7 +285,7 @@ func (g *gate) examine(ctx context.Context, c Container) {
 			g.clear("health " + c.ID)
 			return
 		}
-		if ctx.Err() != nil {
+		if over(ctx) {
 			return
 		}
 		g.set("health "+c.ID, lack{what: c.Service + ": health command: " + err.Error(), service: c.Service})

@@ -378,6 +378,25 @@ func TestGate_TimeoutNamesEverythingThatIsLacking(t *testing.T) {
 	})
 }
 
+// A dial gives up when the gate's time is over, a moment before the gate says so.
+func TestGate_WhatACallComplainsOfWhenTheTimeIsOverIsBlamedOnNobody(t *testing.T) {
+	for range 50 { // the moment is not always there
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
+			b.health = func(ctx context.Context, n int) error {
+				if n == 1 {
+					return errors.New("exit code 1: no such table")
+				}
+				end, _ := ctx.Deadline()
+				time.Sleep(time.Until(end))
+				return errors.New("dial: i/o timeout")
+			}
+			_, err := b.gate(t.Context(), gatedApp("api"))
+			rejectedFor(t, err, Unhealthy, "db: health command: exit code 1: no such table")
+		})
+	}
+}
+
 func TestGate_NoContainersIsNotHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := newBench().gate(t.Context(), gatedApp("api"))

@@ -21,6 +21,14 @@ func waitFor(ctx context.Context, d time.Duration, word <-chan struct{}) {
 	}
 }
 
+// over tells whether ctx has ended, or its time is over and it only has not said so yet:
+// a connection that is bounded by ctx gives up by the clock, and what it complains of
+// then must not take the place of what was wrong before.
+func over(ctx context.Context) bool {
+	deadline, bounded := ctx.Deadline()
+	return ctx.Err() != nil || bounded && !time.Now().Before(deadline)
+}
+
 // sortedByKey returns the values of m in the order of its keys, so that a
 // message reads the same each time.
 func sortedByKey[V any](m map[string]V) []V {
