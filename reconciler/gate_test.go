@@ -388,7 +388,7 @@ func TestGate_WhatACallComplainsOfWhenTheTimeIsOverIsBlamedOnNobody(t *testing.T
 					return errors.New("exit code 1: no such table")
 				}
 				end, _ := ctx.Deadline()
-				time.Sleep(time.Until(end))
+				wait(context.WithoutCancel(ctx), time.Until(end))
 				return errors.New("dial: i/o timeout")
 			}
 			_, err := b.gate(t.Context(), gatedApp("api"))
