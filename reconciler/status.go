@@ -62,7 +62,7 @@ type StatusStack struct {
 // it need: none of them can be deployed again.
 type StatusFloor struct {
 	Tag    string `yaml:"tag" json:"tag"`
-	Commit string `yaml:"commit" json:"commit"` // the newest when the app was first seen like this
+	Commit string `yaml:"commit" json:"commit"`
 }
 
 // Receipt is the evidence of the last deploy.
