@@ -57,7 +57,8 @@ func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) 
 		tb.Project(t, b.engine, project)
 	}
 	b.build(b.image+":1", "1")
-	o := compose.Options{ConfigDir: b.config}
+	// Most tests do without a network of their own, of which an engine has few.
+	o := compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge"}}
 	for _, set := range options {
 		set(&o)
 	}

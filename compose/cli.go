@@ -18,13 +18,13 @@ import (
 // write to its terminal.
 type dockerCLI struct {
 	command.Cli
-	engine *moby.Client
+	engine *guard
 	config *configfile.ConfigFile
 }
 
-func (c *Client) dockerCLI() (*dockerCLI, error) {
+func (c *Client) dockerCLI(engine *guard) (*dockerCLI, error) {
 	base, err := command.NewDockerCli(
-		command.WithAPIClient(c.sdkEngine),
+		command.WithAPIClient(engine),
 		command.WithInputStream(io.NopCloser(strings.NewReader(""))),
 		command.WithOutputStream(io.Discard),
 		command.WithErrorStream(io.Discard),
@@ -36,7 +36,7 @@ func (c *Client) dockerCLI() (*dockerCLI, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dockerCLI{Cli: base, engine: c.sdkEngine, config: file}, nil
+	return &dockerCLI{Cli: base, engine: engine, config: file}, nil
 }
 
 // dockerConfig reads Docker's config.json anew: credentials in it expire and

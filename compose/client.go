@@ -29,6 +29,8 @@ type Options struct {
 	Logger    *slog.Logger // nil: nothing is logged
 	ConfigDir string       // Docker's own configuration; empty: the user's
 	Vault     Vault        // nil: an app that has encrypted files is refused
+	Trees     string       // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
+	Offline   bool         // no Docker is asked while files are read: what only its labels allow is a fault
 	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
@@ -43,6 +45,8 @@ type Client struct {
 	configDir string
 	log       *slog.Logger
 	minFree   int64
+	offline   bool
+	trees     string
 	vault     Vault
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
@@ -87,7 +91,7 @@ func New(o Options) (*Client, error) {
 	logrus.SetOutput(io.Discard)
 	c := &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
-		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, log: o.Logger, vault: o.Vault,
+		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees, log: o.Logger, vault: o.Vault,
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
 	defer cancel()
@@ -102,12 +106,13 @@ func (c *Client) Close() error {
 	return errors.Join(c.engine.Close(), c.sdkEngine.Close())
 }
 
-// service returns the Compose SDK with Docker's configuration as it is now.
-func (c *Client) service(ctx context.Context) (api.Compose, error) {
+// service returns the Compose SDK, for containers of one project of the app, with
+// Docker's configuration as it is now.
+func (c *Client) service(ctx context.Context, app reconciler.App, project string) (api.Compose, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	cli, err := c.dockerCLI()
+	cli, err := c.dockerCLI(c.guarded(app, project))
 	if err != nil {
 		return nil, err
 	}

@@ -152,12 +152,13 @@ func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (str
 	return out.String(), nil
 }
 
-// hide takes the values of secrets out of what a container wrote.
+// hide takes the values of secrets out of what a container wrote, the beginning of
+// which is missing: a limit of lines or bytes can fall into the middle of one.
 func (c *Client) hide(text string) string {
 	if c.vault == nil {
 		return text
 	}
-	return c.vault.Hide(text)
+	return c.vault.HideCut(text)
 }
 
 // tail keeps the last max bytes that were written to it, and so much before them

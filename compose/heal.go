@@ -28,12 +28,12 @@ func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.
 		if err := c.keepNetworks(ctx, p); err != nil {
 			return err
 		}
-		if err := c.create(ctx, p, createMissing()); err != nil {
+		if err := c.create(ctx, app, p, createMissing()); err != nil {
 			return err
 		}
 		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
 	}
-	return c.revive(ctx, p, plainOf(present))
+	return c.revive(ctx, app, p, plainOf(present))
 }
 
 // healWithoutFiles starts what is dead from labels alone, for a stack whose
@@ -43,7 +43,7 @@ func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color
 	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}
-	return c.revive(ctx, projectFromLabels(app.Project(color), plain), plain)
+	return c.revive(ctx, app, projectFromLabels(app.Project(color), plain), plain)
 }
 
 // neverStarted tells whether a container needs its files for its first start:
@@ -54,7 +54,7 @@ func neverStarted(all []observed) bool {
 
 // revive starts the containers that should run and do not. A one-shot that
 // ended well is not run again.
-func (c *Client) revive(ctx context.Context, p *types.Project, present []observed) error {
+func (c *Client) revive(ctx context.Context, app reconciler.App, p *types.Project, present []observed) error {
 	if err := c.unpause(ctx, present); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (c *Client) revive(ctx context.Context, p *types.Project, present []observe
 	if err != nil {
 		return fmt.Errorf("prepare the start of %s: %w", p.Name, err)
 	}
-	return c.start(ctx, p)
+	return c.start(ctx, app, p)
 }
 
 // state says what is to be done about a service.

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,12 +9,12 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// hostRules checks what a service asks of the host beyond a container.
-func (c *checker) hostRules(name string, s types.ServiceConfig) {
+// beyondContainer checks what a service asks of the host beyond a container.
+func (c *checker) beyondContainer(name string, s types.ServiceConfig) {
 	if s.Privileged {
 		c.ask(AllowPrivileged, at(name, "privileged"), "a privileged container is root on this host")
 	}
-	for key, hooks := range map[string][]types.ServiceHook{"pre_start": s.PreStart, "post_start": s.PostStart, "pre_stop": s.PreStop} {
+	for key, hooks := range hooksOf(s) {
 		if slices.ContainsFunc(hooks, func(h types.ServiceHook) bool { return h.Privileged }) {
 			c.ask(AllowPrivileged, at(name, key), "a privileged command is root on this host")
 		}
@@ -23,10 +24,15 @@ func (c *checker) hostRules(name string, s types.ServiceConfig) {
 		c.ask(AllowCapabilities, at(name, "cap_add"), "the container asks for more rights than usual (%s)", strings.Join(s.CapAdd, ", "))
 	}
 	c.devices(name, s)
+	c.priority(name, s)
 	for _, option := range s.SecurityOpt {
-		// This one only takes rights away.
-		if option != "no-new-privileges" && option != "no-new-privileges:true" {
+		if !slices.Contains(harmlessSecurity, option) {
 			c.ask(AllowSecurityOptions, at(name, "security_opt"), "security_opt %s takes protection from this host", option)
+		}
+	}
+	for _, key := range sortedKeys(s.StorageOpt) {
+		if !slices.Contains(storageOptions, key) {
+			c.ask(AllowSecurityOptions, at(name, "storage_opt", key), "what the storage option %s does to this host is not known", key)
 		}
 	}
 	if len(s.Annotations) > 0 {
@@ -48,38 +54,83 @@ func (c *checker) hostRules(name string, s types.ServiceConfig) {
 	if len(s.Models) > 0 {
 		c.ask(AllowHostPrograms, at(name, "models"), "models are run by a program of this host")
 	}
-	if l := s.Logging; l != nil && !slices.Contains(quietLoggers, l.Driver) {
-		c.ask(AllowHostPrograms, at(name, "logging", "driver"), "with the log driver %s Docker itself opens connections and files of this host", l.Driver)
+	if s.Isolation != "" && s.Isolation != "default" {
+		c.ask(AllowHostPrograms, at(name, "isolation"), "the isolation %q is not one of Docker's on Linux", s.Isolation)
+	}
+	if s.VolumeDriver != "" && s.VolumeDriver != "local" {
+		c.ask(AllowHostPrograms, at(name, "volume_driver"), "the volume driver %s is a program of this host, and may show any file of it", s.VolumeDriver)
+	}
+	if l := s.Logging; l != nil {
+		if text := loudLogger(l.Driver, l.Options); text != "" {
+			c.ask(AllowHostPrograms, at(name, "logging"), "%s", text)
+		}
+	}
+	for _, mount := range s.Tmpfs {
+		if _, options, _ := strings.Cut(mount, ":"); strangeTmpfs(options) != "" {
+			c.ask(AllowSecurityOptions, at(name, "tmpfs", "~"+mount), "what the option %s does in a file system in memory is not known", strangeTmpfs(options))
+		}
 	}
 }
 
-// quietLoggers are the log drivers that only write where Docker keeps its logs.
-var quietLoggers = []string{"", "json-file", "local", "journald", "none"}
-
-// ownSysctls begin the kernel's settings that each container has for itself.
-var ownSysctls = []string{"net.", "fs.mqueue.", "kernel.msg", "kernel.sem", "kernel.shm"}
+// priority checks what puts a container before everything else on this host.
+func (c *checker) priority(name string, s types.ServiceConfig) {
+	const text = "this host would rather end its own programs than this container"
+	switch {
+	case s.OomScoreAdj < 0:
+		c.ask(AllowPrivileged, at(name, "oom_score_adj"), text)
+	case s.OomKillDisable:
+		c.ask(AllowPrivileged, at(name, "oom_kill_disable"), text)
+	}
+	if s.CPURTPeriod != 0 || s.CPURTRuntime != 0 {
+		c.ask(AllowPrivileged, at(name, "cpu_rt_runtime"), "a container with real-time priority runs before this host's own programs")
+	}
+	for _, limit := range []string{"rtprio", "nice"} {
+		if _, set := s.Ulimits[limit]; set {
+			c.ask(AllowPrivileged, at(name, "ulimits", limit), "with more than the usual priority a container runs before this host's own programs")
+		}
+	}
+}
 
 func (c *checker) sysctls(name string, s types.ServiceConfig) {
 	for _, key := range sortedKeys(s.Sysctls) {
-		own := slices.ContainsFunc(ownSysctls, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
-		if !own || s.NetworkMode == "host" && strings.HasPrefix(key, "net.") {
+		if !isOwnSysctl(key) || s.NetworkMode == "host" && strings.HasPrefix(key, "net.") {
 			c.ask(AllowPrivileged, at(name, "sysctls", key), "%s is a setting of the whole host", key)
 		}
 	}
 }
 
+// ownModes are the values by which a container has a namespace of its own. Another
+// service of the same file may be named besides, with "service:".
+var ownModes = map[string][]string{
+	"network_mode": {"", "none"},
+	"pid":          {""},
+	"ipc":          {"", "none", "private", "shareable"},
+	"uts":          {""},
+	"userns_mode":  {""},
+	"cgroup":       {"", "private"},
+}
+
 func (c *checker) namespaces(name string, s types.ServiceConfig) {
-	modes := []struct{ key, value string }{
-		{"network_mode", s.NetworkMode}, {"pid", s.Pid}, {"ipc", s.Ipc}, {"uts", s.Uts}, {"userns_mode", s.UserNSMode}, {"cgroup", s.Cgroup},
+	modes := map[string]string{
+		"network_mode": s.NetworkMode, "pid": s.Pid, "ipc": s.Ipc, "uts": s.Uts, "userns_mode": s.UserNSMode, "cgroup": s.Cgroup,
 	}
-	for _, m := range modes {
+	for _, key := range sortedKeys(modes) {
+		mode, path := modes[key], at(name, key)
+		other, isService := strings.CutPrefix(mode, types.ServicePrefix)
+		_, exists := c.project.Services[other]
 		switch {
-		case m.value == "host" && m.key == "network_mode":
-			c.ask(AllowHostNamespaces, at(name, m.key), "on the host's network both colors would listen on the same ports")
-		case m.value == "host":
-			c.ask(AllowHostNamespaces, at(name, m.key), "%s: host shares the host's own", m.key)
-		case strings.HasPrefix(m.value, types.ContainerPrefix):
-			c.ask(AllowHostNamespaces, at(name, m.key), "%s: %s shares that of a container outside the stack", m.key, m.value)
+		case slices.Contains(ownModes[key], mode), isService && exists:
+		case mode == "host" && key == "network_mode":
+			c.ask(AllowHostNamespaces, path, "on the host's network both colors would listen on the same ports")
+		case mode == "host":
+			c.ask(AllowHostNamespaces, path, "%s: host shares the host's own", key)
+		case strings.HasPrefix(mode, types.ContainerPrefix):
+			c.ask(AllowHostNamespaces, path, "%s: %s shares that of a container outside the stack", key, mode)
+		case key == "network_mode":
+			// Compose hands it to the engine, for which it is the name of a network.
+			c.external(path, "network", cmp.Or(strings.TrimPrefix(mode, "default"), "bridge"))
+		default:
+			c.fault(path, "%s: %q is nothing that Docker has: remove it", key, mode)
 		}
 	}
 	if s.CgroupParent != "" {
@@ -106,18 +157,11 @@ func (c *checker) devices(name string, s types.ServiceConfig) {
 	}
 }
 
-// gatewayMode begins the options (…_ipv4, …_ipv6) that decide who can reach a
-// bridge network from outside.
-const gatewayMode = "com.docker.network.bridge.gateway_mode"
-
-// bridgeName is the option that takes a bridge of the host by its name.
-const bridgeName = "com.docker.network.bridge.name"
-
-// ownDrivers are the networks that Docker makes by itself, on this host alone.
-var ownDrivers = []string{"", "bridge", "none", "null", "host", "macvlan", "ipvlan"}
-
-// resources checks the networks that the services use: one can be the host's.
+// resources checks the networks that the services use: one can be the host's. Those
+// that exist already are not the app's to describe.
 func (c *checker) resources() {
+	c.resourceNames()
+	c.externals()
 	for _, key := range sortedKeys(c.project.Networks) {
 		n := c.project.Networks[key]
 		switch {
@@ -129,16 +173,15 @@ func (c *checker) resources() {
 			c.ask(AllowHostPrograms, []string{"networks", key, "driver"}, "the network driver %s is a program of this host", n.Driver)
 		}
 		for _, option := range sortedKeys(n.DriverOpts) {
-			mode := n.DriverOpts[option]
-			where := []string{"networks", key, "driver_opts", option}
-			switch {
-			case strings.HasPrefix(option, gatewayMode) && mode != "nat" && mode != "isolated":
-				c.ask(AllowPublish, where, "in the mode %s every port of the containers is open, published or not", mode)
-			case option == bridgeName:
-				c.ask(AllowPublish, where, "the bridge %s may be one of this host, and lead to the network that it is in", mode)
+			if allow, what := networkTrouble(n.Driver, option, n.DriverOpts[option]); what != "" {
+				c.ask(allow, []string{"networks", key, "driver_opts", option}, "%s", what)
 			}
 		}
+		c.reservedLabels([]string{"networks", key, "labels"}, n.Labels)
 		c.addresses(key, n.Ipam)
+	}
+	for _, key := range sortedKeys(c.project.Volumes) {
+		c.reservedLabels([]string{"volumes", key, "labels"}, c.project.Volumes[key].Labels)
 	}
 }
 
@@ -147,6 +190,9 @@ func (c *checker) resources() {
 func (c *checker) addresses(key string, ipam types.IPAMConfig) {
 	if ipam.Driver != "" && ipam.Driver != "default" {
 		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "driver"}, "the address driver %s is a program of this host", ipam.Driver)
+	}
+	for _, option := range sortedKeys(ipam.Options) {
+		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "options", option}, "what the option %s of an address driver does to this host is not known", option)
 	}
 	for _, pool := range ipam.Config {
 		subnet, err := netip.ParsePrefix(pool.Subnet)

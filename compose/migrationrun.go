@@ -8,6 +8,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	moby "github.com/moby/moby/client"
 
 	"tandem/reconciler"
 )
@@ -70,7 +71,7 @@ func (c *Client) run(ctx context.Context, app reconciler.App, color reconciler.C
 	if err := c.keepNetworks(ctx, p); err != nil {
 		return err
 	}
-	if err := c.create(ctx, p, createMissing()); err != nil {
+	if err := c.create(ctx, app, p, createMissing()); err != nil {
 		return err
 	}
 	created, err := c.engine.ContainerInspect(ctx, p.Services[name].ContainerName)
@@ -81,7 +82,7 @@ func (c *Client) run(ctx context.Context, app reconciler.App, color reconciler.C
 		return err
 	}
 	c.log.Info("migration starts", "app", app.Name, "kind", kind, "service", name, "tag", app.Tag)
-	if err := c.engine.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
+	if _, err := c.guarded(app, p.Name).ContainerStart(ctx, created.ID, moby.ContainerStartOptions{}); err != nil {
 		return c.rejection(ctx, p, "migrate", err)
 	}
 	return nil

@@ -1,9 +1,11 @@
 package compose
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,10 +19,14 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		path := at(name, "volumes", "~"+v.Target)
 		switch v.Type {
 		case types.VolumeTypeBind:
-			c.hostFile(path, v.Source, "add it, or, for data that must outlive a release, use a volume of the shared stack")
+			c.bind(name, path, v)
 		case types.VolumeTypeVolume:
 			c.volume(path, c.project.Volumes[v.Source])
-		case types.VolumeTypeNamedPipe, types.VolumeTypeCluster:
+			if v.Volume != nil {
+				c.reservedLabels(path, v.Volume.Labels)
+			}
+		case types.VolumeTypeTmpfs, types.VolumeTypeImage:
+		default:
 			c.fault(path, "this host has no volumes of type %s: use volume, bind or tmpfs", v.Type)
 		}
 	}
@@ -48,6 +54,42 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 	}
 }
 
+// bind checks a directory or file of this host that is mounted as it is.
+func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
+	mine := c.hostFile(path, v.Source, "add it, or, for data that must outlive a release, use a volume of the shared stack")
+	if mine && c.mayWrite(service, v.Target) {
+		c.fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
+			"remove rw, or, for what the container writes, use a volume of the shared stack")
+	}
+	if v.Bind == nil {
+		return
+	}
+	if !slices.Contains(quietPropagation, v.Bind.Propagation) {
+		c.ask(AllowHostMounts, path, "with the propagation %s mounts pass between this host and the container", v.Bind.Propagation)
+	}
+	if v.Bind.SELinux != "" && !mine {
+		c.ask(AllowSecurityOptions, path, "selinux: %s gives files of this host another security label", v.Bind.SELinux)
+	}
+}
+
+// mayWrite tells whether the file says in so many words that a mount is to be written
+// to: "./data:/data:rw", or read_only: false. Where it says nothing, the mount is made
+// read-only (see settle): nearly all are configuration, for which that is right.
+func (c *checker) mayWrite(service, target string) bool {
+	short := func(text string) bool {
+		_, mode, _ := strings.Cut(text, ":"+target+":")
+		return slices.Contains(strings.Split(strings.Trim(mode, `"' `), ","), "rw")
+	}
+	long := func(text string) bool {
+		named := regexp.MustCompile(`(?m)target["']?:\s*["']?` + regexp.QuoteMeta(target) + `["']?\s*(?:$|[,}])`)
+		return named.MatchString(text) && writable.MatchString(text)
+	}
+	return c.source.says(short, at(service, "volumes", "~:"+target+":")...) || c.source.says(long, at(service, "volumes", "~"+target)...)
+}
+
+// writable is the long form of "rw".
+var writable = regexp.MustCompile(`read_only["']?:\s*["']?(?:false|no|off)`)
+
 func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	switch {
 	case bool(o.External):
@@ -57,30 +99,53 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	}
 }
 
-// ownVolumes are the types of file system that hold nothing of this host.
-var ownVolumes = []string{"tmpfs", "nfs", "nfs4", "cifs"}
-
 // volume checks a volume that is something of this host in disguise: Docker's own
-// driver mounts whatever its options say.
+// driver mounts whatever its options say. One that exists already has its own options.
 func (c *checker) volume(path []string, v types.VolumeConfig) {
 	if v.Driver != "" && v.Driver != "local" {
 		c.ask(AllowHostPrograms, path, "the volume driver %s is a program of this host, and may show any file of it", v.Driver)
 		return
 	}
-	kind, device := v.DriverOpts["type"], v.DriverOpts["device"]
+	options := localVolume(v.DriverOpts)
+	switch {
+	case options.bind && filepath.IsAbs(options.device):
+		if below(filepath.Clean(c.app.Root), filepath.Clean(options.device)) {
+			c.fault(path, "a volume would keep a directory of one commit for ever: mount the directory itself (./dir:/target)")
+			return
+		}
+		c.hostFile(path, options.device, "")
+	case options.bind:
+		c.ask(AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", options.device)
+	case options.strange != "":
+		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host, or of another one", options.strange)
+	case strangeTmpfs(options.flags) != "":
+		c.ask(AllowSecurityOptions, path, "what the option %s does in a file system in memory is not known", strangeTmpfs(options.flags))
+	}
+}
+
+// volumeOptions is what Docker's own driver makes of the options of a volume.
+type volumeOptions struct {
+	bind    bool // it shows the directory device of this host
+	device  string
+	flags   string // what is handed to the kernel
+	strange string // the type of file system, or the option, that is not known to be harmless
+}
+
+func localVolume(options map[string]string) volumeOptions {
+	v := volumeOptions{device: options["device"], flags: options["o"]}
 	// The kernel binds whatever the type says.
-	bind := slices.ContainsFunc(strings.Split(v.DriverOpts["o"], ","), func(o string) bool {
+	v.bind = slices.ContainsFunc(strings.Split(v.flags, ","), func(o string) bool {
 		return slices.Contains([]string{"bind", "rbind"}, strings.TrimSpace(o))
 	})
-	switch {
-	case bind && filepath.IsAbs(device):
-		c.hostFile(path, device, "")
-	case bind:
-		c.ask(AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", device)
-	case kind == "" && device == "", slices.Contains(ownVolumes, kind):
-	default:
-		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host", kind)
+	if kind := options["type"]; !slices.Contains(ownVolumes, kind) || kind == "" && v.device != "" {
+		v.strange = cmp.Or(kind, v.device)
 	}
+	for _, key := range sortedKeys(options) {
+		if !slices.Contains([]string{"type", "device", "o", "size"}, key) {
+			v.strange = key
+		}
+	}
+	return v
 }
 
 // readable adds a fault for a file that is too large to be read.
@@ -133,8 +198,8 @@ func (c *checker) outside(path []string, file, target string) {
 }
 
 // holdsSocket tells whether path is the Docker socket or a directory above it.
-func (c *checker) holdsSocket(path string) bool {
-	for _, socket := range []string{c.socket, "/run/docker.sock", "/var/run/docker.sock"} {
+func (h hostRules) holdsSocket(path string) bool {
+	for _, socket := range []string{h.socket, "/run/docker.sock", "/var/run/docker.sock"} {
 		if socket != "" && below(path, socket) {
 			return true
 		}

@@ -9,25 +9,27 @@ import (
 )
 
 // The names that policy.allow may list: what a Compose file may ask of the host
-// beyond running containers. Two of them can be narrowed: "host-mounts:/srv/media"
-// allows that directory and what is in it, "publish:10.0.0.5" that address.
+// beyond running containers. Three of them can be narrowed: "host-mounts:/srv/media"
+// allows that directory and what is in it, "publish:10.0.0.5" that address, and
+// "external:edge" the network or volume of that name.
 const (
-	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host
+	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host, real-time priority, protection from the kernel when memory is short
 	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace; addresses of others
 	AllowCapabilities    = "capabilities"     // cap_add
 	AllowDevices         = "devices"          // devices, gpus and device_cgroup_rules
 	AllowDockerSocket    = "docker-socket"    // the Docker socket, which is root on the host
 	AllowHostMounts      = "host-mounts"      // files of the host outside the app's directory
-	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec
+	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec, storage_opt
 	AllowPublish         = "publish"          // a port on another address than loopback
-	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host
+	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host; options of theirs that nobody has looked at
+	AllowExternal        = "external"         // networks, volumes and containers that are no part of the app
 )
 
 // PolicyNames lists what Options.Policy may hold, without the part after ":".
 func PolicyNames() []string {
 	return []string{
 		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
-		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms,
+		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal,
 	}
 }
 
@@ -48,8 +50,9 @@ func parsePolicy(entries []string) (policy, error) {
 		case name == AllowHostMounts && filepath.IsAbs(narrow):
 			narrow = filepath.Clean(narrow)
 		case name == AllowPublish && isAddress(narrow):
+		case name == AllowExternal && isName(narrow):
 		default:
-			return nil, fmt.Errorf("cannot read %q: only %s:/directory and %s:address have a second part", entry, AllowHostMounts, AllowPublish)
+			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address and %s:name have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal)
 		}
 		if all, ok := p[name]; !ok || len(all) > 0 {
 			p[name] = append(p[name], narrow)
@@ -70,6 +73,10 @@ func (p policy) allows(name string) bool {
 
 func (p policy) allowsMount(path string) bool {
 	return p.allows(AllowHostMounts) || slices.ContainsFunc(p[AllowHostMounts], func(dir string) bool { return below(dir, path) })
+}
+
+func (p policy) allowsExternal(name string) bool {
+	return p.allows(AllowExternal) || slices.Contains(p[AllowExternal], name)
 }
 
 func (p policy) allowsAddress(ip string) bool {

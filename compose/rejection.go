@@ -23,7 +23,13 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	if ctx.Err() != nil || isAway(err) {
 		return engineError(ctx, doing, err)
 	}
+	if bad := c.hookFailed(ctx, p.Name, err); bad != nil {
+		return bad
+	}
+	var refused *notAllowedError
 	switch {
+	case errors.As(err, &refused):
+		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: doing + ": " + refused.what}
 	case mentions(err, "port is already allocated", "address already in use"):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: c.portTaken(ctx, p, err)}
 	case mentions(err, "no such image"):

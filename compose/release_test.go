@@ -67,7 +67,7 @@ secrets: {key: {file: key.txt}}
 
 func resolved(t *testing.T, app reconciler.App) reconciler.Release {
 	t.Helper()
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"external:elsewhere"}})
 	release, err := client.Resolve(t.Context(), app)
 	if err != nil {
 		t.Fatal(err)

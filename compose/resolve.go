@@ -3,6 +3,8 @@ package compose
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -45,17 +47,23 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	if r.colored, err = stack.colored(ctx); err != nil {
 		return nil, err
 	}
-	faults := stack.check(r.colored, c.policy, c.host)
 	shared, err := openShared(app)
 	if err != nil {
-		return nil, withFaults(faults, err)
+		return nil, withFaults(stack.check(r.colored, c.rules(nil)), err)
 	}
 	if shared != nil {
 		shared.secrets = r.secrets
 		if r.shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets)); err != nil {
-			return nil, withFaults(faults, err)
+			return nil, withFaults(stack.check(r.colored, c.rules(nil)), err)
 		}
-		faults = append(faults, shared.checkShared(r.shared, c.policy, c.host)...)
+	}
+	free, err := c.freeOf(ctx, app, r.shared, r.colored[reconciler.Blue], r.colored[reconciler.Green], r.shared)
+	if err != nil {
+		return nil, err
+	}
+	faults := stack.check(r.colored, c.rules(free))
+	if shared != nil {
+		faults = append(faults, shared.checkShared(r.shared, c.rules(free))...)
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
@@ -82,6 +90,12 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	}
 	r.release = reconciler.Release{Tag: app.Tag, Hash: hash}
 	return r, nil
+}
+
+// rules are this host's, with what the engine says besides.
+func (c *Client) rules(free map[external]bool) hostRules {
+	socket, _ := strings.CutPrefix(c.host, "unix://")
+	return hostRules{allowed: c.policy, socket: socket, free: free}
 }
 
 // resolveRelease resolves the app for being run, with the values of its secrets,
@@ -129,8 +143,10 @@ func withFaults(found reconciler.Faults, err error) error {
 }
 
 // settle makes a project that was found fit what is run: the files with
-// environment and labels are read, and a port that names no address can only be
-// reached from this host.
+// environment and labels are read, a port that names no address can only be
+// reached from this host, and what comes from git can only be read. A container that
+// could write there could put a link to / in place of a directory, which Docker would
+// follow when the next container that mounts it is started.
 func (f *file) settle(p *types.Project) (*types.Project, error) {
 	p, err := p.WithServicesEnvironmentResolved(true)
 	if err != nil {
@@ -148,14 +164,33 @@ func (f *file) settle(p *types.Project) (*types.Project, error) {
 				s.Ports[i].HostIP = loopback
 			}
 		}
+		for i, v := range s.Volumes {
+			if v.Type == types.VolumeTypeBind && below(filepath.Clean(f.app.Root), filepath.Clean(v.Source)) {
+				s.Volumes[i].ReadOnly = true
+				s.Volumes[i].Bind = readOnlyBind(v.Bind)
+			}
+		}
 		p.Services[name] = s
 	}
 	return p, nil
 }
 
+// readOnlyBind is the way to mount what comes from git: nothing is made on this host
+// where it is missing, and what is mounted below it is read-only as well.
+func readOnlyBind(b *types.ServiceVolumeBind) *types.ServiceVolumeBind {
+	made := types.ServiceVolumeBind{}
+	if b != nil {
+		made.SELinux = b.SELinux
+		// Only the older way to ask for a mount has the label, and that one makes
+		// directories; there is nothing to make, because the source was found in git.
+		made.CreateHostPath = types.OptOut(b.SELinux != "")
+	}
+	return &made
+}
+
 // labelFaults finds reserved labels that came from a file.
 func (f *file) labelFaults(p *types.Project) reconciler.Faults {
-	c := f.checker(p, nil, "")
+	c := f.checker(p, hostRules{})
 	for _, name := range p.ServiceNames() {
 		for _, key := range sortedKeys(p.Services[name].Labels) {
 			if text := reserved(key); text != "" {

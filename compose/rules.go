@@ -19,21 +19,26 @@ import (
 type checker struct {
 	*file
 	project *types.Project
-	allowed policy
-	socket  string // path of the Docker socket, if Docker listens on one
-	faults  reconciler.Faults
+	hostRules
+	faults reconciler.Faults
 }
 
-func (f *file) checker(p *types.Project, allowed policy, host string) *checker {
-	socket, _ := strings.CutPrefix(host, "unix://")
-	return &checker{file: f, project: p, allowed: allowed, socket: socket}
+func (f *file) checker(p *types.Project, h hostRules) *checker {
+	return &checker{file: f, project: p, hostRules: h}
+}
+
+// hostRules is what this host says of what a file may ask for.
+type hostRules struct {
+	allowed policy
+	socket  string            // path of the Docker socket, if Docker listens on one
+	free    map[external]bool // what exists already and may be used without a word in the policy
 }
 
 // check returns everything that makes the file unfit for the colored stack.
-func (f *file) check(projects map[reconciler.Color]*types.Project, allowed policy, host string) reconciler.Faults {
+func (f *file) check(projects map[reconciler.Color]*types.Project, h hostRules) reconciler.Faults {
 	var all reconciler.Faults
 	for _, color := range reconciler.Colors() {
-		c := f.checker(projects[color], allowed, host)
+		c := f.checker(projects[color], h)
 		if c.tooManyPorts() {
 			return c.faults // each is compared with every other
 		}
@@ -46,7 +51,7 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, allowed polic
 		c.secretPlaces()
 		all = append(all, c.faults...)
 	}
-	c := f.checker(projects[reconciler.Blue], allowed, host)
+	c := f.checker(projects[reconciler.Blue], h)
 	c.ports(projects[reconciler.Blue], projects[reconciler.Green])
 	c.networks(projects[reconciler.Blue], projects[reconciler.Green])
 	c.routes(projects)
@@ -57,8 +62,8 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, allowed polic
 
 // checkShared returns what is wrong with the shared stack's file. It exists
 // once, so fixed ports, names and volumes are its good right.
-func (f *file) checkShared(p *types.Project, allowed policy, host string) reconciler.Faults {
-	c := f.checker(p, allowed, host)
+func (f *file) checkShared(p *types.Project, h hostRules) reconciler.Faults {
+	c := f.checker(p, h)
 	for _, name := range p.ServiceNames() {
 		c.service(name, p.Services[name])
 	}
@@ -111,14 +116,34 @@ func at(service string, path ...string) []string {
 // service checks what holds for every service, colored or shared.
 func (c *checker) service(name string, s types.ServiceConfig) {
 	c.image(name, s)
-	c.hostRules(name, s)
+	c.names(name, s)
+	c.beyondContainer(name, s)
+	c.endpoints(name, s)
 	c.mounts(name, s)
 	for _, p := range s.Ports {
 		c.address(name, p)
 	}
-	for key := range s.Labels {
+	c.reservedLabels(at(name, "labels"), s.Labels)
+}
+
+// endpoints checks the service's place in each of its networks.
+func (c *checker) endpoints(name string, s types.ServiceConfig) {
+	for _, key := range sortedKeys(s.Networks) {
+		n := s.Networks[key]
+		if n == nil {
+			continue
+		}
+		if option := strangeEndpoint(n.DriverOpts); option != "" {
+			c.ask(AllowHostPrograms, at(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
+		}
+	}
+}
+
+// reservedLabels adds a fault for each label that is not the app's to set.
+func (c *checker) reservedLabels(path []string, labels map[string]string) {
+	for _, key := range sortedKeys(labels) {
 		if text := reserved(key); text != "" {
-			c.fault(at(name, "labels", key), "%s", text)
+			c.fault(append(path[:len(path):len(path)], key), "%s", text)
 		}
 	}
 }

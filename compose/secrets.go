@@ -17,8 +17,9 @@ type Vault interface {
 	// Open returns the variables in the files that app.Secrets names. What is wrong
 	// with the files, or with the key, is reconciler.Faults without any value.
 	Open(ctx context.Context, app reconciler.App) ([]reconciler.Secret, error)
-	// Hide returns the text without the values that Open has ever returned.
-	Hide(text string) string
+	// HideCut returns the text without the values that Open has ever returned, also
+	// where the beginning of the text was cut off in the middle of one.
+	HideCut(text string) string
 }
 
 // sealed are the secrets of one app. Compose files are resolved with a mark in

@@ -34,7 +34,7 @@ func (v vault) Open(context.Context, reconciler.App) ([]reconciler.Secret, error
 	return all, nil
 }
 
-func (v vault) Hide(text string) string { return strings.ReplaceAll(text, planted, "(hidden)") }
+func (v vault) HideCut(text string) string { return strings.ReplaceAll(text, planted, "(hidden)") }
 
 // resealed is vault after the file was encrypted anew.
 type resealed struct{ vault }

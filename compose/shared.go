@@ -28,7 +28,7 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 			return err
 		}
 	}
-	return c.revive(ctx, p, present)
+	return c.revive(ctx, app, p, present)
 }
 
 // sharedChanges compares what the containers were made from with what the file
@@ -69,7 +69,7 @@ func (c *Client) createShared(ctx context.Context, app reconciler.App, p *types.
 	if len(changed) > 0 {
 		o.Services, o.Recreate = changed, api.RecreateForce
 	}
-	if err := c.create(ctx, p, o); err != nil {
+	if err := c.create(ctx, app, p, o); err != nil {
 		return err
 	}
 	c.log.Info("shared stack changed", "app", app.Name, "commit", app.Commit.Hash, "changed", changed, "created", missing)

@@ -24,7 +24,7 @@ func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconcil
 		return err
 	}
 	if len(running) > 0 {
-		if err := c.stop(ctx, app.Project(color), running...); err != nil {
+		if err := c.stop(ctx, app, app.Project(color), running...); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 	if err != nil {
 		return err
 	}
-	if err := c.startSingletons(ctx, p); err != nil {
+	if err := c.startSingletons(ctx, app, p); err != nil {
 		return err
 	}
 	c.log.Info("singletons started", "app", app.Name, "color", color, "tag", app.Tag, "services", app.Singletons)
@@ -112,10 +112,10 @@ func (c *Client) createSingletons(ctx context.Context, app reconciler.App, color
 	if err := c.keepNetworks(ctx, p); err != nil {
 		return err
 	}
-	return c.create(ctx, p, createMissing())
+	return c.create(ctx, app, p, createMissing())
 }
 
-func (c *Client) startSingletons(ctx context.Context, p *types.Project) error {
+func (c *Client) startSingletons(ctx context.Context, app reconciler.App, p *types.Project) error {
 	all, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (c *Client) startSingletons(ctx context.Context, p *types.Project) error {
 	if err := c.standUp(ctx, present); err != nil {
 		return err
 	}
-	return c.revive(ctx, p, present)
+	return c.revive(ctx, app, p, present)
 }
 
 // engageWithoutFiles starts the singletons from labels alone. What needs the
@@ -137,5 +137,5 @@ func (c *Client) engageWithoutFiles(ctx context.Context, app reconciler.App, col
 			return fmt.Errorf("engage %s of %s: it needs its files: %w", name, app.Project(color), cause)
 		}
 	}
-	return c.startSingletons(ctx, projectFromLabels(app.Project(color), singles))
+	return c.startSingletons(ctx, app, projectFromLabels(app.Project(color), singles))
 }

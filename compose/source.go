@@ -70,6 +70,16 @@ func (ss sources) mention(text string, path ...string) bool {
 	})
 }
 
+// says asks about the text of what stands at path itself, of the last file that has it.
+func (ss sources) says(matches func(string) bool, path ...string) bool {
+	for _, s := range slices.Backward(ss) {
+		if node, _, depth := s.walk(path); depth == len(path) && node != nil {
+			return matches(s.plain(node).String())
+		}
+	}
+	return false
+}
+
 // find returns the line of the last node on path that exists, and how many
 // parts of path that took.
 func (s *source) find(path []string) (line, depth int) {

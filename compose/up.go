@@ -72,16 +72,16 @@ func (c *Client) replace(ctx context.Context, app reconciler.App, color reconcil
 		return err
 	}
 	pulled := time.Now()
-	if err := c.remove(ctx, p.Name, old); err != nil {
+	if err := c.remove(ctx, app, p.Name, old); err != nil {
 		return err
 	}
 	removed := time.Now()
 	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
-	if err := c.create(ctx, p, createMissing()); err != nil {
+	if err := c.create(ctx, app, p, createMissing()); err != nil {
 		return err
 	}
 	created := time.Now()
-	if err := c.start(ctx, p); err != nil {
+	if err := c.start(ctx, app, p); err != nil {
 		return err
 	}
 	c.log.Info("stack started", "app", app.Name, "color", color, "tag", app.Tag, "commit", app.Commit.Hash, "took", time.Since(start),
@@ -107,11 +107,11 @@ func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, wh
 
 // remove stops and removes the containers of a project, and no volume: an
 // anonymous one may hold what somebody still wants.
-func (c *Client) remove(ctx context.Context, project string, old []observed) error {
+func (c *Client) remove(ctx context.Context, app reconciler.App, project string, old []observed) error {
 	if len(old) == 0 {
 		return nil
 	}
-	if err := c.stop(ctx, project); err != nil {
+	if err := c.stop(ctx, app, project); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -125,7 +125,11 @@ func (c *Client) remove(ctx context.Context, project string, old []observed) err
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	_, err := c.removeHooks(ctx, project) // of a start that was cut short
+	return err
 }
 
 // removedAtOnce is how many containers the engine takes away at the same time: each
@@ -133,8 +137,8 @@ func (c *Client) remove(ctx context.Context, project string, old []observed) err
 const removedAtOnce = 4
 
 // create lets Compose create what the project needs and has not.
-func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptions) error {
-	s, err := c.service(ctx)
+func (c *Client) create(ctx context.Context, app reconciler.App, p *types.Project, o api.CreateOptions) error {
+	s, err := c.service(ctx, app, p.Name)
 	if err != nil {
 		return err
 	}
@@ -150,8 +154,8 @@ func (c *Client) create(ctx context.Context, p *types.Project, o api.CreateOptio
 }
 
 // start starts the project's containers in the order of their dependencies.
-func (c *Client) start(ctx context.Context, p *types.Project) error {
-	s, err := c.service(ctx)
+func (c *Client) start(ctx context.Context, app reconciler.App, p *types.Project) error {
+	s, err := c.service(ctx, app, p.Name)
 	if err != nil {
 		return err
 	}
@@ -169,7 +173,7 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 	if !color.Valid() {
 		return fmt.Errorf("stop %s: want a color, got %q", app.Name, color)
 	}
-	if err := c.stop(ctx, app.Project(color)); err != nil {
+	if err := c.stop(ctx, app, app.Project(color)); err != nil {
 		return err
 	}
 	// What stands stopped must stay so, whatever restart policy it has.
@@ -177,8 +181,8 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 }
 
 // stop stops the services, or without any the whole project.
-func (c *Client) stop(ctx context.Context, project string, services ...string) error {
-	s, err := c.service(ctx)
+func (c *Client) stop(ctx context.Context, app reconciler.App, project string, services ...string) error {
+	s, err := c.service(ctx, app, project)
 	if err != nil {
 		return err
 	}

@@ -64,6 +64,29 @@ func (r *Redactor) Hide(text string) string {
 	return r.replacer.Replace(text)
 }
 
+// cutLength is how much of the end of a value is recognised where the rest was cut off.
+const cutLength = 4
+
+// HideCut is Hide for a text whose beginning was cut off, as by somebody who keeps the
+// last lines of a log: where the cut fell into a value, the rest of that is taken out as
+// well, if it has at least 4 bytes.
+func (r *Redactor) HideCut(text string) string {
+	r.mu.RLock()
+	best, name := 0, ""
+	for form, of := range r.names {
+		for k := min(len(form)-1, len(text)); k >= cutLength && k > best; k-- {
+			if text[:k] == form[len(form)-k:] {
+				best, name = k, of
+			}
+		}
+	}
+	r.mu.RUnlock()
+	if best > 0 {
+		return "[secret " + name + "]" + r.Hide(text[best:])
+	}
+	return r.Hide(text)
+}
+
 // forms are the ways in which programs write a value.
 func forms(value string) []string {
 	value = strings.TrimSpace(value)

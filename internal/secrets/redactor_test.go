@@ -60,6 +60,23 @@ func TestHide_Cases(t *testing.T) {
 	}
 }
 
+func TestHideCut_FindsWhatIsLeftOfAValue(t *testing.T) {
+	for text, want := range map[string]string{
+		"-line-of-key\nmore":            "[secret KEY]\nmore",
+		" \"word\"/$1 and so on":        "[secret PASSWORD] and so on",
+		"/$1 and more":                  "[secret LONGER]",
+		"2345 is left":                  "2345 is left", // SHORT is no value that is looked for
+		"key is left":                   "key is left",  // three bytes say nothing
+		"no cut at first-line-of-key":   "no cut at [secret KEY]",
+		"of-key and second-line-of-key": "[secret KEY] and [secret KEY]",
+		"":                              "",
+	} {
+		if got := redactor().HideCut(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestError_IsStillWhatItWas(t *testing.T) {
 	const value = "first-line-of-key"
 	r := redactor()

@@ -1,0 +1,372 @@
+package compose
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+)
+
+// judge looks at a container as the engine has it, or is asked to make it, and says
+// what of it this host's policy does not allow. It is the second look: the first is at
+// the Compose file, and a rule that was forgotten there is caught here. What is not
+// known to be harmless is refused.
+type judge struct {
+	hostRules
+	scope   scope
+	created facts // what the engine says of the things that a container names; zero before it is created
+}
+
+// scope says whose containers are made.
+type scope struct {
+	app      string
+	project  string   // the Compose project whose containers they are
+	projects []string // those whose networks and volumes they may use: project, and the app's shared one
+	roots    []string // directories of this host with the app's files from git
+}
+
+// trouble is one thing that a container asks of this host. allow is the name of the
+// policy that allows it, "" if none does.
+type trouble struct{ allow, text string }
+
+// host judges what stands in the engine's HostConfig, the mounts aside.
+func (j judge) host(h *container.HostConfig) []trouble {
+	var all []trouble
+	add := func(bad bool, allow, text string, args ...any) {
+		if bad {
+			all = append(all, trouble{allow, fmt.Sprintf(text, args...)})
+		}
+	}
+	add(h.Privileged, AllowPrivileged, "it is privileged, which is root on this host")
+	add(len(h.CapAdd) > 0, AllowCapabilities, "it has more rights than usual (%s)", strings.Join(h.CapAdd, ", "))
+	add(len(h.Devices)+len(h.DeviceCgroupRules)+len(h.DeviceRequests) > 0, AllowDevices, "it has devices of this host")
+	add(h.ContainerIDFile != "", "", "the engine is to write the file %s", h.ContainerIDFile)
+	add(len(h.Annotations) > 0, AllowSecurityOptions, "it has annotations, which change how the container's runtime works")
+	add(h.CgroupParent != "" || h.Cgroup != "", AllowHostNamespaces, "it is in the cgroup %s%s", h.CgroupParent, h.Cgroup)
+	add(!slices.Contains([]container.CgroupnsMode{"", "private", j.created.cgroups}, h.CgroupnsMode), AllowHostNamespaces, "its cgroup namespace is %s", h.CgroupnsMode)
+	add(h.UTSMode != "", AllowHostNamespaces, "its uts namespace is %s", h.UTSMode)
+	add(h.UsernsMode != "", AllowHostNamespaces, "its user namespace is %s", h.UsernsMode)
+	add(!j.ownNamespace(string(h.PidMode), ""), AllowHostNamespaces, "its process namespace is %s", h.PidMode)
+	add(!j.ownNamespace(string(h.IpcMode), "", "none", "private", "shareable"), AllowHostNamespaces, "its ipc namespace is %s", h.IpcMode)
+	add(h.VolumeDriver != "" && h.VolumeDriver != "local", AllowHostPrograms, "it has the volume driver %s", h.VolumeDriver)
+	add(!slices.Contains([]container.Isolation{"", "default"}, h.Isolation), AllowHostPrograms, "its isolation is %s", h.Isolation)
+	add(!slices.Contains([]string{"", "runc", j.created.runtime}, h.Runtime), AllowHostPrograms, "its runtime is %s", h.Runtime)
+	add(h.PublishAllPorts, AllowPublish, "it publishes all its ports")
+	add(h.OomScoreAdj < 0 || h.OomKillDisable != nil && *h.OomKillDisable, AllowPrivileged, "this host would rather end its own programs")
+	add(h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, AllowPrivileged, "it has real-time priority")
+	for _, u := range h.Ulimits {
+		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
+	}
+	for _, option := range h.SecurityOpt {
+		add(!slices.Contains(harmlessSecurity, option), AllowSecurityOptions, "the security option %s takes protection away", option)
+	}
+	for _, key := range sortedKeys(h.StorageOpt) {
+		add(!slices.Contains(storageOptions, key), AllowSecurityOptions, "it has the storage option %s", key)
+	}
+	for _, key := range sortedKeys(h.Sysctls) {
+		add(!isOwnSysctl(key) || h.NetworkMode.IsHost(), AllowPrivileged, "it changes %s of the whole host", key)
+	}
+	for _, target := range sortedKeys(h.Tmpfs) {
+		add(strangeTmpfs(h.Tmpfs[target]) != "", AllowSecurityOptions, "its tmpfs has the option %s", strangeTmpfs(h.Tmpfs[target]))
+	}
+	logger := loudLogger(h.LogConfig.Type, h.LogConfig.Config)
+	add(logger != "", AllowHostPrograms, "%s", logger)
+	for port, bindings := range h.PortBindings {
+		for _, b := range bindings {
+			add(!b.HostIP.IsLoopback() && !j.allowed.allowsAddress(b.HostIP.String()), AllowPublish, "port %s is published on %s", port, address(b))
+		}
+	}
+	return all
+}
+
+func ulimitName(u *container.Ulimit) string {
+	if u == nil {
+		return ""
+	}
+	return u.Name
+}
+
+func address(b network.PortBinding) string {
+	if !b.HostIP.IsValid() {
+		return "all addresses"
+	}
+	return b.HostIP.String()
+}
+
+// ownNamespace tells whether a mode is one of those, or that of a container of the same
+// stack.
+func (j judge) ownNamespace(mode string, own ...string) bool {
+	other, isContainer := strings.CutPrefix(mode, "container:")
+	return slices.Contains(own, mode) || isContainer && j.mine(other)
+}
+
+// mine tells whether the container belongs to the same stack. Before a container is
+// created, nobody has asked the engine, and the answer is put off until it is started.
+func (j judge) mine(id string) bool {
+	return j.created.containers == nil || j.created.containers[id] == j.scope.project
+}
+
+// paths judges the paths of /proc that the engine hides. Without a word about them it
+// hides its own list of them.
+func (j judge) paths(h *container.HostConfig, created bool) []trouble {
+	bare := h.MaskedPaths != nil || h.ReadonlyPaths != nil
+	if created {
+		bare = !h.Privileged && (len(h.MaskedPaths) == 0 || len(h.ReadonlyPaths) == 0)
+	}
+	if bare {
+		return []trouble{{AllowSecurityOptions, "parts of /proc that show this host are not hidden"}}
+	}
+	return nil
+}
+
+// others judges what containers of others it names, in links and for their volumes.
+func (j judge) others(h *container.HostConfig) []trouble {
+	var all []trouble
+	for _, from := range h.VolumesFrom {
+		if id, _, _ := strings.Cut(from, ":"); !j.mine(id) {
+			all = append(all, trouble{AllowHostMounts, "it has the files of the container " + id})
+		}
+	}
+	for _, link := range h.Links {
+		target, _, _ := strings.Cut(link, ":")
+		if target = strings.TrimPrefix(target, "/"); !j.mine(target) && !j.allowed.allowsExternal(target) {
+			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
+		}
+	}
+	return all
+}
+
+// networks judges which networks the container is in, and how.
+func (j judge) networks(mode container.NetworkMode, endpoints map[string]*network.EndpointSettings) []trouble {
+	var all []trouble
+	switch {
+	case mode.IsHost():
+		all = append(all, trouble{AllowHostNamespaces, "it is on the host's own network"})
+	case mode.IsContainer():
+		if !j.mine(mode.ConnectedContainer()) {
+			all = append(all, trouble{AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
+		}
+	case mode.IsDefault(), mode.IsBridge():
+		all = append(all, j.network("bridge")...)
+	case mode.IsNone():
+	default:
+		all = append(all, j.network(string(mode))...)
+	}
+	for _, key := range sortedKeys(endpoints) {
+		e := endpoints[key]
+		if key != string(mode) && key != "host" && key != "none" && !(key == "bridge" && (mode.IsDefault() || mode.IsBridge())) {
+			all = append(all, j.network(key)...)
+		}
+		if e == nil {
+			continue
+		}
+		if option := strangeEndpoint(e.DriverOpts); option != "" {
+			all = append(all, trouble{AllowHostPrograms, "what the option " + option + " does to this host is not known"})
+		}
+		for _, alias := range e.Aliases {
+			if !isName(alias) || impersonates(j.scope.project, alias) {
+				all = append(all, trouble{"", fmt.Sprintf("it would answer for %q", alias)})
+			}
+		}
+		for _, link := range e.Links {
+			if target, _, _ := strings.Cut(link, ":"); !j.mine(strings.TrimPrefix(target, "/")) {
+				all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
+			}
+		}
+	}
+	return all
+}
+
+// network judges one network by its name.
+func (j judge) network(name string) []trouble {
+	switch {
+	case !isName(name):
+		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
+	case j.allowed.allowsExternal(name), j.created.containers == nil:
+		return nil
+	}
+	n, known := j.created.networks[name]
+	if !known || !j.owned(n.Labels) {
+		return []trouble{{AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
+	}
+	var all []trouble
+	switch {
+	case n.Driver == "host":
+		all = append(all, trouble{AllowHostNamespaces, "it is on the host's own network"})
+	case n.Driver == "macvlan" || n.Driver == "ipvlan":
+		all = append(all, trouble{AllowPublish, "it is in the network that this host is in"})
+	case !slices.Contains(ownDrivers, n.Driver):
+		all = append(all, trouble{AllowHostPrograms, "its network is made by " + n.Driver})
+	}
+	for _, option := range sortedKeys(n.Options) {
+		if allow, what := networkTrouble(n.Driver, option, n.Options[option]); what != "" {
+			all = append(all, trouble{allow, what})
+		}
+	}
+	return all
+}
+
+// owned tells whether labels say that a network or volume is for this app: made by one
+// of its own projects, or set aside for it by whoever made it.
+func (j judge) owned(labels map[string]string) bool {
+	project := labels["com.docker.compose.project"]
+	return slices.Contains(j.scope.projects, project) || project == "" && labels[LabelApp] == j.scope.app
+}
+
+// mounts judges the mounts that the engine has made of what was asked for.
+func (j judge) mounts(points []container.MountPoint) []trouble {
+	var all []trouble
+	for _, m := range points {
+		switch m.Type {
+		case mount.TypeBind:
+			all = append(all, j.bind(m.Source, !m.RW, string(m.Propagation))...)
+		case mount.TypeVolume:
+			all = append(all, j.volume(m.Name, m.Driver)...)
+		case mount.TypeTmpfs, mount.TypeImage:
+		default:
+			all = append(all, trouble{"", fmt.Sprintf("this host has no mounts of the type %s", m.Type)})
+		}
+	}
+	return all
+}
+
+func (j judge) bind(source string, readOnly bool, propagation string) []trouble {
+	var all []trouble
+	file := filepath.Clean(source)
+	target, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		target = file // Docker would make it, or refuse
+	}
+	switch {
+	case j.holdsSocket(file) || j.holdsSocket(target):
+		all = append(all, trouble{AllowDockerSocket, file + " holds the Docker socket"})
+	case j.fromGit(file, target):
+		if !readOnly {
+			all = append(all, trouble{"", file + " comes from git and could be written to"})
+		}
+	case !j.allowed.allowsMount(file) || !j.allowed.allowsMount(target):
+		all = append(all, trouble{AllowHostMounts + ":" + target, "it has " + file + " of this host"})
+	}
+	if !slices.Contains(quietPropagation, propagation) {
+		all = append(all, trouble{AllowHostMounts, "mounts pass between this host and the container"})
+	}
+	return all
+}
+
+// fromGit tells whether the path and what it leads to are among the app's files.
+func (j judge) fromGit(file, target string) bool {
+	return slices.ContainsFunc(j.scope.roots, func(root string) bool {
+		real, err := filepath.EvalSymlinks(root)
+		return err == nil && below(filepath.Clean(root), file) && below(real, target)
+	})
+}
+
+func (j judge) volume(name, driver string) []trouble {
+	switch {
+	case !isName(name):
+		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
+	case driver != "" && driver != "local":
+		return []trouble{{AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+	case j.allowed.allowsExternal(name), j.created.containers == nil, j.created.anonymous[name]:
+		return nil
+	}
+	v, known := j.created.volumes[name]
+	if !known || !j.owned(v.Labels) {
+		return []trouble{{AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
+	}
+	return j.volumeOptions(name, v.Driver, v.Options)
+}
+
+// volumeOptions judges what Docker's own driver makes of the options of a volume.
+func (j judge) volumeOptions(name, driver string, options map[string]string) []trouble {
+	o := localVolume(options)
+	switch {
+	case driver != "" && driver != "local":
+		return []trouble{{AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+	case o.bind && filepath.IsAbs(o.device):
+		return j.bind(o.device, false, "")
+	case o.bind || o.strange != "":
+		return []trouble{{AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.device}}
+	case strangeTmpfs(o.flags) != "":
+		return []trouble{{AllowSecurityOptions, "the volume " + name + " has the option " + strangeTmpfs(o.flags)}}
+	}
+	return nil
+}
+
+// requested judges the mounts that the engine is asked for, in both ways to ask.
+func (j judge) requested(h *container.HostConfig) []trouble {
+	var all []trouble
+	for _, text := range h.Binds {
+		source, rest, _ := strings.Cut(text, ":")
+		_, mode, _ := strings.Cut(rest, ":")
+		flags := strings.Split(mode, ",")
+		switch {
+		case strings.HasPrefix(source, "/"):
+			propagation := ""
+			for _, flag := range flags {
+				if slices.Contains(mount.Propagations, mount.Propagation(flag)) {
+					propagation = flag
+				}
+			}
+			all = append(all, j.bind(source, slices.Contains(flags, "ro"), propagation)...)
+		default:
+			all = append(all, j.volume(source, "")...)
+		}
+	}
+	for _, m := range h.Mounts {
+		all = append(all, j.mountRequest(m)...)
+	}
+	return all
+}
+
+func (j judge) mountRequest(m mount.Mount) []trouble {
+	var all []trouble
+	switch m.Type {
+	case mount.TypeBind:
+		propagation := ""
+		if m.BindOptions != nil {
+			propagation = string(m.BindOptions.Propagation)
+		}
+		all = j.bind(m.Source, m.ReadOnly, propagation)
+	case mount.TypeVolume:
+		if m.Source != "" {
+			all = j.volume(m.Source, "")
+		}
+		if o := m.VolumeOptions; o != nil && o.DriverConfig != nil {
+			all = append(all, j.volumeOptions(m.Source, o.DriverConfig.Name, o.DriverConfig.Options)...)
+		}
+	case mount.TypeTmpfs:
+		if m.TmpfsOptions != nil {
+			for _, option := range m.TmpfsOptions.Options {
+				if text := strings.Join(option, "="); strangeTmpfs(text) != "" {
+					all = append(all, trouble{AllowSecurityOptions, "its tmpfs has the option " + text})
+				}
+			}
+		}
+	case mount.TypeImage:
+	default:
+		all = []trouble{{"", fmt.Sprintf("this host has no mounts of the type %s", m.Type)}}
+	}
+	return all
+}
+
+// refuse returns what of all the policy does not allow, as one sentence; "" if it allows
+// all of it.
+func (j judge) refuse(all []trouble) string {
+	var told []string
+	for _, t := range all {
+		name, _, _ := strings.Cut(t.allow, ":")
+		switch {
+		case t.allow != "" && j.allowed.allows(name):
+		case t.allow == "":
+			told = append(told, t.text)
+		default:
+			told = append(told, fmt.Sprintf("%s (only with policy.allow: [%q] on this host)", t.text, t.allow))
+		}
+	}
+	return strings.Join(told, "; ")
+}

@@ -1,0 +1,137 @@
+package compose
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
+)
+
+// A name can mean something else to the engine than it says: a volume that is called
+// "/etc" is a bind mount of the host's /etc, a network that is called
+// "container:db" is the network of that container, and "../info" is another page of
+// the engine's API. So each name that goes to the engine has to match the engine's
+// own grammar for a name, from whatever file it came and after its variables were
+// filled in. The file is checked by names, and each request once more by guard.
+
+// engineName is the grammar of the engine for names of containers and volumes
+// (RestrictedNamePattern in its package names), to which networks, secrets, configs and
+// aliases are held, too. A name server takes no longer label than 63 bytes, and the
+// engine no longer file name than 255.
+var engineName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$`)
+
+func isName(s string) bool { return engineName.MatchString(s) }
+
+const nameRule = "is no name that Docker has for such a thing: write letters, digits, _, . and -, beginning with a letter or a digit"
+
+// named adds a fault unless the text is a name.
+func (c *checker) named(path []string, what, name string) {
+	if !isName(name) {
+		c.fault(path, "the %s %q %s", what, name, nameRule)
+	}
+}
+
+// names checks what a service calls things.
+func (c *checker) names(service string, s types.ServiceConfig) {
+	c.named(at(service), "service", service)
+	optional := map[string]string{"container_name": s.ContainerName, "hostname": s.Hostname, "domainname": s.DomainName}
+	for _, key := range sortedKeys(optional) {
+		if name := optional[key]; name != "" {
+			c.named(at(service, key), key, name)
+		}
+	}
+	for _, link := range s.Links {
+		target, alias, _ := strings.Cut(link, ":")
+		c.named(at(service, "links"), "service", target)
+		if alias != "" {
+			c.named(at(service, "links"), "alias", alias)
+		}
+	}
+	for _, key := range sortedKeys(s.Networks) {
+		if n := s.Networks[key]; n != nil {
+			for _, alias := range n.Aliases {
+				c.alias(service, key, alias)
+			}
+		}
+	}
+	for _, v := range s.Volumes {
+		path := at(service, "volumes", "~"+v.Target)
+		switch {
+		case v.Type == types.VolumeTypeVolume && v.Source != "":
+			c.named(path, "volume", v.Source)
+		case v.Type == types.VolumeTypeImage:
+			c.imageName(path, v.Source)
+		}
+	}
+	for key, hooks := range hooksOf(s) {
+		for _, h := range hooks {
+			if h.Image != "" {
+				c.imageName(at(service, key), h.Image)
+			}
+		}
+	}
+}
+
+func (c *checker) imageName(path []string, name string) {
+	if _, err := reference.ParseNormalizedNamed(name); err != nil {
+		c.fault(path, "%q is no image name (%s): write <repository>:<tag>", name, err)
+	}
+}
+
+func hooksOf(s types.ServiceConfig) map[string][]types.ServiceHook {
+	return map[string][]types.ServiceHook{"pre_start": s.PreStart, "post_start": s.PostStart, "pre_stop": s.PreStop}
+}
+
+// stackName is how tandem calls the containers of a stack. Nginx in a container asks
+// for them by that name, on a network that other stacks are in as well.
+var stackName = regexp.MustCompile(`^(.+-(?:blue|green))-.+-\d+$`)
+
+// impersonates tells whether the alias is the name of a container of another stack.
+func impersonates(project, alias string) bool {
+	m := stackName.FindStringSubmatch(alias)
+	return m != nil && m[1] != project
+}
+
+func (c *checker) alias(service, network, alias string) {
+	path := at(service, "networks", network, "aliases")
+	c.named(path, "alias", alias)
+	if impersonates(c.project.Name, alias) {
+		c.fault(path, "with the alias %s the service would answer for a container of another stack: choose another name", alias)
+	}
+}
+
+// resourceNames checks how networks, volumes, secrets and configs are called.
+func (c *checker) resourceNames() {
+	p := c.project
+	for _, key := range sortedKeys(p.Networks) {
+		c.resourceName("networks", key, p.Networks[key].Name)
+	}
+	for _, key := range sortedKeys(p.Volumes) {
+		c.resourceName("volumes", key, p.Volumes[key].Name)
+	}
+	for _, key := range sortedKeys(p.Secrets) {
+		c.resourceName("secrets", key, p.Secrets[key].Name)
+	}
+	for _, key := range sortedKeys(p.Configs) {
+		c.resourceName("configs", key, p.Configs[key].Name)
+	}
+}
+
+func (c *checker) resourceName(kind, key, name string) {
+	what := strings.TrimSuffix(kind, "s")
+	if !isName(key) {
+		c.fault([]string{kind, key}, "the %s %q %s", what, key, nameRule)
+		return
+	}
+	if name != "" && !isName(name) {
+		c.fault([]string{kind, key, "name"}, "the %s %q %s", what, name, nameRule)
+	}
+	if kind == "networks" && slices.Contains(engineNetworks, name) && !bool(c.project.Networks[key].External) {
+		c.fault([]string{kind, key, "name"}, "%q is a network of Docker's own: choose another name", name)
+	}
+}
+
+// engineNetworks are there in each engine, and none can be made anew.
+var engineNetworks = []string{"bridge", "host", "none", "default"}
