@@ -114,13 +114,13 @@ func (c *Client) remove(ctx context.Context, app reconciler.App, project string,
 	if err := c.stop(ctx, app, project); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(removedAtOnce)
 	for _, o := range old {
 		group.Go(func() error {
-			err := c.engine.ContainerRemove(ctx, o.ID, container.RemoveOptions{Force: true})
+			err := c.engine.ContainerRemove(inner, o.ID, container.RemoveOptions{Force: true})
 			if err != nil && !cerrdefs.IsNotFound(err) {
-				return engineError(ctx, "remove container "+o.Name, err)
+				return engineError(inner, "remove container "+o.Name, err)
 			}
 			return nil
 		})

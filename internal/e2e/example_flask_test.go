@@ -38,6 +38,7 @@ func newFlask(t *testing.T) *flaskExample {
 	put(t, f.path("compose.yaml"), "networks: [edge]", "networks: ["+f.edge.project+"]", "\n  edge:", "\n  "+f.edge.project+":")
 	f.change = func(c *config.Config) {
 		c.Nginx.Dir, c.Nginx.Container, c.Nginx.Command = f.edge.tandem(), f.edge.container(), "nginx"
+		c.Policy.Allow = []string{"external:" + f.edge.project}
 	}
 	f.edge.start(t, f.Ports.Confirm, "tandem/hello.server", "tandem/"+f.App+".server", "$hello_web", nginx.Variable(f.App, "web"))
 	f.start()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tandem/examples"
@@ -141,6 +142,9 @@ func (s *Stage) Config() config.Config {
 	if s.Docker != nil {
 		c.Docker.Host = s.Docker.Host()
 	}
+	if o := s.options; o.Bare || o.Scheduler || o.Migrations {
+		c.Policy.Allow = []string{"external:bridge"} // see bare and addOverride
+	}
 	return c
 }
 
@@ -154,6 +158,9 @@ func (s *Stage) Flags() []string {
 	}
 	if s.Docker != nil {
 		flags = append(flags, "--docker-host", c.Docker.Host)
+	}
+	if len(c.Policy.Allow) > 0 {
+		flags = append(flags, "--policy-allow", strings.Join(c.Policy.Allow, ","))
 	}
 	return flags
 }
