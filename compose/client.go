@@ -29,6 +29,7 @@ type Options struct {
 	Logger    *slog.Logger // nil: nothing is logged
 	ConfigDir string       // Docker's own configuration; empty: the user's
 	Vault     Vault        // nil: an app that has encrypted files is refused
+	Trial     []string     // arguments with which this very program calls Try; empty: files are loaded without having been tried
 	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
@@ -44,6 +45,7 @@ type Client struct {
 	log       *slog.Logger
 	minFree   int64
 	vault     Vault
+	trials    *trials
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
 }
@@ -88,6 +90,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
 		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, log: o.Logger, vault: o.Vault,
+		trials: newTrials(o),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
 	defer cancel()

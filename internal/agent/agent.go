@@ -76,7 +76,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
 	a.stacks, err = compose.New(compose.Options{
-		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Vault: vault, Logger: log.With("part", "compose"),
+		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Vault: vault, Trial: []string{TrialCommand}, Logger: log.With("part", "compose"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up docker: %w", err)
