@@ -55,10 +55,10 @@ func (w *referenceWalk) judge() {
 		w.refuse(w.owner(name), at(name, "depends_on"), "the services need each other in more than %d ways: leave out what follows from the rest", maxWays)
 	}
 	for _, p := range w.parts {
-		for name, d := range p.services {
+		for _, name := range sortedKeys(p.services) {
 			times := heirs(extends, name)
-			for _, port := range d.ports {
-				w.quota.ports[port] = max(w.quota.ports[port], times)
+			for _, port := range p.services[name].ports {
+				w.quota.ports[port] = w.quota.ports[port].and(name, times)
 			}
 		}
 	}
@@ -212,11 +212,47 @@ func (w *referenceWalk) owner(name string) *source {
 	return w.source[0]
 }
 
-// bounded makes the loader stop when variables make too much of the file, or
-// ranges too many ports: it makes a port of each before anybody can count them, for
-// every service that extends the one which has them.
+// portText is a port as it is written in a file.
+type portText struct {
+	service string // the first that has it, in the order of their names
+	times   int    // how many services may get it at most: those that extend one which has it
+	many    int    // what it made in all, as far as it was put in
+}
+
+func (t portText) and(service string, times int) portText {
+	if t.service == "" || service < t.service {
+		t.service = service
+	}
+	t.times = max(t.times, times)
+	return t
+}
+
+// portFault says that the loader was kept from making too many ports: for the text
+// that stands for most, because the loader reads them in any order.
+func (f *file) portFault() error {
+	total, worst := 0, portText{}
+	for _, text := range sortedKeys(f.quota.ports) {
+		t := f.quota.ports[text]
+		if total += t.many; t.many > worst.many {
+			worst = t
+		}
+	}
+	if total <= maxPorts {
+		return nil
+	}
+	return f.loadFault(fmt.Errorf("error while interpolating services.%s.ports.[]: more than %d ports: publish those that are needed", worst.service, maxPorts))
+}
+
+// bounded makes the loader stop when variables make too much of the file, and lets it
+// make one port of a range where there would be too many: it makes a port of each
+// before anybody can count them, for every service that extends the one which has
+// them.
 func (f *file) bounded(o *loader.Options) {
 	left, ports := maxUnfolded, maxPorts
+	for text, t := range f.quota.ports {
+		t.many = 0
+		f.quota.ports[text] = t
+	}
 	o.Interpolate.Substitute = func(text string, value template.Mapping) (string, error) {
 		if left < 0 {
 			return "", nil // told already; the loader goes on to the end
@@ -232,9 +268,12 @@ func (f *file) bounded(o *loader.Options) {
 		if left < 0 {
 			return "", errUnfolded
 		}
-		if times := f.quota.ports[text]; times > 0 {
-			if ports -= portsOf(out) * times; ports < 0 {
-				return "", fmt.Errorf("more than %d ports: publish those that are needed", maxPorts)
+		if t, ok := f.quota.ports[text]; ok {
+			n := portsOf(out) * t.times
+			t.many += n
+			f.quota.ports[text] = t
+			if ports -= n; ports < 0 {
+				return "1", err
 			}
 		}
 		return out, err

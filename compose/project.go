@@ -125,6 +125,9 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if fault := f.portFault(); fault != nil {
+		return nil, fault
+	}
 	if err != nil {
 		return nil, f.loadFault(err)
 	}

@@ -40,13 +40,13 @@ var errUnfolded = fmt.Errorf("aliases or variables make more than %d MiB of it: 
 type quota struct {
 	left      int64
 	seen      map[string][]byte
-	variables int64          // bytes of the files with variables
-	mentions  int            // of variables in those
-	ports     map[string]int // a port as it is written -> how many services may get it: see growth
+	variables int64               // bytes of the files with variables
+	mentions  int                 // of variables in those
+	ports     map[string]portText // by what is written
 }
 
 func newQuota() *quota {
-	return &quota{left: maxFiles, seen: map[string][]byte{}, ports: map[string]int{}}
+	return &quota{left: maxFiles, seen: map[string][]byte{}, ports: map[string]portText{}}
 }
 
 // read returns the content of a file that the loader is going to read. The error

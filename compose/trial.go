@@ -2,6 +2,7 @@ package compose
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -114,6 +116,7 @@ func (c *Client) jobOf(app reconciler.App, secrets sealed) ([]byte, error) {
 		s.Value = ""
 		j.Secrets = append(j.Secrets, s)
 	}
+	slices.SortFunc(j.Secrets, func(a, b reconciler.Secret) int { return cmp.Compare(a.Name, b.Name) })
 	return json.Marshal(j)
 }
 

@@ -63,7 +63,7 @@ func Try(ctx context.Context, in io.Reader, out io.Writer) error {
 // says what was too much.
 func watch() {
 	begun := memory()
-	debug.SetMaxStack(trialMemory)
+	debug.SetMaxStack(trialMemory / 4)
 	hard := dataSize() + 2*trialMemory
 	if raceDetector() {
 		hard *= 16 // it has a copy of the memory several times as large
