@@ -31,6 +31,7 @@ type Options struct {
 	Vault     Vault        // nil: an app that has encrypted files is refused
 	Trees     string       // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
 	Offline   bool         // no Docker is asked while files are read: what only its labels allow is a fault
+	Trial     []string     // arguments with which this very program calls Try; empty: files are loaded without having been tried
 	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
@@ -48,6 +49,7 @@ type Client struct {
 	offline   bool
 	trees     string
 	vault     Vault
+	trials    *trials
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
 }
@@ -91,7 +93,8 @@ func New(o Options) (*Client, error) {
 	logrus.SetOutput(io.Discard)
 	c := &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
-		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees, log: o.Logger, vault: o.Vault,
+		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees,
+		log: o.Logger, vault: o.Vault, trials: newTrials(o),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
 	defer cancel()

@@ -9,9 +9,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/consts"
+	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/utils"
 
 	"tandem/reconciler"
 )
@@ -24,6 +29,8 @@ type file struct {
 	source  sources  // where everything stands in them, for messages
 	secrets sealed   // that the variables of resolve are of
 	quota   *quota
+	walked  bool              // the references were looked at
+	refused reconciler.Faults // what was wrong with them
 }
 
 // openStack finds the file of the colored stack: the one that the app names, or
@@ -72,15 +79,12 @@ func openFile(app reconciler.App, key string, names ...string) (*file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", name, err)
 		}
-		if _, err := f.read(full); err != nil {
+		data, err := f.read(full)
+		if err != nil {
 			return nil, reconciler.Faults{{File: app.File, Path: key, Text: err.Error()}}
 		}
-		src, err := readSource(full, path.Join(app.Dir, filepath.ToSlash(name)))
-		if err != nil {
-			return nil, err
-		}
 		f.paths = append(f.paths, full)
-		f.source = append(f.source, src)
+		f.source = append(f.source, parseSource(data, path.Join(app.Dir, filepath.ToSlash(name))))
 	}
 	return f, nil
 }
@@ -99,43 +103,48 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 	if fault := f.referenceFaults(); len(fault) > 0 {
 		return nil, fault
 	}
-	env := make([]string, 0, len(variables))
-	for _, key := range sortedKeys(variables) {
-		env = append(env, key+"="+variables[key])
-	}
-	options := []cli.ProjectOptionsFn{
-		cli.WithWorkingDirectory(f.dir()),
-		cli.WithName(project),
-		cli.WithEnv(env),
-		// Files that a service names are read after they were found to be the app's.
-		cli.WithoutEnvironmentResolution,
-		cli.WithoutLabelsResolution,
-		cli.WithLoadOptions(f.bounded),
-	}
-	dotenv := filepath.Join(f.dir(), ".env")
-	if _, err := os.Stat(dotenv); err == nil {
-		if _, err := inside(f.app.Root, dotenv); err != nil {
-			return nil, reconciler.Faults{{File: path.Join(f.app.Dir, ".env"), Text: "it leads out of the app's directory: make it a file of its own"}}
-		}
-		if err := f.readVariables(dotenv); err != nil {
-			return nil, reconciler.Faults{{File: path.Join(f.app.Dir, ".env"), Text: err.Error()}}
-		}
-		options = append(options, cli.WithEnvFiles(dotenv), cli.WithDotEnv)
-	}
-	options = append(options, cli.WithDefaultProfiles())
-	o, err := cli.NewProjectOptions(f.paths, options...)
+	env := types.Mapping(maps.Clone(variables))
+	more, err := f.dotenv(variables)
 	if err != nil {
-		return nil, f.loadFault(err)
+		return nil, err
 	}
-	p, err := guarded(func() (*types.Project, error) { return o.LoadProject(ctx) })
+	env.Merge(more)
+	details := types.ConfigDetails{WorkingDir: f.dir(), Environment: env}
+	for _, full := range f.paths {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: full, Content: f.quota.seen[full]})
+	}
+	p, err := guarded(func() (*types.Project, error) {
+		return loader.LoadWithContext(ctx, details, f.bounded, func(o *loader.Options) {
+			o.SetProjectName(project, true)
+			o.Profiles = profilesOf(env)
+			o.ConvertWindowsPaths = utils.StringToBool(env["COMPOSE_CONVERT_WINDOWS_PATHS"])
+			// Files that a service names are read after they were found to be the app's.
+			o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
+		})
+	})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	if fault := f.portFault(); fault != nil {
+		return nil, fault
+	}
 	if err != nil {
 		return nil, f.loadFault(err)
 	}
+	p.ComposeFiles = slices.Clone(f.paths)
 	enable(p, also)
 	return p.WithoutUnnecessaryResources(), nil
+}
+
+// profilesOf are the profiles that the variables make active, as Compose reads them.
+func profilesOf(env types.Mapping) []string {
+	var profiles []string
+	for name := range strings.SplitSeq(env[consts.ComposeProfiles], ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			profiles = append(profiles, name)
+		}
+	}
+	return profiles
 }
 
 // enable makes services of inactive profiles active, one by one: a profile may

@@ -25,9 +25,9 @@ const rootPlaceholder = "<root>"
 // another release. So do the list of singletons and the expand migration, where
 // there are some; the contract migration does not, because a commit that only
 // adds it must not deploy again what it is to run after.
-func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string, error) {
+func releaseHash(ctx context.Context, app reconciler.App, r *resolution, files *contents) (string, error) {
 	h := sha256.New()
-	if err := hashProjects(ctx, h, app, r, r.colored); err != nil {
+	if err := hashProjects(ctx, h, app, r, files, r.colored); err != nil {
 		return "", err
 	}
 	if len(app.Singletons) > 0 {
@@ -36,7 +36,7 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string
 	}
 	if expand := r.migrations[reconciler.ExpandMigration]; expand != nil {
 		writePart(h, []byte("expand "+app.Migrations.Expand))
-		if err := hashProjects(ctx, h, app, r, expand); err != nil {
+		if err := hashProjects(ctx, h, app, r, files, expand); err != nil {
 			return "", err
 		}
 	}
@@ -44,7 +44,7 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution) (string
 }
 
 // hashProjects adds the project of each color, and the files that they use.
-func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, r *resolution, projects map[reconciler.Color]*types.Project) error {
+func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, r *resolution, files *contents, projects map[reconciler.Color]*types.Project) error {
 	var used []string
 	for _, color := range reconciler.Colors() {
 		p := projects[color]
@@ -56,7 +56,7 @@ func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, r *resol
 		writeContents(h, r.secrets, p, p.Services, text)
 		used = append(used, filesOf(p, p.Services)...)
 	}
-	return hashFiles(ctx, h, app.Root, used)
+	return files.add(ctx, h, used)
 }
 
 // writeContents adds what the services are given that the project's own text leaves
@@ -95,13 +95,13 @@ func contentsOf(p *types.Project, services types.Services) []string {
 }
 
 // hashShared notes what each service of the shared stack is made from.
-func (r *resolution) hashShared(ctx context.Context, app reconciler.App) (err error) {
+func (r *resolution) hashShared(ctx context.Context, app reconciler.App, files *contents) (err error) {
 	if r.shared == nil {
 		return nil
 	}
 	r.made = map[string]string{}
 	for name := range r.shared.Services {
-		if r.made[name], err = serviceHash(ctx, app, r.secrets, r.shared, name); err != nil {
+		if r.made[name], err = serviceHash(ctx, app, r, files, name); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,8 @@ func (r *resolution) hashShared(ctx context.Context, app reconciler.App) (err er
 // serviceHash is the same for one service of the shared stack: what decides
 // whether its container is replaced. Compose's own hash will not do, because it
 // changes with the directory.
-func serviceHash(ctx context.Context, app reconciler.App, secrets sealed, p *types.Project, name string) (string, error) {
+func serviceHash(ctx context.Context, app reconciler.App, r *resolution, files *contents, name string) (string, error) {
+	p := r.shared
 	only := &types.Project{Name: p.Name, Services: types.Services{name: p.Services[name]}, Configs: p.Configs, Secrets: p.Secrets}
 	h := sha256.New()
 	text, err := canonical(only, app.Root)
@@ -119,8 +120,8 @@ func serviceHash(ctx context.Context, app reconciler.App, secrets sealed, p *typ
 		return "", err
 	}
 	writePart(h, text)
-	writeContents(h, secrets, p, only.Services, text)
-	if err := hashFiles(ctx, h, app.Root, filesOf(p, only.Services)); err != nil {
+	writeContents(h, r.secrets, p, only.Services, text)
+	if err := files.add(ctx, h, filesOf(p, only.Services)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

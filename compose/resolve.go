@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -34,11 +35,21 @@ func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Re
 }
 
 func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, error) {
-	r := &resolution{}
-	var err error
-	if r.secrets, err = c.openSecrets(ctx, app); err != nil {
+	secrets, err := c.openSecrets(ctx, app)
+	if err != nil {
 		return nil, err
 	}
+	leave, err := c.tryOut(ctx, app, secrets)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return c.load(ctx, app, secrets)
+}
+
+// load loads and projects the app's files. It is the whole of what a trial does, too.
+func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (*resolution, error) {
+	r := &resolution{secrets: secrets}
 	stack, err := openStack(app)
 	if err != nil {
 		return nil, err
@@ -47,15 +58,16 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	if r.colored, err = stack.colored(ctx); err != nil {
 		return nil, err
 	}
-	shared, err := openShared(app)
+	shared, err := r.loadShared(ctx, app)
+	if _, refused := reconciler.AsFaults(err); err != nil && !refused {
+		return nil, err
+	}
+	grave, more := r.budgetFaults(stack, shared)
+	if len(grave) > 0 {
+		return nil, withFaults(grave, err)
+	}
 	if err != nil {
 		return nil, withFaults(stack.check(r.colored, c.rules(nil)), err)
-	}
-	if shared != nil {
-		shared.secrets = r.secrets
-		if r.shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets)); err != nil {
-			return nil, withFaults(stack.check(r.colored, c.rules(nil)), err)
-		}
 	}
 	free, err := c.freeOf(ctx, app, r.shared, r.colored[reconciler.Blue], r.colored[reconciler.Green], r.shared)
 	if err != nil {
@@ -65,31 +77,60 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 	if shared != nil {
 		faults = append(faults, shared.checkShared(r.shared, c.rules(free))...)
 	}
-	if err := faults.Err(); err != nil {
+	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
 	for color, p := range r.colored {
-		if r.colored[color], err = stack.settle(p); err != nil {
+		if err := stack.settle(p); err != nil {
+			return nil, err
+		}
+		r.colored[color] = p
+	}
+	if r.shared != nil {
+		if err := shared.settle(r.shared); err != nil {
 			return nil, err
 		}
 	}
-	if r.shared != nil {
-		if r.shared, err = shared.settle(r.shared); err != nil {
-			return nil, err
-		}
+	// Once more: the files with variables and labels count as well.
+	if grave, _ := r.budgetFaults(stack, shared); len(grave) > 0 {
+		return nil, grave
 	}
 	if err := r.separate(app); err != nil {
 		return nil, err
 	}
-	if err := r.hashShared(ctx, app); err != nil {
+	if err := r.hash(ctx, app); err != nil {
+		var much tooMuch
+		if errors.As(err, &much) {
+			return nil, reconciler.Faults{{File: stack.name(), Text: err.Error()}}
+		}
 		return nil, err
 	}
-	hash, err := releaseHash(ctx, app, r)
+	return r, nil
+}
+
+// hash notes what the release and each shared service is made from.
+func (r *resolution) hash(ctx context.Context, app reconciler.App) error {
+	files := newContents(app.Root)
+	if err := r.hashShared(ctx, app, files); err != nil {
+		return err
+	}
+	hash, err := releaseHash(ctx, app, r, files)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.release = reconciler.Release{Tag: app.Tag, Hash: hash}
-	return r, nil
+	return nil
+}
+
+// loadShared loads the shared stack; the file is nil when the app has none.
+func (r *resolution) loadShared(ctx context.Context, app reconciler.App) (*file, error) {
+	shared, err := openShared(app)
+	if err != nil || shared == nil {
+		return nil, err
+	}
+	shared.secrets = r.secrets
+	r.shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets))
+	return shared, err
 }
 
 // rules are this host's, with what the engine says besides.
@@ -136,6 +177,9 @@ func openShared(app reconciler.App) (*file, error) {
 // withFaults adds the faults in err to those already found, so that a person is
 // told of all of them; any other error comes first.
 func withFaults(found reconciler.Faults, err error) error {
+	if err == nil {
+		return found.Err()
+	}
 	if more, ok := reconciler.AsFaults(err); ok {
 		return append(found, more...)
 	}
@@ -147,16 +191,15 @@ func withFaults(found reconciler.Faults, err error) error {
 // reached from this host, and what comes from git can only be read. A container that
 // could write there could put a link to / in place of a directory, which Docker would
 // follow when the next container that mounts it is started.
-func (f *file) settle(p *types.Project) (*types.Project, error) {
-	p, err := p.WithServicesEnvironmentResolved(true)
-	if err != nil {
-		return nil, f.loadFault(err)
+func (f *file) settle(p *types.Project) error {
+	if err := f.variableBytes(p); err != nil {
+		return err
 	}
-	if p, err = p.WithServicesLabelsResolved(true); err != nil {
-		return nil, f.loadFault(err)
+	if err := f.addVariables(p); err != nil {
+		return f.loadFault(err)
 	}
 	if faults := f.labelFaults(p); len(faults) > 0 {
-		return nil, faults
+		return faults
 	}
 	for name, s := range p.Services {
 		for i := range s.Ports {
@@ -167,25 +210,11 @@ func (f *file) settle(p *types.Project) (*types.Project, error) {
 		for i, v := range s.Volumes {
 			if v.Type == types.VolumeTypeBind && below(filepath.Clean(f.app.Root), filepath.Clean(v.Source)) {
 				s.Volumes[i].ReadOnly = true
-				s.Volumes[i].Bind = readOnlyBind(v.Bind)
 			}
 		}
 		p.Services[name] = s
 	}
-	return p, nil
-}
-
-// readOnlyBind is the way to mount what comes from git: nothing is made on this host
-// where it is missing, and what is mounted below it is read-only as well.
-func readOnlyBind(b *types.ServiceVolumeBind) *types.ServiceVolumeBind {
-	made := types.ServiceVolumeBind{}
-	if b != nil {
-		made.SELinux = b.SELinux
-		// Only the older way to ask for a mount has the label, and that one makes
-		// directories; there is nothing to make, because the source was found in git.
-		made.CreateHostPath = types.OptOut(b.SELinux != "")
-	}
-	return &made
+	return nil
 }
 
 // labelFaults finds reserved labels that came from a file.

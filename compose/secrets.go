@@ -42,13 +42,17 @@ func (c *Client) openSecrets(ctx context.Context, app reconciler.App) (sealed, e
 	if err != nil {
 		return sealed{}, err
 	}
+	return sealOf(list), nil
+}
+
+func sealOf(list []reconciler.Secret) sealed {
 	s := sealed{list: list, marks: map[string]string{}}
 	for _, x := range list {
 		if x.Encrypted {
 			s.marks[x.Name] = markOf(x.Name)
 		}
 	}
-	return s, nil
+	return s
 }
 
 // markOf is the same for a name each time, so that the hash of a release is. It

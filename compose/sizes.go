@@ -1,19 +1,18 @@
 package compose
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
 	"math"
-	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
+	"strings"
 
-	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/template"
+	"tandem/internal/rootfile"
 )
 
 // What the loader may be given to read: it keeps all of it in memory, many times
@@ -22,10 +21,17 @@ const (
 	maxFile  = 1 << 20 // bytes of one Compose file, or file with variables or labels
 	maxFiles = 8 << 20 // bytes of all that one Compose file leads to
 
-	// maxUnfolded bounds, in bytes, what aliases and variables make of them.
+	// maxUnfolded bounds, in bytes of memory, what aliases, variables, includes and
+	// extends make of them.
 	maxUnfolded = 32 << 20
 
-	maxDepth = 100 // of a Compose file: what reads it takes more than linear time
+	maxDepth  = 100 // of a Compose file: what reads it takes more than linear time
+	maxNested = 20  // of variables in each other's defaults: so does what puts them in
+
+	// What the loader needs for one value of a file beside its text, and for each byte
+	// that a variable puts into one, in copies of what it has so far.
+	perValue = 512
+	perByte  = 4
 )
 
 var errUnfolded = fmt.Errorf("aliases or variables make more than %d MiB of it: write it with fewer of them", maxUnfolded>>20)
@@ -34,13 +40,13 @@ var errUnfolded = fmt.Errorf("aliases or variables make more than %d MiB of it: 
 type quota struct {
 	left      int64
 	seen      map[string][]byte
-	variables int64 // bytes of the files with variables
-	mentions  int   // of variables in those
-	ports     map[string]bool
+	variables int64               // bytes of the files with variables
+	mentions  int                 // of variables in those
+	ports     map[string]portText // by what is written
 }
 
 func newQuota() *quota {
-	return &quota{left: maxFiles, seen: map[string][]byte{}, ports: map[string]bool{}}
+	return &quota{left: maxFiles, seen: map[string][]byte{}, ports: map[string]portText{}}
 }
 
 // read returns the content of a file that the loader is going to read. The error
@@ -50,40 +56,40 @@ func (f *file) read(full string) ([]byte, error) {
 		return data, nil
 	}
 	name := relative(f.app.Root, full)
-	info, err := os.Stat(full)
+	// So few bytes of a regular file are read before anybody could want to stop it.
+	data, err := rootfile.Read(context.Background(), f.app.Root, name, maxFile)
 	switch {
+	case errors.Is(err, rootfile.ErrOutside):
+		return nil, fmt.Errorf("%s leads out of the app's directory: put the file there", name)
+	case errors.Is(err, rootfile.ErrNotRegular):
+		return nil, fmt.Errorf("%s is not a file", name)
+	case errors.Is(err, rootfile.ErrTooLarge):
+		return nil, fmt.Errorf("%s is larger than %d KiB: nothing that Compose reads has to be", name, maxFile>>10)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read", name)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", name)
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("%s is larger than %d KiB: nothing that Compose reads has to be", name, maxFile>>10)
-	case info.Size() > f.quota.left:
+	case int64(len(data)) > f.quota.left:
 		return nil, fmt.Errorf("with %s the files that Compose reads are larger than %d MiB together: make them smaller", name, maxFiles>>20)
-	}
-	data, err := readAtMost(full, maxFile)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read", name)
 	}
 	f.quota.left -= int64(len(data))
 	f.quota.seen[full] = data
 	return data, nil
 }
 
-func readAtMost(full string, most int64) (_ []byte, err error) {
-	in, err := os.Open(full)
+// readForeign reads a file outside the app's directory that the host's policy allows
+// a service to be given. It is the host's own, and so may be a link.
+func readForeign(full string) ([]byte, error) {
+	real, err := filepath.EvalSymlinks(full)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s cannot be read", full)
 	}
-	defer func() { err = closing(in, err) }()
-	return io.ReadAll(io.LimitReader(in, most))
-}
-
-func closing(c io.Closer, err error) error {
-	if closeErr := c.Close(); err == nil {
-		return closeErr
+	data, err := rootfile.Read(context.Background(), filepath.Dir(real), filepath.Base(real), maxFile)
+	switch {
+	case errors.Is(err, rootfile.ErrTooLarge):
+		return nil, fmt.Errorf("%s is larger than %d KiB: nothing that Compose reads has to be", full, maxFile>>10)
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be read", full)
 	}
-	return err
+	return data, nil
 }
 
 var mention = regexp.MustCompile(`\$\{?[A-Za-z_]`)
@@ -97,10 +103,29 @@ func (f *file) readVariables(full string) error {
 	if err != nil || known {
 		return err
 	}
+	if err := shallow(string(data)); err != nil {
+		return fmt.Errorf("%s: %w", relative(f.app.Root, full), err)
+	}
 	f.quota.variables += int64(len(data))
 	f.quota.mentions += len(mention.FindAllIndex(data, -1))
 	if float64(f.quota.variables)*math.Exp(float64(f.quota.mentions)/math.E) > maxUnfolded {
 		return fmt.Errorf("with %s there are too many variables that are made of others (%d times): write their values out", relative(f.app.Root, full), f.quota.mentions)
+	}
+	return nil
+}
+
+// shallow checks how deep variables stand in each other's defaults: ${A:-${B:-c}}.
+func shallow(text string) error {
+	depth := 0
+	for i := range len(text) {
+		switch {
+		case text[i] == '}' && depth > 0:
+			depth--
+		case strings.HasPrefix(text[i:], "${"):
+			if depth++; depth > maxNested {
+				return fmt.Errorf("variables stand in each other more than %d levels deep: write the value out", maxNested)
+			}
+		}
 	}
 	return nil
 }
@@ -113,12 +138,13 @@ func (m *measure) fits(v any, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("it is nested deeper than %d levels", maxDepth)
 	}
-	if m.left -= 16; m.left < 0 {
+	if m.left -= perValue; m.left < 0 {
 		return errUnfolded
 	}
 	switch v := v.(type) {
 	case string:
 		m.left -= int64(len(v))
+		return shallow(v)
 	case []any:
 		return m.all(slices.Values(v), depth)
 	case map[string]any:
@@ -141,50 +167,13 @@ func (m *measure) all(values iter.Seq[any], depth int) error {
 	return nil
 }
 
-// bounded makes the loader stop when variables make too much of the file, or
-// ranges too many ports: it makes a port of each before anybody can count them.
-func (f *file) bounded(o *loader.Options) {
-	if o.Interpolate == nil {
-		return // the loader only looks where the files are
+// sizeOf is what a value costs, for one that fits.
+func sizeOf(v any) int64 {
+	m := &measure{left: math.MaxInt64}
+	if err := m.fits(v, 0); err != nil {
+		return maxUnfolded
 	}
-	left, ports := maxUnfolded, maxPorts
-	o.Interpolate.Substitute = func(text string, value template.Mapping) (string, error) {
-		if left < 0 {
-			return "", nil // told already; the loader goes on to the end
-		}
-		left -= len(text)
-		out, err := template.Substitute(text, func(name string) (string, bool) {
-			v, ok := value(name)
-			if left -= len(v); left < 0 {
-				return "", ok
-			}
-			return v, ok
-		})
-		if left < 0 {
-			return "", errUnfolded
-		}
-		if f.quota.ports[text] {
-			if ports -= portsOf(out); ports < 0 {
-				return "", fmt.Errorf("more than %d ports: publish those that are needed", maxPorts)
-			}
-		}
-		return out, err
-	}
-}
-
-var portRange = regexp.MustCompile(`(\d+)-(\d+)`)
-
-// portsOf is how many ports the short form stands for.
-func portsOf(text string) int {
-	n := 1
-	for _, m := range portRange.FindAllStringSubmatch(text, -1) {
-		first, errFirst := strconv.Atoi(m[1])
-		last, errLast := strconv.Atoi(m[2])
-		if errFirst == nil && errLast == nil && last > first {
-			n = max(n, last-first+1)
-		}
-	}
-	return n
+	return math.MaxInt64 - m.left
 }
 
 // guarded turns a panic of the loader into an error: what is in a repository

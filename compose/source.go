@@ -2,14 +2,16 @@ package compose
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
+	"tandem/internal/rootfile"
 	"tandem/internal/strictyaml"
 )
 
@@ -24,21 +26,27 @@ type source struct {
 // sources are the files that were merged into one project; later ones win.
 type sources []*source
 
+// readSource reads a file that lies in its directory itself, or is a link within it.
 func readSource(path, name string) (*source, error) {
-	data, err := os.ReadFile(path)
+	// So few bytes of a regular file are read before anybody could want to stop it.
+	data, err := rootfile.Read(context.Background(), filepath.Dir(path), filepath.Base(path), maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
+	return parseSource(data, name), nil
+}
+
+func parseSource(data []byte, name string) *source {
 	s := &source{name: name, anchors: map[string]ast.Node{}}
 	parsed := strictyaml.Syntax(data)
 	if parsed == nil || len(parsed.Docs) == 0 || parsed.Docs[0].Body == nil {
 		// What is wrong with the file is the loader's to say; without a tree its
 		// faults have no lines.
-		return s, nil
+		return s
 	}
 	s.root = parsed.Docs[0].Body
 	ast.Walk(s, s.root)
-	return s, nil
+	return s
 }
 
 // Visit collects the anchors, so that lines are found behind aliases.

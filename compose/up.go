@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -145,12 +146,34 @@ func (c *Client) create(ctx context.Context, app reconciler.App, p *types.Projec
 	// Images were pulled before, with errors that say what is wrong.
 	for name, svc := range p.Services {
 		svc.PullPolicy = types.PullPolicyNever
+		svc.Volumes = withoutHostPaths(svc.Volumes, app.Root)
 		p.Services[name] = svc
 	}
 	if err := s.Create(ctx, p, o); err != nil {
 		return c.rejection(ctx, p, "create", err)
 	}
 	return ctx.Err()
+}
+
+// withoutHostPaths lets the engine make no directory where a file from git is missing,
+// and nothing that is mounted below one be written to. This is no part of the release:
+// what runs need not be deployed again for it.
+func withoutHostPaths(volumes []types.ServiceVolumeConfig, root string) []types.ServiceVolumeConfig {
+	volumes = slices.Clone(volumes)
+	for i, v := range volumes {
+		if v.Type != types.VolumeTypeBind || !below(filepath.Clean(root), filepath.Clean(v.Source)) {
+			continue
+		}
+		bind := types.ServiceVolumeBind{}
+		if v.Bind != nil {
+			bind.SELinux = v.Bind.SELinux
+		}
+		// Only the older way to ask for a mount has the label, and it makes directories;
+		// there is none to make, because the source was found in git.
+		bind.CreateHostPath = types.OptOut(bind.SELinux != "")
+		volumes[i].Bind = &bind
+	}
+	return volumes
 }
 
 // start starts the project's containers in the order of their dependencies.

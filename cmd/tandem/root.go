@@ -48,6 +48,7 @@ writes what it did back into the repository. You revert the commit; it moves bac
 		newPlan(s), newStatus(s), newHistory(s), newValidate(s),
 		newRetry(s), newPause(s), newResume(s),
 		newDemo(), newVersion(),
+		newTrial(),
 	)
 	s.bind(root.PersistentFlags())
 	root.SetFlagErrorFunc(badFlag)

@@ -81,7 +81,7 @@ func (f *fleet) listen() string { return fmt.Sprintf("127.0.0.1:%d", f.ports.Num
 // start starts the agent as it is by default: it looks at the repository every ten seconds.
 func (f *fleet) start() (err error) {
 	f.agent, err = stage.StartAgent(f.program, []string{
-		"--repo-url", f.git.url, "--repo-poll", config.Default().Repo.Poll.String(), "--repo-webhook-secret-file", f.path("secret"), "--policy-allow", "external:"+f.ground.name,
+		"--repo-url", f.git.url, "--repo-poll", config.Default().Repo.Poll.String(), "--repo-webhook-secret-file", f.path("secret"), "--policy-allow", "external:" + f.ground.name,
 		"--nginx-dir", f.path("nginx"), "--nginx-command", f.nginx.Command(),
 		"--nginx-confirm", fmt.Sprintf("127.0.0.1:%d", f.ports.Numbers[0]),
 		"--listen", f.listen(), "--state", f.path("state"),
