@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -134,7 +135,7 @@ func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (str
 		return "", engineError(ctx, "inspect container "+ctr.Name, err)
 	}
 	stream, err := c.engine.ContainerLogs(ctx, ctr.ID, container.LogsOptions{
-		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(n),
+		ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(n + overlap/logPart + 1),
 	})
 	if err != nil {
 		return "", engineError(ctx, "read the log of "+ctr.Name, err)
@@ -149,7 +150,13 @@ func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (str
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return "", engineError(ctx, "read the log of "+ctr.Name, err)
 	}
-	return out.String(), nil
+	return lastLines(out.String(), n), nil
+}
+
+// lastLines are the last n lines of a text that does not end with one.
+func lastLines(text string, n int) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
 // hide takes the values of secrets out of what a container wrote, the beginning of
@@ -171,6 +178,10 @@ type tail struct {
 
 // overlap is more than a secret has: the kernel takes no longer variable.
 const overlap = 128 << 10
+
+// logPart is how many bytes of a line the engine counts as one line: a longer one it
+// keeps in parts (copier.go of the engine's logger).
+const logPart = 16 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.buf = append(t.buf, p...)

@@ -100,6 +100,28 @@ func main() {
 		if _, err := os.Stat(rest[0]); err != nil {
 			exit(1, err.Error())
 		}
+	case "spill": // the variable in a line, so many bytes after it, and an end with that code
+		size, err := strconv.Atoi(rest[1])
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s\n%s", os.Getenv(rest[0]), strings.Repeat("z", size))
+		code, err := strconv.Atoi(rest[2])
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(code)
+	case "long": // one line: so many bytes, the text, and so many bytes
+		before, err := strconv.Atoi(rest[0])
+		if err != nil {
+			panic(err)
+		}
+		after, err := strconv.Atoi(rest[2])
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(strings.Repeat("y", before), rest[1], strings.Repeat("z", after), "\n")
+		<-stop
 	case "hang":
 		time.Sleep(time.Hour)
 	case "flood":

@@ -1,0 +1,85 @@
+package compose_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+// TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret has hooks write so much after a
+// secret that any limit falls somewhere into it.
+func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
+	b := newBed(t, "hooks", func(o *compose.Options) { o.Vault = vault{"DB_PASSWORD": planted} })
+	b.app.Secrets = []string{"secrets.env"}
+	const head = "services:\n  api:\n    image: IMAGE:1\n    ports: ['${API_PORT}:3000']\n    environment: {DB_PASSWORD: '${DB_PASSWORD}'}\n"
+	for name, more := range map[string]string{
+		"no output after it":       "    post_start: [{command: [/probe, spill, DB_PASSWORD, '0', '4']}]\n",
+		"the limit of the library": "    post_start: [{command: [/probe, spill, DB_PASSWORD, '2030', '4']}]\n",
+		"a limit of ours":          "    post_start: [{command: [/probe, spill, DB_PASSWORD, '4086', '4']}]\n",
+		"on a terminal":            "    tty: true\n    post_start: [{command: [/probe, spill, DB_PASSWORD, '2032', '4']}]\n",
+		"the second hook":          "    post_start: [{command: [/probe, spill, DB_PASSWORD, '1', '0']}, {command: [/probe, spill, DB_PASSWORD, '2040', '4']}]\n",
+		"before the start":         "    pre_start: [{command: [spill, DB_PASSWORD, '2030', '4']}]\n",
+	} {
+		b.write("compose.yaml", head+more)
+		err := b.attempt()
+		wantRejected(t, err, reconciler.CannotStart, "hook", "4")
+		var reject *reconciler.RejectError
+		if !errors.As(err, &reject) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		text := reject.Detail + reject.Logs
+		for k := 4; k <= len(planted); k++ {
+			if strings.Contains(text, planted[len(planted)-k:]) {
+				t.Errorf("%s: a part of the secret is shown: %.200s", name, text)
+				break
+			}
+		}
+		if !strings.Contains(reject.Logs, "zz") && !strings.Contains(more, "'0', '4'") {
+			t.Errorf("%s: what the hook wrote is not shown: %q", name, reject.Logs)
+		}
+	}
+}
+
+// TestUp_NothingOfAFailedHookIsLeft is about its container, which has all variables of
+// the service.
+func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {
+	b := newBed(t, "hookleft")
+	b.runs(b.image+":1", "    pre_start: [{command: [exit, '0']}, {command: [exit, '3']}]\n")
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "pre_start hook of api", "3")
+	b.noHooks()
+	b.runs(b.image+":1", "    pre_start: [{command: [exit, '0']}]\n")
+	if err := b.attempt(); err != nil {
+		t.Fatal(err)
+	}
+	b.answers(reconciler.Blue, "1 blue")
+	b.noHooks()
+}
+
+func (b *bed) noHooks() {
+	b.t.Helper()
+	list, err := b.engine.Client.ContainerList(b.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(
+		filters.Arg("label", "com.docker.compose.project="+b.app.Project(reconciler.Blue)), filters.Arg("label", "com.docker.compose.hook=pre_start"),
+	)})
+	if err != nil || len(list) != 0 {
+		b.t.Errorf("%d containers of hooks are left (%v)", len(list), err)
+	}
+}
+
+// TestLogs_ACutDoesNotFallIntoASecret has a line so long that the engine keeps it in
+// parts, of which only the last ones are asked for.
+func TestLogs_ACutDoesNotFallIntoASecret(t *testing.T) {
+	b := newBed(t, "longline", func(o *compose.Options) { o.Vault = vault{} })
+	const part, secret = 16 << 10, "a-secret-that-is-planted" // bytes that the engine keeps together
+	// It begins 7 bytes before the end of a part, and the parts after that one are five.
+	b.runs(b.image+":1", fmt.Sprintf("  long: {image: 'IMAGE:1', command: [long, '%d', %q, '%d']}\n", part-7, secret, 5*part-len(secret)+7))
+	b.up(reconciler.Blue)
+	// The line is longer than what is shown of a log, and what is shown is all after the secret.
+	b.logged(b.instance(reconciler.Blue, "long"), strings.Repeat("z", 64<<10))
+}

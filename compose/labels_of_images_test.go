@@ -1,0 +1,51 @@
+package compose_test
+
+import (
+	"testing"
+
+	"tandem/internal/testbed"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// TestUp_LabelsOfAnImageDecideNothing gives images labels by which containers are found,
+// or are not: the engine gives them on to a container.
+func TestUp_LabelsOfAnImageDecideNothing(t *testing.T) {
+	for name, labels := range map[string]map[string]string{
+		"a hook":          {"com.docker.compose.hook": "pre_start"},
+		"a run beside":    {"com.docker.compose.oneoff": "True"},
+		"another project": {"com.docker.compose.project": "other", "com.docker.compose.service": "other"},
+		"a migration":     {"dev.tandem.migration": "expand", "dev.tandem.release": "1@x", "dev.tandem.app": "other"},
+		"another color":   {"dev.tandem.color": "green", "dev.tandem.services": "gone,away*9", "dev.tandem.root": "/"},
+		"a replacement":   {"com.docker.compose.replace": "x", "com.docker.compose.slug": "y", "dev.tandem.restart": "always"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, "imagelabel")
+			ref := b.image + ":labelled"
+			tb.Images(t, b.engine, ref)
+			err := b.engine.BuildScratch(t.Context(), testbed.Scratch{
+				Ref: ref, Binary: tb.GoBinary(t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=1"}, Labels: labels,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.runs(ref)
+			b.up(reconciler.Blue)
+			b.answers(reconciler.Blue, "1 blue")
+			before := b.stack(reconciler.Blue)
+			if before.Condition != reconciler.Running || before.Release != b.app.Release || len(before.Containers) != 1 || before.Color != reconciler.Blue {
+				t.Fatalf("it is seen as %+v", before)
+			}
+			b.up(reconciler.Blue)
+			if after := b.stack(reconciler.Blue); after.Instance() != before.Instance() {
+				t.Errorf("the same release was started anew: %+v", after)
+			}
+			if err := b.client.Forget(t.Context(), b.app, reconciler.ExpandMigration); err != nil {
+				t.Error(err)
+			}
+			if green := b.stack(reconciler.Green); green.Condition != reconciler.Absent {
+				t.Errorf("it is in the green stack, too: %+v", green)
+			}
+		})
+	}
+}
