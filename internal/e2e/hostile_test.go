@@ -44,7 +44,7 @@ func TestHostile_AHundredFilesAtOnceCostTheirAppsOnly(t *testing.T) {
 	w.addSite()
 	w.live(commit, "1.0.0", reconciler.Blue)
 	tb.Until(t, patience, "all hostile apps refused", func() error {
-		list, err := w.Git(t.Context(), "grep", "-l", "^phase: Refused", "tandem-status", "--", "hostile-*")
+		list, err := w.Git(t.Context(), "--git-dir", w.Bare, "grep", "-l", "^phase: Refused", "tandem-status", "--", "hostile-*")
 		if n := len(strings.Fields(list)); err != nil || n != hostileApps {
 			return fmt.Errorf("%d are refused (%v), want %d", n, err, hostileApps)
 		}
