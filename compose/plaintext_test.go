@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
@@ -32,8 +34,10 @@ func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
 
 func FuzzPlainText(f *testing.F) {
 	f.Add([]byte("\x1b[31mred\x1b]0;t\x07"))
+	line := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		out := plainText(in)
+		var out string
+		line.Hold(t, len(in), func() { out = plainText(in) })
 		if !utf8.ValidString(out) {
 			t.Errorf("%q gives %q, which is no UTF-8", in, out)
 		}

@@ -104,7 +104,7 @@ func (f *file) readVariables(full string) error {
 		return err
 	}
 	if err := shallow(string(data)); err != nil {
-		return fmt.Errorf("%s: %w", relative(f.app.Root, full), err)
+		return fmt.Errorf("in %s %w", relative(f.app.Root, full), err)
 	}
 	f.quota.variables += int64(len(data))
 	f.quota.mentions += len(mention.FindAllIndex(data, -1))

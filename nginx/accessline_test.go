@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/internal/testbed/fuzzline"
 	"tandem/reconciler"
 )
 
@@ -78,8 +79,11 @@ func FuzzAccessLine(f *testing.F) {
 	f.Add(someLine(`"0.012"`, `"-, 1e9 : -4, NaN, Inf"`))
 	f.Add(someLine(`1700000000.123`, `1e18`))
 	f.Add(`{"time":`)
+	memory := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, line string) {
-		l, ok := parseAccessLine([]byte(line), "shop")
+		var l accessLine
+		var ok bool
+		memory.Hold(t, len(line), func() { l, ok = parseAccessLine([]byte(line), "shop") })
 		if !ok {
 			if l != (accessLine{}) {
 				t.Fatalf("refused, but got %+v", l)

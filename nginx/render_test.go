@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/internal/testbed/fuzzline"
 	"tandem/reconciler"
 )
 
@@ -198,6 +199,7 @@ func FuzzRender(f *testing.F) {
 	known := strings.Fields("map default geo server listen server_name access_log open_file_cache include location return set if " +
 		"log_format upstream keepalive keepalive_timeout keepalive_requests default_type add_header " +
 		"allow auth_basic proxy_cache proxy_bind proxy_next_upstream proxy_http_version proxy_set_header proxy_pass")
+	memory := fuzzline.Line{Base: 8 << 20, PerKiB: 4 << 20}
 	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, spare string) {
 		address := func(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 		s := someSite(func(s *site) {
@@ -207,7 +209,9 @@ func FuzzRender(f *testing.F) {
 				s.mode, s.live = SwitchReload, reconciler.Blue
 			}
 		})
-		files, _, err := render(s)
+		var files []file
+		var err error
+		memory.Hold(t, len(app)+len(one)+len(two), func() { files, _, err = render(s) })
 		valid := reconciler.ValidName(app) && reconciler.ValidName(one) && reconciler.ValidName(two) && one != two && app != ownName
 		if (err == nil) != valid {
 			t.Fatalf("%q %q %q: error %v, want accepted: %v", app, one, two, err, valid)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 // FuzzParseApp wants of any input that it is either refused with Faults that
@@ -25,17 +27,20 @@ func FuzzParseApp(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte("tag: \"1\"\n" + goodRoutes + lists))
+	line := fuzzline.Line{Base: 64 << 20, PerKiB: 16 << 20}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if data == nil {
 			data = []byte{}
 		}
 		file := AppFile{Dir: "shop", Path: "shop/tandem.yaml", Data: data}
-		app, err := ParseApp(file)
-		if faults, refused := AsFaults(err); refused {
-			checkFaults(t, faults, data)
-			return
-		}
-		checkApp(t, app)
+		line.Hold(t, len(data), func() {
+			app, err := ParseApp(file)
+			if faults, refused := AsFaults(err); refused {
+				checkFaults(t, faults, data)
+				return
+			}
+			checkApp(t, app)
+		})
 	})
 }
 

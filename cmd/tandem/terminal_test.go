@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 func TestPrintable_NothingReachesTheTerminalButText(t *testing.T) {
@@ -40,8 +42,11 @@ func TestIndented_EachLineStandsBehindThePrefix(t *testing.T) {
 func FuzzPrintable(f *testing.F) {
 	f.Add("\x1b[2J")
 	f.Add("größer\xff\u202e")
+	line := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, in string) {
-		for _, out := range []string{printable(in), strings.ReplaceAll(indented(in, "> "), "\n", "")} {
+		var outs []string
+		line.Hold(t, len(in), func() { outs = []string{printable(in), strings.ReplaceAll(indented(in, "> "), "\n", "")} })
+		for _, out := range outs {
 			if !utf8.ValidString(out) {
 				t.Fatalf("%q became %q, which is not UTF-8", in, out)
 			}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 const push = `{"ref":"refs/heads/main"}`
@@ -170,6 +172,7 @@ func FuzzWebhook(f *testing.F) {
 		f.Add([]byte(push), s.hub, s.lab, s.tea, s.jo, false)
 		f.Add([]byte(push), s.hub, s.lab, s.tea, s.jo, true)
 	}
+	line := fuzzline.Line{Base: 16 << 20, PerKiB: 1 << 20}
 	f.Fuzz(func(t *testing.T, body []byte, hub, lab, tea, jo string, resign bool) {
 		if resign { // lets the fuzzer vary the body and still be right
 			jo = sign(secret, string(body))
@@ -184,7 +187,8 @@ func FuzzWebhook(f *testing.F) {
 
 		d := &desk{}
 		h := routes(Options{Control: d, SecretFile: path, Log: quiet()})
-		code, woken := deliver(h, d, string(body), header)
+		var code, woken int
+		line.Hold(t, len(body), func() { code, woken = deliver(h, d, string(body), header) })
 		if proven && len(body) <= bodyLimit {
 			if code != 202 || woken != 1 {
 				t.Errorf("right proof: answered %d and woke %d times", code, woken)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tandem/internal/testbed/fuzzline"
 	"tandem/reconciler"
 )
 
@@ -24,9 +25,11 @@ func FuzzLoadConfig(f *testing.F) {
 		}
 		f.Add(data, i, "127.0.0.1:1")
 	}
+	line := fuzzline.Line{Base: 64 << 20, PerKiB: 16 << 20}
 	f.Fuzz(func(t *testing.T, data []byte, which int, text string) {
 		l := &loader{config: Default(), path: "agent.yaml", origins: map[string]origin{}}
-		readable := l.decode(data)
+		var readable bool
+		line.Hold(t, len(data), func() { readable = l.decode(data) })
 		s := settings()[uint(which)%uint(len(settings()))]
 		l.readVariables(variables(map[string]string{s.variable(): text}))
 		v := validator{config: l.config, where: l.where, faults: l.faults}

@@ -6,16 +6,25 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
 	"tandem/examples"
+	"tandem/internal/agent"
 	"tandem/internal/testbed"
 )
 
 // TestMain lets the image of the examples be made while other tests run, where all
 // are asked for, and closes what tests share.
 func TestMain(m *testing.M) {
+	if slices.Equal(os.Args[1:], []string{agent.TrialCommand}) { // of an agent in a test
+		if err := agent.Trial(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	flag.Parse()
 	if flag.Lookup("test.run").Value.String() == "" {
 		go prepareDebian()

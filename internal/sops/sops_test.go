@@ -10,6 +10,7 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/internal/testbed/fuzzline"
 	"tandem/reconciler"
 )
 
@@ -226,22 +227,25 @@ func FuzzRead(f *testing.F) {
 		f.Add(name, fixture(f, name))
 	}
 	ids := keys(f, "key.txt")
+	line := fuzzline.Line{Base: 64 << 20, PerKiB: 16 << 20}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		file, err := Read(name, data)
-		if err != nil {
-			if _, ok := reconciler.AsFaults(err); !ok {
-				t.Fatalf("refused without faults: %v", err)
+		line.Hold(t, len(data), func() {
+			file, err := Read(name, data)
+			if err != nil {
+				if _, ok := reconciler.AsFaults(err); !ok {
+					t.Errorf("refused without faults: %v", err)
+				}
+				return
 			}
-			return
-		}
-		clear, err := file.Open(ids)
-		if err != nil {
-			return
-		}
-		for _, v := range file.Values {
-			if _, ok := clear[v.Name]; !ok {
-				t.Errorf("%q has no value", v.Name)
+			clear, err := file.Open(ids)
+			if err != nil {
+				return
 			}
-		}
+			for _, v := range file.Values {
+				if _, ok := clear[v.Name]; !ok {
+					t.Errorf("%q has no value", v.Name)
+				}
+			}
+		})
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 const (
@@ -168,8 +170,11 @@ func FuzzAllowedSigners(f *testing.F) {
 	f.Add("ada@example.com " + aKey + "\n")
 	f.Add("# x\n\"a b\" namespaces=\"git\",valid-before=\"20260101Z\" " + otherKey + " comment")
 	f.Add(`a cert-authority,namespaces="\"" ` + aKey)
+	memory := fuzzline.Line{Base: 8 << 20, PerKiB: 1 << 20}
 	f.Fuzz(func(t *testing.T, text string) {
-		signers, err := parseAllowedSigners([]byte(text))
+		var signers []signer
+		var err error
+		memory.Hold(t, len(text), func() { signers, err = parseAllowedSigners([]byte(text)) })
 		if err != nil {
 			if number, _, found := strings.Cut(err.Error(), ": "); !found || strings.Trim(number, "0123456789") != "" {
 				t.Errorf("no line is named: %v", err)
@@ -196,9 +201,12 @@ func FuzzAllowedSigners(f *testing.F) {
 func FuzzMatchList(f *testing.F) {
 	f.Add("git", "!file,g*")
 	f.Add("aaaaaaaaaaaaaaaaaaaaaaaa", "*a*a*a*a*a*a*b")
+	memory := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, s, list string) {
-		if matchList(s, list) && (matchList(s, list+",!*") || !matchList(s, list+",*")) {
-			t.Errorf("%q, %q: a pattern that turns all down is not heard", s, list)
-		}
+		memory.Hold(t, len(s)+len(list), func() {
+			if matchList(s, list) && (matchList(s, list+",!*") || !matchList(s, list+",*")) {
+				t.Errorf("%q, %q: a pattern that turns all down is not heard", s, list)
+			}
+		})
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"tandem/internal/testbed/fuzzline"
 )
 
 const (
@@ -76,8 +78,11 @@ func FuzzSplit(f *testing.F) {
 	f.Add([]byte(unsignedCommit + message))
 	f.Add([]byte(unsignedCommit + signature + message))
 	f.Add([]byte(unsignedCommit + "mergetag x\n y\n" + signature + message))
+	line := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := Split(raw)
+		var c Commit
+		var err error
+		line.Hold(t, len(raw), func() { c, err = Split(raw) })
 		if err != nil {
 			return
 		}
