@@ -11,7 +11,7 @@ const module = "tandem/"
 
 // tools are the small packages that know nothing of tandem and that everyone
 // may use. To add one, write its name here; it must not import the module.
-var tools = []string{"internal/atomicfile", "internal/strictyaml", "internal/verify"}
+var tools = []string{"internal/atomicfile", "internal/rootfile", "internal/strictyaml", "internal/verify"}
 
 // adapters speak the domain's types and their own library's.
 var adapters = []string{"source", "compose", "nginx"}
@@ -24,6 +24,7 @@ var arrows = []struct {
 	may  []string
 }{
 	{"internal/atomicfile", nil},
+	{"internal/rootfile", nil},
 	{"internal/strictyaml", nil},
 	{"internal/verify", nil},
 	{"reconciler", nil},
@@ -83,7 +84,7 @@ func checkHeart(t testing.TB, h house) []string {
 			continue
 		}
 		for _, dep := range p.Deps {
-			own := dep == module+"internal/strictyaml"
+			own := dep == module+"internal/strictyaml" || dep == module+"internal/rootfile"
 			library := slices.ContainsFunc(heartLibraries, func(l string) bool { return within(dep, l) })
 			if own || library || slices.Contains(std, dep) || strings.HasPrefix(dep, "vendor/") {
 				continue
