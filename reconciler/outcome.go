@@ -82,6 +82,7 @@ func (r *Runner) statusOf(v view) Status {
 	if f := r.memory.Floor; f != nil {
 		s.Floor = &StatusFloor{Tag: f.Release.Tag, Commit: f.Commit}
 	}
+	s.shown()
 	return s
 }
 

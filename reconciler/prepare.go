@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"tandem/internal/rootfile"
 )
 
 // prepare turns what a commit says into an App that can be run. When the
@@ -88,19 +90,21 @@ func (r *Runner) lastApp() (App, error) {
 	return r.appAt(t.Root, t.Release, t.Commit)
 }
 
-// appAt reads the App of a stack from the files that brought it up.
+// appAt reads the App of a stack from the files that brought it up. The release's
+// containers had these files, too: what is there now may be anything. Reading it takes
+// no time that a context would have to end, and a flip must not miss a stack's ports
+// because one just did.
 func (r *Runner) appAt(root string, release Release, commit string) (App, error) {
 	if root == "" {
 		return App{}, fmt.Errorf("the files of release %s are not known", release)
 	}
 	app, known := r.apps[root]
 	if !known {
-		file := filepath.Join(root, r.file)
-		data, err := os.ReadFile(file)
+		data, err := rootfile.Read(context.Background(), root, r.file, MaxFileSize)
 		if err != nil {
-			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
+			return App{}, fmt.Errorf("read the files of release %s in %s: %w", release, root, err)
 		}
-		app, err = ParseApp(AppFile{Dir: r.Name, Path: file, Data: data})
+		app, err = ParseApp(AppFile{Dir: r.Name, Path: filepath.Join(root, r.file), Data: data})
 		if err != nil {
 			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"tandem/internal/plaintext"
 )
 
 // Phase is the one word that a person reads first.
@@ -77,6 +79,28 @@ type Receipt struct {
 	P95        Took   `yaml:"p95" json:"p95"`                             // of the time that the release took for Requests
 	Cut        int    `yaml:"cut" json:"cut"`                             // connections to the old stack that were still open when their time was over
 	Verdict    string `yaml:"verdict,omitempty" json:"verdict,omitempty"` // what the watch was judged by, in a sentence
+}
+
+// shown makes what has words from elsewhere fit for each place that a status is shown
+// in: the status branch, the API, notifications, a commit's page at a forge. What
+// cannot be seen there, or turns the text around, is written as an escape. Names and
+// tags that were parsed match a grammar, and need none.
+func (s *Status) shown() {
+	s.Message = plaintext.Text(s.Message)
+	if s.Live != nil {
+		s.Live.Tag = plaintext.Text(s.Live.Tag)
+		images := map[string]string{}
+		for service, image := range s.Live.Images {
+			images[plaintext.Text(service)] = plaintext.Text(image)
+		}
+		s.Live.Images = images
+	}
+	if s.Standby != nil {
+		s.Standby.Tag = plaintext.Text(s.Standby.Tag)
+	}
+	if s.Receipt != nil {
+		s.Receipt.Verdict = plaintext.Text(s.Receipt.Verdict)
+	}
 }
 
 // YAML returns the bytes of the status file.

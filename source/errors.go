@@ -9,6 +9,7 @@ import (
 	"sync"
 	"unicode"
 
+	"tandem/internal/plaintext"
 	"tandem/reconciler"
 )
 
@@ -146,7 +147,7 @@ func printable(s string) string {
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + " …"
 	}
-	return strings.Map(func(r rune) rune {
+	return plaintext.Text(strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '
 		}
@@ -154,5 +155,5 @@ func printable(s string) string {
 			return -1
 		}
 		return r
-	}, s)
+	}, s))
 }

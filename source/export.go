@@ -110,9 +110,6 @@ func (x *exporter) export(ctx context.Context, tree plumbing.Hash, dest string) 
 	if err := atomicfile.Change(partial, func() error { return os.MkdirAll(partial, 0o755) }); err != nil {
 		return err
 	}
-	if err := os.Chmod(partial, 0o755); err != nil {
-		return err
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, removeAll(partial))
@@ -136,6 +133,9 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		return err
 	}
 	defer func() { err = closing(x.root, err) }()
+	if err := x.root.Chmod(".", 0o755); err != nil {
+		return err
+	}
 	x.links = nil
 	err = x.objects.walk(ctx, tree, x.dir, func(name string, e entry) (bool, error) {
 		if err := ctx.Err(); err != nil {

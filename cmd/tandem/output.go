@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf16"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+
+	"tandem/internal/plaintext"
 )
 
 // choice is a flag that takes one of a few words.
@@ -50,7 +50,7 @@ func show(w io.Writer, format *choice, v any, table func(io.Writer) error) error
 		if err != nil {
 			return fmt.Errorf("print json: %w", err)
 		}
-		_, err = fmt.Fprintln(w, escapedJSON(data))
+		_, err = w.Write(append(plaintext.JSON(data), '\n'))
 		return err
 	case "yaml":
 		data, err := yaml.MarshalWithOptions(v, yaml.UseLiteralStyleIfMultiline(true))
@@ -62,22 +62,6 @@ func show(w io.Writer, format *choice, v any, table func(io.Writer) error) error
 	default:
 		return table(w)
 	}
-}
-
-// escapedJSON writes the characters that encoding/json leaves alone and a
-// terminal does not as \u escapes, which mean the same to whoever parses them.
-func escapedJSON(data []byte) string {
-	var b strings.Builder
-	for _, r := range string(data) {
-		if r == '\n' || strconv.IsPrint(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.String()
 }
 
 // row is one line of a table, and the text that belongs below it.

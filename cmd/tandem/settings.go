@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"tandem/internal/config"
+	"tandem/internal/plaintext"
 	"tandem/reconciler"
 )
 
@@ -75,7 +76,18 @@ func (s *settings) logger(w io.Writer, otherwise slog.Level) (*slog.Logger, erro
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if s.logFormat.value == "json" {
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(slog.NewJSONHandler(jsonLines{w}, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// jsonLines escapes what a terminal must not get; the text format does that by itself.
+type jsonLines struct{ w io.Writer }
+
+// Write implements io.Writer. It is called with whole lines.
+func (j jsonLines) Write(line []byte) (int, error) {
+	if _, err := j.w.Write(plaintext.JSON(line)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }

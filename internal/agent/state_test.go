@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -108,6 +109,38 @@ func TestPruneTrees_RemovesOnlyWhatNobodyNeeds(t *testing.T) {
 	all := map[string]bool{filepath.Join(dir, "kept"): true, filepath.Join(dir, "used"): true}
 	if err := pruneTrees(t.Context(), dir, all, unknown); err != nil {
 		t.Errorf("with nothing to remove Docker is asked: %v", err)
+	}
+}
+
+// TestPruneTrees_FollowsNoLink removes what a container may have made of its files.
+func TestPruneTrees_FollowsNoLink(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	for _, name := range []string{filepath.Join(dir, "old", "deep"), filepath.Join(outside, "data")} {
+		if err := os.MkdirAll(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(outside, "data", "file")
+	if err := os.WriteFile(file, []byte("theirs"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(dir, "old")
+	if err := errors.Join(
+		os.Symlink(outside, filepath.Join(dir, "link")), os.Symlink(outside, filepath.Join(old, "link")),
+		os.Symlink("../../../../../../../../..", filepath.Join(old, "deep", "up")), os.Symlink(file, filepath.Join(old, "file")),
+		os.Link(file, filepath.Join(old, "deep", "second")), syscall.Mkfifo(filepath.Join(old, "pipe"), 0o600), os.Chmod(filepath.Join(old, "deep"), 0),
+	); err != nil {
+		t.Fatal(err)
+	}
+	none := func(context.Context) (map[string]bool, error) { return nil, nil }
+	if err := pruneTrees(t.Context(), dir, nil, none); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != "theirs" {
+		t.Errorf("outside: %q, %v", data, err)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
+	"tandem/internal/plaintext"
 	"tandem/reconciler"
 )
 
@@ -106,5 +108,17 @@ func answer(w http.ResponseWriter, code int, body any) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	// The one thing that can go wrong here is that the peer went away.
-	_ = json.NewEncoder(w).Encode(body)
+	_ = json.NewEncoder(escaping{w}).Encode(body)
+}
+
+// escaping keeps what a message says exactly, and away from a terminal that shows the
+// answer as it came. The encoder writes a whole answer at once.
+type escaping struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (e escaping) Write(answer []byte) (int, error) {
+	if _, err := e.w.Write(plaintext.JSON(answer)); err != nil {
+		return 0, err
+	}
+	return len(answer), nil
 }

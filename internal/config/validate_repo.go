@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -129,11 +130,12 @@ func (v *validator) branch(key, name string) {
 	}
 }
 
-// branchName follows git check-ref-format.
+// branchName follows git check-ref-format, and wants all of the name to be seen: two
+// branches must not look like one.
 func branchName(s string) bool {
 	if s == "HEAD" || s == "@" || strings.HasPrefix(s, "-") || strings.HasSuffix(s, ".") || len(s) > 200 ||
 		strings.Contains(s, "..") || strings.Contains(s, "@{") || strings.ContainsAny(s, " ~^:?*[\\\x7f") ||
-		strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
+		strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return false
 	}
 	for part := range strings.SplitSeq(s, "/") {

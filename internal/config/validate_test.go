@@ -85,3 +85,16 @@ func TestStatus_FileFillsInTheNames(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestBranchName_AllOfItIsSeen(t *testing.T) {
+	for _, name := range []string{"main\u202e", "pr\u200bod", "\u2066main\u2069", "main\u200f", "m\u061cain", "ma\u200din", "so\u00adft", "tag\U000e0041", "\x01", "a\u2028b"} {
+		if branchName(name) {
+			t.Errorf("%q is taken for a branch", name)
+		}
+	}
+	for _, name := range []string{"main", "team/größer", "東京"} {
+		if !branchName(name) {
+			t.Errorf("%q is refused", name)
+		}
+	}
+}

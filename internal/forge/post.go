@@ -2,8 +2,8 @@ package forge
 
 import (
 	"strings"
-	"unicode"
 
+	"tandem/internal/plaintext"
 	"tandem/reconciler"
 )
 
@@ -30,7 +30,7 @@ func describe(s reconciler.Status) string {
 		text += ": " + first
 	}
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !plaintext.Shown(r) {
 			return ' '
 		}
 		return r

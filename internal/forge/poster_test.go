@@ -393,6 +393,7 @@ func TestDescribe_IsOneLineOf140CharactersWithoutLogLines(t *testing.T) {
 		{"", "Held (Held) 1.4.3"},
 		{"the gate failed\nlast log lines:\nDB_PASSWORD=hunter2", "Held (Held) 1.4.3: the gate failed"},
 		{"a\tb\x1b[31m", "Held (Held) 1.4.3: a b [31m"},
+		{"\u202ea\u2066b\u2069c\u200fd\u061ce\u200b", "Held (Held) 1.4.3:  a b c d e "},
 		{strings.Repeat("ü", 200), "Held (Held) 1.4.3: " + strings.Repeat("ü", 120) + "…"},
 	} {
 		got := describe(*changed("shop", reconciler.PhaseHeld, reconciler.Held, c.message).Status)

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
+
+	"tandem/internal/plaintext"
 )
 
 // errAgain marks what may go better later.
@@ -73,7 +74,7 @@ func cause(err error) string {
 func redact(text, token string) string {
 	text = strings.ReplaceAll(text, token, "xxxxx")
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !plaintext.Shown(r) {
 			return ' '
 		}
 		return r

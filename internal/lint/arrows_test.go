@@ -11,7 +11,7 @@ const module = "tandem/"
 
 // tools are the small packages that know nothing of tandem and that everyone
 // may use. To add one, write its name here; it must not import the module.
-var tools = []string{"internal/atomicfile", "internal/rootfile", "internal/strictyaml", "internal/verify"}
+var tools = []string{"internal/atomicfile", "internal/plaintext", "internal/rootfile", "internal/strictyaml", "internal/verify"}
 
 // adapters speak the domain's types and their own library's.
 var adapters = []string{"source", "compose", "nginx"}
@@ -24,6 +24,7 @@ var arrows = []struct {
 	may  []string
 }{
 	{"internal/atomicfile", nil},
+	{"internal/plaintext", nil},
 	{"internal/rootfile", nil},
 	{"internal/strictyaml", nil},
 	{"internal/verify", nil},
@@ -47,6 +48,9 @@ var arrows = []struct {
 // heartLibraries is all from outside the standard library that the reconciler
 // may need, directly or not.
 var heartLibraries = []string{"github.com/goccy/go-yaml", "github.com/robfig/cron/v3"}
+
+// heartTools are the tools that it may use.
+var heartTools = []string{"internal/plaintext", "internal/rootfile", "internal/strictyaml"}
 
 // checkArrows finds imports of the module that point the wrong way, in the
 // packages and in their tests.
@@ -84,7 +88,7 @@ func checkHeart(t testing.TB, h house) []string {
 			continue
 		}
 		for _, dep := range p.Deps {
-			own := dep == module+"internal/strictyaml" || dep == module+"internal/rootfile"
+			own := slices.Contains(heartTools, strings.TrimPrefix(dep, module))
 			library := slices.ContainsFunc(heartLibraries, func(l string) bool { return within(dep, l) })
 			if own || library || slices.Contains(std, dep) || strings.HasPrefix(dep, "vendor/") {
 				continue

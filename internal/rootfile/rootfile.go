@@ -23,7 +23,7 @@ var (
 // followed within root only; more than max bytes are ErrTooLarge. It ends with ctx.
 // Each error is a *fs.PathError whose path is name: no error tells where root is.
 func Read(ctx context.Context, root, name string, max int64) ([]byte, error) {
-	dir, err := os.OpenRoot(root)
+	dir, err := os.OpenRoot(root + "/.") // with the dot, what is no directory is not opened
 	if err != nil {
 		return nil, failure(name, err)
 	}
@@ -106,10 +106,26 @@ func failure(name string, err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		err = p.Err
-		// The error of package os for this has no name; TestRead_Refuses keeps its text.
-		if err.Error() == "path escapes from parent" {
-			err = ErrOutside
-		}
+	}
+	if IsOutside(err) {
+		err = ErrOutside
 	}
 	return &fs.PathError{Op: "read", Path: name, Err: err}
+}
+
+// IsOutside tells whether a name led out of its directory, also for an error of an
+// *os.Root, which has no name of its own for that. TestRead_Refuses keeps its text.
+func IsOutside(err error) bool {
+	if errors.Is(err, ErrOutside) {
+		return true
+	}
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		err = p.Err
+	case errors.As(err, &l):
+		err = l.Err
+	}
+	return err != nil && err.Error() == "path escapes from parent"
 }

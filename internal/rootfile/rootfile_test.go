@@ -90,6 +90,15 @@ func TestRead_TakesWhatIsInside(t *testing.T) {
 	}
 }
 
+// TestRead_ADirectoryThatIsAPipe must not wait for it.
+func TestRead_ADirectoryThatIsAPipe(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "pipe")
+	check(t, syscall.Mkfifo(root, 0o600))
+	if _, err := Read(t.Context(), root, "file", 1024); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("%v, want that it is no directory", err)
+	}
+}
+
 // TestRead_EndsWithItsContext reads a large file with a context that ended.
 func TestRead_EndsWithItsContext(t *testing.T) {
 	root := t.TempDir()

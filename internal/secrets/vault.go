@@ -13,6 +13,7 @@ import (
 
 	"filippo.io/age"
 
+	"tandem/internal/rootfile"
 	"tandem/internal/sops"
 	"tandem/reconciler"
 )
@@ -54,12 +55,15 @@ func (v *Vault) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secr
 	var all []reconciler.Secret
 	var faults reconciler.Faults
 	for i, name := range app.Secrets {
-		found, err := v.open(app, name, identities)
+		found, err := v.open(ctx, app, name, identities)
 		more, ok := reconciler.AsFaults(err)
 		if err != nil && !ok {
 			more = reconciler.Faults{{File: app.File, Path: fmt.Sprintf("secrets[%d]", i), Text: err.Error()}}
 		}
 		all, faults = append(all, found...), append(faults, more...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // what was not read for that is no fault of the file
 	}
 	faults = append(faults, clashes(app, all)...)
 	if err := faults.Err(); err != nil {
@@ -69,15 +73,17 @@ func (v *Vault) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secr
 }
 
 // open reads one file. An error that is no faults is one of the name.
-func (v *Vault) open(app reconciler.App, name string, identities []age.Identity) ([]reconciler.Secret, error) {
-	data, err := read(app.Root, name)
-	if errors.Is(err, fs.ErrNotExist) {
+func (v *Vault) open(ctx context.Context, app reconciler.App, name string, identities []age.Identity) ([]reconciler.Secret, error) {
+	file := path.Join(app.Dir, name)
+	data, err := rootfile.Read(ctx, app.Root, name, sops.MaxSize)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist in %q: add it, or name the right file", name, app.Dir)
-	}
-	if err != nil {
+	case errors.Is(err, rootfile.ErrTooLarge):
+		return nil, sops.TooLarge(file)
+	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: it must be a file in the app's directory, also where a symbolic link leads to it", name)
 	}
-	file := path.Join(app.Dir, name)
 	sealed, err := sops.Read(file, data)
 	if err != nil {
 		return nil, err
@@ -101,26 +107,6 @@ func (v *Vault) open(app reconciler.App, name string, identities []age.Identity)
 	}
 	return secrets, nil
 }
-
-// read reads a file below root, and follows no link out of it.
-func read(root, name string) (_ []byte, err error) {
-	dir, err := os.OpenRoot(root)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	f, err := dir.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(err, errNoFile)
-	}
-	return io.ReadAll(io.LimitReader(f, sops.MaxSize+1))
-}
-
-var errNoFile = errors.New("not a file")
 
 // clashes finds names that cannot be variables, or are ones already.
 func clashes(app reconciler.App, all []reconciler.Secret) reconciler.Faults {

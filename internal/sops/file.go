@@ -41,7 +41,7 @@ func Read(name string, data []byte) (*File, error) {
 	r.file = name
 	switch {
 	case len(data) > MaxSize:
-		r.add(0, "", "the file is larger than %d KiB; a file of secrets is a page of text", MaxSize>>10)
+		return f, TooLarge(name)
 	case path.Ext(name) == ".yaml" || path.Ext(name) == ".yml":
 		f.items, f.meta = readYAML(data, &r)
 	case path.Ext(name) == ".json":
@@ -55,6 +55,15 @@ func Read(name string, data []byte) (*File, error) {
 		f.check(&r)
 	}
 	return f, r.faults.Ordered().Err()
+}
+
+// TooLarge is the fault of a file that has more than MaxSize bytes, for who does not
+// even read it.
+func TooLarge(name string) error {
+	var r report
+	r.file = name
+	r.add(0, "", "the file is larger than %d KiB; a file of secrets is a page of text", MaxSize>>10)
+	return r.faults
 }
 
 // item is one entry of the file, the metadata aside.
