@@ -100,6 +100,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 		a.listeners = append(a.listeners, a.forge)
 	}
 	a.apps = newApps(a.newRunner, a.forget, log)
+	a.apps.own = cfg.OwnPorts()
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
