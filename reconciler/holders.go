@@ -66,16 +66,21 @@ const strangerTime = time.Second
 // the desired release wants.
 func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
 	var ports []int
-	for _, a := range []App{app, r.routing(app, w)} {
+	live, _ := r.liveApp() // without it, its ports need not be known
+	for _, a := range []App{app, r.routing(app, w), live} {
 		for _, route := range a.Routes {
 			ports = append(ports, route.Ports.Blue, route.Ports.Green)
 		}
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
+	leave, err := r.Turns.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	var err error
 	if w.holders, err = r.Holders.Holders(ctx, ports); err != nil {
 		return lookError(err)
 	}

@@ -326,3 +326,16 @@ func TestGate_AHangingLookAtThePortsIsNoVerdict(t *testing.T) {
 		}
 	})
 }
+
+func TestHolders_APreviewTellsThePortAndNoStep(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.strangers[3002] = database
+		p := w.start()
+		p.Offer(p.push("c1", yamlOf("1", Auto)))
+		v, err := p.Preview(p.ctx)
+		if err != nil || len(v.Steps) > 0 || v.Reason != PortTaken || v.Status.Phase != PhaseDegraded {
+			t.Errorf("got %+v, %v", v, err)
+		}
+		says(t, &v.Status, "port 3002 of route api in green", "postgres")
+	})
+}

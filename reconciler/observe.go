@@ -169,7 +169,14 @@ func (r *Runner) expired(app App, w *world) bool {
 // routing is the App as Nginx needs it at this moment. Where a stack still runs
 // another release, its routes keep the ports that it really listens on: a
 // commit that changes ports must not move live traffic to where nobody answers.
+// One that cannot be begun, because something else holds its ports, changes nothing.
 func (r *Runner) routing(app App, w *world) App {
+	begun := func(s Stack) bool { return s.Release == app.Release }
+	if len(w.taken) > 0 && !slices.ContainsFunc(w.stacks[:], begun) {
+		if live, known := r.liveApp(); known {
+			app = live
+		}
+	}
 	routes := make([]Route, len(app.Routes))
 	copy(routes, app.Routes)
 	for _, c := range Colors() {
@@ -184,6 +191,13 @@ func (r *Runner) routing(app App, w *world) App {
 	}
 	app.Routes = routes
 	return app
+}
+
+// liveApp is the App of the release that is live.
+func (r *Runner) liveApp() (live App, known bool) {
+	t := r.memory.Live
+	live, err := r.appAt(t.Root, t.Release, t.Commit)
+	return live, err == nil
 }
 
 // appOn is the App that a stack runs. It is not known where the stack's files are

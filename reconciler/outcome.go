@@ -109,6 +109,8 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 		x := r.memory.ContractFailed
 		return PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
 			v.app.Tag, x.Detail, r.Name, indentLogs(x.Logs))
+	case PortTaken:
+		return PhaseDegraded, PortTaken, takenError(v.world.taken).Error()
 	case Waiting:
 		return PhasePaused, Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
 	case Paused:
@@ -140,7 +142,7 @@ func (s *Status) withhold(why error) {
 // strangersOf tells of ports that something else holds while nothing else is wrong: the
 // next release will need them.
 func (r *Runner) strangersOf(v view) error {
-	if v.err != nil || v.refused != nil {
+	if v.err != nil || v.refused != nil || v.reason == PortTaken {
 		return nil
 	}
 	certain := slices.DeleteFunc(slices.Clone(v.world.taken), func(p takenPort) bool {
