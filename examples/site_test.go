@@ -22,9 +22,10 @@ import (
 // and the directory of the generated files, serves both routes of both colors.
 func TestMinimal_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 	p := tb.Ports(t, 5)
+	open := reconciler.Accesses{Blue: reconciler.Open, Green: reconciler.Open}
 	app := reconciler.App{Name: "shop", Routes: []reconciler.Route{
-		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: p[0], Green: p[1]}},
-		{Name: "web", Service: "web", Ports: reconciler.Ports{Blue: p[2], Green: p[3]}},
+		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: p[0], Green: p[1]}, Access: open},
+		{Name: "web", Service: "web", Ports: reconciler.Ports{Blue: p[2], Green: p[3]}, Access: open},
 	}}
 	for _, color := range reconciler.Colors() {
 		for _, route := range app.Routes {

@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tandem/reconciler"
@@ -37,7 +38,11 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 		if len(s.routes) == 1 && r.route != "backend" {
 			s.group(b, upstreamName(s.app, "backend", reconciler.NoColor), reuse, r.of(s.live))
 		}
-	case !s.namesInVariables():
+	case s.namesInVariables():
+		if len(r.closedColors()) > 0 {
+			s.group(b, s.closedName(r), once, "")
+		}
+	default:
 		for _, c := range reconciler.Colors() {
 			s.colorGroups(b, upstreamName(s.app, r.route, c), r.of(c), r.of(c.Other()))
 		}
@@ -73,7 +78,7 @@ const once = "    keepalive_requests 1;\n"
 // while the first does not answer, and for a second after.
 func (s site) group(b *strings.Builder, name, keep string, members ...string) {
 	fmt.Fprintf(b, "\nupstream %s {\n", name)
-	if s.resolvesMembers() && members[0] != "" {
+	if s.resolvesMembers() && slices.ContainsFunc(members, func(m string) bool { return m != "" }) {
 		fmt.Fprintf(b, "    zone %s 64k;\n    %s", name, resolver)
 	}
 	b.WriteString(s.member(members[0]))
@@ -87,7 +92,7 @@ func (s site) resolvesMembers() bool { return s.dynamic && s.nginx.resolvesUpstr
 
 func (s site) member(address string) string {
 	switch {
-	case address == "": // nothing is there yet
+	case address == "": // nothing that may be asked is there
 		return "    server 127.0.0.1:1 down"
 	case s.resolvesMembers():
 		return "    server " + address + " resolve"

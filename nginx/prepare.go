@@ -87,6 +87,9 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if err != nil {
 		return work{}, err
 	}
+	if s, err = p.admit(s, app, w, color); err != nil {
+		return work{}, err
+	}
 	if w.files, w.generation, err = render(s); err != nil {
 		return work{}, err
 	}

@@ -170,7 +170,7 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 	before := r.snapshot(t)
 	workers := r.workers(t)
 	changed := r.app
-	changed.Routes = []reconciler.Route{{Name: "web", Service: "web", Ports: r.app.Routes[0].Ports}}
+	changed.Routes = []reconciler.Route{{Name: "web", Service: "web", Ports: r.app.Routes[0].Ports, Access: r.app.Routes[0].Access}}
 	_, err := r.proxy.Prepare(t.Context(), changed)
 	wantReason(t, err, reconciler.NginxBroken, `unknown "shop_api" variable`)
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
@@ -356,7 +356,7 @@ func TestPrepare_SeveralAppsShareAServerBlock(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	pear, shop := r.app, r.app
 	pear.Name = "my-pear"
-	pear.Routes = []reconciler.Route{{Name: "a-b", Ports: reconciler.Ports{Blue: r.app.Routes[0].Ports.Blue, Green: r.app.Routes[0].Ports.Green}}}
+	pear.Routes = []reconciler.Route{{Name: "a-b", Ports: reconciler.Ports{Blue: r.app.Routes[0].Ports.Blue, Green: r.app.Routes[0].Ports.Green}, Access: r.app.Routes[0].Access}}
 	for _, app := range []reconciler.App{shop, pear} {
 		if _, err := r.proxy.Prepare(t.Context(), app); !isReason(err, reconciler.NotIncluded) {
 			t.Fatal(err)

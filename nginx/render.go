@@ -1,6 +1,7 @@
 package nginx
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -34,7 +35,7 @@ type site struct {
 // backend is where one route is answered.
 type backend struct {
 	route       string
-	blue, green string // host:port; empty: nothing is there yet
+	blue, green string // host:port; empty: nothing is there that requests may be sent to
 }
 
 func (b backend) of(c reconciler.Color) string {
@@ -248,7 +249,12 @@ func (s site) vars() string {
 	}
 	fmt.Fprintf(&b, "set $%s '';\n", visitVariable(s.app))
 	for _, r := range s.routes {
-		fmt.Fprintf(&b, "set $%s %s;\n", routeVariable(s.app, r.route), s.target(r, color))
+		b.WriteString(s.assignment(r))
+		if s.namesInVariables() {
+			for _, c := range r.closedColors() {
+				b.WriteString(s.closing(r, c))
+			}
+		}
 	}
 	fmt.Fprintf(&b, "access_log %s/log/%s.access.log %s;\n", s.dir, s.app, logFormat(s.app))
 	return b.String()
@@ -260,7 +266,11 @@ func (s site) target(r backend, color string) string {
 	case s.mode == SwitchReload:
 		return upstreamName(s.app, r.route, reconciler.NoColor)
 	case s.namesInVariables():
-		return strings.Replace(r.blue, s.app+"-blue-", s.app+"-${"+color+"}-", 1)
+		if r.blue == "" && r.green == "" {
+			return s.closedName(r)
+		}
+		name := strings.Replace(r.blue, s.app+"-blue-", s.app+"-${"+color+"}-", 1)
+		return cmp.Or(name, strings.Replace(r.green, s.app+"-green-", s.app+"-${"+color+"}-", 1))
 	}
 	name := upstreamName(s.app, r.route, reconciler.NoColor) + "_${" + color + "}"
 	if s.sparing() {

@@ -50,7 +50,12 @@ func TestRender_Golden(t *testing.T) {
 			bridged(s)
 			s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
 		},
-		"reload-bridged-1.27.3": func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
+		"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
+		"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
+		"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
+		"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
+		"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
+		"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			files, _, err := render(someSite(change))

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -171,7 +172,12 @@ func (r *rig) processes(t *testing.T) []testbed.Process {
 	return all
 }
 
+// appWith is an app whose ports Nginx may have.
 func appWith(name string, routes ...reconciler.Route) reconciler.App {
+	routes = slices.Clone(routes)
+	for i := range routes {
+		routes[i].Access = reconciler.Accesses{Blue: reconciler.Open, Green: reconciler.Open}
+	}
 	return reconciler.App{Name: name, Routes: routes, Standby: reconciler.StandbyPolicy{Spare: reconciler.SpareIdempotent}}
 }
 

@@ -62,6 +62,7 @@ type Route struct {
 	Service string // the Compose service that answers
 	Ports   Ports
 	Health  Health
+	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
 }
 
 // Variable is the name of the interpolation variable that holds the route's

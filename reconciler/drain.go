@@ -22,7 +22,7 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 	if t := r.memory.Live; t.Color != c && !t.Since.IsZero() {
 		left = began.Add(-t.age(began))
 	}
-	routing := r.routing(app, w)
+	routing := r.routing(app, &w)
 	for {
 		open, err := r.Router.Connections(ctx, routing, c)
 		if err != nil {

@@ -19,9 +19,10 @@ type RejectError struct {
 func (e *RejectError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.Detail) }
 
 // RouterError says that Nginx, not the release, stands in the way: it is away,
-// its configuration is broken, or it does not include the generated files.
+// its configuration is broken, it does not include the generated files, or it must
+// not be given a port.
 type RouterError struct {
-	Reason Reason // NginxAway, NginxBroken, NotIncluded or ForeignFile
+	Reason Reason // NginxAway, NginxBroken, NotIncluded, ForeignFile or PortTaken
 	Detail string // with Nginx's own words where there are some
 	Err    error  // the cause; may be nil
 }

@@ -117,7 +117,7 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 }
 
 func (r *Runner) gateOf(app App, c Color) *gate {
-	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, app: app, color: c, now: r.Now}
+	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, holders: r.Holders, app: app, color: c, now: r.Now}
 }
 
 // damage lists what a stack lacks.
@@ -170,7 +170,7 @@ func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm b
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
 	began := r.Now()
-	routing := r.routing(app, w)
+	routing := r.routing(app, &w)
 	if err := r.Router.Flip(ctx, routing, to); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(pass), flipTime)
 	defer cancel()
 	began := r.Now()
-	if err := r.Router.Confirm(ctx, r.routing(app, w), s.Color); err != nil {
+	if err := r.Router.Confirm(ctx, r.routing(app, &w), s.Color); err != nil {
 		return err
 	}
 	if r.memory.Receipt != nil {

@@ -51,6 +51,9 @@ type stage struct {
 	protected  bool              // the branch accepts no revert
 	ledger     ledger
 	clock      Clock
+	strangers  map[int]Holder           // what else is on this host
+	portless   map[string]bool          // containers that run without their published port
+	given      map[Color]map[string]int // the ports that nginx has, by route
 }
 
 // actor is one color's stack.
@@ -94,7 +97,7 @@ func newStage(t testing.TB) *stage {
 	return &stage{
 		t: t, trees: t.TempDir(), live: Blue,
 		files: map[string]string{}, stacks: map[Color]*actor{}, conns: map[Color]int{}, fates: map[string]bearing{},
-		migrations: map[string]*run{}, images: map[string]string{}, clock: Clock{Boot: "first", Started: time.Now()},
+		migrations: map[string]*run{}, images: map[string]string{}, strangers: map[int]Holder{}, portless: map[string]bool{}, clock: Clock{Boot: "first", Started: time.Now()},
 	}
 }
 
@@ -116,7 +119,7 @@ func (w *stage) start() *process {
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
-		Prober: fakeProber{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
+		Prober: fakeProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
 		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(Image) bool { return false },
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() Clock { return w.clock },
 		Emit: func(e Event) {
@@ -415,6 +418,7 @@ func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, er
 		w := f.p.stage
 		repaired, w.repaired = w.repaired, nil
 		w.routing = app
+		w.give(app)
 		w.leads()
 		return nil
 	})
@@ -456,7 +460,10 @@ func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
 			w.offend("traffic was moved to %s while it was a spare", c)
 		}
 		w.live, w.routing = c, app
-		w.leads()
+		if to.Condition == Running {
+			w.leads()
+			w.serves(app)
+		}
 		return nil
 	})
 }

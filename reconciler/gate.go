@@ -30,6 +30,7 @@ type gate struct {
 	stacks   Stacks
 	examiner Examiner
 	prober   Prober
+	holders  Holders
 	app      App
 	color    Color
 	now      func() time.Time
@@ -75,6 +76,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		stack, fresh, err := g.nextLook(deadline, first)
 		if fresh && err == nil {
 			last = &stack
+			err = g.checkPorts(deadline, stack)
 		}
 		if err == nil {
 			g.noteWarm(stack)
@@ -194,6 +196,27 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 		g.clear("containers")
 	} else {
 		g.set("containers", lack{what: strings.Join(waiting, "; "), service: blame})
+	}
+	return nil
+}
+
+// checkPorts notes which routes' ports are not those of the stack's own containers:
+// whoever answers there is not the release.
+func (g *gate) checkPorts(ctx context.Context, s Stack) error {
+	var ports []int
+	for _, r := range g.app.Routes {
+		ports = append(ports, r.Ports.Of(g.color))
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	holders, err := g.holders.Holders(ctx, ports)
+	if err != nil {
+		return lookError(err)
+	}
+	if what, service := g.unpublished(s, holders); len(what) > 0 {
+		g.set("ports", lack{what: strings.Join(what, "; "), service: service})
+	} else {
+		g.clear("ports")
 	}
 	return nil
 }

@@ -25,6 +25,37 @@ type bench struct {
 	health  func(ctx context.Context, n int) error // the n-th health command, from 1
 	logs    func(c Container) (string, error)
 	healths int
+
+	seen    Stack                                                                 // at the last look
+	holders func(n int, ctx context.Context, ports []int) (map[int]Holder, error) // nil: the containers of the routes' services
+	asked   int                                                                   // how often who holds the ports
+}
+
+// benchHolders answers for a bench and the app that is gated.
+type benchHolders struct {
+	b   *bench
+	app App
+}
+
+func (b *bench) holdersOf(app App) Holders { return benchHolders{b, app} }
+
+func (h benchHolders) Holders(ctx context.Context, ports []int) (map[int]Holder, error) {
+	h.b.mu.Lock()
+	h.b.asked++
+	n, seen := h.b.asked, h.b.seen
+	h.b.mu.Unlock()
+	if h.b.holders != nil {
+		return h.b.holders(n, ctx, ports)
+	}
+	held := map[int]Holder{}
+	for _, r := range h.app.Routes {
+		for _, c := range seen.Containers {
+			if c.Service == r.Service && c.State == "running" {
+				held[r.Ports.Green] = Holder{Container: c.ID, Words: "the container " + c.Name}
+			}
+		}
+	}
+	return held, nil
 }
 
 func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
@@ -36,6 +67,9 @@ func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 	n := b.looks
 	b.mu.Unlock()
 	s, err := b.stack(n)
+	b.mu.Lock()
+	b.seen = s
+	b.mu.Unlock()
 	if errors.Is(err, errHangs) {
 		<-ctx.Done()
 		return [2]Stack{}, ctx.Err()
@@ -104,20 +138,20 @@ func container(service string, change ...func(*Container)) Container {
 
 func gatedApp(routes ...string) App {
 	a := App{Name: "shop", Gate: GatePolicy{Timeout: 30 * time.Second, Successes: 3}, Watch: WatchPolicy{For: time.Minute, Inconclusive: "promote"}}
-	for _, r := range routes {
-		a.Routes = append(a.Routes, Route{Name: r, Service: r, Health: Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: time.Second}})
+	for i, r := range routes {
+		a.Routes = append(a.Routes, Route{Name: r, Service: r, Ports: Ports{3001 + 2*i, 3002 + 2*i}, Health: Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: time.Second}})
 	}
 	return a
 }
 
 func (b *bench) gate(ctx context.Context, app App) (Stack, error) {
-	g := &gate{stacks: b, examiner: b, prober: b, app: app, color: Green, now: time.Now}
+	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: Green, now: time.Now}
 	return g.pass(ctx)
 }
 
 // gateAfter is gate for a stack that was seen so a moment ago.
 func (b *bench) gateAfter(ctx context.Context, app App, seen Stack) (Stack, error) {
-	g := &gate{stacks: b, examiner: b, prober: b, app: app, color: Green, now: time.Now, seen: &seen}
+	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: Green, now: time.Now, seen: &seen}
 	return g.pass(ctx)
 }
 

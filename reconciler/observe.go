@@ -15,6 +15,9 @@ type world struct {
 	known  bool      // facts.Live is what Nginx said
 	next   time.Time // when time alone will change the facts; zero: never
 	opens  time.Time // when the next deploy window opens; zero where one is open
+
+	holders map[int]Holder // of the ports of the routes
+	taken   []takenPort    // of those that the desired release wants
 }
 
 // at notes a moment at which time alone will change the facts.
@@ -42,7 +45,11 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		return w, err
 	}
 	w.stacks = stacks
-	repaired, err := r.Router.Prepare(ctx, r.routing(app, w))
+	if err := r.lookHolders(ctx, app, &w); err != nil {
+		return w, err
+	}
+	w.taken = r.taken(app, w)
+	repaired, err := r.Router.Prepare(ctx, r.routing(app, &w))
 	if err != nil {
 		return w, err
 	}
@@ -97,15 +104,21 @@ func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	pair, err := stacks.Observe(ctx, app)
+	return pair, lookError(err)
+}
+
+// lookError is that of a look at the engine, which may have taken too long.
+func lookError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
+		return &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
 	}
-	return pair, err
+	return err
 }
 
 func (r *Runner) facts(app App, w *world, c Color) StackFacts {
 	s := w.of(c)
 	f := StackFacts{Release: s.Release, Condition: s.Condition, Duty: s.Duty, Idle: true}
+	f.Taken = slices.ContainsFunc(w.taken, func(p takenPort) bool { return p.color == c })
 	up := s.Condition == Running || s.Condition == Broken
 	if !up || c == w.facts.Live {
 		f.Gated = up && r.gated[c] == s.Instance()
@@ -134,7 +147,7 @@ func (r *Runner) lookIdle(ctx context.Context, app App, w *world, c Color) error
 	if idle, also := Plan(app, w.facts, r.memory); also == why && slices.Equal(idle, busy) {
 		return nil
 	}
-	open, err := r.Router.Connections(ctx, r.routing(app, *w), c)
+	open, err := r.Router.Connections(ctx, r.routing(app, w), c)
 	f.Idle = open.Idle()
 	return err
 }
@@ -156,28 +169,51 @@ func (r *Runner) expired(app App, w *world) bool {
 // routing is the App as Nginx needs it at this moment. Where a stack still runs
 // another release, its routes keep the ports that it really listens on: a
 // commit that changes ports must not move live traffic to where nobody answers.
-func (r *Runner) routing(app App, w world) App {
+// One that cannot be begun, because something else holds its ports, changes nothing.
+func (r *Runner) routing(app App, w *world) App {
+	begun := func(s Stack) bool { return s.Release == app.Release }
+	if len(w.taken) > 0 && !slices.ContainsFunc(w.stacks[:], begun) {
+		if live, known := r.liveApp(); known {
+			app = live
+		}
+	}
 	routes := make([]Route, len(app.Routes))
 	copy(routes, app.Routes)
 	for _, c := range Colors() {
-		s := w.of(c)
-		if s.Condition == Absent || s.Release == app.Release || s.Root == "" {
-			continue
-		}
-		old, err := r.appAt(s.Root, s.Release, s.Commit)
-		if err != nil {
-			continue // its files are gone: today's ports are the best guess
-		}
+		of, known := r.appOn(app, w.of(c))
 		for i := range routes {
-			keepPort(&routes[i], old, c)
+			service := "" // of a stack whose files are gone: any
+			if known {
+				service = keepPort(&routes[i], of, c)
+			}
+			routes[i].Access.set(c, r.access(w, c, service, routes[i].Ports.Of(c)))
 		}
 	}
 	app.Routes = routes
 	return app
 }
 
-func keepPort(r *Route, old App, c Color) {
-	for _, o := range old.Routes {
+// liveApp is the App of the release that is live.
+func (r *Runner) liveApp() (live App, known bool) {
+	t := r.memory.Live
+	live, err := r.appAt(t.Root, t.Release, t.Commit)
+	return live, err == nil
+}
+
+// appOn is the App that a stack runs. It is not known where the stack's files are
+// gone; then today's ports are the best guess.
+func (r *Runner) appOn(app App, s Stack) (of App, known bool) {
+	if s.Condition == Absent || s.Release == app.Release || s.Root == "" {
+		return app, true
+	}
+	of, err := r.appAt(s.Root, s.Release, s.Commit)
+	return of, err == nil
+}
+
+// keepPort gives the route the port that the App of the color's stack has for it, and
+// returns the service that answers there.
+func keepPort(r *Route, of App, c Color) (service string) {
+	for _, o := range of.Routes {
 		if o.Name != r.Name {
 			continue
 		}
@@ -186,5 +222,7 @@ func keepPort(r *Route, old App, c Color) {
 		} else {
 			r.Ports.Green = o.Ports.Green
 		}
+		return o.Service
 	}
+	return r.Service
 }

@@ -121,6 +121,7 @@ type StackFacts struct {
 	Gated     bool    // this process saw this very instance pass the gate, and traffic has not left it since
 	Idle      bool    // no connection from Nginx is open, or the drain was waited out
 	Expired   bool    // a standby that has been kept for as long as the policy asks
+	Taken     bool    // something else holds a port that the desired release wants in this color
 }
 
 // Fitness is what this process knows of a standby as a spare. It is no proof for a

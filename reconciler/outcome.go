@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,6 +70,9 @@ func (r *Runner) statusOf(v view) Status {
 	s := Status{App: r.Name, Host: r.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
+	if err := r.strangersOf(v); err != nil {
+		s.withhold(err)
+	}
 	if err := v.desired.Withheld; err != nil {
 		s.withhold(err)
 	}
@@ -106,6 +110,8 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 		x := r.memory.ContractFailed
 		return PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
 			v.app.Tag, x.Detail, r.Name, indentLogs(x.Logs))
+	case PortTaken:
+		return PhaseDegraded, PortTaken, takenError(v.world.taken).Error()
 	case Waiting:
 		return PhasePaused, Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
 	case Paused:
@@ -124,14 +130,26 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	}
 }
 
-// withhold tells of a newer commit that is not taken. It comes first where nothing
-// else goes on: a commit that was pushed to mend what is held must not look as if
-// it had arrived.
+// withhold tells of a newer commit that is not taken, or will not be. It comes first
+// where nothing else goes on: a commit that was pushed to mend what is held must not
+// look as if it had arrived.
 func (s *Status) withhold(why error) {
 	if s.Phase == PhaseLive || s.Phase == PhaseHeld {
 		s.Phase, s.Reason = PhaseDegraded, reasonOf(why)
 	}
 	s.Message = strings.TrimSuffix(why.Error()+"\n"+s.Message, "\n")
+}
+
+// strangersOf tells of ports that something else holds while nothing else is wrong: the
+// next release will need them.
+func (r *Runner) strangersOf(v view) error {
+	if v.err != nil || v.refused != nil || v.reason == PortTaken {
+		return nil
+	}
+	certain := slices.DeleteFunc(slices.Clone(v.world.taken), func(p takenPort) bool {
+		return v.world.of(p.color).Condition != Absent && r.uncertain(p.route.Ports.Of(p.color), p.by)
+	})
+	return takenError(certain)
 }
 
 // verdictOn says why the desired release is not to be run, and what git was told.

@@ -15,11 +15,15 @@ import (
 // With an error the App is not to be run, but what could be read of it is there
 // (Dir, File, Commit and Tree always, Name if it is usable), so that its status
 // can be told.
-func ParseApp(file AppFile) (App, error) {
+func ParseApp(file AppFile) (App, error) { return ParseAppBeside(file, nil) }
+
+// ParseAppBeside is ParseApp where some ports of the host are the agent's own: each
+// with what it is for. A route that wants one is a fault.
+func ParseAppBeside(file AppFile, own map[int]string) (App, error) {
 	app := App{Dir: file.Dir, File: file.Path, Commit: file.Commit, Tree: file.Tree}
 	root, found := read(file)
 	if root.IsMapping() {
-		p := appParser{app: &app, root: root, found: found}
+		p := appParser{app: &app, root: root, found: found, own: own}
 		p.all()
 	}
 	return app, found.faults.Ordered().Err()
@@ -52,6 +56,7 @@ type appParser struct {
 	app   *App
 	root  strictyaml.Node
 	found *faultList
+	own   map[int]string // ports that are the agent's
 }
 
 func (p appParser) all() {

@@ -71,6 +71,9 @@ func (p appParser) ports(n strictyaml.Node, to *Ports, taken map[int]strictyaml.
 		if !port.Int(c.to, 1, 65535) {
 			continue
 		}
+		if what, own := p.own[*c.to]; own {
+			port.Fault("%d is tandem's own port: %s. A site that leads there would show it to everybody; take another one", *c.to, what)
+		}
 		switch first, twice := taken[*c.to]; {
 		case twice && first.Path == n.Get(string(c.color.Other())).Path:
 			port.Fault("%d is %s's port already; give %s another one", *c.to, c.color.Other(), c.color)

@@ -1,5 +1,7 @@
 package reconciler
 
+import "slices"
+
 // Plan says what is to be done next, and why. It is pure: the same input gives
 // the same steps. Only the first step is ever executed before the world is
 // looked at and planned again, so a plan never has to foresee a failure; the
@@ -23,9 +25,28 @@ func (p planner) plan() ([]Step, Reason) {
 		return p.planKept(Paused)
 	case p.waits():
 		return p.planKept(Waiting)
-	default:
-		return p.steps(goal{p.app.Release, p.chooseColor(p.app.Release)})
 	}
+	steps, reason := p.steps(goal{p.app.Release, p.chooseColor(p.app.Release)})
+	if p.barred(steps) {
+		return p.planKept(PortTaken)
+	}
+	return steps, reason
+}
+
+// barred tells whether the steps would start the desired release where something else
+// holds a port. A release of which nothing was done yet waits for the ports of both
+// colors: its next one needs the other. What is dead in the live stack is started all
+// the same, for the services that lack nothing.
+func (p planner) barred(steps []Step) bool {
+	r := p.app.Release
+	if p.m.Pending == nil && p.m.Live.Release != r && (p.o.Blue.Taken || p.o.Green.Taken) {
+		return true
+	}
+	return slices.ContainsFunc(steps, func(s Step) bool {
+		f := p.o.Of(s.Color)
+		mends := s.Color == p.o.Live && f.Release == r
+		return s.Action == Up && s.Release == r && f.Taken && !mends
+	})
 }
 
 // waits tells whether a new release has to wait for a deploy window. What began
@@ -103,6 +124,8 @@ func (p planner) planKept(none Reason) ([]Step, Reason) {
 	}
 	steps, reason := p.steps(back)
 	switch {
+	case none == PortTaken && p.barred(steps) && back.release == p.app.Release:
+		return nil, none
 	case reason == Sparing:
 		return steps, none // a spare keeps alive, too
 	case len(steps) == 0 || reason.afterwards() || reason == MigrationFailed:

@@ -50,6 +50,7 @@ const (
 	NginxBroken Reason = "NginxBroken"
 	NotIncluded Reason = "NotIncluded"
 	ForeignFile Reason = "ForeignFile"
+	PortTaken   Reason = "PortTaken" // something else holds a port of a route
 	DockerAway  Reason = "DockerAway"
 	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
 	GitAway     Reason = "GitAway"

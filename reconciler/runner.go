@@ -31,6 +31,7 @@ type Options struct {
 	Examiner   Examiner
 	Prober     Prober
 	Router     Router
+	Holders    Holders
 	Visitor    Visitor
 	Meter      Meter
 	Gauge      Gauge
@@ -75,10 +76,12 @@ type Runner struct {
 	proofs  map[Color]proof  // as a spare
 	told    Entry            // the newest line of the history that listeners heard of
 	clutter bool             // images may have become needless
-	live    Color            // what Nginx said last
-	witness *witness         // the last that was begun; nil before the first
-	inHand  *view            // of the pass that goes on
-	parked  bool             // traffic was sent to an empty color by this process, not by somebody
+
+	strangers map[int]time.Time // ports on which a program of the host listens, since it was seen first
+	live      Color             // what Nginx said last
+	witness   *witness          // the last that was begun; nil before the first
+	inHand    *view             // of the pass that goes on
+	parked    bool              // traffic was sent to an empty color by this process, not by somebody
 }
 
 // NewRunner returns a Runner that has nothing to do until Offer.
@@ -92,6 +95,9 @@ func NewRunner(o Options) *Runner {
 		gated:   map[Color]string{},
 		drained: map[Color]bool{},
 		proofs:  map[Color]proof{},
+
+		strangers: map[int]time.Time{},
+
 		known:   o.Memory.Clone(),
 		told:    newest(o.Memory.History),
 		clutter: true,
@@ -309,6 +315,9 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			if err := r.settled(app, reason); err != nil {
 				return err
 			}
+		}
+		if reason == PortTaken && len(steps) == 0 {
+			return takenError(w.taken)
 		}
 		if len(steps) == 0 {
 			v.next = w.next

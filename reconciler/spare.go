@@ -70,7 +70,7 @@ func (r *Runner) arm(ctx context.Context, app, of App, w world, s Step) error {
 func (r *Runner) setSpare(ctx context.Context, app App, w world, on bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
-	return r.Spare.Arm(ctx, r.routing(app, w), on)
+	return r.Spare.Arm(ctx, r.routing(app, &w), on)
 }
 
 // unfitError says that the standby cannot be a spare now. It ends no pass.

@@ -36,7 +36,7 @@ the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			faults, checked, err := agent.Validate(cmd.Context(), args, cfg.Policy.Allow)
+			faults, checked, err := agent.Validate(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
 			if err != nil {
 				return err
 			}

@@ -101,6 +101,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 		a.listeners = append(a.listeners, a.forge)
 	}
 	a.apps = newApps(a.newRunner, a.forget, log)
+	a.apps.own = cfg.OwnPorts()
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
@@ -172,7 +173,7 @@ func (a *Agent) options(name string) reconciler.Options {
 		Source: a.source, Reverter: a.source,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
 		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
-		Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
+		Holders: holders{a.stacks.Publishers, "/proc"}, Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
 	}

@@ -20,6 +20,7 @@ type apps struct {
 	newRunner func(name string) *reconciler.Runner
 	gone      func(name string) // hears of an app that is no longer looked after; must not block
 	log       *slog.Logger
+	own       map[int]string // ports that are the agent's, each with what it is for
 
 	mu      sync.Mutex
 	runners map[string]*running // by app
@@ -42,7 +43,7 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 	var list []reconciler.Desired
 	var good []reconciler.App
 	for _, file := range rev.Files {
-		app, err := reconciler.ParseApp(file)
+		app, err := reconciler.ParseAppBeside(file, a.own)
 		if err == nil {
 			good = append(good, app)
 		}

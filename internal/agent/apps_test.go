@@ -89,3 +89,15 @@ func TestStatusGlobs_CoverTheStatusOfEveryHost(t *testing.T) {
 		t.Errorf("the status is at %s", want)
 	}
 }
+
+func TestApps_ARouteToTheAgentsOwnPortIsRefused(t *testing.T) {
+	cfg := config.Default()
+	cfg.Listen, cfg.Nginx.Confirm = "[::1]:9000", "127.0.0.1:9010"
+	a := reader()
+	a.own = cfg.OwnPorts()
+	for port, want := range map[int]string{8999: "refused", 9000: "refused", 9010: "refused", 9009: "refused", 9001: "read", 8484: "read"} {
+		if diff := cmp.Diff(map[string]string{"shop": want}, read(a, file("shop", "shop", port))); diff != "" {
+			t.Errorf("ports %d and %d (-want +got):\n%s", port, port+1, diff)
+		}
+	}
+}

@@ -19,8 +19,9 @@ import (
 // tandem.yaml, or a directory below which all of them are checked. It needs
 // neither Docker nor Nginx nor git, and no age key: encrypted files are checked as
 // far as they can be without being opened. checked is the number of apps; err is for a
-// path that cannot be read.
-func Validate(ctx context.Context, paths []string, policy []string) (faults []reconciler.Fault, checked int, err error) {
+// path that cannot be read. own are the ports that are the agent's: see
+// config.Config.OwnPorts.
+func Validate(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []reconciler.Fault, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
 		return nil, 0, err
@@ -32,7 +33,7 @@ func Validate(ctx context.Context, paths []string, policy []string) (faults []re
 	defer func() { _ = resolver.Close() }() // it never connected
 	var apps []reconciler.App
 	for _, path := range files {
-		app, err := validateFile(ctx, resolver, path)
+		app, err := validateFile(ctx, resolver, path, own)
 		if found, ok := reconciler.AsFaults(err); ok {
 			faults = append(faults, found...)
 		} else if err != nil {
@@ -85,7 +86,7 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, resolver reconciler.Resolver, path string) (reconciler.App, error) {
+func validateFile(ctx context.Context, resolver reconciler.Resolver, path string, own map[int]string) (reconciler.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return reconciler.App{}, err
@@ -98,7 +99,7 @@ func validateFile(ctx context.Context, resolver reconciler.Resolver, path string
 		data = nil
 	}
 	file := reconciler.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
-	app, err := reconciler.ParseApp(file)
+	app, err := reconciler.ParseAppBeside(file, own)
 	if err != nil {
 		return reconciler.App{}, err
 	}

@@ -38,7 +38,7 @@ func TestFaults_NoWriteOfNginxFilesSendsTrafficWhereNobodyWanted(t *testing.T) {
 		w := newWeb(t, d)
 		w.step(t, reconciler.Blue, reconciler.Blue)
 		w.step(t, reconciler.Blue, reconciler.Green)
-		w.app.Routes = append(w.app.Routes, reconciler.Route{Name: "admin", Service: "admin", Ports: w.app.Routes[0].Ports})
+		w.app.Routes = append(w.app.Routes, reconciler.Route{Name: "admin", Service: "admin", Ports: w.app.Routes[0].Ports, Access: w.app.Routes[0].Access})
 		w.step(t, reconciler.Green, reconciler.Green)
 		w.step(t, reconciler.Green, reconciler.Blue)
 	})
@@ -60,7 +60,8 @@ func newWeb(t *testing.T, d *faultydisk.Disk) *web {
 	w := &web{disk: d}
 	w.nginx = tb.Nginx(t, testbed.NginxOptions{Workers: 1}, func(*testbed.Nginx) testbed.NginxConfig { return testbed.NginxConfig{} })
 	w.app = reconciler.App{Name: "shop", Standby: reconciler.StandbyPolicy{Spare: reconciler.SpareIdempotent}, Routes: []reconciler.Route{
-		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: backend(t, "blue"), Green: backend(t, "green")}},
+		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: backend(t, "blue"), Green: backend(t, "green")},
+			Access: reconciler.Accesses{Blue: reconciler.Open, Green: reconciler.Open}},
 	}}
 	w.setup = nginx.Options{Dir: dir, Command: w.nginx.Command(), Confirm: fmt.Sprintf("127.0.0.1:%d", tb.Ports(t, 1)[0]), Logger: slog.New(slog.DiscardHandler)}
 	w.restart(t)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tandem/internal/agent"
+	"tandem/internal/config"
 )
 
 func TestExamples_AreValid(t *testing.T) {
@@ -27,7 +28,7 @@ func TestExamples_AreValid(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			faults, checked, err := agent.Validate(t.Context(), []string{filepath.Join(root, name)}, nil)
+			faults, checked, err := agent.Validate(t.Context(), []string{filepath.Join(root, name)}, nil, config.Default().OwnPorts())
 			check(t, err)
 			if checked != 1 || len(faults) > 0 {
 				t.Errorf("checked %d apps: faults %v", checked, faults)

@@ -1,0 +1,88 @@
+package compose
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/container"
+
+	"tandem/reconciler"
+)
+
+// Publishers returns the container that publishes each of the ports on this host's
+// 127.0.0.1, as the engine has it now and not as a file asked for it. What an engine
+// of another host publishes says nothing about this one: then nobody knows who holds
+// them.
+func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]reconciler.Holder, error) {
+	held := map[int]reconciler.Holder{}
+	if !c.here() {
+		for _, port := range ports {
+			held[port] = reconciler.Holder{Unknown: true, Words: "nobody knows whom: docker.host is another host"}
+		}
+		return held, nil
+	}
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	list, err := c.engine.ContainerList(ctx, container.ListOptions{}) // those that run
+	if err != nil {
+		return nil, engineError(ctx, "list who publishes ports", err)
+	}
+	for _, s := range list {
+		for _, p := range s.Ports {
+			port := int(p.PublicPort)
+			if p.Type != "tcp" || !onLoopback(p.IP) || !slices.Contains(ports, port) {
+				continue
+			}
+			held[port] = reconciler.Holder{Container: s.ID, Words: wordsFor(s)}
+		}
+	}
+	return held, nil
+}
+
+// onLoopback tells whether a port that is published on the address answers on
+// 127.0.0.1, which is where Nginx asks.
+func onLoopback(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "127.0.0.1" }
+
+func wordsFor(s container.Summary) string {
+	words := "a container"
+	if len(s.Names) > 0 {
+		words = "the container " + strings.TrimPrefix(s.Names[0], "/")
+	}
+	if project := s.Labels[api.ProjectLabel]; project != "" {
+		words += " of the project " + plainText([]byte(project))
+	}
+	return words
+}
+
+// here tells whether what the engine publishes is published on this host: it is asked
+// through a socket, or at an address of this host.
+func (c *Client) here() bool {
+	if c.local() {
+		return true
+	}
+	u, err := url.Parse(c.host)
+	if err != nil {
+		return false
+	}
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return false
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		return ip.IsLoopback()
+	}
+	return ip.IsLoopback() || slices.ContainsFunc(own, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr().Unmap() == ip.Unmap()
+	})
+}

@@ -1,0 +1,149 @@
+package nginx_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tandem/nginx"
+	"tandem/reconciler"
+)
+
+// grant sets what Nginx may have of every route.
+func (r *rig) grant(blue, green reconciler.Access) {
+	for i := range r.app.Routes {
+		r.app.Routes[i].Access = reconciler.Accesses{Blue: blue, Green: green}
+	}
+}
+
+// wantNobody asks as people do, for the color that is live.
+func (r *rig) wantNobody(t *testing.T) {
+	t.Helper()
+	before := r.stacks[reconciler.Blue].connections.Load() + r.stacks[reconciler.Green].connections.Load()
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		wantStatus(t, method, r.nginx.URL()+"/", http.StatusBadGateway)
+	}
+	if after := r.stacks[reconciler.Blue].connections.Load() + r.stacks[reconciler.Green].connections.Load(); after != before {
+		t.Errorf("a stack got %d connections", after-before)
+	}
+}
+
+func TestAccess_AClosedRouteAsksNobodyWhateverTheFlagsSay(t *testing.T) {
+	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
+		t.Run(mode, func(t *testing.T) {
+			server := usualServer
+			if mode == nginx.SwitchReload {
+				server = "location / { proxy_pass http://shop_api; }"
+			}
+			r := newRig(t, rigOptions{mode: mode, server: server})
+			for _, access := range []reconciler.Access{reconciler.Closed, reconciler.AsItIs, reconciler.Taken} {
+				r.grant(access, access)
+				if access == reconciler.Closed {
+					r.prepare(t)
+				}
+				for _, c := range []reconciler.Color{reconciler.Green, reconciler.Blue} {
+					r.flip(t, c)
+					r.wantNobody(t)
+				}
+			}
+			if mode == nginx.SwitchFlip {
+				r.arm(t, true)
+				r.wantNobody(t)
+			}
+			text := r.file(t, "shop.conf")
+			for _, s := range r.stacks {
+				if strings.Contains(text, fmt.Sprint(s.port)) {
+					t.Errorf("shop.conf has port %d", s.port)
+				}
+			}
+			r.grant(reconciler.Open, reconciler.Open)
+			r.prepare(t)
+			r.wantTraffic(t, reconciler.Blue)
+		})
+	}
+}
+
+func TestAccess_WhatNginxHasItKeepsWithoutAReload(t *testing.T) {
+	for name, befalls := range map[string]func(t *testing.T, r *rig){
+		"the same process":         func(*testing.T, *rig) {},
+		"the agent started again":  func(t *testing.T, r *rig) { r.restart(t) },
+		"held by something else":   func(_ *testing.T, r *rig) { r.grant(reconciler.AsItIs, reconciler.Taken) },
+		"open in one, in question": func(_ *testing.T, r *rig) { r.grant(reconciler.Open, reconciler.AsItIs) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			r.prepare(t)
+			workers := r.workers(t)
+			r.grant(reconciler.AsItIs, reconciler.AsItIs)
+			befalls(t, r)
+			r.prepare(t)
+			r.wantTraffic(t, reconciler.Blue)
+			if got := r.workers(t); got != workers {
+				t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
+			}
+		})
+	}
+	// Where the files are gone too, the running Nginx still says what it has.
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	before := r.file(t, "shop.conf")
+	for _, name := range []string{"shop.conf", "shop.vars"} {
+		if err := os.Remove(filepath.Join(r.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.restart(t)
+	r.grant(reconciler.AsItIs, reconciler.AsItIs)
+	r.prepare(t)
+	if got := r.file(t, "shop.conf"); got != before {
+		t.Errorf("shop.conf was\n%s\nand is\n%s", before, got)
+	}
+}
+
+func TestAccess_APortThatSomethingElseHoldsIsClosedWhereRequestsCouldComeToIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		live         reconciler.Color
+		spare, moved bool
+		blue, green  reconciler.Access
+		want         string // in shop.conf: whose port is there
+	}{
+		"the live color's":              {live: reconciler.Blue, blue: reconciler.Taken, green: reconciler.Open, want: "green"},
+		"the live color's, green":       {live: reconciler.Green, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
+		"the other's":                   {live: reconciler.Blue, blue: reconciler.Open, green: reconciler.Taken, want: "blue green"},
+		"the other's, which is a spare": {live: reconciler.Blue, spare: true, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
+		"a port that it never had":      {live: reconciler.Blue, moved: true, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
+		"one that is not known":         {live: reconciler.Blue, moved: true, blue: reconciler.Open, green: reconciler.AsItIs, want: "blue"},
+		"both":                          {live: reconciler.Green, spare: true, blue: reconciler.Taken, green: reconciler.Taken, want: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, rigOptions{})
+			r.prepare(t)
+			r.flip(t, c.live)
+			if c.spare {
+				r.arm(t, true)
+			}
+			r.grant(c.blue, c.green)
+			if c.moved {
+				r.app.Routes[0].Ports.Green = newStack(t, reconciler.Green).port
+			}
+			r.prepare(t)
+			text, has := r.file(t, "shop.conf"), []string{}
+			for _, color := range reconciler.Colors() {
+				if strings.Contains(text, fmt.Sprintf(":%d", r.app.Routes[0].Ports.Of(color))) {
+					has = append(has, string(color))
+				}
+			}
+			if got := strings.Join(has, " "); got != c.want {
+				t.Errorf("nginx has the ports of %q, want %q:\n%s", got, c.want, text)
+			}
+			if strings.Contains(c.want, string(c.live)) {
+				r.wantTraffic(t, c.live)
+			} else if !c.spare || c.want == "" {
+				r.wantNobody(t)
+			}
+		})
+	}
+}

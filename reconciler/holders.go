@@ -1,0 +1,212 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Nginx sends people's requests to ports of this host's 127.0.0.1, and there is much
+// else: databases, pages of administrators, tandem itself. So a port is given to it
+// only while nothing but the app's own container can be behind it.
+
+// Holders tells who takes connections to ports of this host's 127.0.0.1.
+type Holders interface {
+	// Holders returns who holds each of the ports. One without an entry is free.
+	Holders(ctx context.Context, ports []int) (map[int]Holder, error)
+}
+
+// Holder is who takes the connections to one port.
+type Holder struct {
+	Container string // the id of the container that publishes the port; empty: a program of the host
+	Unknown   bool   // nobody can tell: the engine is not on this host
+	Words     string // who it is, for people
+}
+
+// Access says whether Nginx may send requests to the port of a route in one color.
+type Access int
+
+// The kinds of access.
+const (
+	Closed Access = iota // not at all
+	AsItIs               // where it does so already
+	Taken                // something else holds the port: as AsItIs, but not where requests could come to it now
+	Open                 // yes
+)
+
+func (a Access) String() string { return [...]string{"closed", "as it is", "taken", "open"}[a] }
+
+// Accesses are those of one route, one a color. The zero value lets nothing through.
+type Accesses struct{ Blue, Green Access }
+
+// Of returns the access of one color.
+func (a Accesses) Of(c Color) Access {
+	if c == Green {
+		return a.Green
+	}
+	return a.Blue
+}
+
+func (a *Accesses) set(c Color, to Access) {
+	if c == Green {
+		a.Green = to
+	} else {
+		a.Blue = to
+	}
+}
+
+// strangerTime is for how long a program of the host has to be seen on a port of a
+// stack that has containers. Docker's own proxy is such a program for a moment,
+// while a container starts or ends.
+const strangerTime = time.Second
+
+// lookHolders asks who holds the ports that Nginx has or would get, and those that
+// the desired release wants.
+func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
+	var ports []int
+	live, _ := r.liveApp() // without it, its ports need not be known
+	for _, a := range []App{app, r.routing(app, w), live} {
+		for _, route := range a.Routes {
+			ports = append(ports, route.Ports.Blue, route.Ports.Green)
+		}
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	leave, err := r.Turns.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if w.holders, err = r.Holders.Holders(ctx, ports); err != nil {
+		return lookError(err)
+	}
+	for port := range r.strangers {
+		if h, held := w.holders[port]; !held || h.Container != "" {
+			delete(r.strangers, port)
+		}
+	}
+	for port, h := range w.holders {
+		if _, seen := r.strangers[port]; !seen && h.Container == "" && !h.Unknown {
+			r.strangers[port] = r.Now()
+		}
+	}
+	return nil
+}
+
+// opened tells whether one of the stacks was proven to be fit for traffic: it passed
+// its gate since this process started, or was live before.
+func (r *Runner) opened(w world) bool {
+	return slices.ContainsFunc(w.stacks[:], func(s Stack) bool {
+		switch {
+		case s.Condition == Absent || s.Release.IsZero():
+			return false
+		case s.Condition == Running && r.gated[s.Color] == s.Instance():
+			return true
+		default:
+			return s.Release == r.memory.Live.Release || r.memory.HasPassed(s.Release)
+		}
+	})
+}
+
+// access decides on the port of one route in one color. service is the one that the
+// stack of that color answers the route with; empty: that is not known.
+func (r *Runner) access(w *world, c Color, service string, port int) Access {
+	s := w.of(c)
+	h, held := w.holders[port]
+	mine := held && s.publishes(h, service)
+	switch {
+	case w.stacks[0].Condition == Absent && w.stacks[1].Condition == Absent:
+		return Closed
+	case held && h.Unknown, mine && s.Release.IsZero():
+		return AsItIs // somebody else's container among the stack's, or nobody knows whose
+	case held && !mine:
+		if s.Condition != Absent && r.uncertain(port, h) {
+			w.at(r.strangers[port].Add(strangerTime))
+			return AsItIs
+		}
+		return Taken
+	case r.opened(*w):
+		return Open
+	default:
+		return AsItIs
+	}
+}
+
+// uncertain tells whether the program on the port may be Docker's own.
+func (r *Runner) uncertain(port int, h Holder) bool {
+	return h.Container == "" && r.Now().Sub(r.strangers[port]) < strangerTime
+}
+
+// publishes tells whether the holder is a container of the stack that belongs to the
+// service.
+func (s Stack) publishes(h Holder, service string) bool {
+	return h.Container != "" && slices.ContainsFunc(s.Containers, func(c Container) bool {
+		return c.ID == h.Container && (service == "" || c.Service == service)
+	})
+}
+
+// takenPort is a port that the desired release wants in one color, and that something
+// else holds.
+type takenPort struct {
+	route Route
+	color Color
+	by    Holder
+}
+
+// taken lists the ports that the desired release could not have. What the color's own
+// stack holds is given up before the release is started there.
+func (r *Runner) taken(app App, w world) []takenPort {
+	var all []takenPort
+	for _, route := range app.Routes {
+		for _, c := range Colors() {
+			h, held := w.holders[route.Ports.Of(c)]
+			if held && !h.Unknown && !w.of(c).publishes(h, "") {
+				all = append(all, takenPort{route, c, h})
+			}
+		}
+	}
+	return all
+}
+
+func (p takenPort) String() string {
+	port := p.route.Ports.Of(p.color)
+	return fmt.Sprintf("port %d of route %s in %s is held by %s: write another one into routes.%s.ports.%s, or let that one go elsewhere (ss -ltnp 'sport = :%d')",
+		port, p.route.Name, p.color, p.by.Words, p.route.Name, p.color, port)
+}
+
+// takenError says which ports are in the way; nil: none.
+func takenError(all []takenPort) error {
+	if len(all) == 0 {
+		return nil
+	}
+	lines := make([]string, len(all))
+	for i, p := range all {
+		lines[i] = p.String()
+	}
+	return &RouterError{Reason: PortTaken, Detail: strings.Join(lines, "; ") + ". Nginx is not given such a port"}
+}
+
+// unpublished says which routes' ports are not those of the stack's own containers:
+// whoever answers there is not the release.
+func (g *gate) unpublished(s Stack, holders map[int]Holder) (what []string, service string) {
+	for _, r := range g.app.Routes {
+		port := r.Ports.Of(g.color)
+		h, held := holders[port]
+		switch {
+		case held && s.publishes(h, r.Service):
+			continue
+		case held:
+			what = append(what, fmt.Sprintf("%s: port %d is not published by a container of service %s but held by %s", r.Name, port, r.Service, h.Words))
+		default:
+			what = append(what, fmt.Sprintf("%s: no container of service %s publishes port %d on 127.0.0.1", r.Name, r.Service, port))
+		}
+		if service == "" {
+			service = r.Service
+		}
+	}
+	return what, service
+}
