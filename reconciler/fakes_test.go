@@ -67,13 +67,14 @@ type actor struct {
 
 // bearing is how the release of a tag behaves; the zero value is good.
 type bearing struct {
-	up       error // what Up answers
-	sick     bool  // its health answers 500
-	slow     bool  // its health answers late
-	sickLive bool  // its health answers 500 while it has traffic
-	exits    bool  // its container ends
-	expand   int   // with what code its expand migration ends
-	contract int   // with what code its contract migration ends
+	faults   Faults // of its Compose file
+	up       error  // what Up answers
+	sick     bool   // its health answers 500
+	slow     bool   // its health answers late
+	sickLive bool   // its health answers 500 while it has traffic
+	exits    bool   // its container ends
+	expand   int    // with what code its expand migration ends
+	contract int    // with what code its contract migration ends
 }
 
 // trouble is what happens to one call.
@@ -237,7 +238,7 @@ type fakeResolver struct{ p *process }
 
 // Resolve gives each tag one release.
 func (f fakeResolver) Resolve(ctx context.Context, app App) (Release, error) {
-	return releaseOf(app.Tag), f.p.call(ctx, "resolver.resolve", func() error { return nil })
+	return releaseOf(app.Tag), f.p.call(ctx, "resolver.resolve", func() error { return f.p.fates[app.Tag].faults.Err() })
 }
 
 func releaseOf(tag string) Release { return Release{Tag: tag, Hash: "0000000" + tag} }

@@ -71,6 +71,18 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 	return app, nil
 }
 
+// prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose
+// files were refused: a site that includes them must not keep Nginx from being reloaded
+// or started. They lead nowhere. Where something of the app does run, they stay as they
+// are, and where they cannot be made, the refusal is what has to be told.
+func (r *Runner) prepareSite(ctx context.Context, app App) {
+	stacks, err := r.look(ctx, app)
+	if err != nil || stacks[0].Condition != Absent || stacks[1].Condition != Absent {
+		return
+	}
+	_, _ = r.Router.Prepare(ctx, app)
+}
+
 // logRefusal writes the refusal into the history, once a tree.
 func (r *Runner) logRefusal(d Desired) error {
 	if h := r.memory.History; len(h) > 0 && h[0].Commit == r.memory.Commit && h[0].Result == RefusedFiles {

@@ -276,6 +276,9 @@ func (r *Runner) pass(parent context.Context) outcome {
 		return outcome{}
 	}
 	app, view, err := r.prepare(ctx, *d)
+	if app == nil && view.refused != nil && d.Err == nil {
+		r.prepareSite(ctx, d.App)
+	}
 	if app != nil {
 		trouble := r.converge(ctx, *app, &view)
 		if away(trouble) {

@@ -291,6 +291,37 @@ func TestRunner_RefusedFilesChangeNothingAndWhatIsLiveIsKeptAlive(t *testing.T) 
 	})
 }
 
+// A site that includes generated files must not keep Nginx from being started because
+// the very first Compose file was refused.
+func TestRunner_NginxHasFilesThatLeadNowhereWhereTheFirstComposeFileIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.fates["1"] = bearing{faults: Faults{{File: "shop/compose.yaml", Text: "no"}}}
+		p := w.start()
+		p.is(t, p.deploy("c1", yamlOf("1", Green)), "Refused/Refused; history 1:Refused")
+		if w.count("router.prepare") == 0 {
+			t.Error("Nginx was given no files")
+		}
+		for _, r := range w.routing.Routes {
+			if r.Access != (Accesses{}) {
+				t.Errorf("Nginx was given the ports of %s: %v", r.Name, r.Access)
+			}
+		}
+	})
+}
+
+func TestRunner_FilesOfNginxStayWhereSomethingRunsThatIsNotRemembered(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.start().deploy("c1", yamlOf("1", Green))
+		w.fates["2"] = bearing{faults: Faults{{File: "shop/compose.yaml", Text: "no"}}}
+		w.change(func() { w.saved = Memory{} })
+		before := w.count("router.prepare")
+		s := w.start().deploy("c2", yamlOf("2", Green))
+		if s.Phase != PhaseRefused || w.count("router.prepare") != before {
+			t.Errorf("%s, and the files of what runs were made anew", summary(s))
+		}
+	})
+}
+
 func TestRunner_FilesThatCannotBeHadKeepAliveWhatIsLive(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
