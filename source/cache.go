@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -73,7 +72,7 @@ func initStorage(dir string) (*filesystem.Storage, error) {
 func openStorage(dir string) *filesystem.Storage {
 	return filesystem.NewStorageWithOptions(openFS(dir),
 		cache.NewObjectLRU(8*cache.MiByte),
-		filesystem.Options{LargeObjectThreshold: largeObject, AlternatesFS: osfs.New("/")})
+		filesystem.Options{LargeObjectThreshold: largeObject})
 }
 
 // has tells whether a fetch of the commit was completed.

@@ -13,10 +13,6 @@ func removeAll(path string) error {
 	return atomicfile.Change(path, func() error { return os.RemoveAll(path) })
 }
 
-func remove(path string) error {
-	return atomicfile.Change(path, func() error { return os.Remove(path) })
-}
-
-// openFS is the file system that go-git keeps a repository in. The tests of what a full
+// openFS is the file system that go-git keeps the cache in. The tests of what a full
 // disk or a kill leaves behind have one that can be interrupted.
 var openFS = func(dir string) billy.Filesystem { return osfs.New(dir, osfs.WithBoundOS()) }

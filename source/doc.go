@@ -27,6 +27,11 @@
 //     (record.go), as are the commits that this agent made itself.
 //   - No error, log line or message of this package holds a credential.
 //
+// A local repository's owner may be nobody whom root should obey, and can put a link, a
+// pipe or a file without end into the place of anything in it. So it is reached by the
+// methods of gitDir alone (gitdir.go), below a descriptor; go-git only reads it, by way of
+// repofs.go.
+//
 // The hooks of a local repository are not run: they belong to whoever owns its
 // directory, and tandem may be root. Publish refuses to go past a pre-receive or
 // update hook, because that would bypass a protection; reach such a repository

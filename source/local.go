@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
@@ -17,58 +18,88 @@ import (
 // git may repack it at any moment.
 type local struct{ path string }
 
-// gitDir finds the repository in a bare directory or below a checkout.
-func (l *local) gitDir() (string, error) {
-	for _, dir := range []string{filepath.Join(l.path, ".git"), l.path} {
-		if info, err := os.Stat(filepath.Join(dir, "objects")); err == nil && info.IsDir() {
+// open finds the repository in a bare directory or below a checkout.
+func (l *local) open() (*gitDir, error) {
+	for _, name := range []string{filepath.Join(l.path, ".git"), l.path} {
+		dir, err := openGitDir(name)
+		if errors.Is(err, errNotTheirs) || errors.Is(err, errSwapped) {
+			return nil, err
+		}
+		if err != nil {
+			continue
+		}
+		if info, err := dir.stat("objects"); err == nil && info.IsDir() {
 			return dir, nil
+		}
+		if err := errors.Join(dir.refusal(), dir.close()); err != nil {
+			return nil, err
 		}
 	}
 	if info, err := os.Lstat(filepath.Join(l.path, ".git")); err == nil && !info.IsDir() {
-		return "", errors.New("this is a linked work tree: name the repository that it belongs to")
+		return nil, errors.New("this is a linked work tree: name the repository that it belongs to")
 	}
 	if _, err := os.Stat(l.path); err != nil {
-		return "", err
+		return nil, err
 	}
-	return "", errors.New("there is no git repository")
+	return nil, errors.New("there is no git repository")
 }
 
-func (l *local) open() (*filesystem.Storage, string, error) {
-	dir, err := l.gitDir()
+// with lets do work on the repository. What was read is worth nothing where something
+// in it is not what belongs there.
+func (l *local) with(do func(*gitDir, *filesystem.Storage) error) (err error) {
+	dir, err := l.open()
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	s := openStorage(dir)
+	defer func() { err = closing(dir.root, err) }()
+	s, err := dir.storage()
+	if err == nil {
+		err = do(dir, s)
+	}
+	if odd := dir.refusal(); odd != nil {
+		return odd
+	}
+	return err
+}
+
+// storage is what go-git reads the repository with, and what says that it can.
+func (d *gitDir) storage() (*filesystem.Storage, error) {
+	s := filesystem.NewStorageWithOptions(repoFS{d}, cache.NewObjectLRU(8*cache.MiByte), filesystem.Options{LargeObjectThreshold: largeObject})
 	config, err := s.Config()
 	if err != nil {
-		return nil, "", fmt.Errorf("read its config: %w", err)
+		return nil, fmt.Errorf("read its config: %w", err)
 	}
 	extensions := config.Raw.Section("extensions")
 	if f := extensions.Option("objectformat"); f != "" && f != "sha1" {
-		return nil, "", fmt.Errorf("the object format %s is not supported: only sha1 is", f)
+		return nil, fmt.Errorf("the object format %s is not supported: only sha1 is", f)
 	}
 	if f := extensions.Option("refstorage"); f != "" && f != "files" {
-		return nil, "", fmt.Errorf("the ref format %s is not supported: convert it with git refs migrate --ref-format=files", f)
+		return nil, fmt.Errorf("the ref format %s is not supported: convert it with git refs migrate --ref-format=files", f)
 	}
-	return s, dir, nil
+	// They would be read with root's eyes, wherever its owner says that they are.
+	if info, err := d.lstat("objects/info/alternates"); err == nil && info.Size() > 0 {
+		return nil, errors.New("it borrows objects from another repository (objects/info/alternates), and only its own are read: run git repack -a -d there, then remove that file")
+	}
+	return s, nil
 }
 
 func (l *local) head(ctx context.Context, branch string) (plumbing.Hash, error) {
 	if err := ctx.Err(); err != nil {
 		return plumbing.ZeroHash, err
 	}
-	s, _, err := l.open()
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	ref, err := storer.ResolveReference(s, plumbing.NewBranchReferenceName(branch))
-	if errors.Is(err, plumbing.ErrReferenceNotFound) {
-		return plumbing.ZeroHash, kindf(ErrBranchMissing, "there is no branch %q; nothing is changed until there is one", branch)
-	}
-	if err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("read the branch %q: %w", branch, err)
-	}
-	return ref.Hash(), nil
+	head := plumbing.ZeroHash
+	err := l.with(func(_ *gitDir, s *filesystem.Storage) error {
+		ref, err := storer.ResolveReference(s, plumbing.NewBranchReferenceName(branch))
+		if errors.Is(err, plumbing.ErrReferenceNotFound) {
+			return kindf(ErrBranchMissing, "there is no branch %q; nothing is changed until there is one", branch)
+		}
+		if err != nil {
+			return fmt.Errorf("read the branch %q: %w", branch, err)
+		}
+		head = ref.Hash()
+		return nil
+	})
+	return head, err
 }
 
 func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
@@ -76,19 +107,17 @@ func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objec
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, _, err := l.open()
-		if err != nil {
-			return err
-		}
-		if err := s.HasEncodedObject(commit); err != nil {
-			return &damagedError{kindf(ErrGone, "the repository has no commit %s any more", commit)}
-		}
-		for _, c := range older {
-			if err := s.HasEncodedObject(c); err != nil {
-				return &damagedError{kindf(errLost, "the repository has no commit %s any more", c)}
+		return l.with(func(_ *gitDir, s *filesystem.Storage) error {
+			if err := s.HasEncodedObject(commit); err != nil {
+				return &damagedError{kindf(ErrGone, "the repository has no commit %s any more", commit)}
 			}
-		}
-		return read(&objects{store: s})
+			for _, c := range older {
+				if err := s.HasEncodedObject(c); err != nil {
+					return &damagedError{kindf(errLost, "the repository has no commit %s any more", c)}
+				}
+			}
+			return read(&objects{store: s})
+		})
 	}
 	err := once()
 	if isDamaged(err) {
@@ -100,46 +129,44 @@ func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objec
 }
 
 func (l *local) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) error {
-	s, dir, err := l.open()
-	if err != nil {
-		return err
-	}
-	if err := checkReceive(s, dir, branch); err != nil {
-		return err
-	}
-	// The objects come first: a branch must never name what is not there.
-	for _, m := range objs {
-		if err := ctx.Err(); err != nil {
+	return l.with(func(dir *gitDir, s *filesystem.Storage) error {
+		if err := checkReceive(s, dir, branch); err != nil {
 			return err
 		}
-		if err := storeObject(s, dir, m); err != nil {
-			return fmt.Errorf("store %s %s: %w", m.kind, m.hash, err)
+		// The objects come first: a branch must never name what is not there.
+		for _, m := range objs {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := dir.store(m); err != nil {
+				return fmt.Errorf("store %s %s: %w", m.kind, m.hash, err)
+			}
 		}
-	}
-	return moveRef(ctx, s, dir, plumbing.NewBranchReferenceName(branch), old, tip)
+		return moveRef(ctx, s, dir, plumbing.NewBranchReferenceName(branch), old, tip)
+	})
 }
 
 // checkReceive refuses what git-receive-pack would refuse, and what only it could
 // decide.
-func checkReceive(s *filesystem.Storage, dir, branch string) error {
+func checkReceive(s *filesystem.Storage, dir *gitDir, branch string) error {
 	config, err := s.Config()
 	if err != nil {
 		return fmt.Errorf("read its config: %w", err)
 	}
-	hooks := filepath.Join(dir, "hooks")
+	hooks := "hooks"
 	if p := config.Raw.Section("core").Option("hooksPath"); p != "" {
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(dir, p)
+		// What is there, outside, is nothing to be told to whoever wrote the path.
+		if hooks = path.Clean(filepath.ToSlash(p)); !filepath.IsLocal(hooks) {
+			return kindf(ErrRefused, "the repository's hooks are outside of it (core.hooksPath), and only git may run them: reach it over ssh, so that they are asked")
 		}
-		hooks = p
 	}
 	for _, name := range []string{"pre-receive", "update", "reference-transaction"} {
-		info, err := os.Stat(filepath.Join(hooks, name))
+		info, err := dir.stat(path.Join(hooks, name))
 		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return kindf(ErrRefused, "the repository has a %s hook, which only git may run: reach it over ssh, so that the hook is asked", name)
 		}
 	}
-	if config.Core.IsBare || filepath.Base(dir) != ".git" {
+	if config.Core.IsBare || filepath.Base(dir.path) != ".git" {
 		return nil
 	}
 	checkedOut, err := s.Reference(plumbing.HEAD)
@@ -147,44 +174,4 @@ func checkReceive(s *filesystem.Storage, dir, branch string) error {
 		return kindf(ErrRefused, "the branch %q is checked out there: publish to another branch, or use a bare repository", branch)
 	}
 	return nil
-}
-
-// storeObject writes a loose object. A repack by git may take the object's
-// directory away between its making and its use, so it is tried a few times.
-func storeObject(s *filesystem.Storage, dir string, m made) error {
-	const tries = 10
-	var err error
-	for range tries {
-		if err = storeOnce(s, dir, m); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return err
-}
-
-// storeOnce writes an object that survives a power cut, and that the
-// repository's owner can handle as if git had written it.
-func storeOnce(s *filesystem.Storage, dir string, m made) error {
-	obj, err := m.encoded()
-	if err != nil {
-		return err
-	}
-	hash, err := s.SetEncodedObject(obj)
-	if err != nil {
-		return err
-	}
-	name := hash.String()
-	objectsDir := filepath.Join(dir, "objects")
-	file := filepath.Join(objectsDir, name[:2], name[2:])
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	if err := closing(f, f.Sync()); err != nil {
-		return err
-	}
-	if err := adopt(filepath.Dir(file), objectsDir, true); err != nil {
-		return err
-	}
-	return adopt(file, objectsDir, false)
 }

@@ -161,7 +161,7 @@ func TestWatch_HearsOnlyWhatCanMoveTheBranch(t *testing.T) {
 		"config":                    {fsnotify.Write, false},
 		"refs/heads/team/prod/x":    {fsnotify.Chmod, false},
 	} {
-		w := &watcher{branch: "team/prod", dir: dir, moved: make(chan struct{}, 1)}
+		w := &watcher{local: &local{path: dir}, branch: "team/prod", dir: dir, moved: make(chan struct{}, 1)}
 		w.handle(fsnotify.Event{Name: filepath.Join(dir, name), Op: c.op})
 		if got := len(w.moved) == 1; got != c.want {
 			t.Errorf("%s of %s wakes: %v", c.op, name, got)

@@ -1,13 +1,13 @@
 package source
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -16,12 +16,19 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/rootfile"
+)
+
+const (
+	// maxRefDirs is how many directories of branches are looked at.
+	maxRefDirs = 1000
+	// maxRefEntries is how many branches and directories one of them may have for that.
+	maxRefEntries = 100_000
 )
 
 // moveRef moves a branch from old to tip, under its lock. go-git's own file server
 // compares nothing and would lose a push.
-func moveRef(ctx context.Context, s *filesystem.Storage, dir string, name plumbing.ReferenceName, old, tip plumbing.Hash) error {
+func moveRef(ctx context.Context, s *filesystem.Storage, dir *gitDir, name plumbing.ReferenceName, old, tip plumbing.Hash) error {
 	lock, err := lockRef(ctx, dir, name, tip)
 	if err != nil {
 		return err
@@ -29,10 +36,10 @@ func moveRef(ctx context.Context, s *filesystem.Storage, dir string, name plumbi
 	if err := underLock(ctx, s, lock, dir, name, old); err != nil {
 		return errors.Join(err, lock.release())
 	}
-	return atomicfile.SyncDir(filepath.Dir(lock.ref))
+	return dir.syncDir(path.Dir(lock.ref))
 }
 
-func underLock(ctx context.Context, s *filesystem.Storage, lock *refLock, dir string, name plumbing.ReferenceName, old plumbing.Hash) error {
+func underLock(ctx context.Context, s *filesystem.Storage, lock *refLock, dir *gitDir, name plumbing.ReferenceName, old plumbing.Hash) error {
 	if err := compareRef(s, dir, name, old); err != nil {
 		return err
 	}
@@ -40,13 +47,13 @@ func underLock(ctx context.Context, s *filesystem.Storage, lock *refLock, dir st
 		return err
 	}
 	if old.IsZero() {
-		removeEmpty(lock.ref) // what deleted branches such as <branch>/x leave behind
+		dir.removeEmpty(lock.ref, 0) // what deleted branches such as <branch>/x leave behind
 	}
 	return lock.commit()
 }
 
 // compareRef is the compare of compare-and-swap.
-func compareRef(s *filesystem.Storage, dir string, name plumbing.ReferenceName, old plumbing.Hash) error {
+func compareRef(s *filesystem.Storage, dir *gitDir, name plumbing.ReferenceName, old plumbing.Hash) error {
 	ref, err := storer.ResolveReference(s, name)
 	switch {
 	case errors.Is(err, plumbing.ErrReferenceNotFound):
@@ -68,57 +75,69 @@ func compareRef(s *filesystem.Storage, dir string, name plumbing.ReferenceName, 
 // checkNeighbours refuses a new branch whose name, or a part of it, would have
 // to be a file and a directory at once. Where both are loose refs the file
 // system refuses it; packed ones have to be looked up.
-func checkNeighbours(s *filesystem.Storage, dir string, name plumbing.ReferenceName) error {
+func checkNeighbours(s *filesystem.Storage, dir *gitDir, name plumbing.ReferenceName) error {
 	for above := path.Dir(name.String()); above != "refs/heads" && above != "."; above = path.Dir(above) {
 		if _, err := s.Reference(plumbing.ReferenceName(above)); err == nil {
 			return kindf(ErrRefused, "there is a ref %s already, so %s cannot be made", above, name)
 		}
 	}
-	packed, err := os.ReadFile(filepath.Join(dir, "packed-refs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	packed, err := dir.open("packed-refs")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if strings.Contains(string(packed), " "+name.String()+"/") {
-		return kindf(ErrRefused, "there are refs below %s/ already, so %s cannot be made", name, name)
+	return closing(packed, checkPacked(packed, name))
+}
+
+// checkPacked looks for refs below the new one's name.
+func checkPacked(packed io.Reader, name plumbing.ReferenceName) error {
+	lines := bufio.NewScanner(packed)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), " "+name.String()+"/") {
+			return kindf(ErrRefused, "there are refs below %s/ already, so %s cannot be made", name, name)
+		}
 	}
-	return nil
+	return lines.Err()
 }
 
 // makeRefDir makes the directories of a branch with slashes in its name, owned
 // like the ones above them.
-func makeRefDir(top, dir string) error {
-	if _, err := os.Stat(dir); err == nil || dir == top {
+func (d *gitDir) makeRefDir(name string) error {
+	if name == "." {
 		return nil
 	}
-	parent := filepath.Dir(dir)
-	if err := makeRefDir(top, parent); err != nil {
+	if _, err := d.stat(name); err == nil || errors.Is(err, rootfile.ErrOutside) {
 		return err
 	}
-	if err := atomicfile.Change(dir, func() error { return os.Mkdir(dir, 0o755) }); err != nil {
-		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-			return nil // somebody was faster, with making or removing; the lock will tell
-		}
-		if errors.Is(err, syscall.ENOTDIR) {
-			return kindf(ErrRefused, "there is a branch that is a directory of this one: %v", err)
-		}
+	if err := d.makeRefDir(path.Dir(name)); err != nil {
 		return err
 	}
-	return adopt(dir, parent, true)
+	err := d.makeDir(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody was faster with removing; the lock will tell
+	}
+	if errors.Is(err, syscall.ENOTDIR) {
+		return kindf(ErrRefused, "there is a branch that is a directory of this one: %v", err)
+	}
+	return err
 }
 
 // removeEmpty removes a tree of empty directories. It stops at the first file,
 // and the rename that follows says what is in the way.
-func removeEmpty(dir string) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+func (d *gitDir) removeEmpty(name string, depth int) {
+	entries, err := d.entries(name, maxRefDirs)
+	if err != nil || depth > maxDepth {
 		return
 	}
 	for _, e := range entries {
-		if e.IsDir() {
-			removeEmpty(filepath.Join(dir, e.Name()))
+		if !e.IsDir() {
+			return
 		}
+		d.removeEmpty(path.Join(name, e.Name()), depth+1)
 	}
-	_ = remove(dir) // see above
+	_ = d.remove(name) // see above
 }
 
 // pause waits a jittered moment that grows with the number of tries, up to about

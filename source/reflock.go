@@ -1,12 +1,13 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"net/url"
 	"os"
-	"path/filepath"
+	"path"
 	"syscall"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -28,6 +29,7 @@ const lockPatience = 50
 // back whatever becomes of the process. A lock that has a mark which nobody holds is
 // left over and is removed; any other is left alone.
 type refLock struct {
+	dir  *gitDir
 	file *os.File
 	ref  string // the branch's own file
 	mark string // empty where the file system knows no second names
@@ -39,9 +41,9 @@ func (l *refLock) name() string { return l.ref + ".lock" }
 var errHeld = errors.New("the branch's mark is held")
 
 // lockRef makes the lock file, and waits for whoever holds it.
-func lockRef(ctx context.Context, dir string, branch plumbing.ReferenceName, tip plumbing.Hash) (*refLock, error) {
-	ref := filepath.Join(dir, filepath.FromSlash(branch.String()))
-	mark := filepath.Join(dir, "tandem", url.PathEscape(branch.String()))
+func lockRef(ctx context.Context, dir *gitDir, branch plumbing.ReferenceName, tip plumbing.Hash) (*refLock, error) {
+	ref := branch.String()
+	mark := path.Join("tandem", url.PathEscape(ref))
 	var err error
 	for try := range lockPatience {
 		var l *refLock
@@ -56,39 +58,39 @@ func lockRef(ctx context.Context, dir string, branch plumbing.ReferenceName, tip
 			return nil, err
 		}
 	}
-	return nil, kindf(errStuck, "%v: another git process seems to hold the branch; if none does, it crashed: remove the file", err)
+	return nil, kindf(errStuck, "%s: %v: another git process seems to hold the branch; if none does, it crashed: remove the file", dir.full(ref+".lock"), err)
 }
 
-func lockOnce(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
-	if err := makeRefDir(dir, filepath.Dir(ref)); err != nil {
+func lockOnce(dir *gitDir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
+	if err := dir.makeRefDir(path.Dir(ref)); err != nil {
 		return nil, err
 	}
 	l, err := markedLock(dir, ref, mark, tip)
 	if unmarkable(err) {
-		return plainLock(ref, tip)
+		return plainLock(dir, ref, tip)
 	}
 	return l, err
 }
 
 // markedLock makes the mark first, whole, and then gives it the name of the lock.
-func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
-	if err := makeRefDir(dir, filepath.Dir(mark)); err != nil {
+func markedLock(dir *gitDir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
+	if err := dir.makeRefDir(path.Dir(mark)); err != nil {
 		return nil, err
 	}
-	if err := reclaim(mark, ref+".lock"); err != nil {
+	if err := dir.reclaim(mark, ref+".lock"); err != nil {
 		return nil, err
 	}
-	file, err := create(mark)
+	file, err := dir.create(mark, path.Dir(ref)) // it becomes the branch's own file
 	if err != nil {
 		return nil, err
 	}
-	l := &refLock{file, ref, mark}
+	l := &refLock{dir, file, ref, mark}
 	if err := l.hold(); err != nil {
 		return nil, errors.Join(err, file.Close()) // it is another's by now
 	}
 	err = l.write(tip)
 	if err == nil {
-		err = atomicfile.Change(l.name(), func() error { return os.Link(mark, l.name()) })
+		err = dir.link(mark, l.name())
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.unmark())
@@ -97,12 +99,12 @@ func markedLock(dir, ref, mark string, tip plumbing.Hash) (*refLock, error) {
 }
 
 // plainLock is the lock without a mark.
-func plainLock(ref string, tip plumbing.Hash) (*refLock, error) {
-	file, err := create(ref + ".lock")
+func plainLock(dir *gitDir, ref string, tip plumbing.Hash) (*refLock, error) {
+	file, err := dir.create(ref+".lock", path.Dir(ref))
 	if err != nil {
 		return nil, err
 	}
-	l := &refLock{file: file, ref: ref}
+	l := &refLock{dir: dir, file: file, ref: ref}
 	if err := l.write(tip); err != nil {
 		return nil, errors.Join(err, l.release())
 	}
@@ -124,41 +126,26 @@ func unmarkable(err error) bool {
 // have taken it for one that is left over.
 func (l *refLock) hold() error {
 	held, err := flock(l.file)
-	if err == nil && (!held || !isNamed(l.file, l.mark)) {
+	if err == nil && (!held || !l.dir.isNamed(l.file, l.mark)) {
 		err = errHeld
 	}
 	return err
 }
 
-// create makes a file that is not there.
-func create(path string) (f *os.File, err error) {
-	err = atomicfile.Change(path, func() error {
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		return err
-	})
-	if err != nil && f != nil {
-		err = errors.Join(err, f.Close())
-	}
-	return f, err
-}
-
 func (l *refLock) write(tip plumbing.Hash) error {
-	err := atomicfile.Change(l.file.Name(), func() error {
+	err := atomicfile.Change(l.dir.full(cmp.Or(l.mark, l.name())), func() error {
 		_, err := l.file.WriteString(tip.String() + "\n")
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := l.file.Sync(); err != nil {
-		return err
-	}
-	return adopt(l.file.Name(), filepath.Dir(l.ref), false)
+	return l.file.Sync()
 }
 
 // commit puts what was written into the place of the branch. The lock is free after it.
 func (l *refLock) commit() error {
-	if err := atomicfile.Change(l.ref, func() error { return os.Rename(l.name(), l.ref) }); err != nil {
+	if err := l.dir.rename(l.name(), l.ref); err != nil {
 		return err
 	}
 	return l.unmark()
@@ -166,7 +153,7 @@ func (l *refLock) commit() error {
 
 // release gives the lock back, and leaves the branch as it is.
 func (l *refLock) release() error {
-	err := remove(l.name())
+	err := l.dir.remove(l.name())
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // it took the branch's place
 	}
@@ -177,7 +164,7 @@ func (l *refLock) release() error {
 func (l *refLock) unmark() error {
 	var err error
 	if l.mark != "" {
-		err = remove(l.mark)
+		err = l.dir.remove(l.mark)
 		l.mark = ""
 	}
 	if closed := l.file.Close(); !errors.Is(closed, os.ErrClosed) {
@@ -187,8 +174,8 @@ func (l *refLock) unmark() error {
 }
 
 // reclaim removes what a tandem left that is no more.
-func reclaim(mark, lock string) error {
-	file, err := os.Open(mark)
+func (d *gitDir) reclaim(mark, lock string) error {
+	file, err := d.open(mark)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -202,13 +189,13 @@ func reclaim(mark, lock string) error {
 		return err
 	case !held:
 		return errHeld
-	case !isNamed(file, mark):
+	case !d.isNamed(file, mark):
 		return nil // another was faster
 	}
-	if isNamed(file, lock) {
-		err = remove(lock)
+	if d.isNamed(file, lock) {
+		err = d.remove(lock)
 	}
-	return errors.Join(err, remove(mark))
+	return errors.Join(err, d.remove(mark))
 }
 
 // flock tells whether the file's lock could be had. It is given back with the file.
@@ -221,11 +208,11 @@ func flock(f *os.File) (bool, error) {
 }
 
 // isNamed tells whether the open file is the one of that name.
-func isNamed(f *os.File, name string) bool {
+func (d *gitDir) isNamed(f *os.File, name string) bool {
 	is, err := f.Stat()
 	if err != nil {
 		return false
 	}
-	named, err := os.Lstat(name)
+	named, err := d.lstat(name)
 	return err == nil && os.SameFile(is, named)
 }

@@ -10,11 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/internal/atomicfile"
 )
 
 // Where the lock of the status branch and its mark are, in a bare repository.
@@ -80,12 +83,14 @@ func TestLocalPublish_WaitsForALockOfGitsAndNamesOneThatStays(t *testing.T) {
 
 func TestLocalPublish_WaitsForALockOfALivingTandem(t *testing.T) {
 	w := published(t)
-	held, err := lockRef(t.Context(), w.bare.Path, statusRef, plumbing.ZeroHash)
+	dir, err := openGitDir(w.bare.Path)
+	must(t, err)
+	held, err := lockRef(t.Context(), dir, statusRef, plumbing.ZeroHash)
 	must(t, err)
 	if err := w.repo.Publish(soon(t), "m", map[string][]byte{"x": nil}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("under the lock: %v", err)
 	}
-	must(t, held.release())
+	must(t, errors.Join(held.release(), dir.close()))
 	w.unlocked(t)
 	must(t, w.repo.Publish(within(t), "m", map[string][]byte{"x": nil}))
 }
@@ -121,18 +126,22 @@ func (w *world) leaveLock(t *testing.T) {
 	must(t, os.Link(w.file(statusMark), w.file(statusLock)))
 }
 
-// On another file system, as the mark is here, a file has no second name.
+// Where a file has no second name, the lock is made without one.
 func TestLocalPublish_WorksWhereAFileHasOneNameOnly(t *testing.T) {
 	w := published(t)
-	elsewhere, err := os.MkdirTemp("/dev/shm", "tandem-test-")
-	must(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(elsewhere) })
-	must(t, os.Remove(w.file("tandem")))
-	must(t, os.Symlink(elsewhere, w.file("tandem")))
-	if err := os.Link(w.file("HEAD"), filepath.Join(elsewhere, "HEAD")); err == nil {
-		t.Fatal("/dev/shm is on the file system of the repository: nothing is tested")
-	}
+	refused := false
+	before := atomicfile.Interrupt(func(after bool, path string) error {
+		if path != w.file(statusLock) || after || refused {
+			return nil
+		}
+		refused = true
+		return syscall.EXDEV
+	})
+	t.Cleanup(func() { atomicfile.Interrupt(before) })
 	must(t, w.repo.Publish(within(t), "m", map[string][]byte{"status": []byte("1")}))
+	if !refused {
+		t.Fatal("no second name was asked for: nothing is tested")
+	}
 	w.unlocked(t)
 }
 

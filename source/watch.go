@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -88,8 +89,7 @@ func (w *watcher) handle(e fsnotify.Event) {
 	if e.Has(fsnotify.Create) && e.Name == filepath.Join(w.dir, "refs") {
 		w.addRefs() // else no push to a repository that was still being copied would be heard
 	} else if e.Has(fsnotify.Create) {
-		if info, err := os.Stat(e.Name); err == nil && info.IsDir() && strings.HasPrefix(e.Name, filepath.Join(w.dir, "refs", "heads")) {
-			w.addTree(e.Name)
+		if rel, ok := strings.CutPrefix(e.Name, w.dir+"/"); ok && strings.HasPrefix(rel, "refs/heads") && w.addTree(rel) {
 			w.signal() // what was made in it before it was watched was not seen
 			return
 		}
@@ -125,17 +125,16 @@ func (w *watcher) add() bool {
 		_ = w.fsw.Remove(old) // it may be gone already
 	}
 	w.dir = ""
-	dir, err := w.local.gitDir()
+	dir, err := w.local.open()
 	if err != nil {
 		return false
 	}
-	if w.info, err = os.Stat(dir); err != nil {
+	defer func() { _ = dir.close() }() // it was only read
+	w.info = dir.info
+	if err := w.fsw.Add(dir.path); err != nil {
 		return false
 	}
-	if err := w.fsw.Add(dir); err != nil {
-		return false
-	}
-	w.dir = dir
+	w.dir = dir.path
 	w.addRefs()
 	return true
 }
@@ -143,17 +142,40 @@ func (w *watcher) add() bool {
 // addRefs watches the branches. In a repository that is being made they may be
 // missing; handle sees them come.
 func (w *watcher) addRefs() {
-	refs := filepath.Join(w.dir, "refs")
-	_ = w.fsw.Add(refs)
-	w.addTree(filepath.Join(refs, "heads"))
+	_ = w.fsw.Add(filepath.Join(w.dir, "refs"))
+	w.addTree("refs/heads")
 }
 
-func (w *watcher) addTree(top string) {
-	// A directory that went away meanwhile needs no watching.
-	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			_ = w.fsw.Add(path) // the same
+// addTree watches a directory and those in it, and tells whether it is one. They are
+// found below a descriptor of the repository. Watched they are by their paths: where
+// its owner leads one elsewhere, the most that can come of it is a look too many.
+func (w *watcher) addTree(top string) bool {
+	dir, err := w.local.open()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = dir.close() }() // it was only read
+	if info, err := dir.lstat(top); err != nil || !info.IsDir() {
+		return false
+	}
+	left := maxRefDirs
+	w.addBelow(dir, top, &left)
+	return true
+}
+
+// addBelow goes on while there are some left.
+func (w *watcher) addBelow(dir *gitDir, name string, left *int) {
+	if *left--; *left < 0 {
+		return // the next poll finds what moves there
+	}
+	_ = w.fsw.Add(dir.full(name)) // one that went away meanwhile needs no watching
+	entries, err := dir.entries(name, maxRefEntries)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			w.addBelow(dir, path.Join(name, e.Name()), left)
 		}
-		return nil
-	})
+	}
 }
