@@ -8,7 +8,9 @@
 //
 // # Where to start reading
 //
-// Resolve (resolve.go) loads a Compose file once for each color (project.go),
+// Resolve (resolve.go) has another process load the files first (trial.go, try.go),
+// counts what they make (sizes.go, growth.go, budget.go), loads a Compose file once for
+// each color (project.go),
 // refuses what cannot run twice on one host (rules.go, ports.go) or asks for
 // more of the host than the host's policy allows (policy.go), and hashes the
 // rest (release.go). Up (up.go) is the one way to change a stack: it heals a

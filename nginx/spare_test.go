@@ -258,7 +258,7 @@ func TestSpare_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 	}
 	r := newRig(t, rigOptions{bare: true})
 	for i := range routes {
-		routes[i].Ports = r.app.Routes[0].Ports
+		routes[i].Ports, routes[i].Access = r.app.Routes[0].Ports, r.app.Routes[0].Access
 	}
 	r.app.Routes = routes
 	r.write(t)

@@ -18,6 +18,8 @@
 //   - Up fills a color that has no traffic. The live stack is not touched.
 //   - Gate comes right before Flip, and its pass is kept in this process only:
 //     after a restart the stack has to prove itself again.
+//   - What passed is given to Nginx when the world is looked at next: until then the
+//     app's routes are down there, see Access.
 //   - Flip writes, Confirm asks the running Nginx. Only Confirm writes into the
 //     memory that a release is live, so the memory never runs ahead of the world.
 //   - Watch leaves the other stack alone, because that is the way back.
