@@ -64,6 +64,7 @@ func (g *guard) check(who string, all []trouble) error {
 type facts struct {
 	runtime    string                 // the engine's own choice, where a container names none
 	cgroups    container.CgroupnsMode // the same for the cgroup namespace
+	logger     string                 // the same for the log driver
 	containers map[string]string      // container, as it was named -> its Compose project; nil: nobody asked
 	networks   map[string]network.Inspect
 	volumes    map[string]volume.Volume
@@ -163,10 +164,15 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 	f := facts{
 		containers: map[string]string{}, networks: map[string]network.Inspect{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
-	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() {
-		var err error
-		if f.runtime, f.cgroups, err = g.choices(ctx); err != nil {
+	_, quiet := quietLoggers[h.LogConfig.Type]
+	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
+		about, err := g.Info(ctx, moby.InfoOptions{})
+		if err != nil {
 			return f, err
+		}
+		f.runtime, f.logger, f.cgroups = about.Info.DefaultRuntime, about.Info.LoggingDriver, "private"
+		if !slices.Contains(about.Info.SecurityOptions, "name=cgroupns") {
+			f.cgroups = "host"
 		}
 	}
 	for _, other := range namedContainers(info) {
@@ -194,19 +200,6 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 		f.networks[n] = about.Network
 	}
 	return f, g.lookVolumes(ctx, info, f)
-}
-
-// choices are what the engine chooses for a container that names neither a runtime nor a
-// cgroup namespace, which it writes down as if the container had.
-func (g *guard) choices(ctx context.Context) (runtime string, cgroups container.CgroupnsMode, err error) {
-	about, err := g.Info(ctx, moby.InfoOptions{})
-	if err != nil {
-		return "", "", err
-	}
-	if !slices.Contains(about.Info.SecurityOptions, "name=cgroupns") {
-		return about.Info.DefaultRuntime, "host", nil
-	}
-	return about.Info.DefaultRuntime, "private", nil
 }
 
 // lookVolumes asks for the volumes. One without a name of its own, which no request
@@ -288,9 +281,11 @@ func (g *guard) VolumeInspect(ctx context.Context, name string, o moby.VolumeIns
 
 // NetworkCreate makes a network that the policy allows.
 func (g *guard) NetworkCreate(ctx context.Context, name string, o moby.NetworkCreateOptions) (moby.NetworkCreateResult, error) {
-	made := network.Inspect{Network: network.Network{Driver: o.Driver, Options: o.Options, Labels: o.Labels}}
-	j := judge{hostRules: g.rules, scope: g.scope, created: facts{containers: map[string]string{}, networks: map[string]network.Inspect{name: made}}}
-	all := j.network(name)
+	j := judge{hostRules: g.rules, scope: g.scope}
+	all := append(j.network(name), j.made(network.Inspect{Network: network.Network{Driver: o.Driver, Options: o.Options}})...)
+	if !j.owned(o.Labels) {
+		all = append(all, trouble{"", "the network " + name + " would belong to another project"})
+	}
 	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(engineNetworks, name) {
 		all = append(all, trouble{"", "the network " + name + " is one that only the engine's owner makes"})
 	}
@@ -311,11 +306,15 @@ func (g *guard) NetworkInspect(ctx context.Context, name string, o moby.NetworkI
 	return g.Client.NetworkInspect(ctx, name, o)
 }
 
-// NetworkConnect connects a container that was not started yet. Which network that is,
+// NetworkConnect connects a container that was not started yet. Whose network that is,
 // is judged when it is.
 func (g *guard) NetworkConnect(ctx context.Context, name string, o moby.NetworkConnectOptions) (moby.NetworkConnectResult, error) {
 	if !isName(name) {
 		return moby.NetworkConnectResult{}, &notAllowedError{fmt.Sprintf("the network %q %s", name, nameRule)}
+	}
+	j := judge{hostRules: g.rules, scope: g.scope}
+	if err := g.check(o.Container, j.endpoint(o.EndpointConfig)); err != nil {
+		return moby.NetworkConnectResult{}, err
 	}
 	return g.Client.NetworkConnect(ctx, name, o)
 }

@@ -106,7 +106,7 @@ func waysToTheHost(app reconciler.App, of foreign) []hostile {
 		{name: "a log that is sent", spec: onHost(func(h *container.HostConfig) {
 			h.LogConfig = container.LogConfig{Type: "syslog", Config: map[string]string{"syslog-address": "udp://127.0.0.1:9"}}
 		})},
-		{name: "a log with the environment", spec: onHost(func(h *container.HostConfig) {
+		{name: "a log with the environment", atCreate: true, spec: onHost(func(h *container.HostConfig) {
 			h.LogConfig = container.LogConfig{Type: "json-file", Config: map[string]string{"env": "PATH"}}
 		})},
 		{name: "device files", spec: onHost(func(h *container.HostConfig) { h.Tmpfs = map[string]string{"/x": "dev"} })},

@@ -74,6 +74,14 @@ func (j judge) host(h *container.HostConfig) []trouble {
 		add(strangeTmpfs(h.Tmpfs[target]) != "", AllowSecurityOptions, "its tmpfs has the option %s", strangeTmpfs(h.Tmpfs[target]))
 	}
 	logger := loudLogger(h.LogConfig.Type, h.LogConfig.Config)
+	if j.asked() {
+		// The engine has written down its own driver and options by now, where the
+		// container named none.
+		logger = loudLogger(h.LogConfig.Type, nil)
+		if h.LogConfig.Type == j.created.logger {
+			logger = ""
+		}
+	}
 	add(logger != "", AllowHostPrograms, "%s", logger)
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
@@ -107,8 +115,13 @@ func (j judge) ownNamespace(mode string, own ...string) bool {
 // mine tells whether the container belongs to the same stack. Before a container is
 // created, nobody has asked the engine, and the answer is put off until it is started.
 func (j judge) mine(id string) bool {
-	return j.created.containers == nil || j.created.containers[id] == j.scope.project
+	return !j.asked() || j.created.containers[id] == j.scope.project
 }
+
+// asked tells whether the engine was asked about what it made of a request. It adds
+// choices of its own to that, which differ from version to version and are the host's:
+// what of them is merely not known is judged in the request alone.
+func (j judge) asked() bool { return j.created.containers != nil }
 
 // paths judges the paths of /proc that the engine hides. Without a word about them it
 // hides its own list of them.
@@ -157,25 +170,31 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 		all = append(all, j.network(string(mode))...)
 	}
 	for _, key := range sortedKeys(endpoints) {
-		e := endpoints[key]
 		if key != string(mode) && key != "host" && key != "none" && !(key == "bridge" && (mode.IsDefault() || mode.IsBridge())) {
 			all = append(all, j.network(key)...)
 		}
-		if e == nil {
-			continue
+		all = append(all, j.endpoint(endpoints[key])...)
+	}
+	return all
+}
+
+// endpoint judges a container's place in a network.
+func (j judge) endpoint(e *network.EndpointSettings) []trouble {
+	if e == nil {
+		return nil
+	}
+	var all []trouble
+	if option := strangeEndpoint(e.DriverOpts); option != "" && !j.asked() {
+		all = append(all, trouble{AllowHostPrograms, "what the option " + option + " does to this host is not known"})
+	}
+	for _, alias := range e.Aliases {
+		if !isName(alias) || impersonates(j.scope.project, alias) {
+			all = append(all, trouble{"", fmt.Sprintf("it would answer for %q", alias)})
 		}
-		if option := strangeEndpoint(e.DriverOpts); option != "" {
-			all = append(all, trouble{AllowHostPrograms, "what the option " + option + " does to this host is not known"})
-		}
-		for _, alias := range e.Aliases {
-			if !isName(alias) || impersonates(j.scope.project, alias) {
-				all = append(all, trouble{"", fmt.Sprintf("it would answer for %q", alias)})
-			}
-		}
-		for _, link := range e.Links {
-			if target, _, _ := strings.Cut(link, ":"); !j.mine(strings.TrimPrefix(target, "/")) {
-				all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
-			}
+	}
+	for _, link := range e.Links {
+		if target, _, _ := strings.Cut(link, ":"); !j.mine(strings.TrimPrefix(target, "/")) {
+			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
 	return all
@@ -186,13 +205,18 @@ func (j judge) network(name string) []trouble {
 	switch {
 	case !isName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
-	case j.allowed.allowsExternal(name), j.created.containers == nil:
+	case j.allowed.allowsExternal(name), !j.asked():
 		return nil
 	}
 	n, known := j.created.networks[name]
 	if !known || !j.owned(n.Labels) {
 		return []trouble{{AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
 	}
+	return slices.DeleteFunc(j.made(n), func(t trouble) bool { return t.allow == AllowHostPrograms })
+}
+
+// made judges what a network of the app's own is made of.
+func (j judge) made(n network.Inspect) []trouble {
 	var all []trouble
 	switch {
 	case n.Driver == "host":
@@ -271,7 +295,7 @@ func (j judge) volume(name, driver string) []trouble {
 		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
 	case driver != "" && driver != "local":
 		return []trouble{{AllowHostPrograms, "the volume " + name + " is made by " + driver}}
-	case j.allowed.allowsExternal(name), j.created.containers == nil, j.created.anonymous[name]:
+	case j.allowed.allowsExternal(name), !j.asked(), j.created.anonymous[name]:
 		return nil
 	}
 	v, known := j.created.volumes[name]
