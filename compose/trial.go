@@ -26,7 +26,7 @@ import (
 // of costs an app, and not the agent.
 const (
 	trialMemory   = 128 << 20        // bytes of memory that loading may take
-	trialCPU      = 20 * time.Second // of a processor
+	trialCPU      = 10 * time.Second // of a processor
 	trialTime     = 2 * time.Minute  // altogether: much more, for a busy host
 	trialsAtATime = 2
 
@@ -34,8 +34,8 @@ const (
 	// what their trials took.
 	loadsAtATime = trialMemory
 
-	// maxAccepted is how many releases are remembered as accepted.
-	maxAccepted = 4096
+	// maxKnown is how many releases are remembered as tried.
+	maxKnown = 4096
 )
 
 // trials are what is known of them.
@@ -45,14 +45,21 @@ type trials struct {
 	memory  *semaphore.Weighted
 
 	mu       sync.Mutex
-	accepted map[[sha256.Size]byte]int64 // job -> bytes that it took
+	finished map[[sha256.Size]byte]outcome // by job
+}
+
+// outcome is that of a trial that need not be made again: the files were accepted, or
+// took so much that others would wait for each further time.
+type outcome struct {
+	took    int64 // bytes
+	refused error // reconciler.Faults
 }
 
 func newTrials(o Options) *trials {
 	o.Logger, o.Vault = nil, nil
 	return &trials{
 		options: o, turns: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
-		accepted: map[[sha256.Size]byte]int64{},
+		finished: map[[sha256.Size]byte]outcome{},
 	}
 }
 
@@ -85,7 +92,11 @@ func (c *Client) tryOut(ctx context.Context, app reconciler.App, secrets sealed)
 	if err != nil {
 		return nil, err
 	}
-	took, known := c.trials.known(text)
+	o, known := c.trials.known(text)
+	took := o.took
+	if known && o.refused != nil {
+		return nil, o.refused
+	}
 	if !known {
 		took, err = c.try(ctx, app, text)
 		switch {
@@ -98,7 +109,7 @@ func (c *Client) tryOut(ctx context.Context, app reconciler.App, secrets sealed)
 		case err != nil:
 			return nil, err
 		default:
-			c.trials.accept(text, took)
+			c.trials.keep(text, outcome{took: took})
 		}
 	}
 	took = min(max(took, 1), loadsAtATime)
@@ -120,20 +131,20 @@ func (c *Client) jobOf(app reconciler.App, secrets sealed) ([]byte, error) {
 	return json.Marshal(j)
 }
 
-func (t *trials) known(text []byte) (int64, bool) {
+func (t *trials) known(text []byte) (outcome, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	took, ok := t.accepted[sha256.Sum256(text)]
-	return took, ok
+	o, ok := t.finished[sha256.Sum256(text)]
+	return o, ok
 }
 
-func (t *trials) accept(text []byte, took int64) {
+func (t *trials) keep(text []byte, o outcome) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.accepted) >= maxAccepted {
-		clear(t.accepted)
+	if len(t.finished) >= maxKnown {
+		clear(t.finished)
 	}
-	t.accepted[sha256.Sum256(text)] = took
+	t.finished[sha256.Sum256(text)] = o
 }
 
 // try has another process load the files, and returns the bytes that it took.
@@ -172,7 +183,11 @@ func (c *Client) try(ctx context.Context, app reconciler.App, text []byte) (int6
 	}
 	c.log.Debug("files tried", "app", app.Name, "cpu", cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), "memory", a.Memory, "err", err)
 	if err != nil {
-		return 0, failed(limited, app, cmd.ProcessState, string(errs.data))
+		err := failed(limited, app, cmd.ProcessState, string(errs.data))
+		if _, refused := reconciler.AsFaults(err); refused {
+			c.trials.keep(text, outcome{refused: err})
+		}
+		return 0, err
 	}
 	switch {
 	case len(a.Faults) > 0:

@@ -112,6 +112,11 @@ func TestTrial_WhatItMeansThatItEnds(t *testing.T) {
 			if faults, ok := reconciler.AsFaults(err); !ok || !strings.HasPrefix(faults.Error(), want) {
 				t.Errorf("got %v, want the fault %s", err, want)
 			}
+			ended, cancel := context.WithCancel(t.Context())
+			cancel() // what is known needs no other process
+			if _, again := client.Resolve(ended, app); again == nil || again.Error() != err.Error() {
+				t.Errorf("told again: %v, want %v", again, err)
+			}
 		})
 	}
 	t.Run(trialIsKilled, func(t *testing.T) {
