@@ -35,12 +35,15 @@ func (c *checker) named(path []string, what, name string) {
 
 // names checks what a service calls things.
 func (c *checker) names(service string, s types.ServiceConfig) {
-	c.named(at(service), "service", service)
+	c.alias(at(service), service)
 	optional := map[string]string{"container_name": s.ContainerName, "hostname": s.Hostname, "domainname": s.DomainName}
 	for _, key := range sortedKeys(optional) {
 		if name := optional[key]; name != "" {
 			c.named(at(service, key), key, name)
 		}
+	}
+	if s.ContainerName != "" {
+		c.alias(at(service, "container_name"), s.ContainerName)
 	}
 	for _, link := range s.Links {
 		target, alias, _ := strings.Cut(link, ":")
@@ -52,7 +55,7 @@ func (c *checker) names(service string, s types.ServiceConfig) {
 	for _, key := range sortedKeys(s.Networks) {
 		if n := s.Networks[key]; n != nil {
 			for _, alias := range n.Aliases {
-				c.alias(service, key, alias)
+				c.alias(at(service, "networks", key, "aliases"), alias)
 			}
 		}
 	}
@@ -86,19 +89,19 @@ func hooksOf(s types.ServiceConfig) map[string][]types.ServiceHook {
 
 // stackName is how tandem calls the containers of a stack. Nginx in a container asks
 // for them by that name, on a network that other stacks are in as well.
-var stackName = regexp.MustCompile(`^(.+-(?:blue|green))-.+-\d+$`)
+var stackName = regexp.MustCompile(`-(?:blue|green)-.+-\d+$`)
 
 // impersonates tells whether the alias is the name of a container of another stack.
 func impersonates(project, alias string) bool {
-	m := stackName.FindStringSubmatch(alias)
-	return m != nil && m[1] != project
+	return stackName.MatchString(alias) && !strings.HasPrefix(alias, project+"-")
 }
 
-func (c *checker) alias(service, network, alias string) {
-	path := at(service, "networks", network, "aliases")
-	c.named(path, "alias", alias)
-	if impersonates(c.project.Name, alias) {
-		c.fault(path, "with the alias %s the service would answer for a container of another stack: choose another name", alias)
+// alias checks a name by which a service is found in its networks, which are its own
+// name, that of its container, and its aliases.
+func (c *checker) alias(path []string, name string) {
+	c.named(path, "name", name)
+	if impersonates(c.project.Name, name) {
+		c.fault(path, "under the name %s the service would answer for a container of another stack: choose another one", name)
 	}
 }
 

@@ -3,8 +3,6 @@ package nginx
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tandem/internal/listening"
 	"tandem/reconciler"
 )
 
@@ -72,14 +71,14 @@ func connected(table string, peers map[netip.AddrPort]bool) (found reconciler.Co
 		if len(fields) <= state || fields[state] != established {
 			continue
 		}
-		peer, err := parsePeer(fields[remote])
-		from, err2 := parsePeer(fields[local])
+		peer, err := listening.Address(fields[remote])
+		from, err2 := listening.Address(fields[local])
 		if err := errors.Join(err, err2); err != nil {
 			return found, errors.Join(fmt.Errorf("read connections: %w", err), f.Close())
 		}
 		switch {
-		case !peers[peer]:
-		case from.Addr() == sockets:
+		case !peers[netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())]:
+		case from.Addr().Unmap() == sockets:
 			found.WebSockets++
 		default:
 			found.Requests++
@@ -89,22 +88,3 @@ func connected(table string, peers map[netip.AddrPort]bool) (found reconciler.Co
 }
 
 var sockets = netip.MustParseAddr(socketAddress)
-
-// parsePeer reads "0100007F:0BB9": words of four bytes in the machine's order,
-// and the port as people write it.
-func parsePeer(s string) (netip.AddrPort, error) {
-	address, port, _ := strings.Cut(s, ":")
-	raw, err := hex.DecodeString(address)
-	if err != nil || len(raw) != 4 && len(raw) != 16 {
-		return netip.AddrPort{}, fmt.Errorf("address %q", s)
-	}
-	for i := 0; i < len(raw); i += 4 {
-		binary.BigEndian.PutUint32(raw[i:], binary.NativeEndian.Uint32(raw[i:]))
-	}
-	n, err := strconv.ParseUint(port, 16, 16)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("port of %q: %w", s, err)
-	}
-	ip, _ := netip.AddrFromSlice(raw)
-	return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
-}

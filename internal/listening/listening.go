@@ -71,7 +71,7 @@ func listeners(table string, wanted map[uint16]bool, sockets map[string]int) err
 		if len(fields) <= inode || fields[state] != listens {
 			break
 		}
-		at, err := parse(fields[local])
+		at, err := Address(fields[local])
 		if err != nil {
 			return fmt.Errorf("read who listens: %w", err)
 		}
@@ -91,9 +91,9 @@ func answers(ip netip.Addr) bool {
 	return ip.IsUnspecified() || ip.Unmap() == netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// parse reads "0100007F:0BB9": words of four bytes in the machine's order, and the
-// port as people write it.
-func parse(s string) (netip.AddrPort, error) {
+// Address reads an address as /proc/net/tcp has it, "0100007F:0BB9": words of four bytes
+// in the machine's order, and the port as people write it. See proc(5).
+func Address(s string) (netip.AddrPort, error) {
 	address, port, _ := strings.Cut(s, ":")
 	raw, err := hex.DecodeString(address)
 	if err != nil || len(raw) != 4 && len(raw) != 16 {
