@@ -27,8 +27,8 @@ func TestResolve_AnAppMayAskForSoMuch(t *testing.T) {
 			}
 			before := allocated()
 			_, err := direct.Resolve(t.Context(), app)
-			if mib := (allocated() - before) >> 20; mib > 512 {
-				t.Errorf("it took %d MiB, want less than 512", mib)
+			if mib := (allocated() - before) >> 20; mib > 1024 {
+				t.Errorf("it took %d MiB, want less than 1024", mib)
 			}
 			if _, refused := reconciler.AsFaults(err); !refused || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %.400v\nwant %s", err, c.want)

@@ -76,7 +76,7 @@ func (t trouble) Read([]byte) (int, error) {
 			all = append(all, bytes.Repeat([]byte("x"), 1<<16))
 		}
 	case trialLeaps:
-		return len(make([]byte, 1<<40)), nil
+		return len(make([]byte, 1<<29)), nil
 	case trialPanics:
 		panic("a mistake in a library")
 	case trialDescends:
