@@ -17,6 +17,16 @@
 // stack that has the release already (heal.go) and replaces one that has
 // another. Observe (observe.go) is how anybody knows what is there.
 //
+// # What may be asked of the host
+//
+// A Compose file is judged twice. The rules (rules.go, hostrules.go, mounts.go,
+// externals.go, names.go) look at what it says, and tell file, line and what to write
+// instead. Everything that is then asked of the engine passes guard.go, and judge.go
+// looks at each container once more between its creation and its start: what was
+// forgotten in a rule is caught there. options.go lists what is harmless; all else needs
+// the policy. How much a file may become is bounded by budget.go, and by a trial in
+// another process (trial.go).
+//
 // # What a stack is
 //
 // A stack is the Compose project <app>-<color>; the shared stack is the project

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (c *Client) freeOf(ctx context.Context, app reconciler.App, shared *types.P
 		if known || c.offline {
 			continue
 		}
-		labels, err := c.labelsOf(ctx, x)
+		labels, _, err := c.labelsOf(ctx, x)
 		if err != nil {
 			return nil, err
 		}
@@ -118,14 +119,11 @@ func externalsOf(projects []*types.Project) []external {
 	return slices.Compact(all)
 }
 
-// labelsOf asks the engine for the labels of a network or volume; one that does not
-// exist has none.
-func (c *Client) labelsOf(ctx context.Context, x external) (map[string]string, error) {
+// labelsOf asks the engine for the labels of a network or volume.
+func (c *Client) labelsOf(ctx context.Context, x external) (labels map[string]string, exists bool, err error) {
 	if err := c.ready(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var labels map[string]string
-	var err error
 	if x.kind == "network" {
 		n, inspectErr := c.engine.NetworkInspect(ctx, x.name, network.InspectOptions{})
 		labels, err = n.Labels, inspectErr
@@ -134,7 +132,36 @@ func (c *Client) labelsOf(ctx context.Context, x external) (map[string]string, e
 		labels, err = v.Labels, inspectErr
 	}
 	if cerrdefs.IsNotFound(err) {
-		return nil, nil
+		return nil, false, nil
 	}
-	return labels, engineError(ctx, "look for the "+x.kind+" "+x.name, err)
+	return labels, err == nil, engineError(ctx, "look for the "+x.kind+" "+x.name, err)
+}
+
+// mayUse rejects the release where what a project would make is there already and is
+// somebody else's: Compose would take it as its own. It is asked before anything that
+// runs is taken away for the project.
+func (c *Client) mayUse(ctx context.Context, app reconciler.App, p *types.Project) error {
+	j := judge{hostRules: c.rules(nil), scope: c.guarded(app, p.Name).scope}
+	var all []external
+	for _, n := range p.Networks {
+		all = append(all, external{"network", n.Name})
+	}
+	for _, v := range p.Volumes {
+		all = append(all, external{"volume", v.Name})
+	}
+	slices.SortFunc(all, func(a, b external) int { return strings.Compare(a.kind+a.name, b.kind+b.name) })
+	for _, x := range all {
+		if c.policy.allowsExternal(x.name) || slices.Contains(engineNetworks, x.name) {
+			continue // the rules for the file have their say about Docker's own
+		}
+		labels, exists, err := c.labelsOf(ctx, x)
+		if err != nil {
+			return err
+		}
+		if exists && !j.owned(labels) {
+			return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf(
+				"create %s: the %s %s is no part of the app: give it another name, or let this host's policy.allow list \"%s:%s\"", p.Name, x.kind, x.name, AllowExternal, x.name)}
+		}
+	}
+	return nil
 }

@@ -81,3 +81,20 @@ func TestUp_ThingsThatAreSetAsideForTheAppAreFree(t *testing.T) {
 		b.answers(reconciler.Blue, "1 blue")
 	}
 }
+
+// TestUp_WhatRunsIsNotTakenAwayForAThingOfOthers changes a shared service so that it would
+// have the volume of somebody else.
+func TestUp_WhatRunsIsNotTakenAwayForAThingOfOthers(t *testing.T) {
+	b := newBed(t, "keepdb")
+	of := b.foreignThings()
+	b.app.Shared = "compose.shared.yaml"
+	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: }\n")
+	b.runs(b.image+":1", "    network_mode: bridge\n")
+	b.up(reconciler.Blue)
+	before := b.shared()
+	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait, more], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: {name: "+of.volume+"}}\n")
+	wantRejected(t, b.attempt(), reconciler.CannotStart, of.volume, "policy.allow")
+	if after := b.shared(); len(before) != 1 || after["db"] != before["db"] {
+		t.Errorf("the shared stack was %v, is %v", before, after)
+	}
+}

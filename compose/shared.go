@@ -54,6 +54,9 @@ func sharedChanges(p *types.Project, present []observed, hashes map[string]strin
 }
 
 func (c *Client) createShared(ctx context.Context, app reconciler.App, p *types.Project, hashes map[string]string, changed, missing []string) error {
+	if err := c.mayUse(ctx, app, p); err != nil {
+		return err
+	}
 	digests, err := c.pull(ctx, only(p, append(changed, missing...)), honourPolicy)
 	if err != nil {
 		return err

@@ -72,6 +72,9 @@ func (c *Client) replace(ctx context.Context, app reconciler.App, color reconcil
 	if err != nil {
 		return err
 	}
+	if err := c.mayUse(ctx, app, p); err != nil {
+		return err
+	}
 	pulled := time.Now()
 	if err := c.remove(ctx, app, p.Name, old); err != nil {
 		return err
