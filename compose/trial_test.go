@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,16 +72,15 @@ type trouble string
 func (t trouble) Read([]byte) (int, error) {
 	switch t {
 	case trialGrows:
-		var all [][]byte
-		for {
-			all = append(all, bytes.Repeat([]byte("x"), 1<<16))
+		for all := []byte("x"); ; {
+			all = append(all, all[:min(len(all), 1<<16)]...)
 		}
 	case trialLeaps:
 		return len(make([]byte, 1<<29)), nil
 	case trialPanics:
 		panic("a mistake in a library")
 	case trialDescends:
-		return descend(1), nil
+		return descend(math.MaxInt), nil
 	case trialIsKilled:
 		return 0, syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	default: // trialHangs
@@ -88,7 +88,12 @@ func (t trouble) Read([]byte) (int, error) {
 	}
 }
 
-func descend(n int) int { return descend(n+1) + 1 }
+func descend(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return descend(n-1) + 1
+}
 
 func resolveWith(t *testing.T, arguments ...string) (*compose.Client, reconciler.App) {
 	t.Helper()
