@@ -51,9 +51,21 @@ func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
 // the service.
 func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {
 	b := newBed(t, "hookleft")
-	b.runs(b.image+":1", "    pre_start: [{command: [exit, '0']}, {command: [exit, '3']}]\n")
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "pre_start hook of api", "3")
-	b.noHooks()
+	for name, more := range map[string]string{
+		"the only one":                  "    pre_start: [{command: [exit, '3']}]\n",
+		"the second":                    "    pre_start: [{command: [exit, '0']}, {command: [exit, '3']}]\n",
+		"one of several containers":     "  work: {image: 'IMAGE:1', command: [wait], scale: 2, pre_start: [{command: [exit, '3']}]}\n",
+		"one of a service waited for":   "    depends_on: [db]\n  db: {image: 'IMAGE:1', command: [wait], pre_start: [{command: [exit, '3']}]}\n",
+		"one that writes a lot":         "    pre_start: [{command: [flood]}]\n",
+		"a program that does not exist": "    entrypoint: []\n    command: [/probe, serve]\n    pre_start: [{command: [/no/such/program]}]\n",
+	} {
+		b.runs(b.image+":1", more)
+		var reject *reconciler.RejectError
+		if err := b.attempt(); !errors.As(err, &reject) || reject.Reason != reconciler.CannotStart {
+			t.Errorf("%s: got %v, want the release rejected", name, err)
+		}
+		b.noHooks()
+	}
 	b.runs(b.image+":1", "    pre_start: [{command: [exit, '0']}]\n")
 	if err := b.attempt(); err != nil {
 		t.Fatal(err)

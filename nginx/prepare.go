@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,35 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 		return w.repaired, p.checkSite(ctx, w)
 	}
 	return w.repaired, p.load(ctx, w)
+}
+
+// Reserve writes those generated files of the app that are missing. What they are tested
+// with is what Nginx would load, and where that refuses them they are gone again; it is
+// not made to load them.
+func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	w, err := p.survey(ctx, app, reconciler.NoColor)
+	if err != nil {
+		return err
+	}
+	missing := slices.DeleteFunc(w.changes, func(c change) bool { return c.Existed })
+	if err := ctx.Err(); err != nil || len(missing) == 0 || w.view.stopped != "" {
+		return err
+	}
+	if _, err := p.makeDirs(); err != nil {
+		return err
+	}
+	// As with load: what was written is tested, or taken back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	if err := p.write(missing); err != nil {
+		return err
+	}
+	if _, err := p.test(ctx); err != nil {
+		return errors.Join(err, p.undo(missing))
+	}
+	return p.tested()
 }
 
 // work is what survey found: how things are, and what has to be written.

@@ -414,6 +414,10 @@ func listens(app App, r Route, c Color) bool {
 
 type fakeRouter struct{ p *process }
 
+func (f fakeRouter) Reserve(ctx context.Context, app App) error {
+	return f.p.call(ctx, "router.reserve", func() error { f.p.stage.routing = app; return nil })
+}
+
 func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, err error) {
 	err = f.p.call(ctx, "router.prepare", func() error {
 		w := f.p.stage

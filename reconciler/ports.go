@@ -101,6 +101,10 @@ type Router interface {
 	// then the files are as they were before. repaired names the files that
 	// somebody else had changed or removed since this process wrote them.
 	Prepare(ctx context.Context, app App) (repaired []string, err error)
+	// Reserve writes those generated files of the app that are missing, for an app of
+	// which nothing can run yet: a site that includes them must not keep Nginx from being
+	// loaded. They lead nowhere, and nothing is loaded: others are served meanwhile.
+	Reserve(ctx context.Context, app App) error
 	// Live asks the running Nginx which color answers.
 	Live(ctx context.Context, app App) (Color, error)
 	// Flip makes color the live one. It returns when the change is written and,

@@ -80,7 +80,7 @@ func (r *Runner) prepareSite(ctx context.Context, app App) {
 	if err != nil || stacks[0].Condition != Absent || stacks[1].Condition != Absent {
 		return
 	}
-	_, _ = r.Router.Prepare(ctx, app)
+	_ = r.Router.Reserve(ctx, app)
 }
 
 // logRefusal writes the refusal into the history, once a tree.

@@ -28,7 +28,9 @@ func TestExamples_AreValid(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			faults, checked, err := agent.Validate(t.Context(), []string{filepath.Join(root, name)}, nil, config.Default().OwnPorts())
+			// The network of an Nginx in a container is not the app's; its README says so.
+			allow := map[string][]string{"flask": {"external:edge"}}[name]
+			faults, checked, err := agent.Validate(t.Context(), []string{filepath.Join(root, name)}, allow, config.Default().OwnPorts())
 			check(t, err)
 			if checked != 1 || len(faults) > 0 {
 				t.Errorf("checked %d apps: faults %v", checked, faults)
