@@ -52,12 +52,12 @@ func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
 func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {
 	b := newBed(t, "hookleft")
 	for name, more := range map[string]string{
-		"the only one":                  "    pre_start: [{command: [exit, '3']}]\n",
-		"the second":                    "    pre_start: [{command: [exit, '0']}, {command: [exit, '3']}]\n",
-		"one of several containers":     "  work: {image: 'IMAGE:1', command: [wait], scale: 2, pre_start: [{command: [exit, '3']}]}\n",
-		"one of a service waited for":   "    depends_on: [db]\n  db: {image: 'IMAGE:1', command: [wait], pre_start: [{command: [exit, '3']}]}\n",
-		"one that writes a lot":         "    pre_start: [{command: [flood]}]\n",
-		"a program that does not exist": "    entrypoint: []\n    command: [/probe, serve]\n    pre_start: [{command: [/no/such/program]}]\n",
+		"the only one":                "    pre_start: [{command: [exit, '3']}]\n",
+		"the second":                  "    pre_start: [{command: [exit, '0']}, {command: [exit, '3']}]\n",
+		"one of several containers":   "  work: {image: 'IMAGE:1', command: [wait], scale: 2, pre_start: [{command: [exit, '3']}]}\n",
+		"one of a service waited for": "    depends_on: [db]\n  db: {image: 'IMAGE:1', command: [wait], pre_start: [{command: [exit, '3']}]}\n",
+		"one that writes a lot":       "    pre_start: [{command: [flood]}]\n",
+		"a user that does not exist":  "    pre_start: [{command: [exit, '0'], user: nobody-here}]\n",
 	} {
 		b.runs(b.image+":1", more)
 		var reject *reconciler.RejectError
