@@ -49,14 +49,20 @@ func (c *checker) external(path []string, kind, name string) {
 	case kind == "network" && (name == "host" || name == "none"): // resources has its say about the host's
 	case !isName(name):
 		c.named(path, kind, name)
-	case c.free == nil: // another file is wrong; what is free is not known before that is mended
 	case c.allowed.allowsExternal(name), c.free[external{kind, name}], strings.HasPrefix(name, c.app.SharedProject()+"_"):
-	case kind == "container", slices.Contains(engineNetworks, name):
+	case !c.declared(kind, name):
 		c.fault(path, "the %s %s is no part of this app, and others are in it: remove it, or let this host's policy.allow list \"%s:%s\"", kind, name, AllowExternal, name)
+	case c.free == nil: // the engine was not asked for its labels, and is before the app is deployed
 	default:
 		c.fault(path, "the %s %s is no part of this app: let this host's policy.allow list \"%s:%s\", or make it with the label (docker %s create --label %s=%s %s)",
 			kind, name, AllowExternal, name, kind, LabelApp, c.app.Name, name)
 	}
+}
+
+// declared tells whether the file declares the network or volume as an external one, which
+// its label may set aside for the app.
+func (c *checker) declared(kind, name string) bool {
+	return !slices.Contains(engineNetworks, name) && slices.Contains(externalsOf([]*types.Project{c.project}), external{kind, name})
 }
 
 // external names one thing that the engine has already.

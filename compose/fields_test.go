@@ -41,7 +41,7 @@ func composeFields() map[reflect.Type]fields {
 		"Configs": "judged config-external", "ContainerName": "judged container-name", "CredentialSpec": "judged asks-more-of-the-host", "DependsOn": "judged depends-on-nothing",
 		"Deploy": "judged asks-more-of-the-host", "DeviceCgroupRules": "judged asks-more-of-the-host", "Devices": "judged devices", "DNS": inside, "DNSOpts": inside, "DNSSearch": inside,
 		"Dockerfile": "ignored: a key of the first version, which the schema refuses", "DomainName": "judged names-in-the-shared-file", "Entrypoint": inside, "Provider": "judged provider",
-		"Environment": inside, "EnvFiles": "judged env-file-outside", "Expose": inside, "Extends": "judged extends-remote", "ExternalLinks": "judged external-of-others",
+		"Environment": inside, "EnvFiles": "judged env-file-outside", "Expose": inside, "Extends": "judged extends-remote", "ExternalLinks": "judged external-links",
 		"ExtraHosts": inside, "GroupAdd": inside, "Gpus": "judged gpus", "Hostname": "judged names-in-the-shared-file", "HealthCheck": inside, "Image": "judged image-with-an-unset-variable",
 		"Init": inside, "Ipc": "judged host-namespaces", "Isolation": "judged priority", "Labels": "judged own-label", "LabelFiles": "harmless: in git, and its labels are judged when it was read",
 		"CustomLabels": "harmless: not of the file", "Links": "harmless: among the services of the file; the names are judged", "Logging": "judged log-options",
