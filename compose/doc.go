@@ -10,12 +10,11 @@
 //
 // Resolve (resolve.go) has another process load the files first (trial.go, try.go),
 // counts what they make (sizes.go, growth.go, budget.go), loads a Compose file once for
-// each color (project.go),
-// refuses what cannot run twice on one host (rules.go, ports.go) or asks for
-// more of the host than the host's policy allows (policy.go), and hashes the
-// rest (release.go). Up (up.go) is the one way to change a stack: it heals a
-// stack that has the release already (heal.go) and replaces one that has
-// another. Observe (observe.go) is how anybody knows what is there.
+// each color (project.go), refuses what cannot run twice on one host (rules.go,
+// ports.go) or asks for more of the host than its policy allows (policy.go), and hashes
+// the rest (release.go). Up (up.go) is the one way to change a stack: it heals a stack
+// that has the release already (heal.go) and replaces one that has another. Observe
+// (observe.go) is how anybody knows what is there.
 //
 // # What may be asked of the host
 //
