@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"tandem/compose"
+	"tandem/internal/testbed"
 	"tandem/reconciler"
 )
 
@@ -30,26 +31,23 @@ const (
 	trialHangs    = "trial-hangs"
 )
 
-// runTrial does what the arguments say, and returns false when they are a test's.
-func runTrial() bool {
+// runTrial makes the trial that the arguments name, and returns when they are a test's.
+func runTrial() {
 	if len(os.Args) < 2 || !strings.HasPrefix(os.Args[1], trial) {
-		return false
+		return
 	}
-	in := io.Reader(os.Stdin)
-	switch os.Args[1] {
-	case trialNoted:
-		in = noted(os.Args[2])
-	case trialIsMute:
-		os.Exit(0)
-	case trial:
-	default:
-		in = trouble(os.Args[1])
-	}
-	if err := compose.Try(context.Background(), in, os.Stdout); err != nil {
-		os.Exit(1)
-	}
-	os.Exit(0)
-	return true
+	testbed.Trial(func(ctx context.Context, in io.Reader, out io.Writer) error {
+		switch os.Args[1] {
+		case trialNoted:
+			in = noted(os.Args[2])
+		case trialIsMute:
+			return nil
+		case trial:
+		default:
+			in = trouble(os.Args[1])
+		}
+		return compose.Try(ctx, in, out)
+	}, os.Args[1:]...)
 }
 
 func noted(path string) io.Reader {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"testing"
 
@@ -18,13 +17,7 @@ import (
 // TestMain lets the image of the examples be made while other tests run, where all
 // are asked for, and closes what tests share.
 func TestMain(m *testing.M) {
-	if slices.Equal(os.Args[1:], []string{agent.TrialCommand}) { // of an agent in a test
-		if err := agent.Trial(context.Background(), os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	testbed.Trial(agent.Trial, agent.TrialCommand)
 	flag.Parse()
 	if flag.Lookup("test.run").Value.String() == "" {
 		go prepareDebian()
