@@ -289,8 +289,8 @@ func (g *guard) NetworkCreate(ctx context.Context, name string, o moby.NetworkCr
 	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(engineNetworks, name) {
 		all = append(all, trouble{"", "the network " + name + " is one that only the engine's owner makes"})
 	}
-	if o.IPAM != nil && (o.IPAM.Driver != "" && o.IPAM.Driver != "default" || len(o.IPAM.Options) > 0) {
-		all = append(all, trouble{AllowHostPrograms, "the addresses of the network " + name + " are given out by " + o.IPAM.Driver})
+	if o.IPAM != nil {
+		all = append(all, j.addresses(name, *o.IPAM)...)
 	}
 	if err := g.check(name, all); err != nil {
 		return moby.NetworkCreateResult{}, err

@@ -195,8 +195,7 @@ func (c *checker) addresses(key string, ipam types.IPAMConfig) {
 		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "options", option}, "what the option %s of an address driver does to this host is not known", option)
 	}
 	for _, pool := range ipam.Config {
-		subnet, err := netip.ParsePrefix(pool.Subnet)
-		if err == nil && !private(subnet) {
+		if subnet, err := netip.ParsePrefix(pool.Subnet); pool.Subnet != "" && (err != nil || !private(subnet)) {
 			c.ask(AllowHostNamespaces, []string{"networks", key, "ipam"}, "with the subnet %s this host would send to the containers what is for others", pool.Subnet)
 		}
 	}
