@@ -72,6 +72,7 @@ func newClient(t *testing.T, o compose.Options) *compose.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Negotiate(t.Context()) // tests ask the engine, too
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)

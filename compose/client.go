@@ -64,7 +64,7 @@ var (
 	_ reconciler.Janitor    = (*Client)(nil)
 )
 
-// New returns a client. A daemon that is away is no error here; it shows in the
+// New returns a client, and asks Docker nothing. A daemon that is away shows in the
 // first call. A name in Policy that means nothing is an error.
 func New(o Options) (*Client, error) {
 	if o.Host == "" {
@@ -91,17 +91,21 @@ func New(o Options) (*Client, error) {
 	// The SDK warns through logrus's global logger, which writes to stderr; what
 	// matters of it comes back as an error.
 	logrus.SetOutput(io.Discard)
-	c := &Client{
+	return &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
 		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees,
 		log: o.Logger, vault: o.Vault, trials: newTrials(o),
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), eagerness)
+	}, nil
+}
+
+// Negotiate settles which version of the API is spoken, before others use the engine
+// as well. Where Docker does not answer at once, the first call does it.
+func (c *Client) Negotiate(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, eagerness)
 	defer cancel()
 	if err := c.ready(ctx); err != nil {
 		c.log.Debug("Docker does not answer yet", "err", err)
 	}
-	return c, nil
 }
 
 // Close releases the connections. The client must not be used afterwards.

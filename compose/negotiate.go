@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// eagerness bounds how long New waits for a daemon that does not answer.
+// eagerness bounds how long Negotiate waits for a daemon that does not answer.
 const eagerness = 2 * time.Second
 
 // negotiation settles once which version of the API both sides speak. The

@@ -26,8 +26,9 @@ type record struct {
 	path string
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	known *recorded // nil: not read yet
+	mu        sync.Mutex
+	known     *recorded // nil: not read yet
+	senseless bool      // the file is there, and makes no sense
 }
 
 // recorded is the file's form.
@@ -92,8 +93,8 @@ func (r *record) below(commit, stop plumbing.Hash) (plumbing.Hash, error) {
 	return commit, nil
 }
 
-// read returns what is known; the lock is held. A file that makes no sense is put
-// aside: then nothing was verified before, which lets no commit in.
+// read returns what is known; the lock is held. Where the file makes no sense, nothing
+// was verified before, which lets no commit in.
 func (r *record) read() (recorded, error) {
 	if r.known != nil {
 		return *r.known, nil
@@ -106,11 +107,8 @@ func (r *record) read() (recorded, error) {
 		return k, fmt.Errorf("read which commit was verified: %w", err)
 	default:
 		if err := json.Unmarshal(data, &k); err != nil {
-			r.log.Warn("the record of verified commits is not readable; put aside, and begun anew", "file", r.path, "err", err)
-			if err := os.Rename(r.path, r.path+".bad"); err != nil {
-				return recorded{}, err
-			}
-			k = recorded{}
+			r.log.Warn("the record of verified commits is not readable; it is begun anew", "file", r.path, "err", err)
+			k, r.senseless = recorded{}, true
 		}
 	}
 	r.known = &k
@@ -131,6 +129,12 @@ func (r *record) change(f func(*recorded) bool) error {
 	}
 	if err := os.MkdirAll(filepath.Dir(r.path), 0o700); err != nil {
 		return err
+	}
+	if r.senseless { // and kept for a person to look at
+		if err := os.Rename(r.path, r.path+".bad"); err != nil {
+			return err
+		}
+		r.senseless = false
 	}
 	if err := atomicfile.Write(r.path, append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("remember which commit was verified: %w", err)

@@ -349,6 +349,13 @@ func TestRecord_AFileThatMakesNoSenseIsPutAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.again(t)
+	if _, err := w.repo.Peek(within(t)); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(k.record + ".bad"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("who only looks put it aside: %v", err)
+	}
+	w.again(t)
 	w.inForce(t, "signed, with a damaged record", good)
 	if _, err := os.Stat(k.record + ".bad"); err != nil {
 		t.Error(err)

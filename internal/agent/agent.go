@@ -161,13 +161,9 @@ func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*ngi
 func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.host) }
 
 // options are the parts of a Runner that are the same for all.
-func (a *Agent) options(name string) reconciler.Options {
+func (a *Agent) options(name string, memory reconciler.Memory) reconciler.Options {
 	a.learn(name)
 	stacks := discreet{a.stacks, a.vault.Redactor}
-	memory, err := loadMemory(a.cfg.State, name)
-	if err != nil {
-		a.log.Warn("memory not readable; put aside, and begun anew", "app", name, "err", err)
-	}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
@@ -180,7 +176,11 @@ func (a *Agent) options(name string) reconciler.Options {
 }
 
 func (a *Agent) newRunner(name string) *reconciler.Runner {
-	return reconciler.NewRunner(a.options(name))
+	memory, err := takeMemory(a.cfg.State, name)
+	if err != nil {
+		a.log.Warn("memory not readable; put aside, and begun anew", "app", name, "err", err)
+	}
+	return reconciler.NewRunner(a.options(name, memory))
 }
 
 // prune removes exported files that no stack of the app needs any more. One app comes
@@ -217,6 +217,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.server.Start(ctx); err != nil {
 		return err
 	}
+	a.stacks.Negotiate(ctx)
 	a.log.Info("tandem runs", "repo", a.cfg.Repo.URL.String(), "branch", a.cfg.Repo.Branch, "nginx", a.cfg.Nginx.Dir, "switch", a.cfg.Nginx.Switch)
 	var background sync.WaitGroup
 	background.Go(func() { a.publisher.run(ctx) })

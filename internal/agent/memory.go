@@ -16,12 +16,10 @@ func memoryFile(state, app string) string {
 	return filepath.Join(state, "apps", app+".json")
 }
 
-// loadMemory reads an app's memory. A missing file is an empty memory. So is one
-// that cannot be read as JSON, because the agent can do without; the bad file is
-// kept beside it for a person to look at.
+// loadMemory reads an app's memory, and changes nothing. A missing file is an empty
+// memory; so is one that makes no sense, of which the error tells.
 func loadMemory(state, app string) (reconciler.Memory, error) {
-	path := memoryFile(state, app)
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(memoryFile(state, app))
 	if errors.Is(err, fs.ErrNotExist) {
 		return reconciler.Memory{}, nil
 	}
@@ -30,9 +28,23 @@ func loadMemory(state, app string) (reconciler.Memory, error) {
 	}
 	m, err := reconciler.DecodeMemory(data)
 	if err != nil {
-		return reconciler.Memory{}, errors.Join(err, os.Rename(path, path+".bad"))
+		return reconciler.Memory{}, fmt.Errorf("%w: %w", errSenseless, err)
 	}
 	return m, nil
+}
+
+// errSenseless says that the file could be read, and holds no memory.
+var errSenseless = errors.New("memory makes no sense")
+
+// takeMemory is loadMemory for who will save it, too. A file that makes no sense is
+// kept beside it for a person to look at: the agent can do without.
+func takeMemory(state, app string) (reconciler.Memory, error) {
+	m, err := loadMemory(state, app)
+	if errors.Is(err, errSenseless) {
+		path := memoryFile(state, app)
+		err = errors.Join(err, os.Rename(path, path+".bad"))
+	}
+	return m, err
 }
 
 // saveMemory returns the function with which a Runner saves its memory.

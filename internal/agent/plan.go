@@ -42,7 +42,11 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 	var out []AppPlan
 	desired := a.apps.read(rev)
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
-		o := a.options(name)
+		memory, err := loadMemory(a.cfg.State, name)
+		if err != nil {
+			a.log.Warn("memory not readable; the plan is that of an agent without one", "app", name, "err", err)
+		}
+		o := a.options(name, memory)
 		o.Trees, o.Router = trees, readOnly{a.proxy}
 		o.Save = func(reconciler.Memory) error { return nil }
 		o.Emit = func(reconciler.Event) {}
