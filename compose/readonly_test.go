@@ -55,6 +55,15 @@ secrets: {s: {file: ./d/file}}
 	}
 	mounts := 0
 	for _, s := range list {
+		info, err := b.engine.Client.ContainerInspect(t.Context(), s.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, asked := range info.HostConfig.Binds {
+			if strings.HasPrefix(asked, b.app.Root) {
+				t.Errorf("for %s the engine would make a directory where a file is missing: %s", s.Names[0], asked)
+			}
+		}
 		for _, m := range s.Mounts {
 			mounts++
 			if strings.HasPrefix(m.Source, b.app.Root) && m.RW {
