@@ -114,6 +114,9 @@ func waysToTheHost(app reconciler.App, of foreign) []hostile {
 		{name: "never short of memory", spec: onHost(func(h *container.HostConfig) { h.OomKillDisable, h.Memory = &yes, 64<<20 })},
 		{name: "before all others", spec: onHost(func(h *container.HostConfig) { h.Ulimits = []*container.Ulimit{{Name: "rtprio", Soft: 9, Hard: 9}} })},
 		{name: "another volume driver", spec: onHost(func(h *container.HostConfig) { h.VolumeDriver = "sshfs" })},
+		{name: "what a newer engine has for a place in a network", atCreate: true, spec: func(o *moby.ContainerCreateOptions) {
+			o.NetworkingConfig.EndpointsConfig[string(o.HostConfig.NetworkMode)].DriverOpts = map[string]string{"com.docker.network.endpoint.tomorrow": "1"}
+		}},
 		{name: "the name of another stack", spec: func(o *moby.ContainerCreateOptions) {
 			o.NetworkingConfig.EndpointsConfig[string(o.HostConfig.NetworkMode)].Aliases = []string{"blog-blue-web-1"}
 		}},

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 
 	"tandem/compose"
+	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
 
@@ -88,10 +89,21 @@ func (b *bed) noHooks() {
 // parts, of which only the last ones are asked for.
 func TestLogs_ACutDoesNotFallIntoASecret(t *testing.T) {
 	b := newBed(t, "longline", func(o *compose.Options) { o.Vault = vault{} })
-	const part, secret = 16 << 10, "a-secret-that-is-planted" // bytes that the engine keeps together
+	const part, secret = 16 << 10, planted // bytes that the engine keeps together
 	// It begins 7 bytes before the end of a part, and the parts after that one are five.
-	b.runs(b.image+":1", fmt.Sprintf("  long: {image: 'IMAGE:1', command: [long, '%d', %q, '%d']}\n", part-7, secret, 5*part-len(secret)+7))
+	line := func(name string, after int) string {
+		return fmt.Sprintf("  %s: {image: 'IMAGE:1', command: [long, '%d', %q, '%d']}\n", name, part-7, strings.ReplaceAll(secret, "$", "$$"), after*part-len(secret)+7)
+	}
+	b.runs(b.image+":1", line("long", 5)+line("shorter", 3))
 	b.up(reconciler.Blue)
 	// The line is longer than what is shown of a log, and what is shown is all after the secret.
 	b.logged(b.instance(reconciler.Blue, "long"), strings.Repeat("z", 64<<10))
+	// The last three parts of this one begin in the middle of the secret.
+	tb.Until(t, patience, "the shorter log", func() error {
+		got, err := b.client.Logs(t.Context(), b.instance(reconciler.Blue, "shorter"), 3)
+		if err == nil && !strings.Contains(got, "y(hidden)z") {
+			err = fmt.Errorf("it is read as %.40q…", got)
+		}
+		return err
+	})
 }
