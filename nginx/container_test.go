@@ -47,7 +47,8 @@ func newBoxed(t *testing.T, mode string, hostNetwork bool) *boxed {
 	e := tb.Engine(t)
 	ports := tb.Ports(t, 2)
 	root := tb.Dir(t)
-	b := &boxed{engine: e, image: tb.Debian(t, e), name: fmt.Sprintf("ngx%08x", rand.Uint32()),
+	// The app has this name, too: one that sorts after tandem's own files.
+	b := &boxed{engine: e, image: tb.Debian(t, e), name: fmt.Sprintf("web%08x", rand.Uint32()),
 		conf: filepath.Join(root, "conf"), dir: filepath.Join(root, "shared", "tandem"), port: ports[0]}
 	if !hostNetwork {
 		b.network = b.name

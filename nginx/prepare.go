@@ -54,7 +54,7 @@ func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
 	if err != nil {
 		return err
 	}
-	missing := slices.DeleteFunc(w.changes, func(c change) bool { return c.Existed })
+	missing := w.missing()
 	if err := ctx.Err(); err != nil || len(missing) == 0 || w.view.stopped != "" {
 		return err
 	}
@@ -197,13 +197,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 // names a generated file that does not exist yet. Nothing can be tested in it,
 // so what exists is left alone.
 func (p *Proxy) writeMissing(w work) error {
-	var missing []change
-	for _, c := range w.changes {
-		if !c.Existed {
-			missing = append(missing, c)
-		}
-	}
-	if err := p.write(missing); err != nil {
+	if err := p.write(w.missing()); err != nil {
 		return err
 	}
 	if err := p.tested(); err != nil {
@@ -213,10 +207,22 @@ func (p *Proxy) writeMissing(w work) error {
 		Detail: "the container " + p.container + " does not run: it is " + w.view.stopped}
 }
 
+// missing are the changes that write the files that do not exist, and leave alone what
+// the app has. tandem's own files are made new with them, because those of another
+// version may lack what the app's new files need.
+func (w work) missing() []change {
+	if !slices.ContainsFunc(w.changes, func(c change) bool { return !c.Existed }) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.changes), func(c change) bool {
+		return c.Existed && c.Name != ownName+confFile && c.Name != ownName+serverFile
+	})
+}
+
 // includesFiles tells whether the configuration that Nginx would load has the
 // files that belong at http level.
 func (w work) includesFiles(configuration string) bool {
-	return strings.Contains(configuration, w.text(ownName+".conf")) && strings.Contains(configuration, w.text(w.app+".conf"))
+	return strings.Contains(configuration, w.text(ownName+confFile)) && strings.Contains(configuration, w.text(w.app+confFile))
 }
 
 func (w work) text(name string) string {
@@ -254,7 +260,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 }
 
 func (w work) includesSite(configuration string) bool {
-	return strings.Contains(configuration, w.text(w.app+".server")) || strings.Contains(configuration, w.text(ownName+".server"))
+	return strings.Contains(configuration, w.text(w.app+serverFile)) || strings.Contains(configuration, w.text(ownName+serverFile))
 }
 
 func (p *Proxy) siteIncluded(w work, configuration string) error {

@@ -296,8 +296,8 @@ func TestPrepare_RepairsAndNamesWhatSomebodyElseChanged(t *testing.T) {
 	if err := os.RemoveAll(r.dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.prepare(t); len(got) != 6 {
-		t.Errorf("repaired %v, want all six files", got)
+	if got := r.prepare(t); len(got) != 7 {
+		t.Errorf("repaired %v, want all seven files", got)
 	}
 	r.wantTraffic(t, reconciler.Blue)
 }

@@ -33,30 +33,33 @@ func bridged(s *site) {
 	s.routes = []backend{{"api", "shop-blue-api-1:3000", "shop-green-api-1:3000"}}
 }
 
+// renderings are the ways in which the files can read.
+var renderings = map[string]func(*site){
+	"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
+	"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
+	"flip":           func(*site) {},
+	"flip-two-routes": func(s *site) {
+		s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
+	},
+	"flip-bridged-1.22":   bridged,
+	"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
+	"flip-1.29.7":         func(s *site) { s.nginx = version{1, 29, 7} },
+	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
+	"reload-1.27.4":       func(s *site) { s.mode, s.live, s.nginx = SwitchReload, reconciler.Blue, version{1, 27, 4} },
+	"reload-bridged-1.22": func(s *site) {
+		bridged(s)
+		s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
+	},
+	"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
+	"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
+	"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
+	"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
+	"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
+	"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
+}
+
 func TestRender_Golden(t *testing.T) {
-	for name, change := range map[string]func(*site){
-		"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
-		"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
-		"flip":           func(*site) {},
-		"flip-two-routes": func(s *site) {
-			s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
-		},
-		"flip-bridged-1.22":   bridged,
-		"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
-		"flip-1.29.7":         func(s *site) { s.nginx = version{1, 29, 7} },
-		"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
-		"reload-1.27.4":       func(s *site) { s.mode, s.live, s.nginx = SwitchReload, reconciler.Blue, version{1, 27, 4} },
-		"reload-bridged-1.22": func(s *site) {
-			bridged(s)
-			s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
-		},
-		"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
-		"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
-		"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
-		"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
-		"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
-		"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
-	} {
+	for name, change := range renderings {
 		t.Run(name, func(t *testing.T) {
 			files, _, err := render(someSite(change))
 			if err != nil {
