@@ -3,6 +3,7 @@ package nginx
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -51,9 +52,14 @@ func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 		return p.runInside(ctx, argv)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	// A script's own programs outlive it when it is killed, and keep its outputs open.
+	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = ctx.Err() // and not that it was killed
+	}
 	if cmd.ProcessState == nil || ctx.Err() != nil {
 		return output{}, fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
 	}
@@ -77,6 +83,9 @@ func (p *Proxy) askVersion(ctx context.Context, v view) (version, error) {
 }
 
 func cannotRun(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: err.Error(), Err: err}
 }
 

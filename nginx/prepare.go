@@ -16,8 +16,10 @@ import (
 // one question over loopback and runs no program.
 func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
 	called := time.Now()
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer p.loading.Release(1)
 	p.forgetReading()
 	w, err := p.survey(ctx, app, reconciler.NoColor)
 	if err != nil {
@@ -48,8 +50,10 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 // with is what Nginx would load, and where that refuses them they are gone again; it is
 // not made to load them.
 func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer p.loading.Release(1)
 	w, err := p.survey(ctx, app, reconciler.NoColor)
 	if err != nil {
 		return err
