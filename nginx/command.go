@@ -66,13 +66,13 @@ func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 	return output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, nil
 }
 
-// askVersion runs `nginx -v` once in the life of the process. In a container
+// askVersion runs `nginx -V` once in the life of the process. In a container
 // that does not run nobody can be asked, and what works with every version must do.
 func (p *Proxy) askVersion(ctx context.Context, v view) (version, error) {
 	if p.nginx != (version{}) || v.stopped != "" {
 		return p.nginx, nil
 	}
-	out, err := p.run(ctx, "-v")
+	out, err := p.run(ctx, "-V")
 	if err != nil {
 		return version{}, cannotRun(err)
 	}

@@ -173,12 +173,16 @@ func TestParseVersion(t *testing.T) {
 		"nginx version: openresty/1.25.3.2":                 {1, 25, 3},
 		"warning: something\nnginx version: nginx/1.27.4\n": {1, 27, 4},
 		"nginx version: nginx/1.25.5 (nginx-plus-r32-p1)":   {1, 25, 5},
+		"freenginx version: freenginx/1.27.4\n":             {1, 27, 4},
+		"Angie version: Angie/1.11.3\nnginx version: nginx/1.29.3\nconfigure arguments: --prefix=/opt/nginx/1.2.3\n":  {1, 29, 3},
+		"Tengine version: Tengine/3.1.0\nnginx version: nginx/1.24.0\n":                                               {1, 24, 0},
+		"nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0\nconfigure arguments: --with-x=/usr/lib/nginx/9.9.9/x\n": {1, 22, 1},
 	} {
 		if got, err := parseVersion(out); err != nil || got != want {
 			t.Errorf("%q: got %v and %v", out, got, err)
 		}
 	}
-	for _, out := range []string{"", "sh: nginx: not found", "nginx version: nginx/1.22"} {
+	for _, out := range []string{"", "sh: nginx: not found", "nginx version: nginx/1.22", "Angie version: Angie/1.11.3\nconfigure arguments: --prefix=/opt/nginx/1.2.3\n"} {
 		if got, err := parseVersion(out); err == nil {
 			t.Errorf("%q: got %v", out, got)
 		}

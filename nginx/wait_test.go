@@ -83,7 +83,7 @@ func TestPrepare_WaitsForAnotherAppNoLongerThanItsContext(t *testing.T) {
 // A script that is killed leaves behind what it has started.
 func TestPrepare_WaitsForNginxsProgramNoLongerThanItsContext(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	started, end := r.stall(t, "-v")
+	started, end := r.stall(t, "-V")
 	defer end()
 	wantEnd(t, "Prepare", started, func(ctx context.Context) error { _, err := r.proxy.Prepare(ctx, r.app); return err })
 }
