@@ -97,9 +97,21 @@ func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
 		return "", cannotRun(err)
 	}
 	if out.code != 0 {
-		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
+		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: withAdvice(out.words())}
 	}
 	return out.stdout, nil
+}
+
+// twice is how Nginx says that a server block has a directive of an app's file a second
+// time. It names the one that it read last.
+var twice = regexp.MustCompile(`directive is duplicate in (\S*)/[a-z0-9-]+\` + serverFile + `:\d+`)
+
+func withAdvice(words string) string {
+	m := twice.FindStringSubmatch(words)
+	if m == nil {
+		return words
+	}
+	return words + fmt.Sprintf("\na server block that serves several apps has the one line %q in the place of the lines of the apps; a directive of your own moves into the locations that need it", severalLine(m[1]))
 }
 
 // reading is what a test said.

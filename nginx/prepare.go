@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 		return err
 	}
 	if !w.includesFiles(configuration) {
-		return p.notIncluded(w, httpLine)
+		return p.notIncluded(w, httpLine, configuration)
 	}
 	started := time.Now()
 	p.former.note(w.view)
@@ -248,7 +249,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 	}
 	configuration, err := p.testSince(ctx, w.called)
 	if err != nil && looked {
-		return p.notIncluded(w, serverLine)
+		return err // whether the line is there now cannot be told
 	}
 	if err != nil {
 		// Something else in the user's configuration is broken. Ours is loaded
@@ -272,7 +273,7 @@ func (p *Proxy) siteIncluded(w work, configuration string) error {
 		return nil
 	}
 	if p.sites[w.app] = w.includesSite(configuration); !p.sites[w.app] {
-		return p.notIncluded(w, serverLine)
+		return p.notIncluded(w, serverLine, configuration)
 	}
 	return nil
 }
@@ -282,14 +283,28 @@ const (
 	serverLine = "server"
 )
 
-func (p *Proxy) notIncluded(w work, which string) error {
+func (p *Proxy) notIncluded(w work, which, configuration string) error {
 	inHTTP, inServer := includeLines(w.view.dir, w.app)
 	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
 	if which == serverLine {
 		detail = fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
 			inServer, w.app, w.variables())
+		if other := w.otherSite(configuration); other != "" {
+			detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
+		}
 	}
 	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+}
+
+// otherSite is the file of another app that a server block includes, empty without one.
+func (w work) otherSite(configuration string) string {
+	read := regexp.MustCompile(`(?m)^# configuration file (` + regexp.QuoteMeta(w.view.dir) + `/([a-z0-9-]+)\` + serverFile + `):$`)
+	for _, m := range read.FindAllStringSubmatch(configuration, -1) {
+		if app := m[2]; app != w.app && app != ownName {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 func (w work) variables() string { return "http://$" + appVariable(w.app) + "_<route>" }

@@ -159,6 +159,9 @@ func includeLines(dir, app string) (httpLine, serverLine string) {
 	return "include " + dir + "/*.conf;", "include " + dir + "/" + app + ".server;"
 }
 
+// severalLine is for a server block that serves several apps.
+func severalLine(dir string) string { return "include " + dir + "/" + ownName + serverFile + ";" }
+
 // Settling times. Each bounds a wait; none is slept through.
 const (
 	askTimeout     = 2 * time.Second  // one question to the confirm server
