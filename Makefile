@@ -125,16 +125,19 @@ reproduce: ## Build the commit twice, elsewhere and from nothing, and compare th
 	@.ci/reproduce
 
 .PHONY: install
-install: build ## Install the binary and its systemd unit under PREFIX
+install: build ## Install the binary, its systemd unit and a file for logrotate under PREFIX
 	@install -D -m 0755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/tandem'
 	@echo 'installed $(DESTDIR)$(PREFIX)/bin/tandem'
 	@sed 's|/usr/local/bin/tandem|$(PREFIX)/bin/tandem|' docs/tandem.service | \
 		install -D -m 0644 /dev/stdin '$(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
 	@echo 'installed $(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
+	@install -D -m 0644 docs/tandem.logrotate '$(DESTDIR)$(PREFIX)/share/tandem/tandem.logrotate'
+	@echo 'installed $(DESTDIR)$(PREFIX)/share/tandem/tandem.logrotate'
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there, and nothing else
-	@rm -f '$(DESTDIR)$(PREFIX)/bin/tandem' '$(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service'
+	@rm -f '$(DESTDIR)$(PREFIX)/bin/tandem' '$(DESTDIR)$(PREFIX)/lib/systemd/system/tandem.service' \
+		'$(DESTDIR)$(PREFIX)/share/tandem/tandem.logrotate'
 
 .PHONY: clean
 clean: ## Remove what was built here

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
+	"tandem/internal/containerexec"
 	"tandem/reconciler"
 )
 
@@ -83,45 +84,9 @@ func healthCommand(config *container.Config) []string {
 // exec runs a command in the container and returns its exit code and the end of
 // what it wrote.
 func (c *Client) exec(ctx context.Context, ctr reconciler.Container, command []string) (int, string, error) {
-	created, err := c.engine.ContainerExecCreate(ctx, ctr.ID, container.ExecOptions{
-		Cmd: command, AttachStdout: true, AttachStderr: true,
-	})
-	if err != nil {
-		return 0, "", err
-	}
-	conn, err := c.engine.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
-	if err != nil {
-		return 0, "", err
-	}
-	// A hijacked connection knows no context: closing it ends the read.
-	stop := context.AfterFunc(ctx, conn.Close)
-	defer conn.Close()
-	defer stop()
 	out := &tail{max: maxHealthOutput, hide: c.hide}
-	if _, err := stdcopy.StdCopy(out, out, conn.Reader); err != nil {
-		return 0, out.String(), err
-	}
-	code, err := c.exitCode(ctx, created.ID)
+	code, err := containerexec.Run(ctx, c.engine, ctr.ID, command, out, out)
 	return code, out.String(), err
-}
-
-// exitCode waits until the engine knows how a command ended: its output is over
-// a moment before.
-func (c *Client) exitCode(ctx context.Context, exec string) (int, error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		info, err := c.engine.ContainerExecInspect(ctx, exec)
-		if err != nil {
-			return 0, err
-		}
-		if !info.Running {
-			return info.ExitCode, nil
-		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
 }
 
 // Logs returns the last n lines that the container wrote to either stream, at

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/compose"
 	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
@@ -43,6 +44,17 @@ func TestHealth_RunsTheContainersOwnCommand(t *testing.T) {
 		if err != nil && len(err.Error()) > 4<<10+200 {
 			t.Errorf("%s: the error is %d bytes long", service, len(err.Error()))
 		}
+	}
+}
+
+func TestHealth_ACommandThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
+	late := tb.LateEngine(t, tb.Engine(t))
+	b := newBed(t, "latehealth", func(o *compose.Options) { o.Host = late.Host() })
+	b.runs(b.image+":1", "  bad: {image: 'IMAGE:1', command: [wait], healthcheck: {test: [CMD, /probe, exit, '3'], interval: 1h}}\n")
+	b.up(reconciler.Blue)
+	err := b.client.Health(t.Context(), b.instance(reconciler.Blue, "bad"))
+	if late.Told() == 0 || err == nil || !strings.Contains(err.Error(), "exit code 3") {
+		t.Errorf("got %v after the engine was late for %d commands, want exit code 3", err, late.Told())
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	moby "github.com/moby/moby/client"
 
+	"tandem/internal/containerexec"
 	"tandem/reconciler"
 )
 
@@ -111,12 +112,17 @@ func (c *copied) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ExecInspect tells how the command ended. One that failed is an error here, before the
-// SDK makes one of it.
+// ExecInspect tells how the command ended, once the engine knows it: the SDK asks when the
+// output is over, and takes the code of a command that still runs for success. One that
+// failed is an error here, before the SDK makes one of it.
 func (g *guard) ExecInspect(ctx context.Context, exec string, o moby.ExecInspectOptions) (moby.ExecInspectResult, error) {
-	res, err := g.Client.ExecInspect(ctx, exec, o)
+	var res moby.ExecInspectResult
+	_, err := containerexec.ExitCode(ctx, func(ctx context.Context) (running bool, code int, err error) {
+		res, err = g.Client.ExecInspect(ctx, exec, o)
+		return res.Running, res.ExitCode, err
+	})
 	output := g.output.take(exec)
-	if err == nil && !res.Running && res.ExitCode != 0 {
+	if err == nil && res.ExitCode != 0 {
 		return res, &hookError{res.ExitCode, output}
 	}
 	return res, err

@@ -48,6 +48,23 @@ func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
 	}
 }
 
+// TestUp_AHookThatFailsIsNotTakenForOneThatPassed has an engine that says at first that the
+// hook still runs, without an exit code.
+func TestUp_AHookThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
+	late := tb.LateEngine(t, tb.Engine(t))
+	b := newBed(t, "latehook", func(o *compose.Options) { o.Host = late.Host() })
+	b.write("compose.yaml", `services:
+  api:
+    image: IMAGE:1
+    ports: ['${API_PORT}:3000']
+    post_start: [{command: [/probe, exit, '4']}]
+`)
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "4")
+	if late.Told() != 1 {
+		t.Errorf("the engine was late for %d commands, want 1", late.Told())
+	}
+}
+
 // TestUp_NothingOfAFailedHookIsLeft is about its container, which has all variables of
 // the service.
 func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {

@@ -58,7 +58,7 @@ func (s site) only(app reconciler.App, may func(backend, reconciler.Color, recon
 // now. Where somebody removed the files, the generation of the running Nginx says it.
 func (p *Proxy) present(s site, app reconciler.App, w work) (leads func(backend, reconciler.Color) bool, err error) {
 	var texts [2]string
-	for i, name := range []string{app.Name + ".conf", app.Name + ".vars"} {
+	for i, name := range []string{app.Name + confFile, app.Name + varsFile} {
 		text, err := p.readOwn(name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

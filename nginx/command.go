@@ -3,6 +3,7 @@ package nginx
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
@@ -51,22 +52,27 @@ func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 		return p.runInside(ctx, argv)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	// A script's own programs outlive it when it is killed, and keep its outputs open.
+	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
+	if ctx.Err() != nil {
+		err = ctx.Err() // and not that it was killed
+	}
 	if cmd.ProcessState == nil || ctx.Err() != nil {
 		return output{}, fmt.Errorf("run %s: %w", strings.Join(argv, " "), err)
 	}
 	return output{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}, nil
 }
 
-// askVersion runs `nginx -v` once in the life of the process. In a container
+// askVersion runs `nginx -V` once in the life of the process. In a container
 // that does not run nobody can be asked, and what works with every version must do.
 func (p *Proxy) askVersion(ctx context.Context, v view) (version, error) {
 	if p.nginx != (version{}) || v.stopped != "" {
 		return p.nginx, nil
 	}
-	out, err := p.run(ctx, "-v")
+	out, err := p.run(ctx, "-V")
 	if err != nil {
 		return version{}, cannotRun(err)
 	}
@@ -77,6 +83,9 @@ func (p *Proxy) askVersion(ctx context.Context, v view) (version, error) {
 }
 
 func cannotRun(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
 	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: err.Error(), Err: err}
 }
 
@@ -88,9 +97,21 @@ func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
 		return "", cannotRun(err)
 	}
 	if out.code != 0 {
-		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
+		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: withAdvice(out.words())}
 	}
 	return out.stdout, nil
+}
+
+// twice is how Nginx says that a server block has a directive of an app's file a second
+// time. It names the one that it read last.
+var twice = regexp.MustCompile(`directive is duplicate in (\S*)/[a-z0-9-]+\` + serverFile + `:\d+`)
+
+func withAdvice(words string) string {
+	m := twice.FindStringSubmatch(words)
+	if m == nil {
+		return words
+	}
+	return words + fmt.Sprintf("\na server block that serves several apps has the one line %q in the place of the lines of the apps; a directive of your own moves into the locations that need it", severalLine(m[1]))
 }
 
 // reading is what a test said.

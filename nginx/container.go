@@ -16,9 +16,9 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
 
+	"tandem/internal/containerexec"
 	"tandem/reconciler"
 )
 
@@ -228,28 +228,10 @@ func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, col
 
 // runInside runs a program in Nginx's container.
 func (p *Proxy) runInside(ctx context.Context, argv []string) (output, error) {
-	fail := func(err error) (output, error) {
+	var stdout, stderr bytes.Buffer
+	code, err := containerexec.Run(ctx, p.docker, p.container, argv, &stdout, &stderr)
+	if err != nil {
 		return output{}, fmt.Errorf("run %s in container %s: %w", strings.Join(argv, " "), p.container, err)
 	}
-	created, err := p.docker.ContainerExecCreate(ctx, p.container,
-		container.ExecOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
-	if err != nil {
-		return fail(err)
-	}
-	attached, err := p.docker.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{})
-	if err != nil {
-		return fail(err)
-	}
-	defer attached.Close()
-	// The connection was taken over from the HTTP client, so ctx no longer ends it.
-	defer context.AfterFunc(ctx, attached.Close)()
-	var stdout, stderr bytes.Buffer
-	if _, err := stdcopy.StdCopy(&stdout, &stderr, attached.Reader); err != nil {
-		return fail(errors.Join(err, ctx.Err()))
-	}
-	done, err := p.docker.ContainerExecInspect(ctx, created.ID)
-	if err != nil {
-		return fail(err)
-	}
-	return output{stdout.String(), stderr.String(), done.ExitCode}, nil
+	return output{stdout.String(), stderr.String(), code}, nil
 }

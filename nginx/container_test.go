@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
+	docker "github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"tandem/internal/testbed"
@@ -47,7 +48,8 @@ func newBoxed(t *testing.T, mode string, hostNetwork bool) *boxed {
 	e := tb.Engine(t)
 	ports := tb.Ports(t, 2)
 	root := tb.Dir(t)
-	b := &boxed{engine: e, image: tb.Debian(t, e), name: fmt.Sprintf("ngx%08x", rand.Uint32()),
+	// The app has this name, too: one that sorts after tandem's own files.
+	b := &boxed{engine: e, image: tb.Debian(t, e), name: fmt.Sprintf("web%08x", rand.Uint32()),
 		conf: filepath.Join(root, "conf"), dir: filepath.Join(root, "shared", "tandem"), port: ports[0]}
 	if !hostNetwork {
 		b.network = b.name
@@ -240,6 +242,41 @@ func (b *boxed) wantVisitsInTheLog(t *testing.T, c reconciler.Color) {
 		}
 		return nil
 	})
+}
+
+func TestContainer_ATestThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
+	b := newBoxed(t, nginx.SwitchFlip, true)
+	late := tb.LateEngine(t, b.engine)
+	engine, err := docker.NewClientWithOpts(docker.WithHost(late.Host()), docker.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b.options.Docker = engine
+	p, err := nginx.New(b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tb.Until(t, patience, "nginx in the container", func() error {
+		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
+	b.configure(t, "working nonsense;", "")
+	_, err = p.Prepare(t.Context(), b.app)
+	wantReason(t, err, reconciler.NginxBroken, `unknown directive "working"`)
+	if left, err := filepath.Glob(filepath.Join(b.dir, b.name+".*")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left (%v), though Nginx refused it", left, err)
+	}
+	if late.Told() == 0 {
+		t.Error("the engine was never late")
+	}
 }
 
 func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *testing.T) {

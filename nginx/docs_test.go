@@ -53,7 +53,7 @@ func (r *rig) serve(t *testing.T, snippet string) (url string) {
 		scheme = "https"
 	}
 	text := strings.NewReplacer("/etc/nginx/tandem", r.dir, "listen 80;", "listen 127.0.0.1:"+port+";",
-		"listen 443 ", "listen 127.0.0.1:"+port+" ", "/etc/ssl", r.nginx.Dir, "/var/log/nginx", r.nginx.Dir).
+		"listen 443 ", "listen 127.0.0.1:"+port+" ", "/etc/ssl", r.nginx.Dir, "/var/log/nginx", r.nginx.Dir, "/var/cache/nginx", r.nginx.Dir).
 		Replace(snippets(t)["http"] + snippet)
 	r.configure(t, testbed.NginxConfig{HTTP: text})
 	r.prepare(t)
@@ -140,6 +140,47 @@ func TestGuide_PathInProxyPass(t *testing.T) {
 		if got := get(t, url+path); got != want {
 			t.Errorf("%s reached the app as %s, want %s", path, got, want)
 		}
+	}
+}
+
+func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
+	r := newGuideRig(t, nginx.SwitchFlip)
+	r.write(t)
+	snippet := snippets(t)["cache"]
+	url := r.serve(t, snippet)
+	blue := r.stacks[reconciler.Blue]
+	// asked tells whether the app was asked for the page.
+	asked := func() bool {
+		blue.last.Store(nil)
+		if got := get(t, url+"/page"); got != "blue" {
+			t.Errorf("got %q, want blue", got)
+		}
+		return blue.last.Load() != nil
+	}
+	if !asked() || asked() {
+		t.Fatal("the first request is to be kept for the second")
+	}
+	for _, on := range []bool{true, false} {
+		if r.arm(t, on); asked() {
+			t.Errorf("with a spare: %t: what was kept is not found any more", on)
+		}
+	}
+	r.flip(t, reconciler.Green)
+	if got := get(t, url+"/page"); got != "green" {
+		t.Errorf("after the flip: got %q, want green", got)
+	}
+	r.flip(t, reconciler.Blue)
+
+	// What the page says of Nginx's own key.
+	url = r.serve(t, regexp.MustCompile(`proxy_cache_key.*`).ReplaceAllString(snippet, ""))
+	if err := r.nginx.ReloadAndWait(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if !asked() || asked() {
+		t.Fatal("the first request is to be kept for the second")
+	}
+	if r.arm(t, true); !asked() {
+		t.Error("without a key of its own the cache outlives the spare, too")
 	}
 }
 

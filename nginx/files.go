@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"tandem/internal/atomicfile"
 	"tandem/reconciler"
@@ -79,7 +80,7 @@ func (p *Proxy) compare(app, generation string, files []file) (changes []change,
 // now: they say that they are of this generation. Where one is something else, somebody
 // has changed it since, while nobody ran.
 func (p *Proxy) leftBefore(app, generation string) bool {
-	name := app + ".conf"
+	name := app + confFile
 	if p.own.knows(name) {
 		return false
 	}
@@ -130,9 +131,10 @@ func (p *Proxy) write(changes []change) error {
 	return nil
 }
 
-// undo puts back what the changes replaced.
+// undo puts back what the changes replaced, the last one first, so that Nginx can be
+// loaded in between as it could while they were written.
 func (p *Proxy) undo(changes []change) error {
-	for _, c := range changes {
+	for _, c := range slices.Backward(changes) {
 		var err error
 		if c.Existed {
 			p.own.note(c.Name, contentOf(c.Old))

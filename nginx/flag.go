@@ -66,7 +66,7 @@ func (p *Proxy) heir(app string, running answer, asked error) (color reconciler.
 	if asked == nil {
 		return running.color, running.mode == SwitchReload, nil
 	}
-	data, err := p.readOwn(app + ".conf")
+	data, err := p.readOwn(app + confFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return reconciler.NoColor, false, err
 	}

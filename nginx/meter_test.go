@@ -1,10 +1,15 @@
 package nginx_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +117,49 @@ func TestTraffic_FollowsARotationWhileOldWorkersStillWrite(t *testing.T) {
 		})
 		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
 	}
+}
+
+// The file for logrotate is for the defaults; here its script rotates the rig's logs.
+func TestGuide_TheRotationOfTheLogLosesNoRequest(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "docs", "tandem.logrotate"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	file := strings.NewReplacer("/etc/nginx/tandem", r.dir, "/run/nginx.pid", filepath.Join(r.nginx.Dir, "nginx.pid")).Replace(string(data))
+	parts := regexp.MustCompile(`(?ms)^(/\S+) \{$.*?^\tpostrotate\n(.*)^\tendscript$`).FindStringSubmatch(file)
+	if parts == nil {
+		t.Fatalf("no path and no script in %s", file)
+	}
+	log := filepath.Join(r.dir, "log", "shop.access.log")
+	if logs, err := filepath.Glob(parts[1]); err != nil || !slices.Equal(logs, []string{log}) {
+		t.Errorf("%s are rotated, %v, want %s", logs, err, log)
+	}
+	for _, want := range []string{"rotate 7", "maxsize 256M", "delaycompress", "create"} {
+		if !strings.Contains(file, "\n\t"+want+"\n") {
+			t.Errorf("it has no line %q", want)
+		}
+	}
+	get(t, r.nginx.URL())
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	get(t, r.nginx.URL()) // not read before the log is renamed
+	if err := errors.Join(os.Rename(log, log+".1"), os.WriteFile(log, nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(within(t), "sh", "-c", parts[2]).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	total := 2
+	tb.Until(t, patience, "the new log to be written", func() error {
+		get(t, r.nginx.URL())
+		total++
+		if info, err := os.Stat(log); err != nil || info.Size() == 0 {
+			return fmt.Errorf("it is not: %w", err)
+		}
+		return nil
+	})
+	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
 }
 
 func TestTraffic_FollowsALogThatIsEmptiedInPlace(t *testing.T) {

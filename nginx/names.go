@@ -10,6 +10,15 @@ import (
 // ownName is the stem of the files that all apps share, so no app can have it.
 const ownName = "tandem"
 
+// What the generated files' names end in.
+const (
+	confFile    = ".conf"    // read at http level
+	formatFile  = ".format"  // read at http level too, by tandem.conf
+	serverFile  = ".server"  // read in a server block
+	varsFile    = ".vars"    // read by the other files
+	confirmFile = ".confirm" // read in tandem's own server block
+)
+
 // checkName refuses what would break out of a directive or a file name.
 func checkName(what, s string) error {
 	if !reconciler.ValidName(s) {
@@ -76,8 +85,10 @@ func routeVariable(app, route string) string {
 	return appVariable(app) + "_" + identifier(route)
 }
 
-// logFormat is the name of the app's log_format.
-func logFormat(app string) string { return "tandem_" + identifier(app) }
+// logFormat is the name of the app's log_format. A version before this one had a
+// format "tandem_<app>" in <app>.conf, and Nginx accepts no name twice: during an
+// update it reads files of both versions.
+func logFormat(app string) string { return "tandem_log_" + identifier(app) }
 
 // What a group's name ends in beside the color.
 const (

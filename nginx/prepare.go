@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,8 +17,10 @@ import (
 // one question over loopback and runs no program.
 func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
 	called := time.Now()
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer p.loading.Release(1)
 	p.forgetReading()
 	w, err := p.survey(ctx, app, reconciler.NoColor)
 	if err != nil {
@@ -48,13 +51,15 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 // with is what Nginx would load, and where that refuses them they are gone again; it is
 // not made to load them.
 func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer p.loading.Release(1)
 	w, err := p.survey(ctx, app, reconciler.NoColor)
 	if err != nil {
 		return err
 	}
-	missing := slices.DeleteFunc(w.changes, func(c change) bool { return c.Existed })
+	missing := w.missing()
 	if err := ctx.Err(); err != nil || len(missing) == 0 || w.view.stopped != "" {
 		return err
 	}
@@ -179,7 +184,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 		return err
 	}
 	if !w.includesFiles(configuration) {
-		return p.notIncluded(w, httpLine)
+		return p.notIncluded(w, httpLine, configuration)
 	}
 	started := time.Now()
 	p.former.note(w.view)
@@ -197,13 +202,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 // names a generated file that does not exist yet. Nothing can be tested in it,
 // so what exists is left alone.
 func (p *Proxy) writeMissing(w work) error {
-	var missing []change
-	for _, c := range w.changes {
-		if !c.Existed {
-			missing = append(missing, c)
-		}
-	}
-	if err := p.write(missing); err != nil {
+	if err := p.write(w.missing()); err != nil {
 		return err
 	}
 	if err := p.tested(); err != nil {
@@ -213,10 +212,22 @@ func (p *Proxy) writeMissing(w work) error {
 		Detail: "the container " + p.container + " does not run: it is " + w.view.stopped}
 }
 
+// missing are the changes that write the files that do not exist, and leave alone what
+// the app has. tandem's own files are made new with them, because those of another
+// version may lack what the app's new files need.
+func (w work) missing() []change {
+	if !slices.ContainsFunc(w.changes, func(c change) bool { return !c.Existed }) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(w.changes), func(c change) bool {
+		return c.Existed && c.Name != ownName+confFile && c.Name != ownName+serverFile
+	})
+}
+
 // includesFiles tells whether the configuration that Nginx would load has the
 // files that belong at http level.
 func (w work) includesFiles(configuration string) bool {
-	return strings.Contains(configuration, w.text(ownName+".conf")) && strings.Contains(configuration, w.text(w.app+".conf"))
+	return strings.Contains(configuration, w.text(ownName+confFile)) && strings.Contains(configuration, w.text(w.app+confFile))
 }
 
 func (w work) text(name string) string {
@@ -238,7 +249,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 	}
 	configuration, err := p.testSince(ctx, w.called)
 	if err != nil && looked {
-		return p.notIncluded(w, serverLine)
+		return err // whether the line is there now cannot be told
 	}
 	if err != nil {
 		// Something else in the user's configuration is broken. Ours is loaded
@@ -254,7 +265,7 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 }
 
 func (w work) includesSite(configuration string) bool {
-	return strings.Contains(configuration, w.text(w.app+".server")) || strings.Contains(configuration, w.text(ownName+".server"))
+	return strings.Contains(configuration, w.text(w.app+serverFile)) || strings.Contains(configuration, w.text(ownName+serverFile))
 }
 
 func (p *Proxy) siteIncluded(w work, configuration string) error {
@@ -262,7 +273,7 @@ func (p *Proxy) siteIncluded(w work, configuration string) error {
 		return nil
 	}
 	if p.sites[w.app] = w.includesSite(configuration); !p.sites[w.app] {
-		return p.notIncluded(w, serverLine)
+		return p.notIncluded(w, serverLine, configuration)
 	}
 	return nil
 }
@@ -272,14 +283,28 @@ const (
 	serverLine = "server"
 )
 
-func (p *Proxy) notIncluded(w work, which string) error {
+func (p *Proxy) notIncluded(w work, which, configuration string) error {
 	inHTTP, inServer := includeLines(w.view.dir, w.app)
 	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
 	if which == serverLine {
 		detail = fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
 			inServer, w.app, w.variables())
+		if other := w.otherSite(configuration); other != "" {
+			detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
+		}
 	}
 	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+}
+
+// otherSite is the file of another app that a server block includes, empty without one.
+func (w work) otherSite(configuration string) string {
+	read := regexp.MustCompile(`(?m)^# configuration file (` + regexp.QuoteMeta(w.view.dir) + `/([a-z0-9-]+)\` + serverFile + `):$`)
+	for _, m := range read.FindAllStringSubmatch(configuration, -1) {
+		if app := m[2]; app != w.app && app != ownName {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 func (w work) variables() string { return "http://$" + appVariable(w.app) + "_<route>" }

@@ -53,7 +53,7 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	calls := r.count(t)
 	r.prepare(t)
-	if got := calls(); got != "-v -T -s reload" {
+	if got := calls(); got != "-V -T -s reload" {
 		t.Errorf("first: ran nginx with %q", got)
 	}
 	r.prepare(t)
@@ -64,9 +64,22 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 	}
 	r.restart(t)
 	r.prepare(t)
-	if got := calls(); got != "-v -T" {
+	if got := calls(); got != "-V -T" {
 		t.Errorf("new process, unchanged: ran nginx with %q, want a look and no reload", got)
 	}
+	r.wantTraffic(t, reconciler.Green)
+}
+
+// Angie is made from Nginx, and its own number says nothing of what it can do.
+func TestPrepare_AProgramWithANameOfItsOwnIsAskedWhichNginxItIs(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.options.Command = r.script(t, `case $1 in
+-v) echo "Angie version: Angie/1.11.3" >&2; exit;;
+-V) printf "Angie version: Angie/1.11.3\nnginx version: nginx/1.29.3\nbuilt by gcc\n" >&2; exit;;
+esac`)
+	r.restart(t)
+	r.prepare(t)
+	r.flip(t, reconciler.Green)
 	r.wantTraffic(t, reconciler.Green)
 }
 
@@ -296,8 +309,8 @@ func TestPrepare_RepairsAndNamesWhatSomebodyElseChanged(t *testing.T) {
 	if err := os.RemoveAll(r.dir); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.prepare(t); len(got) != 6 {
-		t.Errorf("repaired %v, want all six files", got)
+	if got := r.prepare(t); len(got) != 7 {
+		t.Errorf("repaired %v, want all seven files", got)
 	}
 	r.wantTraffic(t, reconciler.Blue)
 }

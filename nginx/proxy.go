@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
 	"github.com/google/shlex"
+	"golang.org/x/sync/semaphore"
 
 	"tandem/reconciler"
 )
@@ -61,8 +61,9 @@ type Proxy struct {
 
 	// loading is held from the first changed file until Nginx runs with it:
 	// `nginx -t` tests the files of all apps, and a failure must be put down to
-	// the app whose files are new.
-	loading sync.Mutex
+	// the app whose files are new. That lasts up to loadTimeout; whoever waits for it
+	// stops when their context ends.
+	loading *semaphore.Weighted
 	nginx   version         // guarded by loading; zero until it was asked
 	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
 	last    reading         // guarded by loading
@@ -111,6 +112,7 @@ func New(o Options) (*Proxy, error) {
 		docker: o.Docker, containerPort: o.ContainerPort, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 		visitor: newVisitor(),
+		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
 	}
 	p.spareless.Store(o.Container != "")
@@ -156,6 +158,9 @@ func (p *Proxy) IncludeLines(ctx context.Context, app string) (httpLine, serverL
 func includeLines(dir, app string) (httpLine, serverLine string) {
 	return "include " + dir + "/*.conf;", "include " + dir + "/" + app + ".server;"
 }
+
+// severalLine is for a server block that serves several apps.
+func severalLine(dir string) string { return "include " + dir + "/" + ownName + serverFile + ";" }
 
 // Settling times. Each bounds a wait; none is slept through.
 const (

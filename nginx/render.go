@@ -69,13 +69,16 @@ func render(s site) ([]file, string, error) {
 	if err := s.check(); err != nil {
 		return nil, "", fmt.Errorf("render nginx files: %w", err)
 	}
+	// They are written in this order: a log's format is there before a log asks for it,
+	// so that Nginx can be loaded between two files of an update.
 	files := []file{
-		{ownName + ".conf", s.shared()},
-		{ownName + ".server", s.sharedServer()},
-		{s.app + ".conf", ""},
-		{s.app + ".vars", s.vars()},
-		{s.app + ".server", s.server()},
-		{s.app + ".confirm", s.confirm()},
+		{s.app + formatFile, s.format()},
+		{ownName + confFile, s.shared()},
+		{ownName + serverFile, s.sharedServer()},
+		{s.app + varsFile, s.vars()},
+		{s.app + confFile, ""},
+		{s.app + serverFile, s.server()},
+		{s.app + confirmFile, s.confirm()},
 	}
 	all := s.conf("")
 	for _, f := range files {
@@ -83,8 +86,10 @@ func render(s site) ([]file, string, error) {
 	}
 	hash := sha256.Sum256([]byte(all))
 	generation := hex.EncodeToString(hash[:8])
-	files[2].text = s.conf(generation)
 	for i, f := range files {
+		if f.name == s.app+confFile {
+			f.text = s.conf(generation)
+		}
 		files[i].text = marker + " (" + f.name + ")" + warning + f.text
 	}
 	return files, generation, nil
@@ -188,6 +193,10 @@ func (s site) shared() string {
 		guard = "    if ($" + strangerVariable + ") { return 403; }\n"
 	}
 	fmt.Fprintf(&b, `
+# Nginx looks for the format of a log when it reads the line of the log. The server
+# below has such lines of all apps, and some apps have a name that sorts after this file.
+include %s/*.format;
+
 # Here the running Nginx says which color is live: curl http://%s/APP
 server {
     listen %s;
@@ -197,7 +206,7 @@ server {
 %s    include %s/*.confirm;
     location / { return 404; }
 }
-`, s.listen, s.listen, guard, s.dir)
+`, s.dir, s.listen, s.listen, guard, s.dir)
 	return b.String()
 }
 
@@ -288,23 +297,26 @@ func generationLine(app, generation string) string {
 	return fmt.Sprintf("map '' $%s { default '%s'; }\n", generationVariable(app), generation)
 }
 
-// conf is included at http level: the upstreams, the log's format, and in
-// reload mode the color itself, so that one file holds all that a switch changes.
+// format is included by tandem.conf: how a line of the app's access log reads.
+func (s site) format() string {
+	return fmt.Sprintf(`log_format %s escape=json '{"time":$msec,"app":"%s","color":"$%s","status":$status,'
+    '"method":"$request_method","uri":"$uri","request_time":$request_time,'
+    '"upstream_addr":"$upstream_addr","upstream_status":"$upstream_status",'
+    '"upstream_response_time":"$upstream_response_time",'
+`, logFormat(s.app), s.app, colorVariable(s.app)) +
+		// A server block that serves several apps writes each request into the log of
+		// every app, and only this tells whose it was.
+		fmt.Sprintf("    '\"proxy_host\":\"$proxy_host\",\"visit\":\"$%s\"}';\n", visitVariable(s.app))
+}
+
+// conf is included at http level: the upstreams, and in reload mode the color
+// itself, so that one file holds all that a switch changes.
 func (s site) conf(generation string) string {
 	var b strings.Builder
 	b.WriteString(generationLine(s.app, generation))
 	if s.mode == SwitchReload {
 		fmt.Fprintf(&b, "map '' $%s { default %s; }\n", colorVariable(s.app), s.live)
 	}
-	fmt.Fprintf(&b, "log_format %s escape=json '{\"time\":$msec,\"app\":\"%s\",\"color\":\"$%s\",\"status\":$status,'\n",
-		logFormat(s.app), s.app, colorVariable(s.app))
-	b.WriteString(`    '"method":"$request_method","uri":"$uri","request_time":$request_time,'
-    '"upstream_addr":"$upstream_addr","upstream_status":"$upstream_status",'
-    '"upstream_response_time":"$upstream_response_time",'
-`)
-	// A server block that serves several apps writes each request into the log of
-	// every app, and only this tells whose it was.
-	fmt.Fprintf(&b, "    '\"proxy_host\":\"$proxy_host\",\"visit\":\"$%s\"}';\n", visitVariable(s.app))
 	for _, r := range s.routes {
 		s.upstreams(&b, r)
 	}

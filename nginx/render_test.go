@@ -33,30 +33,33 @@ func bridged(s *site) {
 	s.routes = []backend{{"api", "shop-blue-api-1:3000", "shop-green-api-1:3000"}}
 }
 
+// renderings are the ways in which the files can read.
+var renderings = map[string]func(*site){
+	"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
+	"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
+	"flip":           func(*site) {},
+	"flip-two-routes": func(s *site) {
+		s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
+	},
+	"flip-bridged-1.22":   bridged,
+	"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
+	"flip-1.29.7":         func(s *site) { s.nginx = version{1, 29, 7} },
+	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
+	"reload-1.27.4":       func(s *site) { s.mode, s.live, s.nginx = SwitchReload, reconciler.Blue, version{1, 27, 4} },
+	"reload-bridged-1.22": func(s *site) {
+		bridged(s)
+		s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
+	},
+	"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
+	"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
+	"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
+	"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
+	"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
+	"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
+}
+
 func TestRender_Golden(t *testing.T) {
-	for name, change := range map[string]func(*site){
-		"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
-		"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
-		"flip":           func(*site) {},
-		"flip-two-routes": func(s *site) {
-			s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
-		},
-		"flip-bridged-1.22":   bridged,
-		"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
-		"flip-1.29.7":         func(s *site) { s.nginx = version{1, 29, 7} },
-		"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
-		"reload-1.27.4":       func(s *site) { s.mode, s.live, s.nginx = SwitchReload, reconciler.Blue, version{1, 27, 4} },
-		"reload-bridged-1.22": func(s *site) {
-			bridged(s)
-			s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
-		},
-		"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
-		"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
-		"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
-		"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
-		"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
-		"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
-	} {
+	for name, change := range renderings {
 		t.Run(name, func(t *testing.T) {
 			files, _, err := render(someSite(change))
 			if err != nil {
@@ -170,12 +173,16 @@ func TestParseVersion(t *testing.T) {
 		"nginx version: openresty/1.25.3.2":                 {1, 25, 3},
 		"warning: something\nnginx version: nginx/1.27.4\n": {1, 27, 4},
 		"nginx version: nginx/1.25.5 (nginx-plus-r32-p1)":   {1, 25, 5},
+		"freenginx version: freenginx/1.27.4\n":             {1, 27, 4},
+		"Angie version: Angie/1.11.3\nnginx version: nginx/1.29.3\nconfigure arguments: --prefix=/opt/nginx/1.2.3\n":  {1, 29, 3},
+		"Tengine version: Tengine/3.1.0\nnginx version: nginx/1.24.0\n":                                               {1, 24, 0},
+		"nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0\nconfigure arguments: --with-x=/usr/lib/nginx/9.9.9/x\n": {1, 22, 1},
 	} {
 		if got, err := parseVersion(out); err != nil || got != want {
 			t.Errorf("%q: got %v and %v", out, got, err)
 		}
 	}
-	for _, out := range []string{"", "sh: nginx: not found", "nginx version: nginx/1.22"} {
+	for _, out := range []string{"", "sh: nginx: not found", "nginx version: nginx/1.22", "Angie version: Angie/1.11.3\nconfigure arguments: --prefix=/opt/nginx/1.2.3\n"} {
 		if got, err := parseVersion(out); err == nil {
 			t.Errorf("%q: got %v", out, got)
 		}

@@ -26,8 +26,10 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 	if p.mode == SwitchFlip {
 		return p.setFlag(app.Name, color)
 	}
-	p.loading.Lock()
-	defer p.loading.Unlock()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer p.loading.Release(1)
 	w, err := p.survey(ctx, app, color)
 	if err != nil {
 		return err

@@ -6,12 +6,13 @@ import (
 	"strconv"
 )
 
-// version is what `nginx -v` says; the zero value is older than everything.
+// version is what `nginx -V` says; the zero value is older than everything.
 type version struct{ major, minor, patch int }
 
-var versionPattern = regexp.MustCompile(`(?:nginx|openresty|freenginx|angie)[^/]*/(\d{1,6})\.(\d{1,6})\.(\d{1,6})`)
+var versionPattern = regexp.MustCompile(`(?m)^(?:free)?nginx version: [^/\n]*/(\d{1,6})\.(\d{1,6})\.(\d{1,6})`)
 
-// parseVersion reads the output of `nginx -v`.
+// parseVersion reads the output of `nginx -V`. A program that was made from Nginx and
+// has a number of its own, as Angie does, says there too which Nginx it was made from.
 func parseVersion(out string) (version, error) {
 	m := versionPattern.FindStringSubmatch(out)
 	if m == nil {

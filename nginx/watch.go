@@ -83,7 +83,7 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 	stem, isFlag := flagged(name)
 	if !isFlag {
 		stem = strings.TrimSuffix(name, filepath.Ext(name))
-		if !slices.Contains([]string{".conf", ".server", ".vars", ".confirm"}, filepath.Ext(name)) {
+		if !slices.Contains([]string{confFile, formatFile, serverFile, varsFile, confirmFile}, filepath.Ext(name)) {
 			return nil
 		}
 	}

@@ -53,12 +53,11 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	must(os.Remove(filepath.Join(r.dir, "shop.server")))
 	wantTold(t, told, "shop")
 	r.prepare(t)
-	r.overwrite(t, "shop.conf", r.file(t, "shop.conf")+"# edited\n")
-	wantTold(t, told, "shop")
-	r.prepare(t)
-	r.overwrite(t, "tandem.conf", r.file(t, "tandem.conf")+"# edited\n")
-	wantTold(t, told, "shop")
-	r.prepare(t)
+	for _, name := range []string{"shop.conf", "shop.format", "shop.vars", "shop.confirm", "tandem.conf", "tandem.server"} {
+		r.overwrite(t, name, r.file(t, name)+"# edited\n")
+		wantTold(t, told, "shop")
+		r.prepare(t)
+	}
 }
 
 func TestWatch_DoesNotTellWhatTheProxyDoesItself(t *testing.T) {

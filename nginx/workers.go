@@ -63,10 +63,11 @@ func (f *formerWorkers) accepting(by int) (still, known bool) {
 	return false, true
 }
 
-// takesConnections reads the title that Nginx gives its processes: a worker
-// that is told to finish says so, and closes its listeners.
+// takesConnections reads the title that Nginx gives its processes, after its own name: a
+// worker that is told to finish says so, and closes its listeners.
 func (p process) takesConnections() bool {
-	return strings.HasPrefix(p.title, "nginx: worker process") && !strings.Contains(p.title, "is shutting down")
+	_, title, _ := strings.Cut(p.title, ": ")
+	return strings.HasPrefix(title, "worker process") && !strings.Contains(title, "is shutting down")
 }
 
 func descends(all map[int]process, p process, root int) bool {

@@ -14,9 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/pkg/stdcopy"
-
+	"tandem/internal/containerexec"
 	"tandem/internal/load"
 	"tandem/internal/stage"
 	"tandem/internal/testbed"
@@ -134,23 +132,10 @@ func (s *shopExample) query(sql string) []string {
 
 // exec runs a command in a container to its end.
 func (s *shopExample) exec(ctx context.Context, name string, cmd ...string) (string, error) {
-	c := s.Engine.Client
-	run, err := c.ContainerExecCreate(ctx, name, container.ExecOptions{Cmd: cmd, AttachStdout: true, AttachStderr: true})
-	if err != nil {
-		return "", err
-	}
-	conn, err := c.ContainerExecAttach(ctx, run.ID, container.ExecAttachOptions{})
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
 	var out, errs bytes.Buffer
-	if _, err := stdcopy.StdCopy(&out, &errs, conn.Reader); err != nil {
-		return "", err
-	}
-	info, err := c.ContainerExecInspect(ctx, run.ID)
-	if err == nil && info.ExitCode != 0 {
-		err = fmt.Errorf("%v exited with %d: %s", cmd, info.ExitCode, errs.String())
+	code, err := containerexec.Run(ctx, s.Engine.Client, name, cmd, &out, &errs)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("%v exited with %d: %s", cmd, code, errs.String())
 	}
 	return out.String(), err
 }

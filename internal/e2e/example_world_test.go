@@ -170,7 +170,7 @@ func (x *example) bump(tag string) string {
 func (x *example) generated(dir string) {
 	x.t.Helper()
 	tb.Until(x.t, patience, "generated files", func() error {
-		for _, name := range []string{".conf", ".vars", ".server", ".confirm"} {
+		for _, name := range []string{".format", ".conf", ".vars", ".server", ".confirm"} {
 			if _, err := os.Stat(filepath.Join(dir, x.App+name)); err != nil {
 				return err
 			}

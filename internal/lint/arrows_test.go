@@ -11,7 +11,7 @@ const module = "tandem/"
 
 // tools are the small packages that know nothing of tandem and that everyone
 // may use. To add one, write its name here; it must not import the module.
-var tools = []string{"internal/atomicfile", "internal/listening", "internal/plaintext", "internal/rootfile", "internal/strictyaml", "internal/verify"}
+var tools = []string{"internal/atomicfile", "internal/containerexec", "internal/listening", "internal/plaintext", "internal/rootfile", "internal/strictyaml", "internal/verify"}
 
 // adapters speak the domain's types and their own library's.
 var adapters = []string{"source", "compose", "nginx"}
@@ -24,6 +24,7 @@ var arrows = []struct {
 	may  []string
 }{
 	{"internal/atomicfile", nil},
+	{"internal/containerexec", nil},
 	{"internal/listening", nil},
 	{"internal/plaintext", nil},
 	{"internal/rootfile", nil},

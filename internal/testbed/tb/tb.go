@@ -57,6 +57,15 @@ func Engine(t testing.TB) *testbed.Engine {
 	return e
 }
 
+// LateEngine is a socket before the engine that knows late how a command has ended.
+func LateEngine(t testing.TB, e *testbed.Engine) *testbed.LateEngine {
+	t.Helper()
+	l, err := testbed.NewLateEngine(e.Client.DaemonHost())
+	must(t, err)
+	t.Cleanup(func() { check(t, l.Close()) })
+	return l
+}
+
 // Project removes the containers, networks and volumes of a Compose project
 // when the test ends.
 func Project(t testing.TB, e *testbed.Engine, project string) {
