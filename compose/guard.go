@@ -93,6 +93,17 @@ func (g *guard) ContainerCreate(ctx context.Context, o moby.ContainerCreateOptio
 	if err := g.ownLabels(ctx, &o); err != nil {
 		return fail(err)
 	}
+	if o.NetworkingConfig != nil {
+		apart := *o.NetworkingConfig
+		apart.EndpointsConfig = maps.Clone(apart.EndpointsConfig)
+		for name, e := range apart.EndpointsConfig {
+			var err error
+			if apart.EndpointsConfig[name], err = g.withoutPlainName(ctx, name, e); err != nil {
+				return fail(err)
+			}
+		}
+		o.NetworkingConfig = &apart
+	}
 	return g.Client.ContainerCreate(ctx, o)
 }
 
@@ -314,6 +325,10 @@ func (g *guard) NetworkConnect(ctx context.Context, name string, o moby.NetworkC
 	}
 	j := judge{hostRules: g.rules, scope: g.scope}
 	if err := g.check(o.Container, j.endpoint(o.EndpointConfig)); err != nil {
+		return moby.NetworkConnectResult{}, err
+	}
+	var err error
+	if o.EndpointConfig, err = g.withoutPlainName(ctx, name, o.EndpointConfig); err != nil {
 		return moby.NetworkConnectResult{}, err
 	}
 	return g.Client.NetworkConnect(ctx, name, o)

@@ -51,6 +51,8 @@ type observed struct {
 	finished time.Time
 	health   string // the engine's opinion, "" without a health check
 	restart  container.RestartPolicy
+	// plainName tells that it was made by a tandem that gave no color names.
+	plainName bool
 }
 
 // containers returns the containers of a project, sorted by service and name,
@@ -124,6 +126,7 @@ func describe(info container.InspectResponse) *observed {
 	}
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
 	o.OneShot, o.Singleton = m.OneShot, m.Single
+	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
 }
 

@@ -81,10 +81,14 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 	if err != nil {
 		return c.engageWithoutFiles(ctx, app, color, present, err)
 	}
-	if err := c.createSingletons(ctx, app, color, files.colored[color]); err != nil {
+	whole, err := withNamesAs(present, files.colored[color])
+	if err != nil {
 		return err
 	}
-	p, err := onlySingletons(files.colored[color], app)
+	if err := c.createSingletons(ctx, app, color, whole); err != nil {
+		return err
+	}
+	p, err := onlySingletons(whole, app)
 	if err != nil {
 		return err
 	}
