@@ -67,6 +67,7 @@ type facts struct {
 	logger     string                 // the same for the log driver
 	containers map[string]string      // container, as it was named -> its Compose project; nil: nobody asked
 	networks   map[string]network.Inspect
+	gone       map[string]bool // networks that were removed since the container was made
 	volumes    map[string]volume.Volume
 	anonymous  map[string]bool // volumes without a name, which the engine made for this container
 }
@@ -173,7 +174,7 @@ func (g *guard) inspected(ctx context.Context, info container.InspectResponse) e
 func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts, error) {
 	h := info.HostConfig
 	f := facts{
-		containers: map[string]string{}, networks: map[string]network.Inspect{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
+		containers: map[string]string{}, networks: map[string]network.Inspect{}, gone: map[string]bool{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
 	_, quiet := quietLoggers[h.LogConfig.Type]
 	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
@@ -208,6 +209,7 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 		if err != nil && !cerrdefs.IsNotFound(err) {
 			return f, err
 		}
+		f.gone[n] = err != nil
 		f.networks[n] = about.Network
 	}
 	return f, g.lookVolumes(ctx, info, f)

@@ -208,6 +208,9 @@ func (j judge) network(name string) []trouble {
 	case j.allowed.allowsExternal(name), !j.asked():
 		return nil
 	}
+	if j.created.gone[name] {
+		return nil // the engine does not start what was in it
+	}
 	n, known := j.created.networks[name]
 	if !known || !j.owned(n.Labels) {
 		return []trouble{{AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}

@@ -51,6 +51,8 @@ type observed struct {
 	finished time.Time
 	health   string // the engine's opinion, "" without a health check
 	restart  container.RestartPolicy
+	// unstartable tells that the engine cannot start it as it was made.
+	unstartable bool
 	// plainName tells that it was made by a tandem that gave no color names.
 	plainName bool
 }
@@ -121,6 +123,7 @@ func describe(info container.InspectResponse) *observed {
 	o.StartedAt = parseTime(info.State.StartedAt)
 	o.created = parseTime(info.Created)
 	o.finished = parseTime(info.State.FinishedAt)
+	o.unstartable = !isAlive(o.Container) && (info.State.Error != "" || filesGone(info))
 	if info.State.Health != nil {
 		o.health = info.State.Health.Status
 	}
