@@ -45,7 +45,7 @@ func (c *Client) Health(ctx context.Context, ctr reconciler.Container) error {
 	}
 	inner, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	code, output, err := c.exec(inner, ctr, command)
+	code, output, err := c.exec(inner, ctr.ID, container.ExecOptions{Cmd: command})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -82,10 +82,9 @@ func healthCommand(config *container.Config) []string {
 
 // exec runs a command in the container and returns its exit code and the end of
 // what it wrote.
-func (c *Client) exec(ctx context.Context, ctr reconciler.Container, command []string) (int, string, error) {
-	created, err := c.engine.ContainerExecCreate(ctx, ctr.ID, container.ExecOptions{
-		Cmd: command, AttachStdout: true, AttachStderr: true,
-	})
+func (c *Client) exec(ctx context.Context, id string, o container.ExecOptions) (int, string, error) {
+	o.AttachStdout, o.AttachStderr = true, true
+	created, err := c.engine.ContainerExecCreate(ctx, id, o)
 	if err != nil {
 		return 0, "", err
 	}

@@ -28,7 +28,7 @@ type guard struct {
 	*moby.Client
 	rules  hostRules
 	scope  scope
-	hide   func(string) string // takes the values of secrets out of a text
+	client *Client
 	output hookOutput
 }
 
@@ -37,7 +37,7 @@ var _ moby.APIClient = (*guard)(nil)
 // guarded returns the engine for making and starting containers of one of the app's
 // projects. For a project of no app it makes and starts nothing.
 func (c *Client) guarded(app reconciler.App, project string) *guard {
-	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), hide: c.hide}
+	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), client: c}
 	if app.Name != "" {
 		g.scope = scope{app: app.Name, project: project, projects: []string{project, app.SharedProject()}, roots: []string{app.Root}}
 	}

@@ -24,7 +24,7 @@ import (
 // would put the end of it into its error, cut where it may be in the middle of a secret,
 // which nobody could find in it any more.
 
-// hookError says that a command of post_start or pre_stop ended with another code than 0.
+// hookError says that a command of post_start ended with another code than 0.
 type hookError struct {
 	code   int
 	output string // the end of what it wrote, without secrets
@@ -75,7 +75,7 @@ func (g *guard) ExecAttach(ctx context.Context, exec string, o moby.ExecAttachOp
 	if err != nil {
 		return res, err
 	}
-	out := g.output.open(exec, g.hide)
+	out := g.output.open(exec, g.client.hide)
 	if o.TTY {
 		res.Reader = bufio.NewReader(io.TeeReader(res.Reader, out))
 		return res, nil
@@ -111,12 +111,16 @@ func (c *copied) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ExecInspect tells how the command ended. One that failed is an error here, before the
-// SDK makes one of it.
+// ExecInspect tells how the command ended: its output is over a moment before, when the
+// engine has no code yet, and the SDK would take that for success. One that failed is an
+// error here, before the SDK makes one of it.
 func (g *guard) ExecInspect(ctx context.Context, exec string, o moby.ExecInspectOptions) (moby.ExecInspectResult, error) {
-	res, err := g.Client.ExecInspect(ctx, exec, o)
 	output := g.output.take(exec)
-	if err == nil && !res.Running && res.ExitCode != 0 {
+	if _, err := g.client.exitCode(ctx, exec); err != nil {
+		return moby.ExecInspectResult{}, err
+	}
+	res, err := g.Client.ExecInspect(ctx, exec, o)
+	if err == nil && res.ExitCode != 0 {
 		return res, &hookError{res.ExitCode, output}
 	}
 	return res, err
