@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/compose/v5/pkg/api"
@@ -50,6 +51,7 @@ type Client struct {
 	trees     string
 	vault     Vault
 	trials    *trials
+	hookTime  time.Duration
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
 }
@@ -94,7 +96,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
 		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees,
-		log: o.Logger, vault: o.Vault, trials: newTrials(o),
+		log: o.Logger, vault: o.Vault, trials: newTrials(o), hookTime: preStopTime,
 	}, nil
 }
 

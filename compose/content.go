@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -36,6 +37,7 @@ type contents struct {
 	bytes   int64             // that may still be read
 	entries int               // that may still be looked at
 	digests map[string]string // path -> digest, of those that were read
+	lfs     []string          // paths of those that are pointers of Git LFS
 }
 
 func newContents(root string) *contents {
@@ -124,12 +126,12 @@ func (c *contents) digest(ctx context.Context, dir *os.Root, name, known string,
 	if sum, ok := c.digests[known]; ok {
 		return sum, nil
 	}
-	sum, err := c.fileDigest(ctx, dir, name)
+	sum, err := c.fileDigest(ctx, dir, name, known)
 	c.digests[known] = sum
 	return sum, err
 }
 
-func (c *contents) fileDigest(ctx context.Context, dir *os.Root, name string) (_ string, err error) {
+func (c *contents) fileDigest(ctx context.Context, dir *os.Root, name, known string) (_ string, err error) {
 	f, err := rootfile.Open(dir, name)
 	if err != nil {
 		return "", plain(err)
@@ -143,8 +145,13 @@ func (c *contents) fileDigest(ctx context.Context, dir *os.Root, name string) (_
 	// The size is no promise: what is read counts, and a file may have no end.
 	n := int64(0)
 	if info.Size() <= c.bytes {
-		if n, err = io.Copy(h, io.LimitReader(&endingReader{ctx, f}, c.bytes+1)); err != nil {
+		content := bufio.NewReader(io.LimitReader(&endingReader{ctx, f}, c.bytes+1))
+		start, peekErr := content.Peek(len(pointerStart))
+		if n, err = io.Copy(h, content); err != nil {
 			return "", plain(err)
+		}
+		if peekErr == nil && isPointer(string(start), n) {
+			c.lfs = append(c.lfs, known)
 		}
 	}
 	if c.bytes -= max(n, info.Size()); c.bytes < 0 {

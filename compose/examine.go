@@ -46,7 +46,7 @@ func (c *Client) Health(ctx context.Context, ctr reconciler.Container) error {
 	}
 	inner, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	code, output, err := c.exec(inner, ctr, command)
+	code, output, err := c.exec(inner, ctr.ID, container.ExecOptions{Cmd: command})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -83,9 +83,9 @@ func healthCommand(config *container.Config) []string {
 
 // exec runs a command in the container and returns its exit code and the end of
 // what it wrote.
-func (c *Client) exec(ctx context.Context, ctr reconciler.Container, command []string) (int, string, error) {
+func (c *Client) exec(ctx context.Context, id string, o container.ExecOptions) (int, string, error) {
 	out := &tail{max: maxHealthOutput, hide: c.hide}
-	code, err := containerexec.Run(ctx, c.engine, ctr.ID, command, out, out)
+	code, err := containerexec.Run(ctx, c.engine, id, o, out, out)
 	return code, out.String(), err
 }
 

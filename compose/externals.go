@@ -49,6 +49,8 @@ func (c *checker) external(path []string, kind, name string) {
 	case kind == "network" && (name == "host" || name == "none"): // resources has its say about the host's
 	case !isName(name):
 		c.named(path, kind, name)
+	case kind == "network" && ownNetworkOf(c.app, name).Valid():
+		c.fault(path, "the network %s is of the %s stack alone, and the other one would be in it: remove it, or take a network of the shared stack", name, ownNetworkOf(c.app, name))
 	case c.allowed.allowsExternal(name), c.free[external{kind, name}], strings.HasPrefix(name, c.app.SharedProject()+"_"):
 	case !c.declared(kind, name):
 		c.fault(path, "the %s %s is no part of this app, and others are in it: remove it, or let this host's policy.allow list \"%s:%s\"", kind, name, AllowExternal, name)

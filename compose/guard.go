@@ -28,7 +28,7 @@ type guard struct {
 	*moby.Client
 	rules  hostRules
 	scope  scope
-	hide   func(string) string // takes the values of secrets out of a text
+	client *Client
 	output hookOutput
 }
 
@@ -37,7 +37,7 @@ var _ moby.APIClient = (*guard)(nil)
 // guarded returns the engine for making and starting containers of one of the app's
 // projects. For a project of no app it makes and starts nothing.
 func (c *Client) guarded(app reconciler.App, project string) *guard {
-	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), hide: c.hide}
+	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), client: c}
 	if app.Name != "" {
 		g.scope = scope{app: app.Name, project: project, projects: []string{project, app.SharedProject()}, roots: []string{app.Root}}
 	}
@@ -67,6 +67,7 @@ type facts struct {
 	logger     string                 // the same for the log driver
 	containers map[string]string      // container, as it was named -> its Compose project; nil: nobody asked
 	networks   map[string]network.Inspect
+	gone       map[string]bool // networks that were removed since the container was made
 	volumes    map[string]volume.Volume
 	anonymous  map[string]bool // volumes without a name, which the engine made for this container
 }
@@ -92,6 +93,17 @@ func (g *guard) ContainerCreate(ctx context.Context, o moby.ContainerCreateOptio
 	}
 	if err := g.ownLabels(ctx, &o); err != nil {
 		return fail(err)
+	}
+	if o.NetworkingConfig != nil {
+		apart := *o.NetworkingConfig
+		apart.EndpointsConfig = maps.Clone(apart.EndpointsConfig)
+		for name, e := range apart.EndpointsConfig {
+			var err error
+			if apart.EndpointsConfig[name], err = g.withoutPlainName(ctx, name, e); err != nil {
+				return fail(err)
+			}
+		}
+		o.NetworkingConfig = &apart
 	}
 	return g.Client.ContainerCreate(ctx, o)
 }
@@ -162,7 +174,7 @@ func (g *guard) inspected(ctx context.Context, info container.InspectResponse) e
 func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts, error) {
 	h := info.HostConfig
 	f := facts{
-		containers: map[string]string{}, networks: map[string]network.Inspect{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
+		containers: map[string]string{}, networks: map[string]network.Inspect{}, gone: map[string]bool{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
 	_, quiet := quietLoggers[h.LogConfig.Type]
 	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
@@ -197,6 +209,7 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 		if err != nil && !cerrdefs.IsNotFound(err) {
 			return f, err
 		}
+		f.gone[n] = err != nil
 		f.networks[n] = about.Network
 	}
 	return f, g.lookVolumes(ctx, info, f)
@@ -314,6 +327,10 @@ func (g *guard) NetworkConnect(ctx context.Context, name string, o moby.NetworkC
 	}
 	j := judge{hostRules: g.rules, scope: g.scope}
 	if err := g.check(o.Container, j.endpoint(o.EndpointConfig)); err != nil {
+		return moby.NetworkConnectResult{}, err
+	}
+	var err error
+	if o.EndpointConfig, err = g.withoutPlainName(ctx, name, o.EndpointConfig); err != nil {
 		return moby.NetworkConnectResult{}, err
 	}
 	return g.Client.NetworkConnect(ctx, name, o)

@@ -18,8 +18,20 @@ import (
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
 func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed) error {
+	return c.anew(ctx, whole.Name, present, func(present []observed) error {
+		return c.healOnce(ctx, app, color, whole, present)
+	})
+}
+
+func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed) error {
 	p := withoutSingletons(whole, app)
-	if missing := sum(color, present).Missing; len(missing) > 0 {
+	plain, removed, err := c.removeUnstartable(ctx, plainOf(present))
+	if err != nil {
+		return err
+	}
+	missing := append(sum(color, present).Missing, removed...)
+	slices.Sort(missing)
+	if missing = slices.Compact(missing); len(missing) > 0 {
 		digests, err := c.pull(ctx, only(p, missing), whenMissing)
 		if err != nil {
 			return err
@@ -33,7 +45,7 @@ func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.
 		}
 		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
 	}
-	return c.revive(ctx, app, p, plainOf(present))
+	return c.revive(ctx, app, p, plain)
 }
 
 // healWithoutFiles starts what is dead from labels alone, for a stack whose

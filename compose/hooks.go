@@ -25,7 +25,7 @@ import (
 // would put the end of it into its error, cut where it may be in the middle of a secret,
 // which nobody could find in it any more.
 
-// hookError says that a command of post_start or pre_stop ended with another code than 0.
+// hookError says that a command of post_start ended with another code than 0.
 type hookError struct {
 	code   int
 	output string // the end of what it wrote, without secrets
@@ -76,7 +76,7 @@ func (g *guard) ExecAttach(ctx context.Context, exec string, o moby.ExecAttachOp
 	if err != nil {
 		return res, err
 	}
-	out := g.output.open(exec, g.hide)
+	out := g.output.open(exec, g.client.hide)
 	if o.TTY {
 		res.Reader = bufio.NewReader(io.TeeReader(res.Reader, out))
 		return res, nil

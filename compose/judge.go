@@ -144,7 +144,9 @@ func (j judge) others(h *container.HostConfig) []trouble {
 	}
 	for _, link := range h.Links {
 		target, _, _ := strings.Cut(link, ":")
-		if target = strings.TrimPrefix(target, "/"); !j.mine(target) && !j.allowed.allowsExternal(target) {
+		// In a network of Docker's own, a link names a container and nothing else.
+		known := h.NetworkMode.IsUserDefined() && isColorName(j.scope.project, target)
+		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.allowed.allowsExternal(target) {
 			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
@@ -191,7 +193,7 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		}
 	}
 	for _, link := range e.Links {
-		if target, _, _ := strings.Cut(link, ":"); !j.mine(strings.TrimPrefix(target, "/")) {
+		if target, _, _ := strings.Cut(link, ":"); !isColorName(j.scope.project, target) && !j.mine(strings.TrimPrefix(target, "/")) {
 			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
@@ -205,6 +207,9 @@ func (j judge) network(name string) []trouble {
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
 	case j.allowed.allowsExternal(name), !j.asked():
 		return nil
+	}
+	if j.created.gone[name] {
+		return nil // the engine does not start what was in it
 	}
 	n, known := j.created.networks[name]
 	if !known || !j.owned(n.Labels) {

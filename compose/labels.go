@@ -25,6 +25,7 @@ const (
 	LabelRoot     = "dev.tandem.root"     // the directory its files came from, which it may have mounted
 	LabelImage    = "dev.tandem.image"    // the image's digest in its registry, if it has one
 	LabelConfig   = "dev.tandem.config"   // shared stack: hash of what the service is made from
+	LabelPreStop  = "dev.tandem.pre_stop" // the service's pre_stop hooks: see hooksLabel
 	LabelRestart  = "dev.tandem.restart"  // singleton: the restart policy it has while it is on duty
 
 	LabelMigration = "dev.tandem.migration" // expand or contract; such a container belongs to no stack
@@ -141,6 +142,9 @@ func label(p *types.Project, app reconciler.App, color string, whole roster, mor
 			Add(LabelCommit, app.Commit.Hash).
 			Add(LabelRoot, app.Root).
 			Add(LabelServices, services)
+		if hooks := hooksLabel(s.PreStop); hooks != "" {
+			s.CustomLabels = s.CustomLabels.Add(LabelPreStop, hooks)
+		}
 		for key, value := range more(name) {
 			if value != "" {
 				s.CustomLabels = s.CustomLabels.Add(key, value)

@@ -62,6 +62,10 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 // run starts the one service of p. Compose's own "run" will not do: it takes the
 // signals of the whole process for itself.
 func (c *Client) run(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind, p *types.Project) error {
+	p, err := withColorNames(p)
+	if err != nil {
+		return err
+	}
 	digests, err := c.pull(ctx, p, honourPolicy)
 	if err != nil {
 		return err

@@ -87,13 +87,17 @@ func hooksOf(s types.ServiceConfig) map[string][]types.ServiceHook {
 	return map[string][]types.ServiceHook{"pre_start": s.PreStart, "post_start": s.PostStart, "pre_stop": s.PreStop}
 }
 
-// stackName is how tandem calls the containers of a stack. Nginx in a container asks
-// for them by that name, on a network that other stacks are in as well.
-var stackName = regexp.MustCompile(`-(?:blue|green)-.+-\d+$`)
+// Nginx in a container asks for a stack's containers by their names, and services find
+// those of their own stack by color names, on networks that other stacks are in as well.
+var (
+	containerNames = regexp.MustCompile(`-(?:blue|green)-.+-\d+$`)
+	colorNames     = regexp.MustCompile(`\..+-(?:blue|green)$`)
+)
 
-// impersonates tells whether the alias is the name of a container of another stack.
+// impersonates tells whether the alias is the name of containers of another stack.
 func impersonates(project, alias string) bool {
-	return stackName.MatchString(alias) && !strings.HasPrefix(alias, project+"-")
+	return containerNames.MatchString(alias) && !strings.HasPrefix(alias, project+"-") ||
+		colorNames.MatchString(alias) && !isColorName(project, alias)
 }
 
 // alias checks a name by which a service is found in its networks, which are its own

@@ -51,6 +51,10 @@ type observed struct {
 	finished time.Time
 	health   string // the engine's opinion, "" without a health check
 	restart  container.RestartPolicy
+	// unstartable tells that the engine cannot start it as it was made.
+	unstartable bool
+	// plainName tells that it was made by a tandem that gave no color names.
+	plainName bool
 }
 
 // containers returns the containers of a project, sorted by service and name,
@@ -119,11 +123,13 @@ func describe(info container.InspectResponse) *observed {
 	o.StartedAt = parseTime(info.State.StartedAt)
 	o.created = parseTime(info.Created)
 	o.finished = parseTime(info.State.FinishedAt)
+	o.unstartable = !isAlive(o.Container) && (info.State.Error != "" || filesGone(info))
 	if info.State.Health != nil {
 		o.health = info.State.Health.Status
 	}
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
 	o.OneShot, o.Singleton = m.OneShot, m.Single
+	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
 }
 

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -118,8 +119,14 @@ func (r *resolution) hash(ctx context.Context, app reconciler.App) error {
 	if err != nil {
 		return err
 	}
+	// What the contract migration mounts is no part of the release, and is mounted as well.
+	for _, p := range r.migrations[reconciler.ContractMigration] {
+		if err := files.add(ctx, sha256.New(), filesOf(p, p.Services)); err != nil {
+			return err
+		}
+	}
 	r.release = reconciler.Release{Tag: app.Tag, Hash: hash}
-	return nil
+	return pointerFaults(app, files.lfs).Err()
 }
 
 // loadShared loads the shared stack; the file is nil when the app has none.

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
@@ -19,32 +20,36 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 	if err != nil {
 		return err
 	}
-	changed, missing := sharedChanges(p, present, hashes)
-	if len(changed)+len(missing) > 0 {
-		if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
-			return err
+	return c.anew(ctx, p.Name, present, func(present []observed) error {
+		changed, missing := sharedChanges(p, present, hashes)
+		if len(changed)+len(missing) > 0 {
+			if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
+				return err
+			}
+			if present, err = c.containers(ctx, p.Name); err != nil {
+				return err
+			}
 		}
-		if present, err = c.containers(ctx, p.Name); err != nil {
-			return err
-		}
-	}
-	return c.revive(ctx, app, p, present)
+		return c.revive(ctx, app, p, present)
+	})
 }
 
 // sharedChanges compares what the containers were made from with what the file
 // says now. A container that somebody else started counts as unchanged: it may
-// be the database.
+// be the database. One that cannot be started as it is counts as changed, so that
+// Compose hands its volumes on to the one that takes its place.
 func sharedChanges(p *types.Project, present []observed, hashes map[string]string) (changed, missing []string) {
 	counts := map[string]int{}
 	for _, o := range present {
 		counts[o.Service]++
 	}
+	dead := unstartable(present)
 	for _, m := range newRoster(p) {
 		if counts[m.Name] < m.Count {
 			missing = append(missing, m.Name)
 		}
 		for _, o := range present {
-			if made := o.labels[LabelConfig]; o.Service == m.Name && made != "" && made != hashes[m.Name] {
+			if made := o.labels[LabelConfig]; o.Service == m.Name && made != "" && (made != hashes[m.Name] || slices.Contains(dead, m.Name)) {
 				changed = append(changed, m.Name)
 				break
 			}

@@ -81,14 +81,24 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 	if err != nil {
 		return c.engageWithoutFiles(ctx, app, color, present, err)
 	}
-	if err := c.createSingletons(ctx, app, color, files.colored[color]); err != nil {
-		return err
-	}
-	p, err := onlySingletons(files.colored[color], app)
+	whole, err := withNamesAs(present, files.colored[color])
 	if err != nil {
 		return err
 	}
-	if err := c.startSingletons(ctx, app, p); err != nil {
+	p, err := onlySingletons(whole, app)
+	if err != nil {
+		return err
+	}
+	err = c.anew(ctx, p.Name, singletonsOf(present), func(present []observed) error {
+		if _, _, err := c.removeUnstartable(ctx, singletonsOf(present)); err != nil {
+			return err
+		}
+		if err := c.createSingletons(ctx, app, color, whole); err != nil {
+			return err
+		}
+		return c.startSingletons(ctx, app, p)
+	})
+	if err != nil {
 		return err
 	}
 	c.log.Info("singletons started", "app", app.Name, "color", color, "tag", app.Tag, "services", app.Singletons)

@@ -67,6 +67,8 @@ func (f *file) read(full string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d KiB: nothing that Compose reads has to be", name, maxFile>>10)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read", name)
+	case isPointer(string(data), int64(len(data))):
+		return nil, fmt.Errorf("%s cannot be used: %s", name, pointerAdvice)
 	case int64(len(data)) > f.quota.left:
 		return nil, fmt.Errorf("with %s the files that Compose reads are larger than %d MiB together: make them smaller", name, maxFiles>>20)
 	}

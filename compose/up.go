@@ -52,7 +52,13 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 	}
 	whole := files.colored[color]
 	if same {
+		if whole, err = withNamesAs(present, whole); err != nil {
+			return err
+		}
 		return c.heal(ctx, app, color, whole, present)
+	}
+	if whole, err = withColorNames(whole); err != nil {
+		return err
 	}
 	return c.replace(ctx, app, color, whole, present)
 }

@@ -229,7 +229,7 @@ func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, col
 // runInside runs a program in Nginx's container.
 func (p *Proxy) runInside(ctx context.Context, argv []string) (output, error) {
 	var stdout, stderr bytes.Buffer
-	code, err := containerexec.Run(ctx, p.docker, p.container, argv, &stdout, &stderr)
+	code, err := containerexec.Run(ctx, p.docker, p.container, container.ExecOptions{Cmd: argv}, &stdout, &stderr)
 	if err != nil {
 		return output{}, fmt.Errorf("run %s in container %s: %w", strings.Join(argv, " "), p.container, err)
 	}

@@ -127,5 +127,5 @@ func grown(delta []byte) int64 {
 }
 
 func tooLarge(size, most int64) error {
-	return exceeds("the newest commit has a file of %d MiB, and no more than %d MiB are fetched: take it out of the repository, or keep it in Git LFS", size>>20, most>>20)
+	return exceeds("the newest commit has a file of %d MiB, and no more than %d MiB are fetched: take it out of the repository, and put what it holds into the image, or a volume", size>>20, most>>20)
 }

@@ -20,12 +20,11 @@ type Engine interface {
 	ContainerExecInspect(ctx context.Context, execID string) (container.ExecInspect, error)
 }
 
-// Run runs the command in the container, hands on what it writes as it comes, and returns
-// its exit code. When ctx ends first, the command goes on without anybody.
-func Run(ctx context.Context, engine Engine, containerID string, command []string, stdout, stderr io.Writer) (code int, err error) {
-	created, err := engine.ContainerExecCreate(ctx, containerID, container.ExecOptions{
-		Cmd: command, AttachStdout: true, AttachStderr: true,
-	})
+// Run runs a command in the container, hands on what it writes to both outputs as it
+// comes, and returns its exit code. When ctx ends first, the command goes on without anybody.
+func Run(ctx context.Context, engine Engine, containerID string, o container.ExecOptions, stdout, stderr io.Writer) (code int, err error) {
+	o.AttachStdout, o.AttachStderr = true, true
+	created, err := engine.ContainerExecCreate(ctx, containerID, o)
 	if err != nil {
 		return 0, err
 	}

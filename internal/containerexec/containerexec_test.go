@@ -60,7 +60,7 @@ func TestRun_WaitsUntilTheEngineKnowsTheExitCode(t *testing.T) {
 	for _, late := range []int{0, 1, 5} {
 		for _, want := range []int{0, 1, 137} {
 			var stdout, stderr bytes.Buffer
-			got, err := containerexec.Run(t.Context(), &engine{late: late, code: want}, "web", []string{"true"}, &stdout, &stderr)
+			got, err := containerexec.Run(t.Context(), &engine{late: late, code: want}, "web", container.ExecOptions{Cmd: []string{"true"}}, &stdout, &stderr)
 			if err != nil || got != want || stdout.String() != "out" || stderr.String() != "err" {
 				t.Errorf("known after %d questions: got code %d, %q, %q and %v, want code %d", late, got, &stdout, &stderr, err, want)
 			}
@@ -73,7 +73,7 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		e.waited = cancel
 		var out bytes.Buffer
-		if _, err := containerexec.Run(ctx, e, "web", []string{"sleep"}, &out, &out); !errors.Is(err, context.Canceled) {
+		if _, err := containerexec.Run(ctx, e, "web", container.ExecOptions{Cmd: []string{"sleep"}}, &out, &out); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want the context's error", name, err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestRun_EndsWithItsContext(t *testing.T) {
 func TestRun_TellsWhatTheEngineSays(t *testing.T) {
 	refused := errors.New("no such container")
 	var out bytes.Buffer
-	if _, err := containerexec.Run(t.Context(), &engine{refuses: refused}, "web", nil, &out, &out); !errors.Is(err, refused) {
+	if _, err := containerexec.Run(t.Context(), &engine{refuses: refused}, "web", container.ExecOptions{}, &out, &out); !errors.Is(err, refused) {
 		t.Errorf("got %v, want %v", err, refused)
 	}
 }

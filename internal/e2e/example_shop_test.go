@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/docker/docker/api/types/container"
+
 	"tandem/internal/containerexec"
 	"tandem/internal/load"
 	"tandem/internal/stage"
@@ -133,7 +135,7 @@ func (s *shopExample) query(sql string) []string {
 // exec runs a command in a container to its end.
 func (s *shopExample) exec(ctx context.Context, name string, cmd ...string) (string, error) {
 	var out, errs bytes.Buffer
-	code, err := containerexec.Run(ctx, s.Engine.Client, name, cmd, &out, &errs)
+	code, err := containerexec.Run(ctx, s.Engine.Client, name, container.ExecOptions{Cmd: cmd}, &out, &errs)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("%v exited with %d: %s", cmd, code, errs.String())
 	}

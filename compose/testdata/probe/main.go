@@ -5,12 +5,15 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -28,6 +31,16 @@ func main() {
 	case "serve":
 		http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, "%s %s", os.Getenv("VERSION"), os.Getenv("COLOR"))
+		})
+		go func() { exit(1, http.ListenAndServe(":3000", nil).Error()) }()
+		<-stop
+	case "serve-name": // answers with the container's own name
+		http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+			name, err := os.Hostname()
+			if err != nil {
+				panic(err)
+			}
+			fmt.Fprint(w, name)
 		})
 		go func() { exit(1, http.ListenAndServe(":3000", nil).Error()) }()
 		<-stop
@@ -74,6 +87,8 @@ func main() {
 		if err := conn.Close(); err != nil {
 			exit(1, err.Error())
 		}
+	case "ask": // the URL, so many times: each different answer once, or "nobody" when the name is unknown
+		fmt.Print(ask(rest[0], rest[1]))
 	case "cat":
 		f, err := os.Open(rest[0])
 		if err != nil {
@@ -128,6 +143,32 @@ func main() {
 		fmt.Print(strings.Repeat("x", 1<<20), "the end\n")
 		os.Exit(3)
 	}
+}
+
+func ask(url, times string) string {
+	n, err := strconv.Atoi(times)
+	if err != nil {
+		panic(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answers := map[string]bool{}
+	for range n {
+		res, err := client.Get(url)
+		var unknown *net.DNSError
+		if errors.As(err, &unknown) && unknown.IsNotFound {
+			answers["nobody"] = true
+			continue
+		}
+		if err != nil {
+			exit(1, err.Error())
+		}
+		body, err := io.ReadAll(res.Body)
+		if err = errors.Join(err, res.Body.Close()); err != nil {
+			exit(1, err.Error())
+		}
+		answers[string(body)] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(answers)), ", ")
 }
 
 func record(path, line string) {
