@@ -16,7 +16,9 @@ import (
 type resolution struct {
 	colored    map[reconciler.Color]*types.Project // all services of the stack, singletons too
 	migrations map[reconciler.MigrationKind]map[reconciler.Color]*types.Project
-	shared     *types.Project    // nil: the app has none
+	shared     *types.Project // nil: the app has none
+	stackFile  *file
+	sharedFile *file             // nil: the app has none
 	made       map[string]string // service of shared -> serviceHash
 	secrets    sealed            // the projects have marks in place of their values until they are revealed
 	release    reconciler.Release
@@ -24,11 +26,15 @@ type resolution struct {
 
 // Resolve reads the Compose files under app.Root and returns the release. A
 // file that cannot be run blue/green, or that asks for more of this host than
-// its policy allows, is reconciler.Faults: all of them at once. It needs no
-// Docker.
+// its policy allows, is reconciler.Faults: all of them at once. So is one that would
+// begin with an empty volume where this host has the one with the data: see
+// formerVolumes. Docker is asked only for what the file alone does not tell.
 func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
 	r, err := c.resolve(ctx, app)
 	if err != nil {
+		return reconciler.Release{}, err
+	}
+	if err := c.formerVolumes(ctx, app, r); err != nil {
 		return reconciler.Release{}, err
 	}
 	return r.release, nil
@@ -62,6 +68,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if _, refused := reconciler.AsFaults(err); err != nil && !refused {
 		return nil, err
 	}
+	r.stackFile, r.sharedFile = stack, shared
 	grave, more := r.budgetFaults(stack, shared)
 	if len(grave) > 0 {
 		return nil, withFaults(grave, err)
