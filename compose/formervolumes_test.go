@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	cerrdefs "github.com/containerd/errdefs"
+	engine "github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/moby/moby/api/types/container"
@@ -96,7 +98,7 @@ func (b *bed) refusal() reconciler.Fault {
 // tandem, and follows what the messages say to the letter.
 func TestResolve_AMovedDatabaseIsNotStartedEmpty(t *testing.T) {
 	b := withDatabase(t, "former")
-	old, _ := b.ran(b.app.Name)
+	old, running := b.ran(b.app.Name)
 	got := b.refusal()
 	line := "dbdata: {name: " + old + ", external: true}"
 	word := `policy.allow list "external:` + old + `"`
@@ -107,6 +109,12 @@ func TestResolve_AMovedDatabaseIsNotStartedEmpty(t *testing.T) {
 
 	b.write(b.app.Shared, strings.Replace(databaseFile, "dbdata: {}", line, 1))
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "external:" + old}})
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "the container "+running+" of the project "+b.app.Name, "docker stop "+running+" && docker rm "+running)
+	b.nothingIsThere()
+
+	if err := errors.Join(b.engine.Client.ContainerStop(t.Context(), running, engine.StopOptions{}), b.engine.RemoveContainer(t.Context(), running)); err != nil {
+		t.Fatal(err)
+	}
 	b.up(reconciler.Blue)
 	b.answers(reconciler.Blue, "1 blue")
 	b.keepsTheOrder()
@@ -175,6 +183,11 @@ func TestResolve_AVolumeThatTheAppHasIsItsOwn(t *testing.T) {
 
 func (b *bed) volume(name string, labels map[string]string) {
 	b.t.Helper()
+	b.t.Cleanup(func() {
+		if err := b.engine.Client.VolumeRemove(context.WithoutCancel(b.t.Context()), name, true); err != nil && !cerrdefs.IsNotFound(err) {
+			b.t.Error(err)
+		}
+	})
 	if _, err := b.engine.Client.VolumeCreate(b.t.Context(), volume.CreateOptions{Name: name, Labels: labels}); err != nil {
 		b.t.Fatal(err)
 	}

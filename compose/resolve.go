@@ -84,6 +84,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if shared != nil {
 		faults = append(faults, shared.checkShared(r.shared, c.rules(free))...)
 	}
+	faults = append(faults, inOrder(r.dataFaults(app))...)
 	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
