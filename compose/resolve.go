@@ -3,7 +3,6 @@ package compose
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -151,8 +150,11 @@ func (c *Client) rules(free map[external]bool) hostRules {
 // and makes sure that its files are those of app.Release.
 func (c *Client) resolveRelease(ctx context.Context, app reconciler.App) (*resolution, error) {
 	r, err := c.resolve(ctx, app)
+	if faults, refused := reconciler.AsFaults(err); refused {
+		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root, Err: faults} // a release has none
+	}
 	if err == nil && r.release != app.Release {
-		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
+		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
@@ -20,6 +21,13 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 		return err
 	}
 	changed, missing := sharedChanges(p, present, hashes)
+	for _, o := range present {
+		// The files of one directory are one commit's: only somebody on this host can have
+		// changed them, and the database must not be made anew for that.
+		if slices.Contains(changed, o.Service) && o.labels[LabelRoot] == app.Root {
+			return &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
+		}
+	}
 	if len(changed)+len(missing) > 0 {
 		if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
 			return err
