@@ -56,7 +56,7 @@ func (c *checker) external(path []string, kind, name string) {
 		c.fault(path, "the %s %s is no part of this app, and others are in it: remove it, or let this host's policy.allow list \"%s:%s\"", kind, name, AllowExternal, name)
 	case c.free == nil: // the engine was not asked for its labels, and is before the app is deployed
 	default:
-		c.fault(path, "the %s %s is no part of this app: let this host's policy.allow list \"%s:%s\", or make it with the label (docker %s create --label %s=%s %s)",
+		c.fault(path, "the %s %s is no part of this app: let this host's policy.allow list \"%s:%s\", or, where there is none yet, make it with the label (docker %s create --label %s=%s %s)",
 			kind, name, AllowExternal, name, kind, LabelApp, c.app.Name, name)
 	}
 }

@@ -93,6 +93,7 @@ func TestUp_WhatRunsIsNotTakenAwayForAThingOfOthers(t *testing.T) {
 	b.up(reconciler.Blue)
 	before := b.shared()
 	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait, more], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: {name: "+of.volume+"}}\n")
+	b.move()
 	wantRejected(t, b.attempt(), reconciler.CannotStart, of.volume, "policy.allow")
 	if after := b.shared(); len(before) != 1 || after["db"] != before["db"] {
 		t.Errorf("the shared stack was %v, is %v", before, after)

@@ -85,7 +85,7 @@ func composeFields() map[reflect.Type]fields {
 			"AppProtocol": unused, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServiceVolumeConfig](): {
-			"Type": "judged mount-propagation", "Source": "judged mount-absolute", "Target": inside, "ReadOnly": "judged mounts-that-may-be-written", "Consistency": unused, "Bind": "judged mount-propagation",
+			"Type": "judged mount-propagation", "Source": "judged mount-absolute", "Target": "judged datastores-on-one-volume", "ReadOnly": "judged mounts-that-may-be-written", "Consistency": unused, "Bind": "judged mount-propagation",
 			"Volume": "judged labels-in-other-places", "Tmpfs": inside, "Image": inside, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServiceVolumeBind](): {

@@ -43,6 +43,9 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", app.Name, err)
 	}
+	if err := c.mayWrite(ctx, app, files, files.migrations[kind][color]); err != nil {
+		return err
+	}
 	if files.shared != nil {
 		if err := c.upShared(ctx, app, files); err != nil {
 			return err

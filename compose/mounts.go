@@ -56,7 +56,7 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 
 // bind checks a directory or file of this host that is mounted as it is.
 func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
-	mine := c.hostFile(path, v.Source, "add it, or, for data that must outlive a release, use a volume of the shared stack")
+	mine := c.hostFile(path, v.Source, "add it if the container only reads it, for it is mounted read-only; for what the container writes, use a volume of the shared stack")
 	if mine && c.mayWrite(service, v.Target) {
 		c.fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
 			"remove rw, or, for what the container writes, use a volume of the shared stack")

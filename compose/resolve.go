@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -17,7 +16,9 @@ import (
 type resolution struct {
 	colored    map[reconciler.Color]*types.Project // all services of the stack, singletons too
 	migrations map[reconciler.MigrationKind]map[reconciler.Color]*types.Project
-	shared     *types.Project    // nil: the app has none
+	shared     *types.Project // nil: the app has none
+	stackFile  *file
+	sharedFile *file             // nil: the app has none
 	made       map[string]string // service of shared -> serviceHash
 	secrets    sealed            // the projects have marks in place of their values until they are revealed
 	release    reconciler.Release
@@ -25,11 +26,15 @@ type resolution struct {
 
 // Resolve reads the Compose files under app.Root and returns the release. A
 // file that cannot be run blue/green, or that asks for more of this host than
-// its policy allows, is reconciler.Faults: all of them at once. It needs no
-// Docker.
+// its policy allows, is reconciler.Faults: all of them at once. So is one that would
+// begin with an empty volume where this host has the one with the data: see
+// formerVolumes. Docker is asked only for what the file alone does not tell.
 func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
 	r, err := c.resolve(ctx, app)
 	if err != nil {
+		return reconciler.Release{}, err
+	}
+	if err := c.formerVolumes(ctx, app, r); err != nil {
 		return reconciler.Release{}, err
 	}
 	return r.release, nil
@@ -63,6 +68,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if _, refused := reconciler.AsFaults(err); err != nil && !refused {
 		return nil, err
 	}
+	r.stackFile, r.sharedFile = stack, shared
 	grave, more := r.budgetFaults(stack, shared)
 	if len(grave) > 0 {
 		return nil, withFaults(grave, err)
@@ -78,6 +84,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if shared != nil {
 		faults = append(faults, shared.checkShared(r.shared, c.rules(free))...)
 	}
+	faults = append(faults, inOrder(r.dataFaults(app))...)
 	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
@@ -150,8 +157,11 @@ func (c *Client) rules(free map[external]bool) hostRules {
 // and makes sure that its files are those of app.Release.
 func (c *Client) resolveRelease(ctx context.Context, app reconciler.App) (*resolution, error) {
 	r, err := c.resolve(ctx, app)
+	if faults, refused := reconciler.AsFaults(err); refused {
+		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root, Err: faults} // a release has none
+	}
 	if err == nil && r.release != app.Release {
-		err = fmt.Errorf("the files of %s are not those of release %s", app.Name, app.Release)
+		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
 	}
 	if err != nil {
 		return nil, err

@@ -182,10 +182,19 @@ func (c *checker) colored(name string, s types.ServiceConfig) {
 		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
 			s.ContainerName, c.app.Project(reconciler.Blue), name, c.app.Project(reconciler.Green), name)
 	}
+	targets := make([]string, len(s.Volumes))
+	for i, v := range s.Volumes {
+		targets[i] = v.Target
+	}
+	data := dataTargets(s.Image, targets)
 	for _, v := range s.Volumes {
 		if v.Type == types.VolumeTypeVolume && v.Source != "" && !bool(c.project.Volumes[v.Source].External) {
+			advice := ", or, for files that both colors may write at once (never those of a database), declare the volume external: true to use the same one in both"
+			if data[v.Target] {
+				advice = ", where there is one of it"
+			}
 			c.fault(at(name, "volumes", "~"+v.Target), "the named volume %q would exist once for each color, each with half the data: "+
-				"move the service that owns it to the shared stack (shared: in tandem.yaml), or declare the volume external: true to use the same one in both", v.Source)
+				"move the service that owns it to the shared stack (shared: in tandem.yaml)%s", v.Source, advice)
 		}
 	}
 	published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Published != "" })

@@ -20,6 +20,13 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 	if err != nil {
 		return err
 	}
+	for _, o := range present {
+		// The files of one directory are one commit's: only somebody on this host can have
+		// changed them, and the database must not be made anew for that.
+		if made := o.labels[LabelConfig]; made != "" && made != hashes[o.Service] && o.labels[LabelRoot] == app.Root && p.Services[o.Service].Name != "" {
+			return &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
+		}
+	}
 	return c.anew(ctx, p.Name, present, func(present []observed) error {
 		changed, missing := sharedChanges(p, present, hashes)
 		if len(changed)+len(missing) > 0 {

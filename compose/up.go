@@ -45,12 +45,19 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		}
 		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
 	}
+	whole := files.colored[color]
+	var made []*types.Project // anew
+	if !same {
+		made = append(made, whole)
+	}
+	if err := c.mayWrite(ctx, app, files, made...); err != nil {
+		return err
+	}
 	if files.shared != nil {
 		if err := c.upShared(ctx, app, files); err != nil {
 			return err
 		}
 	}
-	whole := files.colored[color]
 	if same {
 		if whole, err = withNamesAs(present, whole); err != nil {
 			return err

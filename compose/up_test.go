@@ -162,6 +162,50 @@ func TestUp_CreatesOnlyWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal changes, and then removes, a
+// file of the release's copy, which a stack and its shared services have mounted.
+func TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal(t *testing.T) {
+	b := newBed(t, "changed")
+	b.app.Shared = "compose.shared.yaml"
+	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['./init:/init'], network_mode: none}}\n")
+	b.write("init/schema.sql", "create")
+	b.write("docker-compose.yml", apiAndWorker)
+	b.write("conf/app.conf", "size = 1")
+	b.up(reconciler.Blue)
+	db := b.shared()["db"]
+	changed, original := b.app, b.app
+	b.move()
+	original.Root = b.app.Root
+	b.app = changed
+	for _, change := range []func() error{
+		func() error {
+			return os.WriteFile(filepath.Join(changed.Root, "conf/app.conf"), []byte("size = 2"), 0o644)
+		},
+		func() error { return os.RemoveAll(filepath.Join(changed.Root, "conf")) },
+		func() error {
+			return errors.Join(os.CopyFS(filepath.Join(changed.Root, "conf"), os.DirFS(filepath.Join(original.Root, "conf"))),
+				os.WriteFile(filepath.Join(changed.Root, "init/schema.sql"), []byte("create more"), 0o644))
+		},
+	} {
+		if err := errors.Join(change(), b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "worker").ID)); err != nil {
+			t.Fatal(err)
+		}
+		var told *reconciler.FilesChangedError
+		if err := b.client.Up(t.Context(), changed, reconciler.Blue); !errors.As(err, &told) || told.Root != changed.Root {
+			t.Errorf("got %v, want to be told that the files in %s were changed", err, changed.Root)
+		}
+		if err := b.client.Up(t.Context(), original, reconciler.Blue); err != nil {
+			t.Fatal(err)
+		}
+		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || s.Release != original.Release {
+			t.Errorf("the stack is %+v, want it healed", s)
+		}
+	}
+	if after := b.shared()["db"]; after != db {
+		t.Errorf("the database was %s, is %s: want it untouched", db, after)
+	}
+}
+
 func TestUp_LetsAPausedContainerGoOn(t *testing.T) {
 	b := deployed(t, "paused")
 	api := b.instance(reconciler.Blue, "api")

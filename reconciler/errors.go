@@ -92,3 +92,23 @@ func (e *TemporaryError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *TemporaryError) Unwrap() error { return e.Err }
+
+// FilesChangedError says that the exported files in a directory are not those any more
+// that the release was made from. Somebody changed them there; they are to be exported
+// anew, beside that directory, which containers may have mounted.
+type FilesChangedError struct {
+	Release Release
+	Root    string // the directory
+	Err     error  // why they make no release at all; nil when they make another one
+}
+
+func (e *FilesChangedError) Error() string {
+	text := fmt.Sprintf("the files in %s are not those of release %s any more, because they were changed there", e.Root, e.Release)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *FilesChangedError) Unwrap() error { return e.Err }

@@ -23,7 +23,7 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 		return err
 	}
 	began := r.Now()
-	err = r.do(ctx, app, of, w, s)
+	err = r.exportAnew(ctx, of, r.do(ctx, app, of, w, s))
 	took := r.Now().Sub(began)
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err()

@@ -52,6 +52,9 @@ func (f fakeSingletons) Relieve(ctx context.Context, _ App, c Color) error {
 func (f fakeSingletons) Engage(ctx context.Context, app App, c Color) error {
 	return f.p.call(ctx, "singletons.engage", func() error {
 		w := f.p.stage
+		if spoiled(app) {
+			return &FilesChangedError{Release: app.Release, Root: app.Root}
+		}
 		if a := w.stacks[c.Other()]; a != nil && a.onDuty {
 			w.offend("two singletons at the same time: %s was engaged while %s was on duty", c, c.Other())
 		}

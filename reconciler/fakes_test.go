@@ -236,9 +236,18 @@ func (f fakeSource) Export(ctx context.Context, commit, _, dest string) error {
 
 type fakeResolver struct{ p *process }
 
-// Resolve gives each tag one release.
+// Resolve gives each tag one release, unless somebody changed the exported files.
 func (f fakeResolver) Resolve(ctx context.Context, app App) (Release, error) {
-	return releaseOf(app.Tag), f.p.call(ctx, "resolver.resolve", func() error { return f.p.fates[app.Tag].faults.Err() })
+	release := releaseOf(app.Tag)
+	if spoiled(app) {
+		release.Hash += "0"
+	}
+	return release, f.p.call(ctx, "resolver.resolve", func() error { return f.p.fates[app.Tag].faults.Err() })
+}
+
+func spoiled(app App) bool {
+	_, err := os.Stat(filepath.Join(app.Root, "spoiled"))
+	return err == nil
 }
 
 func releaseOf(tag string) Release { return Release{Tag: tag, Hash: "0000000" + tag} }
@@ -287,6 +296,9 @@ func (w *stage) stackOf(c Color) Stack {
 func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
 	return f.p.call(ctx, "stacks.up", func() error {
 		w, before := f.p.stage, f.p.stackOf(c)
+		if spoiled(app) {
+			return &FilesChangedError{Release: app.Release, Root: app.Root}
+		}
 		w.spares(c, "brought up")
 		if m := app.Migrations.Expand; m != "" && before.Release != app.Release && !w.expanded(app.Release) {
 			w.offend("%s was brought up before its expand migration", app.Release)

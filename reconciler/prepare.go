@@ -3,8 +3,6 @@ package reconciler
 import (
 	"context"
 	"fmt"
-	"maps"
-	"os"
 	"path"
 	"path/filepath"
 
@@ -53,22 +51,7 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 		return App{}, err
 	}
 	defer leave()
-	app.Root = filepath.Join(r.Trees, app.Name, app.Tree)
-	r.keepRoots(app) // before they exist, or pruning could take them away again
-	if _, err := os.Stat(app.Root); err != nil {
-		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
-			if faults, refused := AsFaults(err); refused {
-				return App{}, faults
-			}
-			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
-		}
-	}
-	release, err := r.Resolver.Resolve(ctx, app)
-	if err != nil {
-		return App{}, err
-	}
-	app.Release = release
-	return app, nil
+	return r.exported(ctx, d, app)
 }
 
 // prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose
@@ -110,6 +93,7 @@ func (r *Runner) appAt(root string, release Release, commit string) (App, error)
 	if root == "" {
 		return App{}, fmt.Errorf("the files of release %s are not known", release)
 	}
+	root = r.unchanged(root)
 	app, known := r.apps[root]
 	if !known {
 		data, err := rootfile.Read(context.Background(), root, r.file, MaxFileSize)
@@ -141,19 +125,4 @@ func (r *Runner) appOf(app App, w world, s Step) (App, error) {
 		return r.appAt(t.Root, t.Release, t.Commit)
 	}
 	return App{}, fmt.Errorf("the files of release %s are not known", s.Release)
-}
-
-// Roots are the directories of exported files that the runner may still need,
-// besides those that containers name. It may be called from anywhere.
-func (r *Runner) Roots() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.roots)
-}
-
-// keepRoots notes which exported files are needed from now on.
-func (r *Runner) keepRoots(app App) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true}
 }

@@ -71,6 +71,7 @@ type Runner struct {
 	file    string           // the name of the app's tandem.yaml in its directory
 	ready   *App             // the last App that was read, exported and resolved
 	apps    map[string]App   // by root, for stacks of other releases
+	changed map[string]bool  // roots whose files are not those of git any more: see trees.go
 	gated   map[Color]string // Stack.Instance that passed the gate since this process started
 	drained map[Color]bool   // was waited out since traffic left it
 	proofs  map[Color]proof  // as a spare
@@ -92,6 +93,7 @@ func NewRunner(o Options) *Runner {
 		news:    make(chan struct{}, 1),
 		memory:  o.Memory.Clone(),
 		apps:    map[string]App{},
+		changed: map[string]bool{},
 		gated:   map[Color]string{},
 		drained: map[Color]bool{},
 		proofs:  map[Color]proof{},

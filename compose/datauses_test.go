@@ -1,0 +1,213 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	moby "github.com/moby/moby/client"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+// TestResolve_OneDatabaseHasItsDirectoryForItself shares what a database keeps in all
+// the ways that a file has for it, and what it does not keep in some that are harmless.
+func TestResolve_OneDatabaseHasItsDirectoryForItself(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	volumes := "volumes:\n  data: {}\n  more: {}\n"
+	for name, c := range map[string]struct {
+		stack, shared string
+		faults        int
+	}{
+		"two on one directory":                    {shared: "  a: {image: 'mysql:8', volumes: ['DIR:/var/lib/mysql']}\n  b: {image: 'mariadb:11', volumes: ['DIR:/var/lib/mysql']}\n", faults: 1},
+		"one of them through a link":              {shared: "  a: {image: 'mysql:8', volumes: ['DIR:/var/lib/mysql']}\n  b: {image: 'mariadb:11', volumes: ['LINK:/var/lib/mysql']}\n", faults: 1},
+		"one of them through a volume":            {shared: "  a: {image: 'mysql:8', volumes: ['DIR:/var/lib/mysql']}\n  b: {image: 'mariadb:11', volumes: ['shown:/var/lib/mysql']}\nvolumes: {shown: {driver_opts: {type: none, o: bind, device: DIR}}}\n", faults: 1},
+		"two volumes of one export":               {shared: "  a: {image: 'mysql:8', volumes: ['one:/var/lib/mysql']}\n  b: {image: 'mysql:8', volumes: ['two:/var/lib/mysql']}\nvolumes: {one: &nfs {driver_opts: {type: nfs, o: addr=10.0.0.1, device: ':/x'}}, two: *nfs}\n", faults: 1},
+		"the files of another service":            {shared: "  a: {image: 'mongo:7', volumes: ['data:/data/db']}\n  b: {image: 'tools:1', volumes_from: [a]}\n" + volumes, faults: 1},
+		"a directory that it was told to keep":    {shared: "  a: {image: 'postgres:17', environment: {PGDATA: /pg}, volumes: ['data:/pg']}\n  b: {image: 'tools:1', volumes: ['data:/x']}\n" + volumes, faults: 1},
+		"a directory of the host in both colors":  {stack: "  db: {image: 'timescale/timescaledb:latest-pg16', volumes: ['DIR:/var/lib/postgresql/data']}\n", faults: 1},
+		"a singleton in one color":                {stack: "  alone: {image: 'postgres:17', volumes: ['DIR:/var/lib/postgresql/data']}\n"},
+		"several singletons":                      {stack: "  alone: {image: 'postgres:17', scale: 2, volumes: ['DIR:/var/lib/postgresql/data']}\n", faults: 1},
+		"a singleton beside a shared one":         {stack: "  alone: {image: 'tools:1', volumes: ['DIR:/x']}\n", shared: "  a: {image: 'mysql:8', volumes: ['DIR:/var/lib/mysql']}\n", faults: 1},
+		"each has a volume":                       {shared: "  a: {image: 'redis:7', volumes: ['data:/data']}\n  b: {image: 'redis:7', volumes: ['more:/data']}\n" + volumes},
+		"each has a part of a volume":             {shared: "  a: {image: 'redis:7', volumes: [{type: volume, source: data, target: /data, volume: {subpath: a}}]}\n  b: {image: 'redis:7', volumes: [{type: volume, source: data, target: /data, volume: {subpath: b}}]}\n" + volumes},
+		"a backup reads":                          {shared: "  a: {image: 'mongo:7', volumes: ['data:/data/db']}\n  b: {image: 'tools:1', volumes: ['data:/x:ro']}\n  c: {image: 'tools:1', volumes_from: ['a:ro']}\n" + volumes},
+		"what prepares the directory has ended":   {shared: "  a: {image: 'mongo:7', volumes: ['data:/data/db'], depends_on: {b: {condition: service_completed_successfully}}}\n  b: {image: 'tools:1', volumes: ['data:/x']}\n" + volumes},
+		"a socket and a directory for dumps":      {shared: "  a: {image: 'postgres:17', volumes: ['data:/var/run/postgresql', 'more:/backups', '/var/lib/postgresql/data']}\n  b: {image: 'tools:1', volumes: ['data:/x', 'more:/y']}\n" + volumes},
+		"certificates of several nodes":           {shared: "  a: {image: 'elasticsearch:8.15.0', volumes: ['data:/usr/share/elasticsearch/config/certs', '/usr/share/elasticsearch/data']}\n  b: {image: 'elasticsearch:8.15.0', volumes: ['data:/usr/share/elasticsearch/config/certs', '/usr/share/elasticsearch/data']}\n" + volumes},
+		"files of an app, in both colors":         {stack: "  web: {image: 'nextcloud:29', volumes: ['DIR:/var/www/html']}\n", shared: "  cron: {image: 'nextcloud:29', volumes: ['DIR:/var/www/html']}\n"},
+		"a program that only has the name in its": {shared: "  a: {image: 'prom/mysqld-exporter:1', volumes: ['data:/x']}\n  b: {image: 'redis/redisinsight:2', volumes: ['data:/x']}\n" + volumes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := shop(t)
+			app.Singletons = nil
+			if strings.Contains(c.stack, "alone:") {
+				app.Singletons = []string{"alone"}
+			}
+			fill := strings.NewReplacer("DIR", dir, "LINK", link)
+			files := map[string]string{"compose.yaml": "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000']}\n" + fill.Replace(c.stack)}
+			if c.shared != "" {
+				app.Shared = "compose.shared.yaml"
+				files[app.Shared] = "services:\n" + fill.Replace(c.shared)
+			}
+			put(t, app, files)
+			client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts"}, Offline: true})
+			_, err := client.Resolve(t.Context(), app)
+			faults, _ := reconciler.AsFaults(err)
+			if len(faults) != c.faults || err != nil && c.faults == 0 {
+				t.Errorf("got %v, want %d faults", err, c.faults)
+			}
+			for _, f := range faults {
+				if !strings.Contains(f.Text, "would be lost") {
+					t.Errorf("got %s", f)
+				}
+			}
+		})
+	}
+}
+
+// TestUp_NoDatabaseIsPutBesideOneThatRuns has somebody's container write where the app's
+// would keep its data, and follows the advice.
+func TestUp_NoDatabaseIsPutBesideOneThatRuns(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		shared, stack string
+		theirs        string // what is mounted in the other container
+	}{
+		"a directory": {shared: "DIR:/var/lib/mysql", theirs: "DIR:/x"},
+		"a volume":    {shared: "vol:/data/db", theirs: "VOLUME:/x"},
+		"a volume of which they have the directory":   {shared: "vol:/data/db", theirs: "MOUNTPOINT:/x"},
+		"their database, and what an app writes":      {stack: "vol:/x", theirs: "VOLUME:/var/lib/postgresql/data"},
+		"a volume that shows a directory of theirs":   {shared: "shown:/var/lib/mysql", theirs: "DIR:/x"},
+		"their database, and the app's shared files":  {shared: "DIR:/x", theirs: "DIR:/bitnami/mariadb"},
+		"their database in both, by its directory":    {shared: "DIR:/var/lib/mysql", theirs: "DIR:/var/lib/mysql"},
+		"what they have without a label, in a volume": {shared: "vol:/var/lib/redis", theirs: "VOLUME:/var/lib/redis"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, "beside")
+			mine := filepath.Join(dir, b.app.Name)
+			if err := os.Mkdir(mine, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			vol, other := b.app.Name+"-vol", b.app.Name+"-other"
+			b.volume(vol, nil)
+			b.theirs(other, vol)
+			info, err := b.engine.Client.VolumeInspect(t.Context(), vol)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fill := strings.NewReplacer("DIR", mine, "VOLUME", vol, "MOUNTPOINT", info.Mountpoint)
+			b.other(other, fill.Replace(c.theirs))
+			declared := fmt.Sprintf("volumes: {vol: {name: %s, external: true}, shown: {driver_opts: {type: none, o: bind, device: %s}}}\n", vol, mine)
+			b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external", "host-mounts:" + mine}})
+			stack := "    network_mode: bridge\n"
+			if c.stack != "" {
+				stack += "    volumes: ['" + c.stack + "']\n" + strings.Replace(declared, ", shown", ", x-shown", 1)
+			}
+			b.runs(b.image+":1", stack)
+			if c.shared != "" {
+				b.app.Shared = "compose.shared.yaml"
+				b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['"+fill.Replace(c.shared)+"'], network_mode: none}}\n"+declared)
+			}
+			wantRejected(t, b.attempt(), reconciler.CannotStart, "the container "+other, "docker stop "+other+" && docker rm "+other, "tandem retry "+b.app.Name)
+			b.nothingIsThere()
+			if err := b.engine.RemoveContainer(t.Context(), other); err != nil {
+				t.Fatal(err)
+			}
+			b.up(reconciler.Blue)
+			b.answers(reconciler.Blue, "1 blue")
+		})
+	}
+}
+
+// TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits has somebody's container join the
+// volume of the app's database.
+func TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits(t *testing.T) {
+	b := withDatabase(t, "joined")
+	b.write(b.app.Shared, mysqlFile)
+	b.up(reconciler.Blue)
+	before := b.shared()
+	vol, other := b.app.SharedProject()+"_dbdata", b.app.Name+"-other"
+	b.theirs(other, vol)
+	b.other(other, vol+":/x")
+	b.bump()
+	b.up(reconciler.Green)
+	if after := b.shared(); before["db"] == "" || after["db"] != before["db"] {
+		t.Errorf("the database was %v, is %v", before, after)
+	}
+	shared, err := b.client.Shared(t.Context(), b.app)
+	if err != nil || len(shared.Containers) != 1 {
+		t.Fatalf("the shared stack is %v (%v)", shared, err)
+	}
+	b.kill(shared.Containers[0])
+	wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Green), reconciler.CannotStart, "the container "+other, vol)
+	if err := b.engine.RemoveContainer(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	b.up(reconciler.Green)
+	if shared, err = b.client.Shared(t.Context(), b.app); err != nil || !shared.Containers[0].Up() {
+		t.Errorf("the shared stack is %v (%v), want it running", shared, err)
+	}
+}
+
+// TestUp_ARenamedDatabaseWaitsForTheOneOfTheOldName changes the name of a shared service:
+// tandem removes nothing of the shared stack, so the old one runs on.
+func TestUp_ARenamedDatabaseWaitsForTheOneOfTheOldName(t *testing.T) {
+	b := withDatabase(t, "renamed")
+	b.write(b.app.Shared, mysqlFile)
+	b.up(reconciler.Blue)
+	b.write(b.app.Shared, strings.Replace(mysqlFile, "db:", "database:", 1))
+	old := b.app.SharedProject() + "-db-1"
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "docker stop "+old+" && docker rm "+old)
+	if err := b.engine.RemoveContainer(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	b.up(reconciler.Blue)
+	if after := b.shared(); len(after) != 1 || after["database"] == "" {
+		t.Errorf("the shared stack is %v, want the database", after)
+	}
+}
+
+const mysqlFile = "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['dbdata:/var/lib/mysql'], network_mode: none}}\nvolumes: {dbdata: {}}\n"
+
+// theirs cleans up a container and a volume of others, after what the app has of them.
+func (b *bed) theirs(containerName, volumeName string) {
+	b.t.Cleanup(func() {
+		ctx := context.WithoutCancel(b.t.Context())
+		err := errors.Join(b.engine.RemoveContainer(ctx, containerName),
+			b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, b.app.Project(reconciler.Blue)))
+		if err == nil {
+			err = b.engine.Client.VolumeRemove(ctx, volumeName, true)
+		}
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			b.t.Error(err)
+		}
+	})
+}
+
+// other starts a container of nobody's that mounts what is given.
+func (b *bed) other(name, mount string) {
+	b.t.Helper()
+	raw := b.client.SDKEngine()
+	made, err := raw.ContainerCreate(b.t.Context(), moby.ContainerCreateOptions{
+		Name: name, Config: &container.Config{Image: b.image + ":1", Cmd: []string{"wait"}},
+		HostConfig: &container.HostConfig{Binds: []string{mount}, NetworkMode: "none"},
+	})
+	if err == nil {
+		_, err = raw.ContainerStart(b.t.Context(), made.ID, moby.ContainerStartOptions{})
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}

@@ -1,0 +1,201 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	cerrdefs "github.com/containerd/errdefs"
+	engine "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/moby/moby/api/types/container"
+	moby "github.com/moby/moby/client"
+
+	"tandem/compose"
+	"tandem/reconciler"
+)
+
+const databaseFile = "services: {db: {image: 'IMAGE:1', command: [cat, /data/orders], volumes: ['dbdata:/data'], network_mode: none}}\nvolumes:\n  dbdata: {}\n"
+
+// withDatabase is an app whose database is a shared service that prints its data.
+func withDatabase(t *testing.T, name string) *bed {
+	t.Helper()
+	b := newBed(t, name)
+	b.app.Shared = "compose.shared.yaml"
+	b.write(b.app.Shared, databaseFile)
+	b.runs(b.image+":1", "    network_mode: bridge\n")
+	return b
+}
+
+// ran is the Compose project that ran the app until now: its volume with an order in it,
+// and its database, which runs.
+func (b *bed) ran(project string) (volumeName, containerName string) {
+	b.t.Helper()
+	ctx, raw := b.t.Context(), b.client.SDKEngine()
+	volumeName, containerName = project+"_dbdata", project+"-db-1"
+	labels := map[string]string{"com.docker.compose.project": project}
+	b.t.Cleanup(func() {
+		ctx := context.WithoutCancel(ctx)
+		if err := errors.Join(b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, project)); err != nil {
+			b.t.Error(err)
+		}
+	})
+	if _, err := raw.VolumeCreate(ctx, moby.VolumeCreateOptions{Name: volumeName, Labels: labels}); err != nil {
+		b.t.Fatal(err)
+	}
+	made := map[string][]string{containerName: {"wait"}, project + "-order-1": {"once", "/data/orders"}}
+	for name, command := range made {
+		c, err := raw.ContainerCreate(ctx, moby.ContainerCreateOptions{
+			Name:       name,
+			Config:     &container.Config{Image: b.image + ":1", Cmd: command, Env: []string{"MODE=4711"}, Labels: labels},
+			HostConfig: &container.HostConfig{Binds: []string{volumeName + ":/data"}, NetworkMode: "none"},
+		})
+		if err == nil {
+			_, err = raw.ContainerStart(ctx, c.ID, moby.ContainerStartOptions{})
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	waited := raw.ContainerWait(ctx, project+"-order-1", moby.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-waited.Result:
+	case err := <-waited.Error:
+		b.t.Fatal(err)
+	}
+	return volumeName, containerName
+}
+
+// nothingIsThere makes sure that no container and no volume of the app was made.
+func (b *bed) nothingIsThere() {
+	b.t.Helper()
+	for _, project := range []string{b.app.SharedProject(), b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green)} {
+		of := filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+project))
+		volumes, err := b.engine.Client.VolumeList(b.t.Context(), volume.ListOptions{Filters: of})
+		if err != nil || len(volumes.Volumes) > 0 {
+			b.t.Errorf("%s has the volumes %v (%v), want none", project, volumes.Volumes, err)
+		}
+	}
+	if stack := b.stack(reconciler.Blue); stack.Condition != reconciler.Absent || len(b.shared()) > 0 {
+		b.t.Errorf("the stack is %v and the shared one %v, want nothing", stack, b.shared())
+	}
+}
+
+// refusal resolves the app, which must be refused with one fault.
+func (b *bed) refusal() reconciler.Fault {
+	b.t.Helper()
+	_, err := b.client.Resolve(b.t.Context(), b.app)
+	faults, refused := reconciler.AsFaults(err)
+	if !refused || len(faults) != 1 {
+		b.t.Fatalf("got %v, want one fault", err)
+	}
+	return faults[0]
+}
+
+// TestResolve_AMovedDatabaseIsNotStartedEmpty plays the move of an app from Compose to
+// tandem, and follows what the messages say to the letter.
+func TestResolve_AMovedDatabaseIsNotStartedEmpty(t *testing.T) {
+	b := withDatabase(t, "former")
+	old, running := b.ran(b.app.Name)
+	got := b.refusal()
+	line := "dbdata: {name: " + old + ", external: true}"
+	word := `policy.allow list "external:` + old + `"`
+	if got.File != b.app.Dir+"/compose.shared.yaml" || got.Line != 3 || got.Path != "volumes.dbdata" || !strings.Contains(got.Text, line) || !strings.Contains(got.Text, word) {
+		t.Fatalf("refused with %s, want it to name the volume, and to say %q and %q", got, line, word)
+	}
+	b.nothingIsThere()
+
+	b.write(b.app.Shared, strings.Replace(databaseFile, "dbdata: {}", line, 1))
+	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "external:" + old}})
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "the container "+running+" of the project "+b.app.Name, "docker stop "+running+" && docker rm "+running)
+	b.nothingIsThere()
+
+	if err := errors.Join(b.engine.Client.ContainerStop(t.Context(), running, engine.StopOptions{}), b.engine.RemoveContainer(t.Context(), running)); err != nil {
+		t.Fatal(err)
+	}
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	b.keepsTheOrder()
+}
+
+// keepsTheOrder makes sure that the database has what was written before tandem ran it.
+func (b *bed) keepsTheOrder() {
+	b.t.Helper()
+	shared, err := b.client.Shared(b.t.Context(), b.app)
+	if err != nil || len(shared.Containers) != 1 {
+		b.t.Fatalf("the shared stack is %v (%v), want the database", shared, err)
+	}
+	b.logged(shared.Containers[0], "begin 4711\nend")
+}
+
+// TestResolve_WhoWantsAnEmptyDatabaseSaysSo gives the volume a name of its own, as the
+// message says.
+func TestResolve_WhoWantsAnEmptyDatabaseSaysSo(t *testing.T) {
+	b := withDatabase(t, "empty")
+	b.ran(b.app.Name)
+	line := "dbdata: {name: " + b.app.Name + "-dbdata}"
+	if got := b.refusal(); !strings.Contains(got.Text, line) {
+		t.Fatalf("refused with %s, want %q", got, line)
+	}
+	b.write(b.app.Shared, strings.NewReplacer("dbdata: {}", line, "[cat, /data/orders]", "[wait]").Replace(databaseFile))
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+}
+
+// TestResolve_KnowsTheProjectThatRanTheApp has the old volume under each of the names
+// that Compose may have given the project, and under some that it has not.
+func TestResolve_KnowsTheProjectThatRanTheApp(t *testing.T) {
+	b := withDatabase(t, "ranby")
+	name := func(role string) string { return b.app.Name + "-" + role }
+	b.app.Dir = "apps/" + strings.ToUpper(name("dir"))
+	b.app.Env = map[string]string{"PROJECT": name("inner")}
+	b.write(".env", "COMPOSE_PROJECT_NAME="+name("env")+"\n")
+	b.write(b.app.Shared, "name: \"${PROJECT}\"\n"+databaseFile)
+	for _, project := range []string{b.app.Name, name("dir"), name("env"), name("inner")} {
+		for _, labels := range []map[string]string{{"com.docker.compose.project": project}, nil} { // nobody's: restored by hand
+			old := project + "_dbdata"
+			b.volume(old, labels)
+			if got := b.refusal(); !strings.Contains(got.Text, old) {
+				t.Errorf("with %s refused with %s", old, got)
+			}
+			b.removeVolume(old)
+		}
+	}
+	b.volume(b.app.Name+"_dbdata", map[string]string{"com.docker.compose.project": "another"})
+	b.volume(name("other")+"_dbdata", nil)
+	b.resolve()
+	b.removeVolume(b.app.Name + "_dbdata")
+	b.removeVolume(name("other") + "_dbdata")
+}
+
+// TestResolve_AVolumeThatTheAppHasIsItsOwn lets an old volume lie where the app's own
+// exists already.
+func TestResolve_AVolumeThatTheAppHasIsItsOwn(t *testing.T) {
+	b := withDatabase(t, "hasown")
+	b.write(b.app.Shared, strings.Replace(databaseFile, "[cat, /data/orders]", "[wait]", 1))
+	b.up(reconciler.Blue)
+	b.volume(b.app.Name+"_dbdata", map[string]string{"com.docker.compose.project": b.app.Name})
+	b.resolve()
+	b.removeVolume(b.app.Name + "_dbdata")
+}
+
+func (b *bed) volume(name string, labels map[string]string) {
+	b.t.Helper()
+	b.t.Cleanup(func() {
+		if err := b.engine.Client.VolumeRemove(context.WithoutCancel(b.t.Context()), name, true); err != nil && !cerrdefs.IsNotFound(err) {
+			b.t.Error(err)
+		}
+	})
+	if _, err := b.engine.Client.VolumeCreate(b.t.Context(), volume.CreateOptions{Name: name, Labels: labels}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bed) removeVolume(name string) {
+	b.t.Helper()
+	if err := b.engine.Client.VolumeRemove(b.t.Context(), name, true); err != nil {
+		b.t.Error(err)
+	}
+}

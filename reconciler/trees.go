@@ -1,0 +1,106 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The files of an app are exported into a directory that is called like their Git tree,
+// and containers have parts of it mounted. What git has is what counts: where somebody
+// changed the copy, it is left as it is, for those containers, and made anew beside.
+
+// anew is what the directory of files that were exported once more ends with.
+const anew = "-anew"
+
+// exported exports and resolves the app of the commit.
+func (r *Runner) exported(ctx context.Context, d Desired, app App) (App, error) {
+	root := filepath.Join(r.Trees, app.Name, app.Tree)
+	app.Root = r.unchanged(root)
+	got, err := r.exportedIn(ctx, d, app)
+	_, refused := AsFaults(err)
+	live := r.memory.Live
+	if strings.TrimSuffix(live.Root, anew) != root || app.Root != root || !refused && (err != nil || got.Release == live.Release) {
+		return got, err
+	}
+	// The same tree was another release before. Either its copy was changed since, which
+	// must deploy nothing, or it is read in another way than it was.
+	app.Root += anew
+	if fresh, freshErr := r.exportedIn(ctx, d, app); freshErr == nil && fresh.Release != got.Release {
+		r.changed[root] = true
+		return fresh, nil
+	}
+	if err == nil {
+		r.keepRoots(got)
+	}
+	return got, err
+}
+
+// exportedIn does it in app.Root, where the files may be already.
+func (r *Runner) exportedIn(ctx context.Context, d Desired, app App) (App, error) {
+	r.keepRoots(app) // before they exist, or pruning could take them away again
+	if _, err := os.Stat(app.Root); err != nil {
+		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
+			if faults, refused := AsFaults(err); refused {
+				return App{}, faults
+			}
+			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
+		}
+	}
+	release, err := r.Resolver.Resolve(ctx, app)
+	if err != nil {
+		return App{}, err
+	}
+	app.Release = release
+	return app, nil
+}
+
+// unchanged is the directory to use in place of root.
+func (r *Runner) unchanged(root string) string {
+	if r.changed[root] {
+		return root + anew
+	}
+	return root
+}
+
+// exportAnew exports the files of a release beside those that were changed, if that is
+// what a step failed with. The next pass uses them.
+func (r *Runner) exportAnew(ctx context.Context, of App, failed error) error {
+	var changed *FilesChangedError
+	if !errors.As(failed, &changed) || strings.HasSuffix(changed.Root, anew) {
+		return failed
+	}
+	dest := changed.Root + anew
+	r.mu.Lock()
+	r.roots[dest] = true // before it exists, as in exportedIn
+	r.mu.Unlock()
+	if _, err := os.Stat(dest); err != nil {
+		if err := r.Source.Export(ctx, of.Commit.Hash, r.inHand.desired.File.Dir, dest); err != nil {
+			return errors.Join(failed, fmt.Errorf("export them anew: %w", err))
+		}
+	}
+	r.changed[changed.Root] = true
+	if r.ready != nil && r.ready.Root == changed.Root {
+		r.ready = nil
+	}
+	return failed
+}
+
+// Roots are the directories of exported files that the runner may still need,
+// besides those that containers name. It may be called from anywhere.
+func (r *Runner) Roots() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.roots)
+}
+
+// keepRoots notes which exported files are needed from now on.
+func (r *Runner) keepRoots(app App) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}
+}
