@@ -50,7 +50,8 @@ const (
 	NginxBroken Reason = "NginxBroken"
 	NotIncluded Reason = "NotIncluded"
 	ForeignFile Reason = "ForeignFile"
-	PortTaken   Reason = "PortTaken" // something else holds a port of a route
+	PortTaken   Reason = "PortTaken"  // something else holds a port of a route
+	OtherAgent  Reason = "OtherAgent" // the app's stacks are another agent's
 	DockerAway  Reason = "DockerAway"
 	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
 	GitAway     Reason = "GitAway"
