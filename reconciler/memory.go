@@ -14,6 +14,7 @@ import (
 type Memory struct {
 	Tree       string      `json:"tree"`           // the App.Tree last seen
 	Commit     string      `json:"commit"`         // the commit in which Tree was first seen
+	Dir        string      `json:"dir,omitempty"`  // the directory of the repository that the app was last taken from
 	Generation int         `json:"generation"`     // counts decisions: changes of Tree, and retries
 	Clock      Clock       `json:"clock,omitzero"` // by which the times of Live and Pending are
 	Live       Tenure      `json:"live"`           // the last release that Nginx confirmed as live

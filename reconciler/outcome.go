@@ -73,6 +73,9 @@ func (r *Runner) statusOf(v view) Status {
 	if err := r.strangersOf(v); err != nil {
 		s.withhold(err)
 	}
+	if err := v.desired.Beside.Err(); err != nil {
+		s.Message = strings.TrimSuffix(err.Error()+"\n"+s.Message, "\n")
+	}
 	if err := v.desired.Withheld; err != nil {
 		s.withhold(err)
 	}

@@ -18,6 +18,7 @@ type Desired struct {
 	Err  error // Faults, or why the app cannot be taken from this commit
 	// Withheld says why a newer commit is not taken; see Revision. nil: there is none.
 	Withheld error
+	Beside   Faults // of other files of the commit that name this app too, and are refused
 }
 
 // Options are the parts that a Runner works with. All are needed.
@@ -232,6 +233,9 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	changed := len(commands) > 0 || r.unsaved
 	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
 		changed = true
+	}
+	if d != nil && d.Err == nil && r.memory.Dir != d.File.Dir {
+		r.memory.Dir, changed = d.File.Dir, true
 	}
 	if changed {
 		if err := r.save(); err != nil {

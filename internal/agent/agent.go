@@ -103,7 +103,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	a.owned = newOwned(owner{Repo: cfg.Repo.URL.String(), Branch: cfg.Repo.Branch, State: filepath.Clean(cfg.State)})
 	a.apps = newApps(a.newRunner, a.forget, log)
-	a.apps.own = cfg.OwnPorts()
+	a.apps.own, a.apps.recall, a.apps.seen = cfg.OwnPorts(), func() []remembered { return recall(cfg.State) }, a.liveTree
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
