@@ -82,6 +82,7 @@ type Runner struct {
 	live      Color             // what Nginx said last
 	witness   *witness          // the last that was begun; nil before the first
 	inHand    *view             // of the pass that goes on
+	nextAsk   time.Time         // when an image that is awaited is asked for again
 	parked    bool              // traffic was sent to an empty color by this process, not by somebody
 }
 
