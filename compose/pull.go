@@ -73,8 +73,7 @@ func (c *Client) pullOne(ctx context.Context, s types.ServiceConfig, u urgency) 
 	}
 	if need == useLocal {
 		if !here {
-			return "", &reconciler.RejectError{Reason: reconciler.ImageNotFound, Detail: fmt.Sprintf(
-				"image %s is not on this host, and pull_policy is never", s.Image)}
+			return "", neverPulled(s.Image)
 		}
 		return digestOf(local, s.Image), nil
 	}

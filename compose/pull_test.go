@@ -127,6 +127,29 @@ func TestUp_AnImageThatDoesNotExistRejectsTheReleaseAndKeepsTheOldOne(t *testing
 	}
 }
 
+// Of all that a release runs one image is enough to be missing, its migrations' too; and
+// asking for it pulls nothing.
+func TestLookForImages_NamesTheOneThatIsNotThereYetAndPullsNothing(t *testing.T) {
+	b := newBed(t, "late")
+	r := tb.Registry(t, testbed.RegistryOptions{})
+	there, late := b.publish(r, testbed.Login{}, "1", "one"), r.Addr()+"/probe:2"
+	b.app.Migrations.Contract = "shrink"
+	for _, images := range [][2]string{{late, there}, {there, late}} { // of the worker, of the migration
+		b.runs(there, fmt.Sprintf("  worker: {image: '%s'}\n  shrink: {image: '%s', profiles: [migrate]}\n", images[0], images[1]))
+		b.resolve()
+		wantRejected(t, b.client.LookForImages(t.Context(), b.app), reconciler.ImageNotFound, late)
+	}
+	b.publish(r, testbed.Login{}, "2", "two")
+	if err := b.client.LookForImages(t.Context(), b.app); err != nil {
+		t.Errorf("now that it is there: %v", err)
+	}
+	for _, image := range []string{there, late} {
+		if _, err := b.engine.Client.ImageInspect(t.Context(), image); err == nil {
+			t.Errorf("%s was pulled", image)
+		}
+	}
+}
+
 func TestUp_ARegistryThatIsAwayIsTemporary(t *testing.T) {
 	b := newBed(t, "away")
 	r := tb.Registry(t, testbed.RegistryOptions{})

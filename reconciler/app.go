@@ -96,8 +96,9 @@ type Health struct {
 
 // GatePolicy bounds the gate.
 type GatePolicy struct {
-	Timeout   time.Duration // from the moment the stack is up
-	Successes int           // consecutive healthy answers of every route
+	Timeout      time.Duration // from the moment the stack is up
+	Successes    int           // consecutive healthy answers of every route
+	ImageTimeout time.Duration // how long an image that its registry does not have yet is waited for
 }
 
 // WatchPolicy bounds the watch after a flip.

@@ -35,6 +35,9 @@ func (m *Memory) keepTime(c Clock, now time.Time) {
 	if m.Pending != nil {
 		instants = append(instants, &m.Pending.Started)
 	}
+	if m.Awaited != nil {
+		instants = append(instants, &m.Awaited.Since)
+	}
 	for _, at := range instants {
 		if at.IsZero() {
 			continue

@@ -40,6 +40,9 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if errors.As(err, &unfit) {
 		return nil
 	}
+	if errors.As(err, &bad) && s.Release == app.Release && s.Release != r.memory.Live.Release && r.mayAwait(of, bad) {
+		return r.await(s.Release, bad)
+	}
 	if errors.As(err, &bad) && !forgives(app, w.facts, r.memory, s) {
 		return r.reject(app, w, s, bad)
 	}

@@ -77,6 +77,9 @@ func (f fakeMigrator) Migrate(ctx context.Context, app App, _ Color, kind Migrat
 		if kind == ContractMigration {
 			w.mayContract(app.Release)
 		}
+		if err := w.missing(app, string(kind)); err != nil {
+			return err
+		}
 		if w.migrations[key] == nil {
 			fate := w.fates[app.Tag]
 			w.ran = append(w.ran, key)

@@ -69,6 +69,7 @@ type actor struct {
 type bearing struct {
 	faults   Faults // of its Compose file
 	up       error  // what Up answers
+	image    string // what its registry does not have: "stack", "expand" or "contract"
 	sick     bool   // its health answers 500
 	slow     bool   // its health answers late
 	sickLive bool   // its health answers 500 while it has traffic
@@ -306,6 +307,9 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
 		if err := w.fates[app.Tag].up; err != nil {
 			return err
 		}
+		if err := w.missing(app, "stack"); err != nil {
+			return err
+		}
 		a := w.stacks[c]
 		if a == nil || a.release != app.Release {
 			if w.live == c && before.Condition != Absent && before.Condition != Stopped {
@@ -321,6 +325,18 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
 		w.runServices(a, c)
 		return nil
 	})
+}
+
+// missing is what a registry says that does not have the image.
+func (w *stage) missing(app App, image string) error {
+	if m := w.fates[app.Tag].image; m == "" || m != image {
+		return nil
+	}
+	return &RejectError{Reason: ImageNotFound, Detail: "image " + image + ":" + app.Tag + " does not exist"}
+}
+
+func (f fakeStacks) LookForImages(ctx context.Context, app App) error {
+	return f.p.call(ctx, "stacks.look", func() error { return f.p.missing(app, f.p.fates[app.Tag].image) })
 }
 
 // runServices starts what does not run.

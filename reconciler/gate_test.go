@@ -58,6 +58,8 @@ func (h benchHolders) Holders(ctx context.Context, ports []int) (map[int]Holder,
 	return held, nil
 }
 
+func (b *bench) LookForImages(context.Context, App) error { return nil }
+
 func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 	if ctx.Err() != nil {
 		return [2]Stack{}, ctx.Err()

@@ -14,6 +14,7 @@ import (
 type Memory struct {
 	Tree       string      `json:"tree"`           // the App.Tree last seen
 	Commit     string      `json:"commit"`         // the commit in which Tree was first seen
+	Dir        string      `json:"dir,omitempty"`  // the directory of the repository that the app was last taken from
 	Generation int         `json:"generation"`     // counts decisions: changes of Tree, and retries
 	Clock      Clock       `json:"clock,omitzero"` // by which the times of Live and Pending are
 	Live       Tenure      `json:"live"`           // the last release that Nginx confirmed as live
@@ -36,6 +37,7 @@ type Memory struct {
 	RevertTried    int          `json:"revert_tried,omitempty"`    // the Generation in which git was told of a failed release
 	RevertWords    string       `json:"revert_words,omitempty"`    // what came of it, for people
 	Images         []OwnedImage `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
+	Awaited        *Awaited     `json:"awaited,omitempty"`         // an image that was not there yet
 }
 
 // OwnedImage is an image that one release of the app brought here.
@@ -115,7 +117,7 @@ func (m *Memory) See(tree, commit string, now time.Time) bool {
 	m.Finish(Superseded, "", now)
 	m.Tree, m.Commit = tree, commit
 	m.Generation++
-	m.RevertWords = ""
+	m.RevertWords, m.Awaited = "", nil
 	return true
 }
 
@@ -218,6 +220,10 @@ func (m *Memory) Clone() Memory {
 	if m.ContractFailed != nil {
 		x := *m.ContractFailed
 		c.ContractFailed = &x
+	}
+	if m.Awaited != nil {
+		a := *m.Awaited
+		c.Awaited = &a
 	}
 	c.Floor = m.Floor.clone()
 	if m.Pending != nil {

@@ -49,6 +49,9 @@ func (r *Runner) contract(ctx context.Context, of App, w world, s Step) error {
 	}
 	err := r.migrate(ctx, of, s, ContractMigration)
 	var bad *RejectError
+	if errors.As(err, &bad) && r.mayAwait(of, bad) {
+		return r.await(s.Release, bad)
+	}
 	if errors.As(err, &bad) {
 		r.memory.ContractFailed = &Rejection{s.Release, r.memory.Generation, bad.Reason, bad.Detail, bad.Logs}
 		r.Emit(Event{

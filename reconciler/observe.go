@@ -74,6 +74,9 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	if w.facts.Closed, w.opens = closed(app.Windows, r.Now()); w.facts.Closed {
 		w.at(w.opens)
 	}
+	if w.facts.Awaits, err = r.awaits(ctx, app, &w); err != nil {
+		return w, err
+	}
 	w.facts.Blue, w.facts.Green = r.facts(app, &w, Blue), r.facts(app, &w, Green)
 	for _, c := range Colors() {
 		if err := r.lookIdle(ctx, app, &w, c); err != nil {

@@ -97,6 +97,7 @@ type Observed struct {
 	Live        Color      // the color that the running Nginx sends traffic to
 	Spare       SpareState // of the other color
 	Closed      bool       // no deploy window is open
+	Awaits      bool       // an image of the desired release is not there yet, and is waited for
 	Blue, Green StackFacts
 }
 

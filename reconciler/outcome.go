@@ -73,6 +73,9 @@ func (r *Runner) statusOf(v view) Status {
 	if err := r.strangersOf(v); err != nil {
 		s.withhold(err)
 	}
+	if err := v.desired.Beside.Err(); err != nil {
+		s.Message = strings.TrimSuffix(err.Error()+"\n"+s.Message, "\n")
+	}
 	if err := v.desired.Withheld; err != nil {
 		s.withhold(err)
 	}
@@ -114,6 +117,12 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 		return PhaseDegraded, PortTaken, takenError(v.world.taken).Error()
 	case Waiting:
 		return PhasePaused, Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
+	case AwaitingImage:
+		phase := PhaseDeploying
+		if v.app.Release == r.memory.Live.Release {
+			phase = PhaseLive // it is the image of its contract migration
+		}
+		return phase, AwaitingImage, r.awaited(v.app)
 	case Paused:
 		return PhasePaused, Paused, "paused by a person; `tandem resume " + r.Name + "` goes on"
 	case UpToDate, Retiring, Sparing, Contracting:

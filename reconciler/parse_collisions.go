@@ -7,67 +7,142 @@ import (
 	"strings"
 )
 
-// Collisions finds what two apps of one revision must not share: a name, a port.
-// The app whose directory comes first keeps it; the other is refused. The result
+// Origin is where an app was taken from last, as far as that is known.
+type Origin struct {
+	Dir   string // in the repository
+	Tree  string // App.Tree of the release that is live
+	Ports []int  // of its routes
+}
+
+// Collisions finds what two apps of one revision must not share: a name, a port. The
+// app that had it before keeps it: origins says, by name, where each came from. Where
+// that is not known, all that want it are refused: a file that sorts first, such as an
+// old copy of the app's directory, must not take the place of what is live. The result
 // is keyed by App.File and has no entry for an app that collides with none.
+//
 // App.Name may be empty for an app that has faults of its own.
-func Collisions(apps []App) map[string]Faults {
+func Collisions(apps []App, origins map[string]Origin) map[string]Faults {
 	sorted := slices.Clone(apps)
 	slices.SortStableFunc(sorted, func(a, b App) int {
 		return cmp.Or(strings.Compare(a.Dir, b.Dir), strings.Compare(a.File, b.File))
 	})
-	c := collisions{names: map[string]App{}, ports: map[int]claim{}, out: map[string]Faults{}}
-	for _, app := range sorted {
-		c.name(app)
-		c.routes(app)
-	}
+	c := collisions{origins: origins, out: map[string]Faults{}}
+	c.names(sorted)
+	c.ports(sorted)
 	return c.out
 }
 
+// claim is a name or a port that an app wants, and where its file says so.
 type claim struct {
 	app  App
 	path string
 }
 
 type collisions struct {
-	names map[string]App
-	ports map[int]claim
-	out   map[string]Faults
+	origins map[string]Origin
+	out     map[string]Faults
 }
 
-func (c *collisions) fault(app App, path, format string, args ...any) {
-	c.out[app.File] = append(c.out[app.File], Fault{File: app.File, Path: path, Text: fmt.Sprintf(format, args...)})
+func (c *collisions) fault(x claim, format string, args ...any) {
+	c.out[x.app.File] = append(c.out[x.app.File], Fault{File: x.app.File, Path: x.path, Text: fmt.Sprintf(format, args...)})
 }
 
-func (c *collisions) name(app App) {
-	if app.Name == "" {
-		return
+// grouped are the claims on each thing, both in the order of the files.
+type grouped[K comparable] struct {
+	keys   []K
+	claims map[K][]claim
+}
+
+func (g *grouped[K]) add(key K, x claim) {
+	if g.claims == nil {
+		g.claims = map[K][]claim{}
 	}
-	if first, taken := c.names[app.Name]; taken {
-		c.fault(app, "app", "%s is the app in %s already; give this one another name", app.Name, first.File)
-		return
+	if _, known := g.claims[key]; !known {
+		g.keys = append(g.keys, key)
 	}
-	c.names[app.Name] = app
+	g.claims[key] = append(g.claims[key], x)
 }
 
-func (c *collisions) routes(app App) {
-	for _, r := range app.Routes {
-		for _, color := range Colors() {
-			c.port(app, r.Ports.Of(color), fmt.Sprintf("routes.%s.ports.%s", r.Name, color))
+func (c *collisions) names(apps []App) {
+	var all grouped[string]
+	for _, app := range apps {
+		if app.Name != "" {
+			all.add(app.Name, claim{app, "app"})
+		}
+	}
+	for _, name := range all.keys {
+		claims := all.claims[name]
+		keeper := c.cameFrom(claims)
+		for _, x := range claims {
+			switch {
+			case len(claims) == 1 || x.app.File == keeper:
+			case keeper != "":
+				c.fault(x, "%s is the app in %s, which keeps the name; give this one another name", name, keeper)
+			default:
+				c.fault(x, "%s is the app in %s as well; give one of them another name: until then what is live stays, and neither is deployed anew", name,
+					others(x, claims, func(o claim) string { return o.app.File }))
+			}
 		}
 	}
 }
 
-// port lets an app that has the same port twice pass: ParseApp refuses that.
-func (c *collisions) port(app App, port int, path string) {
-	if port == 0 {
-		return
-	}
-	if first, taken := c.ports[port]; taken {
-		if first.app.File != app.File {
-			c.fault(app, path, "%d is taken by %s in %s already; take another port", port, first.path, first.app.File)
+// ports lets an app that has the same port twice pass: ParseApp refuses that.
+func (c *collisions) ports(apps []App) {
+	var all grouped[int]
+	for _, app := range apps {
+		for _, r := range app.Routes {
+			for _, color := range Colors() {
+				port := r.Ports.Of(color)
+				if port != 0 && !slices.ContainsFunc(all.claims[port], func(x claim) bool { return x.app.File == app.File }) {
+					all.add(port, claim{app, fmt.Sprintf("routes.%s.ports.%s", r.Name, color)})
+				}
+			}
 		}
-		return
 	}
-	c.ports[port] = claim{app, path}
+	for _, port := range all.keys {
+		claims := all.claims[port]
+		had := slices.DeleteFunc(slices.Clone(claims), func(x claim) bool { return !slices.Contains(c.origins[x.app.Name].Ports, port) })
+		if len(had) == 0 {
+			had = claims
+		}
+		keeper := c.cameFrom(had)
+		for _, x := range claims {
+			if len(claims) > 1 && x.app.File != keeper {
+				c.fault(x, "%d is %s, too; take another port", port, others(x, claims, func(o claim) string { return o.path + " in " + o.app.File }))
+			}
+		}
+	}
+}
+
+// cameFrom returns the file of the one app among the claims that is where it was before;
+// empty: that is not known, or they are several.
+func (c *collisions) cameFrom(claims []claim) string {
+	for _, there := range []func(App, Origin) bool{
+		func(a App, o Origin) bool { return a.Dir == o.Dir },
+		func(a App, o Origin) bool { return a.Tree != "" && a.Tree == o.Tree }, // moved, or taken before directories were noted
+	} {
+		found := slices.DeleteFunc(slices.Clone(claims), func(x claim) bool {
+			o, known := c.origins[x.app.Name]
+			return !known || !there(x.app, o)
+		})
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0].app.File
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+// others says which the other claims are.
+func others(x claim, claims []claim, say func(claim) string) string {
+	var words []string
+	for _, other := range claims {
+		if other.app.File != x.app.File {
+			words = append(words, say(other))
+		}
+	}
+	return strings.Join(words, " and ")
 }

@@ -11,11 +11,12 @@ const day = 24 * time.Hour
 
 func (p appParser) gate() {
 	g := &p.app.Gate
-	*g = GatePolicy{Timeout: time.Minute, Successes: 3}
+	*g = GatePolicy{Timeout: time.Minute, Successes: 3, ImageTimeout: 5 * time.Minute}
 	n := p.root.Get("gate")
-	if n.Mapping("timeout", "successes") {
+	if n.Mapping("timeout", "successes", "image_timeout") {
 		n.Get("timeout").Duration(&g.Timeout, time.Second, time.Hour)
 		n.Get("successes").Int(&g.Successes, 1, 1000)
+		n.Get("image_timeout").Duration(&g.ImageTimeout, 0, day)
 	}
 }
 

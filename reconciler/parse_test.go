@@ -80,7 +80,7 @@ func TestParseApp_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 			Name: "api", Service: "api", Ports: Ports{Blue: 3001, Green: 3002},
 			Health: Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond},
 		}},
-		Gate: GatePolicy{Timeout: 60 * time.Second, Successes: 3},
+		Gate: GatePolicy{Timeout: 60 * time.Second, Successes: 3, ImageTimeout: 5 * time.Minute},
 		Watch: WatchPolicy{
 			For: 60 * time.Second, MaxErrorRate: 0.01, MinRequests: 20, MaxP95: 500 * time.Millisecond,
 			Max: 2 * time.Minute, MaxRestarts: 0, Compare: "both", Inconclusive: "promote",
@@ -174,7 +174,7 @@ on_failure: hold
 				Health: Health{Path: "/up?full=1", StatusMin: 204, StatusMax: 204, MaxLatency: 1500 * time.Millisecond},
 			},
 		},
-		Gate: GatePolicy{Timeout: 2 * time.Minute, Successes: 10},
+		Gate: GatePolicy{Timeout: 2 * time.Minute, Successes: 10, ImageTimeout: 5 * time.Minute},
 		Watch: WatchPolicy{
 			For: 5 * time.Minute, Max: 10 * time.Minute, Compare: "both", MaxErrorRate: 0.005, MinRequests: 1, MaxP95: time.Second, MaxRestarts: 2, Inconclusive: "revert",
 		},

@@ -25,6 +25,8 @@ func (p planner) plan() ([]Step, Reason) {
 		return p.planKept(Paused)
 	case p.waits():
 		return p.planKept(Waiting)
+	case p.o.Awaits:
+		return p.planKept(AwaitingImage)
 	}
 	steps, reason := p.steps(goal{p.app.Release, p.chooseColor(p.app.Release)})
 	if p.barred(steps) {

@@ -66,6 +66,10 @@ type Stacks interface {
 	// already, only what is dead or missing is touched. A release that cannot
 	// run here is a *RejectError.
 	Up(ctx context.Context, app App, color Color) error
+	// LookForImages asks whether the images of app.Release, of its stacks and its
+	// migrations, can be had. It pulls nothing. One that does not exist is a
+	// *RejectError with Reason ImageNotFound.
+	LookForImages(ctx context.Context, app App) error
 	// Stop stops the stack's containers with Compose's grace period and keeps
 	// them. Stopping a stopped stack is no error.
 	Stop(ctx context.Context, app App, color Color) error

@@ -24,6 +24,8 @@ const (
 	HandingOver Reason = "HandingOver" // a singleton has to move to the live color, or to be started there
 	Contracting Reason = "Contracting" // the contract migration is due
 	Waiting     Reason = "Waiting"     // no deploy window is open
+
+	AwaitingImage Reason = "AwaitingImage" // a registry does not have an image of the release yet
 )
 
 // afterwards tells whether such a plan only does what comes after a deploy, while
@@ -50,7 +52,8 @@ const (
 	NginxBroken Reason = "NginxBroken"
 	NotIncluded Reason = "NotIncluded"
 	ForeignFile Reason = "ForeignFile"
-	PortTaken   Reason = "PortTaken" // something else holds a port of a route
+	PortTaken   Reason = "PortTaken"  // something else holds a port of a route
+	OtherAgent  Reason = "OtherAgent" // the app's stacks are another agent's
 	DockerAway  Reason = "DockerAway"
 	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
 	GitAway     Reason = "GitAway"

@@ -18,6 +18,7 @@ type Desired struct {
 	Err  error // Faults, or why the app cannot be taken from this commit
 	// Withheld says why a newer commit is not taken; see Revision. nil: there is none.
 	Withheld error
+	Beside   Faults // of other files of the commit that name this app too, and are refused
 }
 
 // Options are the parts that a Runner works with. All are needed.
@@ -82,6 +83,7 @@ type Runner struct {
 	live      Color             // what Nginx said last
 	witness   *witness          // the last that was begun; nil before the first
 	inHand    *view             // of the pass that goes on
+	nextAsk   time.Time         // when an image that is awaited is asked for again
 	parked    bool              // traffic was sent to an empty color by this process, not by somebody
 }
 
@@ -234,6 +236,9 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	changed := len(commands) > 0 || r.unsaved
 	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
 		changed = true
+	}
+	if d != nil && d.Err == nil && r.memory.Dir != d.File.Dir {
+		r.memory.Dir, changed = d.File.Dir, true
 	}
 	if changed {
 		if err := r.save(); err != nil {

@@ -124,7 +124,7 @@ func TestRunner_RejectedReleaseIsHeldAndNotTriedAgain(t *testing.T) {
 		{"its answers are bad", bearing{sick: true}, "Unhealthy: not healthy within 20s: api: /health answered 500, healthy is 200-299\n  | last words of shop-blue-api-1"},
 		{"its answers are slow", bearing{slow: true}, "TooSlow: "},
 		{"its container ends", bearing{exits: true}, "ContainerExited: shop-blue-api-1 ended with exit code 3"},
-		{"it cannot come up", bearing{up: &RejectError{Reason: ImageNotFound, Detail: "api: no image shop:2"}}, "ImageNotFound: api: no image shop:2"},
+		{"it cannot come up", bearing{up: &RejectError{Reason: CannotStart, Detail: "api: no such command"}}, "CannotStart: api: no such command"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"tandem/internal/agent"
 	"tandem/internal/api"
 	"tandem/reconciler"
 )
@@ -73,6 +74,7 @@ func codeOf(err error) int {
 		o outcome
 		u *usageError
 		c *configError
+		w *agent.OwnedError
 	)
 	switch {
 	case err == nil:
@@ -81,7 +83,7 @@ func codeOf(err error) int {
 		return int(o)
 	case errors.As(err, &u):
 		return codeUsage
-	case errors.As(err, &c):
+	case errors.As(err, &c), errors.As(err, &w):
 		return codeConfig
 	default:
 		return codeFailed

@@ -51,6 +51,7 @@ type Agent struct {
 	notifier  *notify.Notifier
 	forge     *forge.Poster // nil: no commit statuses
 	metrics   *metrics.Metrics
+	owned     *owned
 	apps      *apps
 	poll      *poll
 	drift     *drift
@@ -100,8 +101,9 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 		}
 		a.listeners = append(a.listeners, a.forge)
 	}
+	a.owned = newOwned(owner{Repo: cfg.Repo.URL.String(), Branch: cfg.Repo.Branch, State: filepath.Clean(cfg.State)})
 	a.apps = newApps(a.newRunner, a.forget, log)
-	a.apps.own = cfg.OwnPorts()
+	a.apps.own, a.apps.recall, a.apps.seen = cfg.OwnPorts(), func() []remembered { return recall(cfg.State) }, a.liveTree
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
@@ -163,7 +165,7 @@ func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.
 // options are the parts of a Runner that are the same for all.
 func (a *Agent) options(name string, memory reconciler.Memory) reconciler.Options {
 	a.learn(name)
-	stacks := discreet{a.stacks, a.vault.Redactor}
+	stacks := ownStacks{discreet{a.stacks, a.vault.Redactor}, a.owned}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
@@ -200,14 +202,14 @@ func (a *Agent) prune(app string) {
 }
 
 // Run works until ctx ends, and returns nil then. It returns an error at once
-// when the agent cannot work at all: another one holds the state directory, or
-// the address to listen on is taken.
+// when the agent cannot work at all: another one holds the state directory or
+// nginx.dir (an *OwnedError), or the address to listen on is taken.
 func (a *Agent) Run(ctx context.Context) error {
-	held, err := lock(a.cfg.State)
+	unlock, err := a.locks()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = held.Close() }() // the lock ends with the process in any case
+	defer unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	a.mu.Lock()
 	a.cancel = cancel
@@ -230,7 +232,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		background.Wait()
 		return errors.Join(err, a.stopServer())
 	}
-	a.poll.offer = func(rev reconciler.Revision) { a.apps.offer(ctx, rev) }
+	a.poll.offer = func(rev reconciler.Revision) {
+		a.apps.offer(ctx, rev)
+		a.giveUp(func(app string) bool { _, wanted := a.apps.find(app); return wanted })
+	}
 	a.poll.after = func() {
 		a.metrics.Polled(a.poll.lastError())
 		a.metrics.Withheld(a.poll.withholds())
@@ -245,6 +250,13 @@ func (a *Agent) Run(ctx context.Context) error {
 	background.Wait()
 	a.log.Info("tandem stopped; what is live stays live")
 	return errors.Join(err, a.stacks.Close())
+}
+
+// giveUp lets other agents have the apps that are not wanted any more.
+func (a *Agent) giveUp(wanted func(app string) bool) {
+	if err := a.owned.keep(wanted); err != nil {
+		a.log.Warn("an app that left the repository is not free for another agent yet", "err", err)
+	}
 }
 
 func (a *Agent) stopServer() error {
@@ -310,17 +322,18 @@ func (a *Agent) Built(version, commit string) { a.metrics.Built(version, commit)
 // Once does one pass over all apps, publishes their statuses and returns them,
 // sorted by app.
 func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
-	held, err := lock(a.cfg.State)
+	unlock, err := a.locks()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = held.Close() }() // the lock ends with the process in any case
+	defer unlock()
 	rev, err := a.source.Poll(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []reconciler.Status
 	desired := a.apps.read(rev)
+	a.giveUp(func(app string) bool { _, wanted := desired[app]; return wanted })
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
 		r := a.newRunner(name)
 		r.Offer(desired[name])

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -21,10 +19,13 @@ type apps struct {
 	gone      func(name string) // hears of an app that is no longer looked after; must not block
 	log       *slog.Logger
 	own       map[int]string // ports that are the agent's, each with what it is for
+	recall    func() []remembered
+	seen      func(app string) (tree string) // of what is live, where nothing is remembered; empty: nobody knows
 
 	mu      sync.Mutex
-	runners map[string]*running // by app
-	names   map[string]string   // directory -> the app that was last read there
+	runners map[string]*running          // by app
+	names   map[string]string            // directory -> the app that was last read there
+	origins map[string]reconciler.Origin // by app; nil: what was remembered has not been read yet
 }
 
 // running is a Runner and its goroutine.
@@ -35,65 +36,9 @@ type running struct {
 }
 
 func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *slog.Logger) *apps {
-	return &apps{newRunner: newRunner, gone: gone, log: log, runners: map[string]*running{}, names: map[string]string{}}
-}
-
-// read turns a revision into what is desired of each app, by its name.
-func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
-	var list []reconciler.Desired
-	var good []reconciler.App
-	for _, file := range rev.Files {
-		app, err := reconciler.ParseAppBeside(file, a.own)
-		if err == nil {
-			good = append(good, app)
-		}
-		list = append(list, reconciler.Desired{File: file, App: app, Err: err, Withheld: rev.Withheld})
-	}
-	clashes := reconciler.Collisions(good)
-	desired := map[string]reconciler.Desired{}
-	var refused []reconciler.Desired
-	for _, d := range list {
-		if faults := clashes[d.File.Path]; len(faults) > 0 {
-			d.Err, d.App.Name = faults, ""
-		}
-		if d.Err != nil {
-			refused = append(refused, d)
-			continue
-		}
-		a.names[d.File.Dir] = d.App.Name
-		desired[d.App.Name] = d
-	}
-	// Last, so that a broken file takes no name from an app that can be read.
-	for _, d := range refused {
-		name := a.nameOf(d)
-		if _, taken := desired[name]; taken {
-			a.log.Warn("app not read", "app", name, "err", d.Err)
-			continue
-		}
-		desired[name] = d
-	}
-	return desired
-}
-
-var unfit = regexp.MustCompile(`[^a-z0-9-]+`)
-
-// nameOf finds the name under which the status of a refused app is published:
-// what was read there last, what the file itself says if at least that can be
-// read, or the directory's name made fit for one.
-func (a *apps) nameOf(d reconciler.Desired) string {
-	if name, ok := a.names[d.File.Dir]; ok {
-		return name
-	}
-	if d.App.Name != "" {
-		return d.App.Name
-	}
-	name := unfit.ReplaceAllString(strings.ToLower(path.Base(d.File.Dir)), "-")
-	name = strings.TrimLeft(name, "-0123456789")
-	name = strings.TrimRight(name[:min(len(name), 40)], "-")
-	if name == "" {
-		return "app"
-	}
-	return name
+	return &apps{newRunner: newRunner, gone: gone, log: log,
+		recall: func() []remembered { return nil }, seen: func(string) string { return "" },
+		runners: map[string]*running{}, names: map[string]string{}}
 }
 
 // offer hands a revision to the runners, starting those that are new. An app

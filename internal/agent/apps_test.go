@@ -73,9 +73,93 @@ func TestApps_ABrokenFileThatStillNamesItsAppIsAboutThatApp(t *testing.T) {
 	}
 }
 
-func TestApps_OfTwoThatClashTheLaterIsRefusedAndTheOtherDeploys(t *testing.T) {
-	got := read(reader(), file("a", "first", 3001), file("b", "second", 3002))
-	if diff := cmp.Diff(map[string]string{"first": "read", "b": "refused"}, got); diff != "" {
+// The ports of second are wanted by first, which sorts before it.
+func TestApps_APortStaysWithTheAppThatHadIt(t *testing.T) {
+	a := reader()
+	read(a, file("b", "second", 3002))
+	if diff := cmp.Diff(map[string]string{"a": "refused", "second": "read"}, read(a, file("a", "first", 3001), file("b", "second", 3002))); diff != "" {
+		t.Error(diff)
+	}
+	t.Log("of two that are new neither is deployed, and each says why")
+	if diff := cmp.Diff(map[string]string{"a": "refused", "b": "refused"}, read(reader(), file("a", "first", 3001), file("b", "second", 3002))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// copied is a commit with the shop, and an old copy of its directory that sorts first.
+func copied() []reconciler.AppFile {
+	return []reconciler.AppFile{file("archive/shop-2025", "shop", 3001), file("shop", "shop", 3001)}
+}
+
+// wantShop fails unless the shop is as of its own directory, and its status names both files.
+func wantShop(t *testing.T, a *apps, files ...reconciler.AppFile) {
+	t.Helper()
+	all := a.read(reconciler.Revision{Files: files})
+	shop := all["shop"]
+	if shop.Err != nil || shop.File.Dir != "shop" {
+		t.Errorf("the shop is that of %s, %v", shop.File.Dir, shop.Err)
+	}
+	if said := shop.Beside.Error(); !strings.Contains(said, "archive/shop-2025/tandem.yaml") || !strings.Contains(said, "shop is the app in shop/tandem.yaml") {
+		t.Errorf("its status does not name both files: %q", said)
+	}
+	if other := all["shop-2025"]; other.Err == nil || other.File.Dir != "archive/shop-2025" {
+		t.Errorf("the copy is %+v, want it refused", other)
+	}
+}
+
+func TestApps_ACopyTakesNothingFromTheAppThatWasThere(t *testing.T) {
+	a := reader()
+	read(a, file("shop", "shop", 3001))
+	wantShop(t, a, copied()...)
+	t.Log("and the app goes on being deployed from where it was")
+	next := file("shop", "shop", 3005)
+	wantShop(t, a, copied()[0], next)
+}
+
+func TestApps_ACopyTakesNothingWhileTheAppsOwnFileIsBroken(t *testing.T) {
+	a := reader()
+	read(a, file("shop", "shop", 3001))
+	all := a.read(reconciler.Revision{Files: []reconciler.AppFile{copied()[0], broken("shop")}})
+	if shop := all["shop"]; shop.Err == nil || shop.File.Dir != "shop" || len(shop.Beside) == 0 {
+		t.Errorf("the shop is that of %s, %v, beside %v", shop.File.Dir, shop.Err, shop.Beside)
+	}
+}
+
+func TestApps_ACopyTakesNothingAfterARestart(t *testing.T) {
+	for name, m := range map[string]reconciler.Memory{
+		"the directory was written down":       {Dir: "shop"},
+		"only what is live was (an older one)": {Live: reconciler.Tenure{Root: "/state/trees/shop/tree of shop"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			state := t.TempDir()
+			if err := saveMemory(state, "shop")(m); err != nil {
+				t.Fatal(err)
+			}
+			a := reader()
+			a.recall = func() []remembered { return recall(state) }
+			wantShop(t, a, copied()...)
+		})
+	}
+	t.Run("all is lost but what runs", func(t *testing.T) {
+		a := reader()
+		a.seen = func(string) string { return "tree of shop" }
+		wantShop(t, a, copied()...)
+	})
+}
+
+func TestApps_OfTwoOfOneNameNeitherIsDeployedWhereNothingIsKnown(t *testing.T) {
+	all := reader().read(reconciler.Revision{Files: copied()})
+	if shop := all["shop"]; len(all) != 1 || shop.Err == nil || strings.Count(shop.Err.Error(), "\n") != 1 ||
+		!strings.Contains(shop.Err.Error(), "archive/shop-2025/tandem.yaml: app: shop is the app in shop/tandem.yaml") ||
+		!strings.Contains(shop.Err.Error(), "shop/tandem.yaml: app: shop is the app in archive/shop-2025/tandem.yaml") {
+		t.Errorf("got %+v", all)
+	}
+}
+
+func TestApps_AnAppThatMovesKeepsItsName(t *testing.T) {
+	a := reader()
+	read(a, file("shop", "shop", 3001))
+	if diff := cmp.Diff(map[string]string{"shop": "read"}, read(a, file("services/shop", "shop", 3001))); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -44,6 +44,11 @@ func (d discreet) Up(ctx context.Context, app reconciler.App, color reconciler.C
 	return d.hide.Error(d.stacks.Up(ctx, app, color))
 }
 
+// LookForImages implements reconciler.Stacks.
+func (d discreet) LookForImages(ctx context.Context, app reconciler.App) error {
+	return d.hide.Error(d.stacks.LookForImages(ctx, app))
+}
+
 // Stop implements reconciler.Stacks.
 func (d discreet) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
 	return d.hide.Error(d.stacks.Stop(ctx, app, color))

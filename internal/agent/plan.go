@@ -48,6 +48,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		}
 		o := a.options(name, memory)
 		o.Trees, o.Router = trees, readOnly{a.proxy}
+		o.Stacks = discreet{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
 		o.Save = func(reconciler.Memory) error { return nil }
 		o.Emit = func(reconciler.Event) {}
 		r := reconciler.NewRunner(o)

@@ -65,17 +65,17 @@ func TestMemory_AnUnreadableFileIsPutAsideAndNotLost(t *testing.T) {
 
 func TestLock_IsHeldByOneAndFreeAfterwards(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
-	first, err := lock(state)
+	first, err := lockState(state)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := lock(state); err == nil || !strings.Contains(err.Error(), "another tandem") {
+	if second, err := lockState(state); err == nil || !strings.Contains(err.Error(), "another tandem") {
 		t.Errorf("the second got %v, %v", second, err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := lock(state)
+	again, err := lockState(state)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func Validate(ctx context.Context, paths []string, policy []string, own map[int]
 			apps = append(apps, app)
 		}
 	}
-	clashes := reconciler.Collisions(apps)
+	clashes := reconciler.Collisions(apps, nil)
 	for _, path := range files {
 		faults = append(faults, clashes[path]...)
 	}

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"tandem/internal/api"
 	"tandem/internal/stage"
 	"tandem/internal/testbed/tb"
@@ -109,6 +111,27 @@ func TestReject_ANewCommitIsTried(t *testing.T) {
 	w.build("2.0.0")
 	again := w.push(stage.Desired{Tag: "2.0.0", Color: "green", More: quick + "# tried again\n"})
 	w.live(again, "2.0.0", reconciler.Green)
+}
+
+// A bump that is pushed while its image is still being built.
+func TestReject_AnImageThatComesAfterTheCommitIsDeployed(t *testing.T) {
+	t.Parallel()
+	w := deployed(t, stage.Options{})
+	before := w.containers()
+	more := strings.Replace(quick, "image_timeout: 0s", "image_timeout: 10m", 1)
+	commit := w.push(stage.Desired{Tag: "2.0.0", Color: "green", More: more})
+	s := w.phase(commit, reconciler.PhaseDeploying)
+	if s.Reason != reconciler.AwaitingImage || !strings.Contains(s.Message, "waits for the image until ") || !strings.Contains(s.Message, "shop:2.0.0") {
+		t.Errorf("%s: %s", s.Reason, s.Message)
+	}
+	w.stop()
+	w.start()
+	w.answers("it still waits", func(s reconciler.Status) bool { return s.Reason == reconciler.AwaitingImage })
+	if diff := cmp.Diff(before, w.containers()); diff != "" {
+		t.Errorf("containers were touched meanwhile:\n%s", diff)
+	}
+	w.build("2.0.0")
+	w.live(commit, "2.0.0", reconciler.Green)
 }
 
 // answers waits until the agent itself, asked over HTTP, says so.

@@ -26,7 +26,7 @@ const patience = 4 * time.Minute
 
 // quick is what most tests add to a tandem.yaml: a watch that is over soon, and that
 // a busy machine does not fail.
-const quick = "gate: {timeout: " + gateLimit + "}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
+const quick = "gate: {timeout: " + gateLimit + ", image_timeout: 0s}\nwatch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 // gateLimit is how long a release of most tests may take to become healthy: a good one
 // has it, however busy the machine is.

@@ -35,13 +35,13 @@ func reasons() []reconciler.Reason {
 	return []reconciler.Reason{
 		reconciler.UpToDate, reconciler.FirstDeploy, reconciler.NewRelease, reconciler.ColorChange, reconciler.Returning,
 		reconciler.Watching, reconciler.TakingBack, reconciler.Held, reconciler.NoWayBack, reconciler.Healing, reconciler.Drifted,
-		reconciler.Retiring, reconciler.Paused, reconciler.Frozen, reconciler.Sparing, reconciler.HandingOver, reconciler.Contracting, reconciler.Waiting,
+		reconciler.Retiring, reconciler.Paused, reconciler.Frozen, reconciler.Sparing, reconciler.HandingOver, reconciler.Contracting, reconciler.Waiting, reconciler.AwaitingImage,
 
 		reconciler.ImageNotFound, reconciler.CannotStart, reconciler.ContainerExited, reconciler.RestartLoop, reconciler.Unhealthy,
 		reconciler.TooSlow, reconciler.WatchFailed, reconciler.MigrationFailed, reconciler.BelowFloor,
 
 		reconciler.Refused, reconciler.NginxAway, reconciler.NginxBroken, reconciler.NotIncluded, reconciler.ForeignFile, reconciler.PortTaken,
-		reconciler.DockerAway, reconciler.PullFailed, reconciler.GitAway, reconciler.DiskFull, reconciler.Unverified, reconciler.Failed,
+		reconciler.DockerAway, reconciler.PullFailed, reconciler.OtherAgent, reconciler.GitAway, reconciler.DiskFull, reconciler.Unverified, reconciler.Failed,
 	}
 }
 

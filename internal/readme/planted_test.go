@@ -12,7 +12,7 @@ import (
 var planted = []struct {
 	check, page, old, lie, finding string
 }{
-	{"every YAML block is real", "README.md", "gate: {timeout: 60s, successes: 3}", "gate: {timeout: 60s, succeses: 3}", "succeses: unknown key"},
+	{"every YAML block is real", "README.md", "gate: {timeout: 60s, successes: 3, image_timeout: 5m}", "gate: {timeout: 60s, succeses: 3, image_timeout: 5m}", "succeses: unknown key"},
 	{"every YAML block is real", "README.md", "dir: /etc/nginx/tandem ", "directory: /etc/nginx/tandem ", "nginx.directory: unknown key"},
 	{"every YAML block is real", "README.md", "  branch: main\n", "  branch: [main\n", "nobody knows what this YAML is"},
 	{"every YAML block is real", "docs/agent-yaml.md", "status: {branch: main, path: \"status/{app}.yaml\"}", "status: {path: x}", "status.path: want {app} in it"},

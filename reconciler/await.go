@@ -1,0 +1,91 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// A commit is often there before its image is: who pushes a bump does not wait for the
+// build. So a registry that does not have an image yet is asked again for a while, and
+// only then is the release rejected. Nothing else is done for the release meanwhile: the
+// live stack, the standby and its being a spare stay as they are.
+
+// Awaited is an image that a registry did not have when it was needed.
+type Awaited struct {
+	Release    Release   `json:"release"`
+	Generation int       `json:"generation"` // of another one the time begins anew
+	Since      time.Time `json:"since"`      // when it was missed first; a restart does not change it
+	Detail     string    `json:"detail"`     // what is missing now; empty: nothing is
+}
+
+// longestAsk is the longest pause between two questions for an image.
+const longestAsk = 30 * time.Second
+
+// mayAwait tells whether the failure is an image whose time is not over.
+func (r *Runner) mayAwait(of App, bad *RejectError) bool {
+	return bad.Reason == ImageNotFound && r.Now().Before(r.awaitedSince(of.Release).Add(of.Gate.ImageTimeout))
+}
+
+// awaitedSince is when an image of the release was missed first.
+func (r *Runner) awaitedSince(release Release) time.Time {
+	if a := r.memory.Awaited; a != nil && a.Release == release && a.Generation == r.memory.Generation {
+		return a.Since
+	}
+	return r.noted()
+}
+
+// await notes that an image is missing. It is asked for again after a pause.
+func (r *Runner) await(release Release, missing *RejectError) error {
+	r.memory.Awaited = &Awaited{release, r.memory.Generation, r.awaitedSince(release), missing.Detail}
+	r.pauseAsking()
+	return r.save()
+}
+
+// pauseAsking sets when the image is asked for again: the longer it has been missing, the
+// longer is the pause.
+func (r *Runner) pauseAsking() {
+	pause := min(max(firstPause, r.Now().Sub(r.memory.Awaited.Since)/2), longestAsk)
+	r.nextAsk = r.Now().Add(pause + rand.N(pause/5))
+}
+
+// awaits tells whether the desired release waits for an image, and asks for it when the
+// pause is over. What else a registry may answer is for the step that pulls to tell, and
+// so is an image whose time is over.
+func (r *Runner) awaits(ctx context.Context, app App, w *world) (bool, error) {
+	a := r.memory.Awaited
+	if a == nil || a.Detail == "" || a.Release != app.Release || a.Generation != r.memory.Generation {
+		return false, nil
+	}
+	until := a.Since.Add(app.Gate.ImageTimeout)
+	if !r.Now().Before(until) {
+		return false, nil
+	}
+	w.at(until)
+	if r.Now().Before(r.nextAsk) {
+		w.at(r.nextAsk)
+		return true, nil
+	}
+	err := r.Stacks.LookForImages(ctx, app)
+	var missing *RejectError
+	if errors.As(err, &missing) && missing.Reason == ImageNotFound {
+		a.Detail = missing.Detail
+		r.pauseAsking()
+		w.at(r.nextAsk)
+		return true, nil
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	a.Detail = ""
+	return false, r.save()
+}
+
+// awaited says what the release waits for.
+func (r *Runner) awaited(app App) string {
+	a := r.memory.Awaited
+	return fmt.Sprintf("waits for the image until %s (gate.image_timeout: %s): %s",
+		a.Since.Add(app.Gate.ImageTimeout).UTC().Format("15:04:05Z"), app.Gate.ImageTimeout, a.Detail)
+}
