@@ -67,7 +67,7 @@ var scenes = []scene{
 	{name: "three times as slow", right: goes, slow: steadily(3)},
 	{name: "five times as slow", right: goes, slow: steadily(5)},
 	{name: "five times as slow from 40 s after the flip on", right: goes, slow: during(40, math.Inf(1), 5)},
-	{name: "five times as slow, and a request in two seconds", right: neither, slow: steadily(5), every: 2},
+	{name: "five times as slow, and a request in two seconds", right: goes, slow: steadily(5), every: 2, least: 1},
 	{name: "5 % errors", right: goes, fails: 0.05},
 	{name: "5 % errors in the cold start", right: goes, fails: 0.05, slow: during(0, 20, 5)},
 	{name: "first deploy: 5 % errors", right: goes, fails: 0.05, alone: true},
