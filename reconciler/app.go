@@ -91,7 +91,7 @@ type Health struct {
 	Path       string        // begins with "/"
 	StatusMin  int           // lowest status that is healthy, inclusive
 	StatusMax  int           // highest status that is healthy, inclusive
-	MaxLatency time.Duration // an answer that takes longer is a failure
+	MaxLatency time.Duration // an answer that takes longer is late
 }
 
 // GatePolicy bounds the gate.
@@ -106,8 +106,10 @@ type WatchPolicy struct {
 	For          time.Duration // how long it lasts
 	Max          time.Duration // how far it is extended while there are fewer than MinRequests; at least For
 	MaxErrorRate float64       // share of 5xx, 0 to 1
+	OwnErrorRate bool          // the file says MaxErrorRate; else it is the default
 	MinRequests  int           // fewer are no evidence
 	MaxP95       time.Duration // of the time that the stack takes for an answer
+	OwnP95       bool          // the file says MaxP95; else it is the default
 	MaxRestarts  int
 	MaxMemory    int64   // bytes, of all containers of the stack together; 0: no limit
 	MaxCPU       float64 // cores, of all containers of the stack together; 0: no limit
@@ -118,7 +120,7 @@ type WatchPolicy struct {
 // The values of WatchPolicy.Compare: what the figures of a new release are held
 // against.
 const (
-	CompareBoth   = "both"   // the limits, and what the old stack showed
+	CompareBoth   = "both"   // the limits that the file has; of other figures what the old stack showed, and the default limits where it showed nothing
 	CompareLimits = "limits" // the limits alone
 	CompareOld    = "old"    // what the old stack showed; the limits only where it showed nothing
 )

@@ -29,6 +29,7 @@ const (
 	StepFailed    EventKind = "step failed"
 	Rejecting     EventKind = "release rejected"
 	Repaired      EventKind = "put right"
+	Warned        EventKind = "warning" // something is not as it should be, and is let be
 	Cleaned       EventKind = "images removed"
 	StatusChanged EventKind = "status changed"
 	DeployEnded   EventKind = "deploy ended" // a line was added to the history

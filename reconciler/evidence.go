@@ -25,15 +25,28 @@ func (j judge) evidence(samples []Sample) string {
 // traffic is the part on requests, or on what stood in for them.
 func (j judge) traffic(s Sample) string {
 	if s.Whole.Requests >= j.policy.MinRequests && s.Unread == "" {
-		return fmt.Sprintf("%s: %s errors%s, p95 %s%s", counted(s.Whole.Requests, "request"),
-			percent(share(s.Whole)), atMost(j.errorLimits(), percent), Took(s.Whole.P95), atMost(j.p95Limits(), took))
+		return fmt.Sprintf("%s: %s errors%s, %s", counted(s.Whole.Requests, "request"),
+			percent(share(s.Whole)), atMost(j.errorLimits(), percent), j.latency(s))
 	}
 	v, failed := s.Visits, 0.0
 	if v.Count > 0 {
 		failed = float64(v.Failed) / float64(v.Count)
 	}
 	return fmt.Sprintf("%s; judged by %s: %s failed%s, p95 %s%s", people(s), visitsOfAgent(v.Count),
-		percent(failed), atMost(j.errorRate(0, false), percent), Took(v.P95), atMost(j.p95(0, false), took))
+		percent(failed), atMost(j.errorRate(0, false), percent), Took(s.Asked.P95), atMost(j.p95(0, false), took))
+}
+
+// latency is the part on how long people's requests took, now that it is warm.
+func (j judge) latency(s Sample) string {
+	switch {
+	case s.After < j.policy.warmUp():
+		return "latency not judged in its warm-up"
+	case !j.timed(s):
+		return fmt.Sprintf("latency not judged: %s in the last %s, less than watch.min_requests, %s",
+			counted(s.Lately.Requests, "request"), Took(latencyWindow), count(j.policy.MinRequests))
+	default:
+		return fmt.Sprintf("p95 %s%s", Took(s.Lately.P95), atMost(j.p95Limits(), took))
+	}
 }
 
 // usage is the part on memory and CPU.

@@ -144,10 +144,13 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	began := r.Now()
 	old := r.lookBack(ctx, of, w, s)
 	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
-	g.seen = &seen
+	g.seen, g.alone = &seen, planner{of, w.facts, r.memory}.alone(s.Release)
 	stack, err := g.pass(ctx)
 	if err != nil {
 		return err
+	}
+	if words := g.warning(); words != "" {
+		r.warn(of, words)
 	}
 	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
@@ -217,6 +220,7 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 	watch := &watch{
 		stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, meter: r.Meter, gauge: r.Gauge, visits: r.witness.between,
 		app: of, tenure: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
+		alone: planner{of, w.facts, r.memory}.alone(s.Release), say: r.publishDoing,
 		record: func(s Sample, verdict string) error {
 			r.record(s, verdict)
 			if r.Now().Sub(saved) < receiptEvery {
@@ -233,6 +237,9 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 	}
 	if err != nil {
 		return err
+	}
+	if watch.warning != "" {
+		r.warn(of, watch.warning)
 	}
 	r.memory.Pass(s.Release, w.stacks[0].Release, w.stacks[1].Release)
 	return r.save()

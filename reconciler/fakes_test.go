@@ -419,9 +419,9 @@ func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) 
 		case b.sick, b.sickLive && w.live == c:
 			answer.Status = 500
 		case b.slow:
-			answer.Took = r.Health.MaxLatency + probeTime
+			answer.Took = r.Health.MaxLatency - lateTime/2
 		}
-		if answer.Status == 200 && !b.slow {
+		if answer.Status == 200 {
 			a.row++
 		} else {
 			a.row = 0

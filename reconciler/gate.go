@@ -35,13 +35,16 @@ type gate struct {
 	color    Color
 	now      func() time.Time
 	seen     *Stack // as it was a moment ago, to begin with; nil where nobody looked
+	alone    bool   // nothing else could be live instead: then late answers are only a warning
 
+	began time.Time            // set by pass
 	warm  chan struct{}        // closed when all containers are seen to have run for warmTime
 	ready chan struct{}        // has word when nothing is lacking any more
 	ahead map[string]time.Time // when a start that lies ahead was first seen, by container and start
 
 	mu    sync.Mutex
-	lacks map[string]lack // what is not proven yet, by route or service
+	lacks map[string]lack   // what is not proven yet, by route or service
+	lates map[string]string // what was late of the answers that were let pass, by route
 }
 
 // lack is one thing that the gate still waits for.
@@ -58,6 +61,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
 	g.lacks, g.ahead = map[string]lack{}, map[string]time.Time{}
+	g.began, g.lates = time.Now(), map[string]string{}
 	g.warm, g.ready = make(chan struct{}), make(chan struct{}, 1)
 	for _, r := range g.app.Routes {
 		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
@@ -263,13 +267,13 @@ func (g *gate) age(c Container) time.Duration {
 func (g *gate) probeRoute(ctx context.Context, r Route) {
 	key, row := "route "+r.Name, 0
 	for ctx.Err() == nil {
-		p := g.prober.Probe(ctx, r, g.color)
+		sick, late := ask(ctx, g.prober, r, g.color)
 		if over(ctx) {
 			return
 		}
-		if sick := r.Health.Sick(p); sick != "" {
+		if late = g.excuse(r, late); sick != "" || late != "" {
 			row = 0
-			g.set(key, lack{what: r.Name + ": " + sick, service: r.Service, slow: p.Took > r.Health.MaxLatency})
+			g.set(key, lack{what: r.Name + ": " + sick + late, service: r.Service, slow: sick == ""})
 		} else if row++; row >= g.app.Gate.Successes {
 			g.clear(key)
 		}
@@ -282,6 +286,30 @@ func (g *gate) probeRoute(ctx context.Context, r Route) {
 			wait(ctx, warmPause)
 		}
 	}
+}
+
+// excuse lets an answer of the route pass that is right but late, and notes that. It
+// returns what still counts: all, where something else could be live, or where the stack
+// has not had its time to warm up.
+func (g *gate) excuse(r Route, late string) string {
+	if late != "" && (!g.alone || time.Since(g.began) < min(longestWarmUp, g.app.Gate.Timeout/2)) {
+		return late
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.lates, r.Name)
+	if late != "" {
+		g.lates[r.Name] = "health answer of " + r.Name + ": " + late
+	}
+	return ""
+}
+
+// warning says what was let pass; empty: nothing.
+func (g *gate) warning() string {
+	if len(g.lates) == 0 {
+		return ""
+	}
+	return strings.Join(sortedByKey(g.lates), "; ") + "; there is nothing to go back to, so it passed its gate"
 }
 
 func (g *gate) isWarm() bool {

@@ -26,6 +26,7 @@ type bench struct {
 	logs    func(c Container) (string, error)
 	healths int
 
+	beside  Stack                                                                 // the other stack
 	seen    Stack                                                                 // at the last look
 	holders func(n int, ctx context.Context, ports []int) (map[int]Holder, error) // nil: the containers of the routes' services
 	asked   int                                                                   // how often who holds the ports
@@ -76,7 +77,7 @@ func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 		<-ctx.Done()
 		return [2]Stack{}, ctx.Err()
 	}
-	return [2]Stack{{}, s}, err
+	return [2]Stack{b.beside, s}, err
 }
 
 func (b *bench) Up(context.Context, App, Color) error   { return errInjected }
@@ -122,6 +123,7 @@ func healthy(int, Route) Probe { return Probe{Status: 200, Took: probeTime} }
 func newBench(containers ...Container) *bench {
 	return &bench{
 		probes: map[string]int{},
+		beside: Stack{Color: Blue, Condition: Running},
 		stack:  func(int) (Stack, error) { return Stack{Color: Green, Condition: Running, Containers: containers}, nil },
 		probe:  healthy,
 		health: func(context.Context, int) error { return nil },
@@ -441,7 +443,7 @@ func TestGate_NoContainersIsNotHealthy(t *testing.T) {
 }
 
 func TestGate_TooSlowIsAReasonOfItsOwn(t *testing.T) {
-	late := func(n int, _ Route) Probe { return Probe{Status: 200, Took: 3 * time.Second} }
+	late := func(n int, _ Route) Probe { return Probe{Status: 200, Took: 1500 * time.Millisecond} }
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
 		b.probe = late

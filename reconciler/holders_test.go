@@ -70,7 +70,7 @@ func TestHolders_NginxGetsAPortOnlyOnceTheFirstStackHasPassedItsGate(t *testing.
 }
 
 func TestHolders_AReleaseThatNeverPassedItsGateOpensNothing(t *testing.T) {
-	for name, fate := range map[string]bearing{"sick": {sick: true}, "slow": {slow: true}, "ends": {exits: true}, "not there": {up: &RejectError{Reason: ImageNotFound}}} {
+	for name, fate := range map[string]bearing{"sick": {sick: true}, "ends": {exits: true}, "not there": {up: &RejectError{Reason: ImageNotFound}}} {
 		bubble(t, func(t *testing.T, w *stage) {
 			w.fates["1"] = fate
 			p := w.start()

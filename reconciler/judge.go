@@ -21,7 +21,10 @@ func (v Verdict) String() string { return [...]string{"inconclusive", "pass", "f
 type Ruling struct {
 	Verdict Verdict
 	Why     string
-	Breach  *Breach // of Fail, and of Inconclusive where one bad look made it so
+	Breach  *Breach // of Fail, and of Inconclusive where one bad look, or a slow one, made it so
+
+	Slow    time.Duration // Sample.After of the first of the slow looks that have not ended; 0: none
+	Warning string        // that it is slow, and stays where there is nothing to go back to
 }
 
 // Sample is one look at the live stack during its watch.
@@ -31,15 +34,19 @@ type Sample struct {
 	Restarts int           // of all its containers since the flip
 	Down     string        // the container that does not run, with its exit code; empty: all run
 	Sick     string        // what was wrong with the health answer; empty: healthy
+	Late     string        // which health answer was right, but late; empty: none
+	Alone    bool          // nothing else could be live instead
 
 	Window Traffic // of the last 30s, or since the flip where that is less long ago
 	Whole  Traffic // since the flip
-	Unread string  // why the access log says nothing; then Window and Whole are empty
+	Lately Traffic // of the last 15s, but of nothing before the warm-up was over
+	Unread string  // why the access log says nothing; then Window, Whole and Lately are empty
 
 	Usage     Usage
 	Unweighed string // why Usage is not known; then it is empty
 
 	Visits Visits // the agent's own, since the flip
+	Asked  Visits // of the time of Lately
 }
 
 // since says since when everything is counted.
@@ -74,29 +81,38 @@ const (
 // Judge weighs the looks of a watch so far, oldest first, and says in a sentence
 // what it goes by. It is pure.
 //
-// A container that is down and a restart too many fail a release at once. All
-// else has to be bad in two looks in a row:
+// A container that is down and a restart too many fail a release at once. Some
+// figures have to be bad in two looks in a row:
 //
-//   - the health answer;
-//   - the error rate and the p95 of people's requests in the last 30s or, where
-//     those are fewer than policy.MinRequests, since the flip. Fewer than
-//     MinRequests are no evidence, and one error is no rate;
-//   - memory (as it is) and CPU (between two looks);
+//   - a health answer that is wrong, or does not come;
+//   - the error rate of people's requests in the last 30s or, where those are fewer
+//     than policy.MinRequests, since the flip. Fewer than MinRequests are no
+//     evidence, and one error is no rate;
+//   - memory;
 //   - the memory of any container over 90% of its own limit.
+//
+// Others a new process has bad for a while. They are not judged in its warm-up, and
+// have to be bad in every look for 50s (see latency.go):
+//
+//   - the p95 of people's requests in the last 15s, of MinRequests at least;
+//   - a health answer that is right, but late;
+//   - CPU, between two looks.
+//
+// Where nothing else could be live instead, these are a warning only.
 //
 // A figure is bad when it is over a limit. Which limits there are, policy.Compare
 // says: "limits" means those of the policy. "old" means what the old stack showed
 // before the flip, with a tolerance (see the rules in limit.go); the policy's own
 // count only where the old stack showed nothing, or had fewer than MinRequests
-// requests. "both" means either, so that a release which is as bad as one that was
-// over the limit already is bad. MaxMemory and MaxCPU always count when they are
-// set.
+// requests. "both" means "limits" of a figure for which a person wrote one, and "old"
+// of any other. MaxMemory and MaxCPU always count when they are set.
 //
 // A release passes when MinRequests requests since the flip say nothing bad.
 // Where there are fewer once policy.Max is over, the agent's own visits are
 // samples too: their share of failures is held against MaxErrorRate and their p95
-// against MaxP95. Where requests and visits together are still fewer, and before
-// policy.Max is over, it is inconclusive; so it is after one bad look, until the next.
+// of the last 15s against MaxP95. Where requests and visits together are still fewer, and before
+// policy.Max is over, it is inconclusive; so it is after one bad look, until the next,
+// and while it is slow and nobody knows for how long.
 func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
 	if len(samples) == 0 {
 		return Ruling{Why: "nothing was looked at"}
@@ -121,17 +137,31 @@ func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
 		return failed(last)
 	}
 	s := samples[len(samples)-1]
-	switch {
+	slow, since := j.slow(samples)
+	r := Ruling{Slow: since}
+	switch lasted := s.After - since; {
 	case row > 0:
-		return Ruling{Why: last.Words, Breach: last}
-	case !j.enough(s):
-		return Ruling{Why: j.lack(s)}
+		r.Why, r.Breach = last.Words, last
+		return r
+	case slow == nil:
+	case s.Alone:
+		r.Warning = slow.Words + "; there is nothing to go back to, so it stays"
+	case lasted >= slowTime:
+		slow.Words += ", and has been for " + Took(lasted).String()
+		return failed(slow)
 	default:
-		return Ruling{Verdict: Pass, Why: j.evidence(samples)}
+		r.Why, r.Breach = slow.Words, slow
+		return r
 	}
+	if !j.enough(s) {
+		r.Why = j.lack(s)
+	} else {
+		r.Verdict, r.Why = Pass, j.evidence(samples)
+	}
+	return r
 }
 
-func failed(b *Breach) Ruling { return Ruling{Fail, b.Words, b} }
+func failed(b *Breach) Ruling { return Ruling{Verdict: Fail, Why: b.Words, Breach: b} }
 
 // judge is what samples are judged by.
 type judge struct {
@@ -152,14 +182,14 @@ func (j judge) fatal(s Sample) *Breach {
 	}
 }
 
-// bad is the first figure of the last of the samples that is over its limit, and
-// nil when none is.
+// bad is the first figure of the last of the samples that is over its limit, of those
+// that no warm-up excuses, and nil when none is.
 func (j judge) bad(samples []Sample) *Breach {
 	s := samples[len(samples)-1]
 	if s.Sick != "" {
 		return &Breach{HealthSick, 1, 0, "unhealthy: " + s.Sick}
 	}
-	for _, b := range []*Breach{j.badTraffic(s), j.badVisits(s), j.badMemory(s), j.badCPU(samples), j.badShare(s)} {
+	for _, b := range []*Breach{j.badTraffic(s), j.badVisits(s), j.badMemory(s), j.badShare(s)} {
 		if b != nil {
 			return b
 		}
@@ -167,7 +197,7 @@ func (j judge) bad(samples []Sample) *Breach {
 	return nil
 }
 
-// badTraffic judges people's requests.
+// badTraffic judges how many of people's requests failed.
 func (j judge) badTraffic(s Sample) *Breach {
 	t, when := s.Window, "in the last "+Took(trafficWindow).String()
 	if t.Requests < j.policy.MinRequests || s.After <= trafficWindow {
@@ -180,9 +210,6 @@ func (j judge) badTraffic(s Sample) *Breach {
 		return breach(ErrorRatio, share(t), x, "error rate %s (%s of %s %s) is over %s",
 			percent(share(t)), count(t.Errors), counted(t.Requests, "request"), when, x.words)
 	}
-	if x, over := exceeds(float64(t.P95), j.p95Limits()); over {
-		return breach(P95Seconds, float64(t.P95), x, "p95 %s (of %s %s) is over %s", Took(t.P95), counted(t.Requests, "request"), when, x.words)
-	}
 	return nil
 }
 
@@ -191,7 +218,7 @@ func (j judge) byVisits(s Sample) bool {
 	return s.Whole.Requests < j.policy.MinRequests && s.After >= j.policy.Max
 }
 
-// badVisits judges the agent's visits, by the policy's limits.
+// badVisits judges how many of the agent's visits failed, by the policy's limit.
 func (j judge) badVisits(s Sample) *Breach {
 	v := s.Visits
 	if !j.byVisits(s) || !j.enough(s) || v.Count == 0 {
@@ -201,9 +228,6 @@ func (j judge) badVisits(s Sample) *Breach {
 	if x, over := exceeds(failed, j.errorRate(0, false)); over && v.Failed >= leastErrors {
 		return breach(ErrorRatio, failed, x, "%s of %s through nginx failed (%s), which is over %s",
 			count(v.Failed), visitsOfAgent(v.Count), percent(failed), x.words)
-	}
-	if x, over := exceeds(float64(v.P95), j.p95(0, false)); over {
-		return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx) is over %s", Took(v.P95), visitsOfAgent(v.Count), x.words)
 	}
 	return nil
 }

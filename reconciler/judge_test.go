@@ -20,6 +20,9 @@ func judged(change ...func(*WatchPolicy)) WatchPolicy {
 
 func comparing(with string) func(*WatchPolicy) { return func(p *WatchPolicy) { p.Compare = with } }
 
+// written is a policy with limits that a person wrote.
+func written(p *WatchPolicy) { p.OwnErrorRate, p.OwnP95 = true, true }
+
 // seen is a look a minute after the flip, at a stack that is well.
 func seen(change ...func(*Sample)) Sample {
 	s := Sample{After: time.Minute}
@@ -30,11 +33,11 @@ func seen(change ...func(*Sample)) Sample {
 	return s
 }
 
-// requests are those of the window and of the whole watch.
+// requests are those of the windows and of the whole watch.
 func requests(n, errors int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) {
 		s.Window = Traffic{Requests: n, Errors: errors, P95: p95, Visits: 300}
-		s.Whole = s.Window
+		s.Whole, s.Lately = s.Window, s.Window
 	}
 }
 
@@ -42,9 +45,9 @@ func at(after time.Duration) func(*Sample) { return func(s *Sample) { s.After = 
 func sick(s *Sample)                       { s.Sick = "api: /health answered 500" }
 func memory(mib int64) func(*Sample)       { return func(s *Sample) { s.Usage.Memory = mib << 20 } }
 func unread(s *Sample) {
-	s.Window, s.Whole, s.Unread = Traffic{}, Traffic{}, "open access.log: no such file"
+	s.Window, s.Whole, s.Lately, s.Unread = Traffic{}, Traffic{}, Traffic{}, "open access.log: no such file"
 }
-func visited(v Visits) func(*Sample) { return func(s *Sample) { s.Visits = v } }
+func visited(v Visits) func(*Sample) { return func(s *Sample) { s.Visits, s.Asked = v, v } }
 func share97(s *Sample)              { s.Usage.Tight, s.Usage.Share = "shop-green-api-1", 0.97 }
 func whole(n, errors int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) { s.Whole = Traffic{Requests: n, Errors: errors, P95: p95} }
@@ -52,9 +55,23 @@ func whole(n, errors int, p95 time.Duration) func(*Sample) {
 
 var started = time.Date(2026, 11, 21, 22, 10, 4, 0, time.UTC)
 
-// working is a look at a moment at which so much CPU has been used.
-func working(after, cpu time.Duration) Sample {
-	return seen(at(after), func(s *Sample) { s.Usage.Started, s.Usage.CPU = started, cpu })
+// working is a look at a moment at which containers that started then have used so much CPU.
+func working(after, cpu time.Duration, since time.Time) Sample {
+	return seen(at(after), func(s *Sample) { s.Usage.Started, s.Usage.CPU = since, cpu })
+}
+
+// looks are those at a stack that is the same from one moment on, for so long.
+func looks(from, long time.Duration, change ...func(*Sample)) (all []Sample) {
+	for after := from; after <= from+long; after += lookEvery {
+		all = append(all, seen(append([]func(*Sample){at(after)}, change...)...))
+	}
+	return all
+}
+
+func late(s *Sample)  { s.Late = "api: /health took longer than 200ms" }
+func alone(s *Sample) { s.Alone = true }
+func lately(n int, p95 time.Duration) func(*Sample) {
+	return func(s *Sample) { s.Lately = Traffic{Requests: n, P95: p95} }
 }
 
 // old is a stack as it was before the flip.
@@ -71,6 +88,12 @@ func TestJudge(t *testing.T) {
 	none := Baseline{}
 	well, ill := seen(), seen(sick)
 	twice := func(s Sample) []Sample { return []Sample{well, s, s} }
+	lasting := func(change ...func(*Sample)) []Sample { return looks(longestWarmUp, slowTime, change...) }
+	spinning := func(cores float64, change ...func(*Sample)) []Sample {
+		return looks(longestWarmUp-lookEvery, slowTime+lookEvery, append([]func(*Sample){func(s *Sample) {
+			s.Usage.Started, s.Usage.CPU = started, time.Duration(cores*float64(s.After))
+		}}, change...)...)
+	}
 	for _, c := range []struct {
 		name    string
 		samples []Sample
@@ -117,8 +140,10 @@ func TestJudge(t *testing.T) {
 		{"young watch", twice(seen(at(10*time.Second), requests(620, 31, 41*ms))), judged(), none, Fail, "(31 of 620 requests since the flip)"},
 
 		// Errors, compared.
-		{"both: bad as the old one, which was over the limit", twice(seen(requests(620, 31, 41*ms))), judged(), old(6200, 310, 41*ms),
+		{"both: bad as the old one, and over a limit that a person wrote", twice(seen(requests(620, 31, 41*ms))), judged(written), old(6200, 310, 41*ms),
 			Fail, "is over the limit of 1%"},
+		{"both: bad as the old one, and over a limit that nobody wrote", twice(seen(requests(620, 31, 41*ms))), judged(), old(6200, 310, 41*ms),
+			Pass, "5% errors (limit 10%)"},
 		{"old: as bad as the old one", twice(seen(requests(620, 31, 41*ms))), judged(comparing(CompareOld)), old(6200, 310, 41*ms),
 			Pass, "620 requests: 5% errors (limit 10%)"},
 		{"old: over twice the old one's", twice(seen(requests(620, 63, 41*ms))), judged(comparing(CompareOld)), old(6200, 310, 41*ms),
@@ -130,23 +155,55 @@ func TestJudge(t *testing.T) {
 			Fail, "is over the limit of 1%"},
 		{"old: nothing was live before, so the limit counts", twice(seen(requests(620, 31, 41*ms))), judged(comparing(CompareOld)), none,
 			Fail, "is over the limit of 1%"},
-		{"both: within the limit, but much worse than the old one", twice(seen(requests(1000, 30, 41*ms))),
-			judged(func(p *WatchPolicy) { p.MaxErrorRate = 0.05 }), old(10_000, 10, 41*ms), Fail, "is over the old stack's 0.1% and 1 percentage point more"},
+		{"both: much worse than the old one", twice(seen(requests(1000, 30, 41*ms))),
+			judged(), old(10_000, 10, 41*ms), Fail, "is over the old stack's 0.1% and 1 percentage point more"},
+		{"both: within a limit that a person wrote, but much worse than the old one", twice(seen(requests(1000, 30, 41*ms))),
+			judged(written, func(p *WatchPolicy) { p.MaxErrorRate = 0.05 }), old(10_000, 10, 41*ms), Pass, "3% errors (limit 5%)"},
 		{"limits: worse than the old one, but within the limit", twice(seen(requests(1000, 30, 41*ms))),
 			judged(comparing(CompareLimits), func(p *WatchPolicy) { p.MaxErrorRate = 0.05 }), old(10_000, 10, 41*ms), Pass, "3% errors (limit 5%)"},
 
-		// p95.
-		{"slow", twice(seen(requests(620, 0, 512*ms))), judged(), none, Fail, "p95 512ms (of 620 requests in the last 30s) is over the limit of 500ms"},
-		{"at the limit", twice(seen(requests(620, 0, 500*ms))), judged(), none, Pass, ""},
-		{"both: three times as slow, within the limit", twice(seen(requests(620, 0, 312*ms))), judged(), old(6200, 0, 98*ms),
-			Fail, "p95 312ms (of 620 requests in the last 30s) is over twice the old stack's 98ms"},
-		{"both: 50ms more than nearly nothing are allowed", twice(seen(requests(620, 0, 52*ms))), judged(), old(6200, 0, 2*ms), Pass, "p95 52ms (limit 52ms)"},
-		{"both: more than that are not", twice(seen(requests(620, 0, 53*ms))), judged(), old(6200, 0, 2*ms),
+		// p95, of every look for 50 seconds.
+		{"slow", lasting(requests(620, 0, 512*ms)), judged(), none,
+			Fail, "p95 512ms (of 620 requests in the last 15s) is over the limit of 500ms, and has been for 50s"},
+		{"slow, but not for long enough", looks(longestWarmUp, slowTime-lookEvery, requests(620, 0, 512*ms)), judged(), none,
+			Inconclusive, "is over the limit of 500ms"},
+		{"slow in its warm-up does not count", append(looks(0, longestWarmUp-lookEvery, requests(620, 0, 512*ms)), looks(longestWarmUp, slowTime-lookEvery, requests(620, 0, 512*ms))...), judged(), none,
+			Inconclusive, "is over the limit"},
+		{"one look at which it is not slow ends that it was", append(looks(longestWarmUp, slowTime/2, requests(620, 0, 512*ms)),
+			append([]Sample{seen(at(longestWarmUp + slowTime/2 + time.Second))}, looks(longestWarmUp+slowTime/2+lookEvery, slowTime/2, requests(620, 0, 512*ms))...)...), judged(), none,
+			Inconclusive, "is over the limit"},
+		{"slow, but not any more", append(lasting(requests(620, 0, 512*ms))[:20], seen()), judged(), none, Pass, "p95 41ms (limit 500ms)"},
+		{"a short watch has a short warm-up, and is as patient", looks(time.Second, slowTime, requests(620, 0, 512*ms)), judged(func(p *WatchPolicy) { p.For = 2 * time.Second }), none,
+			Fail, "and has been for 50s"},
+		{"at the limit", lasting(requests(620, 0, 500*ms)), judged(), none, Pass, ""},
+		{"both: three times as slow, without a limit that a person wrote", lasting(requests(620, 0, 312*ms)), judged(), old(6200, 0, 98*ms),
+			Fail, "p95 312ms (of 620 requests in the last 15s) is over twice the old stack's 98ms"},
+		{"both: three times as slow, within a limit that a person wrote", lasting(requests(620, 0, 312*ms)), judged(written), old(6200, 0, 98*ms), Pass, "p95 312ms (limit 500ms)"},
+		{"both: 50ms more than nearly nothing are allowed", lasting(requests(620, 0, 52*ms)), judged(), old(6200, 0, 2*ms), Pass, "p95 52ms (limit 52ms)"},
+		{"both: more than that are not", lasting(requests(620, 0, 53*ms)), judged(), old(6200, 0, 2*ms),
 			Fail, "is over the old stack's 2ms and 50ms more"},
-		{"both: slow as the old one, which was over the limit", twice(seen(requests(620, 0, 600*ms))), judged(), old(6200, 0, 600*ms),
+		{"both: slow as the old one, and over a limit that a person wrote", lasting(requests(620, 0, 600*ms)), judged(written), old(6200, 0, 600*ms),
 			Fail, "is over the limit of 500ms"},
-		{"old: slow as the old one", twice(seen(requests(620, 0, 600*ms))), judged(comparing(CompareOld)), old(6200, 0, 600*ms), Pass, "p95 600ms (limit 1.2s)"},
-		{"limits: three times as slow, within the limit", twice(seen(requests(620, 0, 312*ms))), judged(comparing(CompareLimits)), old(6200, 0, 98*ms), Pass, ""},
+		{"both: slow as the old one, and over a limit that nobody wrote", lasting(requests(620, 0, 600*ms)), judged(), old(6200, 0, 600*ms), Pass, "p95 600ms (limit 1.2s)"},
+		{"old: slow as the old one", lasting(requests(620, 0, 600*ms)), judged(comparing(CompareOld), written), old(6200, 0, 600*ms), Pass, "p95 600ms (limit 1.2s)"},
+		{"limits: three times as slow, within the limit", lasting(requests(620, 0, 312*ms)), judged(comparing(CompareLimits)), old(6200, 0, 98*ms), Pass, ""},
+		{"too few requests for a p95", lasting(requests(620, 0, 41*ms), lately(19, 512*ms)), judged(), none,
+			Pass, "latency not judged: 19 requests in the last 15s, less than watch.min_requests, 20"},
+		{"errors count although it is slow", append(lasting(requests(620, 0, 512*ms))[:5], seen(requests(620, 31, 512*ms)), seen(requests(620, 31, 512*ms))), judged(), none,
+			Fail, "error rate 5%"},
+
+		// A health answer that is right, but late.
+		{"late for 50 seconds", lasting(late), judged(), none, Fail, "health answer of api: /health took longer than 200ms, and has been for 50s"},
+		{"late twice in a row", []Sample{well, seen(late), seen(late)}, judged(), none, Inconclusive, "took longer than 200ms"},
+		{"late in its warm-up", looks(0, longestWarmUp-lookEvery, late), judged(), none, Pass, ""},
+
+		// With nothing to go back to.
+		{"slow, and alone", lasting(requests(620, 0, 512*ms), alone), judged(), none, Pass, "p95 512ms (limit 500ms)"},
+		{"late, and alone", lasting(late, alone), judged(), none, Pass, ""},
+		{"alone, and sick", []Sample{seen(sick, alone), seen(sick, alone)}, judged(), none, Fail, "unhealthy 2 times in a row"},
+		{"alone, with errors", []Sample{seen(requests(620, 31, 41*ms), alone), seen(requests(620, 31, 41*ms), alone)}, judged(), none, Fail, "error rate 5%"},
+		{"alone, with a restart", []Sample{seen(alone, func(s *Sample) { s.Restarts = 1 })}, judged(), none, Fail, "1 restart"},
+		{"alone, and near its memory limit", twice(seen(share97, alone)), judged(), none, Fail, "97% of its own limit"},
 
 		// Memory.
 		{"memory without a limit and without an old stack", twice(seen(memory(9000))), judged(), none, Pass, "; memory 8.8GiB"},
@@ -163,21 +220,16 @@ func TestJudge(t *testing.T) {
 		{"old: as near as the old one", twice(seen(share97)), judged(comparing(CompareOld)), Baseline{Usage: Usage{Share: 0.95}}, Pass, ""},
 		{"both: as near as the old one", twice(seen(share97)), judged(), Baseline{Usage: Usage{Share: 0.95}}, Fail, "97% of its own limit"},
 
-		// CPU, between two looks: one more look is needed.
-		{"CPU over its limit", []Sample{working(10*time.Second, 0), working(12*time.Second, 5*time.Second), working(14*time.Second, 10*time.Second)},
-			judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), none, Fail, "CPU 2.5 cores is over the limit of 2 cores"},
-		{"CPU that was used before does not count", []Sample{working(10*time.Second, time.Hour), working(12*time.Second, time.Hour+time.Second), working(14*time.Second, time.Hour+2*time.Second)},
-			judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), oldUsing(0, 0.4), Pass, "CPU 0.5 cores (before: 0.4 cores, limit 1.2 cores)"},
-		{"CPU over three times the old stack's", []Sample{working(10*time.Second, 0), working(12*time.Second, 4*time.Second), working(14*time.Second, 8*time.Second)},
-			judged(), oldUsing(0, 0.6), Fail, "CPU 2 cores is over three times the old stack's 0.6 cores"},
-		{"half a core more than little is allowed", []Sample{working(10*time.Second, 0), working(12*time.Second, 1100*ms), working(14*time.Second, 2200*ms)},
-			judged(), oldUsing(0, 0.1), Pass, ""},
-		{"containers that were replaced have no rate", []Sample{working(10*time.Second, 0), working(12*time.Second, 40*time.Second),
-			func() Sample {
-				s := working(14*time.Second, 80*time.Second)
-				s.Usage.Started = started.Add(time.Second)
-				return s
-			}()},
+		// CPU, between two looks, of every look for 50 seconds.
+		{"CPU over its limit", spinning(2.5), judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), none, Fail, "CPU 2.5 cores is over the limit of 2 cores, and has been for 50s"},
+		{"CPU over its limit, but not for long enough", spinning(2.5)[:10], judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), none, Inconclusive, "is over the limit"},
+		{"CPU within a limit that a person wrote", spinning(1.9), judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), oldUsing(0, 0.4), Pass, "CPU 1.9 cores (before: 0.4 cores, limit 2 cores)"},
+		{"CPU that was used before does not count", spinning(0.5, func(s *Sample) { s.Usage.CPU += time.Hour }), judged(), oldUsing(0, 0.4),
+			Pass, "CPU 0.5 cores (before: 0.4 cores, limit 1.2 cores)"},
+		{"CPU over three times the old stack's", spinning(2), judged(), oldUsing(0, 0.6), Fail, "CPU 2 cores is over three times the old stack's 0.6 cores"},
+		{"CPU over three times the old stack's, and alone", spinning(2, alone), judged(), oldUsing(0, 0.6), Pass, ""},
+		{"half a core more than little is allowed", spinning(0.55), judged(), oldUsing(0, 0.1), Pass, ""},
+		{"containers that were replaced have no rate", append(spinning(2.5)[:20], working(2*time.Minute, 80*time.Second, started.Add(time.Second))),
 			judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), none, Pass, "limit 500ms)"},
 		{"what is used cannot be known", twice(seen(func(s *Sample) { s.Unweighed = "docker is away" })), judged(func(p *WatchPolicy) { p.MaxMemory = 1 << 20 }), none,
 			Pass, "; memory and CPU are not known: docker is away"},
@@ -199,8 +251,8 @@ func TestJudge(t *testing.T) {
 		{"visits that fail do not outvote people", twice(seen(at(2*time.Minute), visited(Visits{1180, 1180, 0}))), judged(), none, Pass, "620 requests: 0% errors"},
 		{"visits that fail are held against the policy, not against people's requests before", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{1180, 59, 3 * ms}))),
 			judged(comparing(CompareOld)), old(6200, 310, 41*ms), Fail, "is over the limit of 1%"},
-		{"visits that are slow", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{1180, 0, 600 * ms}))), judged(), none,
-			Fail, "p95 600ms (of 1,180 visits of the agent through nginx) is over the limit of 500ms"},
+		{"visits that are slow", looks(2*time.Minute, slowTime, requests(0, 0, 0), visited(Visits{1180, 0, 600 * ms})), judged(), none,
+			Fail, "p95 600ms (of 1,180 visits of the agent through nginx in the last 15s) is over the limit of 500ms, and has been for 50s"},
 		{"the log cannot be read: judged by visits", twice(seen(at(2*time.Minute), unread, visited(Visits{1180, 0, 3 * ms}))), judged(), none,
 			Pass, "the access log cannot be read: open access.log: no such file; judged by 1,180 visits of the agent: 0% failed"},
 		{"the log cannot be read, and nobody visited", twice(seen(at(2*time.Minute), unread)), judged(), none,
@@ -211,8 +263,12 @@ func TestJudge(t *testing.T) {
 			if r.Verdict != c.want || !strings.Contains(r.Why, c.why) {
 				t.Errorf("got %s %q\nwant %s %q", r.Verdict, r.Why, c.want, c.why)
 			}
-			if b := r.Breach; (b != nil) != (c.want == Fail || strings.Contains(c.name, "leaves it open")) || b != nil && b.Value <= b.Limit {
+			open := c.want == Inconclusive && r.Slow > 0 || strings.Contains(c.name, "leaves it open")
+			if b := r.Breach; (b != nil) != (c.want == Fail || open) || b != nil && b.Value <= b.Limit {
 				t.Errorf("breach %+v", b)
+			}
+			if warned := strings.HasSuffix(c.name, ", and alone"); (r.Warning != "") != warned {
+				t.Errorf("warning %q", r.Warning)
 			}
 		})
 	}
@@ -229,7 +285,9 @@ func TestJudge_BreachIsInBaseUnits(t *testing.T) {
 		{seen(share97), Breach{MemoryShare, 0.97, 0.9, ""}},
 		{seen(func(s *Sample) { s.Restarts = 2 }), Breach{RestartSum, 2, 0, ""}},
 	} {
-		got := Judge([]Sample{c.sample, c.sample}, judged(func(p *WatchPolicy) { p.MaxMemory, p.MaxRestarts = 200<<20, 0 }), Baseline{}).Breach
+		later := c.sample
+		later.After += slowTime
+		got := Judge([]Sample{c.sample, later}, judged(func(p *WatchPolicy) { p.MaxMemory, p.MaxRestarts = 200<<20, 0 }), Baseline{}).Breach
 		if got != nil {
 			got.Words = ""
 		}

@@ -59,17 +59,20 @@ func (r rule) of(old float64) limit {
 	return limit{old + r.plus, "the old stack's " + r.print(old) + " and " + r.extra + " more"}
 }
 
-// limits are those of one figure of which the policy has a limit too. compared
-// tells whether the old stack showed the figure at all.
-func (j judge) limits(r rule, own, old float64, compared bool) []limit {
-	var all []limit
-	if !compared || j.policy.Compare != CompareOld {
-		all = append(all, r.own(own))
+// limits are those of one figure of which the policy has a limit too; written tells
+// whether a person set that. compared tells whether the old stack showed the figure at all.
+func (j judge) limits(r rule, own float64, written bool, old float64, compared bool) []limit {
+	if compared && j.compares(written) {
+		return []limit{r.of(old)}
 	}
-	if compared && j.policy.Compare != CompareLimits {
-		all = append(all, r.of(old))
-	}
-	return all
+	return []limit{r.own(own)}
+}
+
+// compares tells whether a figure is held against what the old stack showed. A limit that
+// a person wrote is what the figure may be, and what the old stack showed only what it
+// was; a default is a guess, and the old stack is no guess.
+func (j judge) compares(written bool) bool {
+	return j.policy.Compare == CompareOld || j.policy.Compare != CompareLimits && !written
 }
 
 // bounds are those of one figure that the policy may leave without a limit (0),
@@ -79,18 +82,18 @@ func (j judge) bounds(r rule, own, old float64, compared bool) []limit {
 	if own > 0 {
 		all = append(all, r.own(own))
 	}
-	if compared && j.policy.Compare != CompareLimits {
+	if compared && j.compares(own > 0) {
 		all = append(all, r.of(old))
 	}
 	return all
 }
 
 func (j judge) errorRate(old float64, compared bool) []limit {
-	return j.limits(errorRule, j.policy.MaxErrorRate, old, compared)
+	return j.limits(errorRule, j.policy.MaxErrorRate, j.policy.OwnErrorRate, old, compared)
 }
 
 func (j judge) p95(old time.Duration, compared bool) []limit {
-	return j.limits(p95Rule, float64(j.policy.MaxP95), float64(old), compared)
+	return j.limits(p95Rule, float64(j.policy.MaxP95), j.policy.OwnP95, float64(old), compared)
 }
 
 func (j judge) errorLimits() []limit { return j.errorRate(share(j.old.Traffic), j.busy()) }

@@ -25,7 +25,7 @@ type Memory struct {
 	Pending    *Entry      `json:"pending,omitempty"` // the deploy in hand, until it ends in a Result
 	Receipt    *Receipt    `json:"receipt,omitempty"` // of the last flip
 	Baseline   Baseline    `json:"baseline,omitzero"` // what the old stack showed before the last flip
-	Note       string      `json:"note"`              // the last thing that was put right, until the next deploy
+	Note       string      `json:"note"`              // the last thing that was put right, or is let be, until the next deploy
 	History    []Entry     `json:"history"`           // newest first
 
 	Promoted       []Release    `json:"promoted,omitempty"`        // releases that ever passed their watch, newest last: what may be returned to

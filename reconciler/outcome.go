@@ -22,9 +22,15 @@ type view struct {
 }
 
 // note remembers, and tells, that something was put right.
-func (r *Runner) note(app App, what string) {
-	r.memory.Note = what + " (" + r.Now().UTC().Format("2006-01-02 15:04:05Z") + ")"
-	r.Emit(Event{Time: r.Now(), App: r.Name, Kind: Repaired, Commit: app.Commit.Hash, Message: what})
+func (r *Runner) note(app App, what string) { r.remember(app, Repaired, what, what) }
+
+// warn remembers, and tells, what is not as it should be although nothing is done about it.
+func (r *Runner) warn(app App, what string) { r.remember(app, Warned, what, "warning: "+what) }
+
+// remember tells what happened, and shows the words until the next deploy.
+func (r *Runner) remember(app App, kind EventKind, what, words string) {
+	r.memory.Note = words + " (" + r.Now().UTC().Format("2006-01-02 15:04:05Z") + ")"
+	r.Emit(Event{Time: r.Now(), App: r.Name, Kind: kind, Commit: app.Commit.Hash, Message: what})
 }
 
 // noteGone tells that nothing was left of the live stack to be mended.

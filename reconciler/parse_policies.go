@@ -32,9 +32,9 @@ func (p appParser) watch() {
 	if n.Mapping("for", "max", "max_error_rate", "min_requests", "max_p95", "max_restarts", "max_memory", "max_cpu", "compare", "inconclusive") {
 		n.Get("for").Duration(&w.For, time.Second, day)
 		n.Get("max").Duration(&w.Max, w.For, day)
-		n.Get("max_error_rate").Share(&w.MaxErrorRate)
+		w.OwnErrorRate = n.Get("max_error_rate").Share(&w.MaxErrorRate)
 		n.Get("min_requests").Int(&w.MinRequests, 1, 1_000_000)
-		n.Get("max_p95").Duration(&w.MaxP95, time.Millisecond, time.Minute)
+		w.OwnP95 = n.Get("max_p95").Duration(&w.MaxP95, time.Millisecond, time.Minute)
 		n.Get("max_restarts").Int(&w.MaxRestarts, 0, 1000)
 		n.Get("max_memory").Size(&w.MaxMemory, 1<<20, 1<<50)
 		n.Get("max_cpu").Number(&w.MaxCPU, 0.01, 10_000)

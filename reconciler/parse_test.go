@@ -94,7 +94,8 @@ func TestParseApp_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 	}
 }
 
-// Whoever writes the defaults out gets what they would have had anyway.
+// Whoever writes the defaults out gets what they would have had anyway, but that a limit
+// which somebody wrote counts more than what the old stack showed.
 func TestParseApp_CompleteFileSaysTheDefaults(t *testing.T) {
 	complete, err := ParseApp(tandemYAML(readFile(t, "testdata/parse/good/complete.yaml")))
 	if err != nil {
@@ -105,6 +106,7 @@ func TestParseApp_CompleteFileSaysTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	smallest.Color = Auto
+	smallest.Watch.OwnErrorRate, smallest.Watch.OwnP95 = true, true
 	smallest.Compose, smallest.Shared = "compose.yaml", "compose.shared.yaml"
 	smallest.Env = map[string]string{"NODE_ENV": "production"}
 	if diff := cmp.Diff(smallest, complete); diff != "" {
@@ -176,7 +178,7 @@ on_failure: hold
 		},
 		Gate: GatePolicy{Timeout: 2 * time.Minute, Successes: 10, ImageTimeout: 5 * time.Minute},
 		Watch: WatchPolicy{
-			For: 5 * time.Minute, Max: 10 * time.Minute, Compare: "both", MaxErrorRate: 0.005, MinRequests: 1, MaxP95: time.Second, MaxRestarts: 2, Inconclusive: "revert",
+			For: 5 * time.Minute, Max: 10 * time.Minute, Compare: "both", MaxErrorRate: 0.005, OwnErrorRate: true, MinRequests: 1, MaxP95: time.Second, OwnP95: true, MaxRestarts: 2, Inconclusive: "revert",
 		},
 		Drain:     DrainPolicy{Timeout: time.Hour, WebSockets: time.Hour},
 		Standby:   StandbyPolicy{Keep: "stopped", For: 90 * time.Minute, Spare: "off"},

@@ -161,6 +161,14 @@ func (p planner) wayBack() (goal, bool) {
 	return goal{other.Release, t.Color.Other()}, true
 }
 
+// alone tells whether nothing else could be live instead of r.
+func (p planner) alone(r Release) bool {
+	p.m = p.m.Clone()
+	p.m.Reject(r, RejectError{})
+	_, ok := p.wayBack()
+	return !ok
+}
+
 // stay is the plan when there is nothing to return to: keep what is live
 // running, and clear away a rejected stack that has no traffic. Where nothing is
 // live that anyone confirmed, the reason is the one given.

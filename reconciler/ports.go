@@ -87,7 +87,8 @@ type Examiner interface {
 
 // Prober asks one route of one color once, directly and not through Nginx.
 type Prober interface {
-	// Probe never returns later than the route's MaxLatency plus a small margin.
+	// Probe never returns later than the route's MaxLatency plus a small margin. Who
+	// wants to see a late answer gives it a route with more.
 	Probe(ctx context.Context, route Route, color Color) Probe
 }
 

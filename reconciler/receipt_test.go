@@ -43,7 +43,7 @@ func TestRunner_ReleaseThatIsBadUnderTrafficIsTakenBackAndTheFigureIsNamedEveryw
 		}
 		s := p.deploy("c2", yamlOf("2", Blue))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
-		const figure = "error rate 5% (31 of 620 requests since the flip) is over the limit of 1%"
+		const figure = "error rate 5% (31 of 620 requests since the flip) is over the old stack's 0% and 1 percentage point more"
 		if !strings.Contains(s.Message, figure) || !strings.Contains(s.Message, "last words of shop-blue-api-1") {
 			t.Errorf("message %q", s.Message)
 		}
@@ -58,7 +58,7 @@ func TestRunner_ReleaseThatIsBadUnderTrafficIsTakenBackAndTheFigureIsNamedEveryw
 		// The next deploy has a receipt of its own.
 		w.ledger.traffic = nil
 		r = *p.deploy("c3", yamlOf("3", Blue)).Receipt
-		if r.Errors != 0 || strings.Contains(r.Verdict, "over the limit") {
+		if r.Errors != 0 || strings.Contains(r.Verdict, "is over") {
 			t.Errorf("receipt of the next deploy %+v", r)
 		}
 	})

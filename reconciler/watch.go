@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,8 +20,8 @@ const (
 	// logVisits how many have to be missing from it before it is not believed.
 	logDelay  = 3 * time.Second
 	logVisits = 5
-	// samplesKept is more than any verdict is made from.
-	samplesKept = 8
+	// samplesKept is more than any verdict is made from: looks for slowTime.
+	samplesKept = 32
 )
 
 // watch looks at the live stack until its time is over or it is judged bad.
@@ -34,11 +35,16 @@ type watch struct {
 	app      App
 	tenure   Tenure
 	old      Baseline
+	alone    bool                                 // nothing else could be live instead
 	record   func(s Sample, verdict string) error // called after every look; verdict is empty until there is one
+	say      func(words string)                   // called when what the watch waits for is another; empty: its time only
 	now      func() time.Time
+
+	warning string // set by run: what it passed in spite of
 
 	began time.Time     // set by run
 	age   time.Duration // of the watch, then
+	said  string        // what say was told last is about
 }
 
 // run returns nil when the release passed, a *RejectError when it failed, an
@@ -56,7 +62,8 @@ func (w *watch) run(ctx context.Context) error {
 			return err
 		}
 		samples = append(samples[max(0, len(samples)-samplesKept):], sample)
-		end := w.judge(samples, looks)
+		r := Judge(samples, w.app.Watch, w.old)
+		end := w.conclude(r, sample, looks)
 		if err := w.record(sample, end.why); err != nil {
 			return err
 		}
@@ -64,8 +71,10 @@ func (w *watch) run(ctx context.Context) error {
 		case end.bad:
 			return &RejectError{Reason: WatchFailed, Detail: end.why, Logs: lastLogs(ctx, w.examiner, blame, watchLogTime), Breach: end.breach}
 		case end.good:
+			w.warning = r.Warning
 			return nil
 		}
+		w.tell(sample, r)
 		wait(ctx, lookEvery)
 	}
 }
@@ -77,10 +86,9 @@ type conclusion struct {
 	breach    *Breach // of bad, unless too little is known
 }
 
-// judge applies the policy's times, and what it says about a watch without a verdict.
-func (w *watch) judge(samples []Sample, looks int) conclusion {
-	r := Judge(samples, w.app.Watch, w.old)
-	after := samples[len(samples)-1].After
+// conclude applies the policy's times, and what it says about a watch without a verdict.
+func (w *watch) conclude(r Ruling, last Sample, looks int) conclusion {
+	after := last.After
 	over := after >= w.app.Watch.For && looks >= badLooks
 	switch {
 	case r.Verdict == Fail:
@@ -90,14 +98,45 @@ func (w *watch) judge(samples []Sample, looks int) conclusion {
 		// not be enough to pass.
 		return conclusion{}
 	case r.Verdict == Pass:
-		return conclusion{good: true, why: r.Why}
+		return conclusion{good: true, why: warned(r.Why, r)}
 	case r.Breach != nil:
-		return conclusion{} // the next look decides
+		return conclusion{} // the next look decides, or whether it stays slow
 	case after < w.app.Watch.Max, w.now().Sub(w.began) < min(w.app.Watch.For, trafficWindow):
 		// An agent that was away gives its own visits time to become enough.
 		return conclusion{}
 	default:
-		return w.inconclusive(r.Why)
+		return w.inconclusive(warned(r.Why, r))
+	}
+}
+
+// warned adds the warning of a ruling, if it has one.
+func warned(why string, r Ruling) string {
+	if r.Warning == "" {
+		return why
+	}
+	return why + "; warning: " + r.Warning
+}
+
+// tell says what the watch waits for besides its time. The words stay the same for as
+// long as that does: each change of a status is a commit.
+func (w *watch) tell(s Sample, r Ruling) {
+	at := func(after time.Duration) string {
+		return w.began.Add(after - w.age).UTC().Format(time.TimeOnly + "Z")
+	}
+	about, words := "", ""
+	warm := w.app.Watch.warmUp()
+	switch {
+	case s.After+lookEvery <= warm:
+		about, words = "warm-up", "it warms up: latency and CPU are not judged until "+at(warm)
+	case r.Warning != "":
+		about, words = "warning", "slow since "+at(r.Slow)+": "+r.Warning
+	case r.Slow > 0:
+		about = "slow since " + r.Slow.String()
+		words = fmt.Sprintf("slow since %s: %s; taken back at %s unless that ends", at(r.Slow), r.Why, at(r.Slow+slowTime))
+	}
+	if about != w.said {
+		w.said = about
+		w.say(words)
 	}
 }
 
@@ -124,14 +163,15 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 	if err != nil {
 		return Sample{}, Container{}, err
 	}
-	stack := pair[0]
+	stack, other := pair[0], pair[1]
 	if w.tenure.Color == Green {
-		stack = pair[1]
+		stack, other = other, stack
 	}
 	if err := w.tenure.outage(stack); err != nil {
 		return Sample{}, Container{}, err
 	}
 	s.Anew = !w.tenure.Anew.IsZero()
+	s.Alone = w.alone || other.Condition == Absent
 	blame = w.containers(&s, stack)
 	if answers := w.health(ctx, &s, stack); blame.ID == "" {
 		blame = answers
@@ -176,15 +216,22 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 	return blame
 }
 
-// health asks each route.
+// health asks the routes, all at once: many that hang must not make a look longer.
 func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Container) {
-	for _, r := range w.app.Routes {
-		sick := r.Health.Sick(w.prober.Probe(ctx, r, w.tenure.Color))
-		if sick == "" || s.Sick != "" {
-			continue
+	answers := make([]struct{ sick, late string }, len(w.app.Routes))
+	var wg sync.WaitGroup
+	for i, r := range w.app.Routes {
+		wg.Go(func() { answers[i].sick, answers[i].late = ask(ctx, w.prober, r, w.tenure.Color) })
+	}
+	wg.Wait()
+	for i, r := range w.app.Routes {
+		if late := answers[i].late; late != "" && s.Late == "" {
+			s.Late = r.Name + ": " + late
 		}
-		s.Sick = r.Name + ": " + sick
-		blame = serving(stack, r.Service)
+		if sick := answers[i].sick; sick != "" && s.Sick == "" {
+			s.Sick = r.Name + ": " + sick
+			blame = serving(stack, r.Service)
+		}
 	}
 	return blame
 }
@@ -194,6 +241,8 @@ func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Conta
 func (w *watch) traffic(ctx context.Context, s *Sample) {
 	now, since := w.now(), w.tenure.watched()
 	s.Visits, _ = w.visits(since, now)
+	lately := now.Add(-min(latencyWindow, max(0, s.After-w.app.Watch.warmUp())))
+	s.Asked, _ = w.visits(lately, now)
 	recent := now.Add(-trafficWindow)
 	if recent.Before(since) {
 		recent = since
@@ -203,6 +252,10 @@ func (w *watch) traffic(ctx context.Context, s *Sample) {
 	if err == nil && recent.After(since) {
 		whole, err = w.sum(ctx, since)
 	}
+	var warm Traffic
+	if err == nil && lately.Before(now) {
+		warm, err = w.sum(ctx, lately)
+	}
 	_, written := w.visits(recent, now.Add(-logDelay))
 	switch {
 	case err != nil:
@@ -210,7 +263,7 @@ func (w *watch) traffic(ctx context.Context, s *Sample) {
 	case window.Visits == 0 && written >= logVisits:
 		s.Unread = fmt.Sprintf("it has none of the agent's last %s", counted(written, "visit"))
 	default:
-		s.Window, s.Whole = window, whole
+		s.Window, s.Whole, s.Lately = window, whole, warm
 	}
 }
 

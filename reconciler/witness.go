@@ -73,7 +73,7 @@ func (w *witness) visit(ctx context.Context, n int) {
 		return
 	}
 	route := routes[n%len(routes)]
-	p := w.visitor.Visit(ctx, app, route)
+	p := w.visitor.Visit(ctx, app, route.patient())
 	if ctx.Err() != nil {
 		return // it was cut short, which says nothing about the app
 	}

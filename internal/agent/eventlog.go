@@ -52,7 +52,7 @@ func (l *eventLog) Hear(e reconciler.Event) {
 		if e.Status.Phase == reconciler.PhaseLive {
 			l.repeats(e.App, "")
 		}
-	case reconciler.Rejecting, reconciler.Repaired:
+	case reconciler.Rejecting, reconciler.Repaired, reconciler.Warned:
 		level = slog.LevelWarn
 	}
 	if e.Message != "" {

@@ -18,8 +18,8 @@ import (
 )
 
 // patient is a watch that ends only with a verdict, and whose limit for p95 no
-// release here reaches: what is slow is slow beside the old one.
-const patient = "gate: {timeout: " + gateLimit + "%s}\nwatch: {for: 60s, max_p95: 10s}\ndrain: {timeout: 1s, websockets: 1s}\n"
+// release here reaches.
+const patient = "gate: {timeout: " + gateLimit + "%s}\nwatch: {for: 60s, max_p95: 10s%s}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
 // Each release passes its gate, and is bad only under traffic. It is taken back,
 // and status, metric and notification name the figure and the limit.
@@ -36,15 +36,16 @@ func TestWatch_TakesBackWhatIsBadUnderTraffic(t *testing.T) {
 	w.live(first, "1.0.0", reconciler.Blue)
 
 	for _, bad := range []struct {
-		tag, trouble, gate string
-		figure             reconciler.Figure
-		says               []string
+		tag, trouble string
+		gate, watch  string
+		figure       reconciler.Figure
+		says         []string
 	}{
-		{"2.1.0", "errors=5", "", reconciler.ErrorRatio, []string{"error rate ", "is over the limit of 1%"}},
-		{"2.2.0", "latency=1500", "", reconciler.P95Seconds, []string{"p95 ", "is over twice the old stack's "}},
+		{"2.1.0", "errors=5", "", ", max_error_rate: 1%", reconciler.ErrorRatio, []string{"error rate ", "is over the limit of 1%"}},
+		{"2.2.0", "latency=1500", "", ", compare: old", reconciler.P95Seconds, []string{"p95 ", "is over twice the old stack's "}},
 		// Meanwhile a busy Docker says what the old stack uses.
-		{"2.3.0", "leak=40", ", successes: 100", reconciler.MemoryBytes, []string{"memory ", "is over the old stack's ", "and 64MiB more"}},
-		{"2.4.0", "", "", reconciler.RestartSum, []string{"1 restart of its containers; the limit is 0"}},
+		{"2.3.0", "leak=40", ", successes: 100", "", reconciler.MemoryBytes, []string{"memory ", "is over the old stack's ", "and 64MiB more"}},
+		{"2.4.0", "", "", "", reconciler.RestartSum, []string{"1 restart of its containers; the limit is 0"}},
 	} {
 		t.Run(string(bad.figure), func(t *testing.T) {
 			w.t = t
@@ -53,7 +54,7 @@ func TestWatch_TakesBackWhatIsBadUnderTraffic(t *testing.T) {
 			if bad.figure == reconciler.RestartSum {
 				check(t, w.AddWorker())
 			}
-			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: fmt.Sprintf(patient, bad.gate)})
+			commit := w.push(stage.Desired{Tag: bad.tag, Color: "green", More: fmt.Sprintf(patient, bad.gate, bad.watch)})
 			arrived := w.arrived(bad.tag)
 			if bad.figure == reconciler.RestartSum { // as the kernel does when memory is short
 				check(t, syscall.Kill(w.service("green", "worker").State.Pid, syscall.SIGKILL))

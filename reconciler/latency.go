@@ -1,0 +1,103 @@
+package reconciler
+
+import (
+	"context"
+	"time"
+)
+
+// A new process is slow for a while, however good its code is: caches are cold, code is
+// being compiled, and two stacks share the cores. So latency and CPU are judged only
+// after a warm-up, and only what stays bad is held against a release.
+const (
+	// longestWarmUp is the warm-up of a watch that is long enough for it.
+	longestWarmUp = 20 * time.Second
+	// latencyWindow is what one look makes its p95 of: long enough for min_requests of a
+	// small site, short enough to be over soon after the trouble is.
+	latencyWindow = 15 * time.Second
+	// slowTime is for how long every look has to be bad. Half a minute of a noisy neighbor
+	// must not be enough, and stands in the window of the log for latencyWindow more.
+	slowTime = 50 * time.Second
+	// lateTime is how much later than max_latency a health answer is still an answer.
+	// What has not come by then is no answer, which is as bad as a wrong one.
+	lateTime = time.Second
+)
+
+// warmUp is for how long after the flip latency and CPU are not judged. A short watch
+// has a short one, or it would judge neither.
+func (p WatchPolicy) warmUp() time.Duration { return min(longestWarmUp, p.For/2) }
+
+// slow is the latency or CPU of the last look that is over its limit, and Sample.After of
+// the first look of those in a row that had one; nil and 0 where there is none.
+func (j judge) slow(samples []Sample) (last *Breach, since time.Duration) {
+	for n := len(samples); n > 0; n-- {
+		b := j.slowLook(samples[:n])
+		if b == nil {
+			break
+		}
+		if last == nil {
+			last = b
+		}
+		since = samples[n-1].After
+	}
+	return last, since
+}
+
+// slowLook is what is over its limit in the last of the samples; nothing is before the
+// warm-up is over.
+func (j judge) slowLook(samples []Sample) *Breach {
+	s := samples[len(samples)-1]
+	if s.After < j.policy.warmUp() {
+		return nil
+	}
+	for _, b := range []*Breach{j.slowTraffic(s), j.slowVisits(s), j.badCPU(samples)} {
+		if b != nil {
+			return b
+		}
+	}
+	if s.Late != "" {
+		return &Breach{HealthSick, 1, 0, "health answer of " + s.Late}
+	}
+	return nil
+}
+
+// slowTraffic judges people's requests.
+func (j judge) slowTraffic(s Sample) *Breach {
+	t := s.Lately
+	x, over := exceeds(float64(t.P95), j.p95Limits())
+	if !over || !j.timed(s) {
+		return nil
+	}
+	return breach(P95Seconds, float64(t.P95), x, "p95 %s (of %s in the last %s) is over %s", Took(t.P95), counted(t.Requests, "request"), Took(latencyWindow), x.words)
+}
+
+// timed tells whether people made requests enough for a p95.
+func (j judge) timed(s Sample) bool {
+	return s.Lately.Requests > 0 && s.Lately.Requests >= j.policy.MinRequests
+}
+
+// slowVisits judges the agent's visits, by the policy's limit.
+func (j judge) slowVisits(s Sample) *Breach {
+	v := s.Asked
+	x, over := exceeds(float64(v.P95), j.p95(0, false))
+	if !over || !j.byVisits(s) || v.Count == 0 || !j.enough(s) {
+		return nil
+	}
+	return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx in the last %s) is over %s", Took(v.P95), visitsOfAgent(v.Count), Took(latencyWindow), x.words)
+}
+
+// patient is the route as it is asked: a late answer has to be told from none.
+func (r Route) patient() Route {
+	r.Health.MaxLatency += lateTime
+	return r
+}
+
+// ask asks a route for its health. sick says what is wrong with the answer; late says
+// that it is right, but later than the route allows.
+func ask(ctx context.Context, p Prober, r Route, c Color) (sick, late string) {
+	patient := r.patient()
+	answer := p.Probe(ctx, patient, c)
+	if sick = patient.Health.Sick(answer); sick != "" {
+		return sick, ""
+	}
+	return "", r.Health.Sick(answer)
+}
