@@ -46,6 +46,11 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if errors.As(err, &bad) && !forgives(app, w.facts, r.memory, s) {
 		return r.reject(app, w, s, bad)
 	}
+	givesWay := s.Action == Up && planner{app: app, o: w.facts, m: r.memory}.givesWay(s)
+	if givesWay && !away(err) {
+		// Whatever is in its way, a newer release must not wait for it.
+		return r.reject(app, w, s, &RejectError{Reason: reasonOf(err), Detail: err.Error()})
+	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
 }
 
@@ -100,12 +105,12 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 }
 
 func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
-	if w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release) {
+	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
+	if heals {
 		r.memory.Healing = true
 		if err := r.save(); err != nil {
 			return err
 		}
-		r.note(of, "the live stack was damaged ("+damage(w.of(s.Color))+"); mended")
 	}
 	delete(r.gated, s.Color)
 	g := r.gateOf(of, s.Color)
@@ -116,7 +121,13 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 	if err != nil {
 		return err
 	}
-	return g.started(ctx)
+	if err := g.started(ctx); err != nil {
+		return err
+	}
+	if heals {
+		r.note(of, "the live stack was damaged ("+damage(w.of(s.Color))+"); mended")
+	}
+	return nil
 }
 
 func (r *Runner) gateOf(app App, c Color) *gate {

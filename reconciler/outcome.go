@@ -85,6 +85,9 @@ func (r *Runner) statusOf(v view) Status {
 	if err := v.desired.Withheld; err != nil {
 		s.withhold(err)
 	}
+	if by := v.world.servedBy(); by != "" {
+		s.Message = strings.TrimPrefix(s.Message+"; served by the standby "+by, "; ")
+	}
 	if v.doing != "" {
 		s.Message = strings.TrimPrefix(s.Message+"; "+v.doing, "; ")
 	}
@@ -114,7 +117,7 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 		if v.reason == NoWayBack {
 			phase = PhaseDegraded
 		}
-		return phase, v.reason, r.verdictOn(v.app)
+		return phase, v.reason, r.verdictOn(v)
 	case MigrationFailed:
 		x := r.memory.ContractFailed
 		return PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
@@ -134,6 +137,9 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	case UpToDate, Retiring, Sparing, Contracting:
 		return PhaseLive, v.reason, r.memory.Note
 	case Healing:
+		if f := v.world.facts; f.Of(f.Live).Condition != Running {
+			return PhaseDegraded, Healing, "the live stack is damaged (" + damage(v.world.of(f.Live)) + ")"
+		}
 		return PhaseDegraded, Healing, r.memory.Note
 	case HandingOver:
 		if r.memory.Pending == nil {
@@ -167,10 +173,25 @@ func (r *Runner) strangersOf(v view) error {
 	return takenError(certain)
 }
 
-// verdictOn says why the desired release is not to be run, and what git was told.
-func (r *Runner) verdictOn(app App) string {
-	bad, _ := r.memory.Blocked(app.Release)
-	text := fmt.Sprintf("release %s: %s: %s", app.Tag, bad.Reason, bad.Detail)
+// servedBy is the tag of the standby that answers while the live stack does not run.
+func (w world) servedBy() string {
+	c := w.facts.Live.Other()
+	if !w.known || w.facts.Spare != Armed || w.facts.Of(w.facts.Live).Condition == Running || w.facts.Of(c).Condition != Running {
+		return ""
+	}
+	return w.of(c).Tag
+}
+
+// verdictOn says why the desired release is not to be run or, where nothing speaks
+// against it, why what is live is not; and what git was told.
+func (r *Runner) verdictOn(v view) string {
+	bad, held := r.memory.Blocked(v.app.Release)
+	for _, x := range []Release{r.memory.Live.Release, v.world.of(v.world.facts.Live).Release} {
+		if !held {
+			bad, held = r.memory.Blocked(x)
+		}
+	}
+	text := fmt.Sprintf("release %s: %s: %s", bad.Release.Tag, bad.Reason, bad.Detail)
 	if r.memory.RevertWords != "" {
 		text += " (on_failure: revert: " + r.memory.RevertWords + ")"
 	}

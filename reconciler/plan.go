@@ -71,12 +71,14 @@ type planner struct {
 }
 
 // chooseColor answers `color: auto`: stay where the release is live already,
-// confirmed or at least running, otherwise take the color that traffic is not on.
+// confirmed or at least running, otherwise take the color that traffic is not on. A
+// confirmed release of which nothing is left stays, too: the other color may hold the
+// only stack that answers.
 func (p planner) chooseColor(r Release) Color {
 	if p.app.Color != Auto {
 		return p.app.Color
 	}
-	if t := p.m.Live; t.Release == r && p.o.Of(t.Color).Release == r {
+	if t := p.m.Live; t.Release == r && (p.o.Of(t.Color).Release == r || p.gone(t.Color)) {
 		return t.Color
 	}
 	if live := p.o.Of(p.o.Live); live.Release == r && live.Condition == Running {
@@ -189,12 +191,25 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 
 // steps leads from what is observed to g.
 func (p planner) steps(g goal) ([]Step, Reason) {
+	steps, reason := p.lead(g)
+	if p.onTrial(g.release) || !p.takesLastHealthy(steps) { // first its verdict
+		return steps, reason
+	}
+	return p.secure()
+}
+
+// lead is the way to g, whatever becomes of the stack without traffic.
+func (p planner) lead(g goal) ([]Step, Reason) {
 	live := p.o.Of(p.o.Live)
 	switch {
 	case p.onTrial(g.release):
 		return p.await(g)
 	case p.stranded(g):
 		return p.bring(goal{p.m.Live.Release, p.m.Live.Color})
+	case p.secured(g):
+		return []Step{{Confirm, p.o.Live, live.Release}}, p.whySecure()
+	case p.m.Live.Is(p.o.Live, g.release) && p.o.Live == g.color && p.gone(g.color) && !p.idle(g.color.Other()):
+		return p.settle(g)
 	case p.o.Live != g.color:
 		return p.move(g)
 	case live.Release != g.release:
@@ -419,19 +434,6 @@ func (p planner) whyAdopt(g goal) Reason {
 		return d.Reason
 	}
 	return NewRelease
-}
-
-// forgives tells whether a failure of s is no verdict on its release, because
-// that was confirmed before: then it is given time to recover. That ends where
-// it has no traffic and a newer release, which may be deployed, waits for it.
-func forgives(app App, o Observed, m Memory, s Step) bool {
-	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release) || s.Color == o.Live && m.onTrial()
-	if onTrial || !m.Live.Is(s.Color, s.Release) {
-		return false
-	}
-	_, held := m.Blocked(app.Release)
-	kept := held || m.Paused || app.Frozen || planner{app: app, o: o, m: m}.waits()
-	return s.Color == o.Live || s.Release == app.Release || kept
 }
 
 // watchNeeded tells whether r still has to prove itself under traffic. A

@@ -184,7 +184,7 @@ var promisesAfterwards = []promise{
 		return s.Action != Watch || !w.after.singletons || !w.runs(c, r) || w.stacks[c].onDuty && !w.stacks[c.other()].onDuty
 	}},
 	{"never a release brought up before its expand migration ran", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Up || !w.after.migrations || r < 2 || r != w.desired || w.after.expanded[r] || w.stacks[blue].release == r || w.stacks[green].release == r
+		return s.Action != Up || !w.after.migrations || r < 2 || r != w.desired || w.after.expanded[r] || w.isTenure(c, r) || w.stacks[blue].release == r || w.stacks[green].release == r
 	}},
 	{"never an expand migration twice", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Expand || !w.after.expanded[r]

@@ -14,21 +14,26 @@ func (p planner) arm(g goal) []Step {
 }
 
 // mayBeSpare tells whether the stack runs a release that passed its gate and its
-// watch, and that nothing speaks against.
+// watch, and that nothing speaks against. One that is needed now is not too old for it.
 func (p planner) mayBeSpare(c Color) bool {
 	s := p.o.Of(c)
-	return s.Condition == Running && !s.Expired && p.m.HasPassed(s.Release) && !p.m.EverRejected(s.Release)
+	return s.Condition == Running && !(s.Expired && p.healthy()) && p.m.HasPassed(s.Release) && !p.m.EverRejected(s.Release)
 }
 
 // withoutSpare lets the spare answer nothing any more before the plan touches it or
-// moves the traffic, and when it is none that was proven.
+// moves the traffic, and when it is none that was proven. While the live stack is not
+// healthy it needs no new proof, only that nothing speaks against it: an agent that was
+// started again must not take away all that answers.
 func (p planner) withoutSpare(steps []Step, reason Reason) ([]Step, Reason) {
 	if p.o.Spare != Armed {
 		return steps, reason
 	}
 	c := p.o.Live.Other()
-	live := p.o.Of(p.o.Live)
-	fit := p.mayBeSpare(c) && p.o.Of(c).Fitness == Fit && p.m.Live.Is(p.o.Live, live.Release) && p.m.HasPassed(live.Release)
+	live := p.m.Live
+	here := live.Is(p.o.Live, p.o.Of(p.o.Live).Release) || p.gone(p.o.Live)
+	fitness := p.o.Of(c).Fitness
+	proven := fitness == Fit || fitness == Unproven && !p.healthy()
+	fit := p.mayBeSpare(c) && proven && here && p.m.HasPassed(live.Release)
 	if fit && !slices.ContainsFunc(steps, func(s Step) bool { return s.disturbsSpare(c) }) {
 		return steps, reason
 	}

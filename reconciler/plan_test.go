@@ -308,7 +308,14 @@ var promises = []promise{
 		return s.Action != Park || c == w.live.other() && w.lies(blue) && w.lies(green)
 	}},
 	{"never a live stack brought up, except to mend the release that was confirmed there", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Up || c != w.live || w.isTenure(c, r) && w.stacks[c].release == r
+		gone := w.stacks[c].condition == uint8(Absent)
+		return s.Action != Up || c != w.live || w.isTenure(c, r) && (w.stacks[c].release == r || gone)
+	}},
+	{"never the only healthy stack stopped or replaced", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.touches(s, c, r) || !w.healthy(c) || w.healthy(c.other())
+	}},
+	{"never the backup ended while the live stack is not healthy, unless nothing is to answer but the standby", func(w miniature, s Step, c hue, r pick) bool {
+		return s.Action != Disarm || !w.backup() || w.healthy(w.live) || w.flipsTo(c)
 	}},
 	{"never a live container touched while it runs", func(w miniature, s Step, c hue, r pick) bool {
 		return c != w.live || s.Action != Drain && s.Action != Retire && (s.Action != Up || w.stacks[c].condition != uint8(Running))
@@ -330,7 +337,7 @@ var promises = []promise{
 	}},
 	{"nothing new while paused, frozen or outside a deploy window", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
-			s.Action == Confirm && w.tenure.release == 0
+			s.Action == Confirm && w.tenure.release == 0 || s.Action != Up && w.passed[r] && !w.healthy(w.live) || s.Action == Confirm && w.passed[r]
 	}},
 	{"never a gate for a stack that does not run the release", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Gate || w.runs(c, r)
@@ -360,6 +367,36 @@ var promises = []promise{
 func (w miniature) lies(h hue) bool {
 	c := w.stacks[h].condition
 	return c == uint8(Absent) || c == uint8(Stopped)
+}
+
+// healthy tells whether a stack answers, as far as anybody knows. One without traffic that
+// never passed its watch may be in the middle of its first start.
+func (w miniature) healthy(h hue) bool {
+	s := w.stacks[h]
+	mended := w.healing && w.isTenure(h, s.release)
+	switch {
+	case s.release == 0 || !w.runs(h, s.release):
+		return false
+	case h == w.live:
+		return !mended && w.verdict(s.release) != rejected
+	default:
+		return w.verdict(s.release) == untried && (w.passed[s.release] || w.tenure.release != 0 && !w.kept() && w.verdict(w.desired) != rejected)
+	}
+}
+
+// backup tells whether the standby is fit to answer for a live release that has proven
+// itself, whether it still runs or not.
+func (w miniature) backup() bool {
+	s, t := w.stacks[w.live.other()], w.tenure
+	there := w.stacks[w.live].release
+	return w.runs(w.live.other(), s.release) && w.passed[s.release] && w.verdict(s.release) == untried && s.fitness != uint8(Unfit) &&
+		t.color == w.live && w.passed[t.release] && (there == t.release || w.stacks[w.live].condition == uint8(Absent))
+}
+
+// flipsTo tells whether the plan is to send the traffic to h.
+func (w miniature) flipsTo(h hue) bool {
+	plan, _ := w.plan()
+	return slices.ContainsFunc(plan, func(s Step) bool { return s.Action == Flip && hueOf(s.Color) == h })
 }
 
 func (w miniature) touches(s Step, c hue, r pick) bool {

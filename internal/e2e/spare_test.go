@@ -15,6 +15,7 @@ import (
 
 	"tandem/internal/load"
 	"tandem/internal/stage"
+	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
 )
@@ -86,6 +87,44 @@ func TestSpare_WhileItAnswersTheStatusIsDegraded(t *testing.T) {
 		t.Errorf("%s answers, want the live release", got)
 	}
 	w.arrives(box, "degraded")
+}
+
+// All of the live stack is removed, its image too, and the registry is away: the standby
+// serves as long as that takes, and nobody touches it.
+func TestSpare_ServesWhileTheLiveStackIsGone(t *testing.T) {
+	t.Parallel()
+	registry := tb.Registry(t, testbed.RegistryOptions{})
+	w := deployed(t, stage.Options{Registry: registry})
+	w.build("1.1.0")
+	w.live(w.push(stage.Desired{Tag: "1.1.0"}), "1.1.0", reconciler.Green)
+	w.spared(true)
+	standby := w.service("blue", "api")
+	traffic := w.traffic()
+	w.visitedAfter(traffic, 200)
+
+	w.stop() // or it would be back before its image is gone
+	check(t, w.Engine.RemoveProject(t.Context(), w.App+"-green"))
+	check(t, w.Engine.Remove(t.Context(), w.Registry()+"/shop:1.1.0"))
+	check(t, registry.Stop(t.Context()))
+	w.start()
+	w.until("served by the standby", func(s reconciler.Status) error {
+		if s.Phase != reconciler.PhaseDegraded || s.Reason != reconciler.PullFailed || !strings.Contains(s.Message, "served by the standby 1.0.0") || !s.Standby.Spare {
+			return fmt.Errorf("%s: %s, standby %+v", s.Phase, s.Message, s.Standby)
+		}
+		return nil
+	})
+	w.visitedAfter(traffic, 500)
+	check(t, w.answeredWith("1.0.0"))
+
+	check(t, registry.Start(t.Context()))
+	w.mended()
+	if s := w.service("blue", "api"); s.ID != standby.ID || s.State.StartedAt != standby.State.StartedAt {
+		t.Errorf("the standby is %s since %s; it was %s since %s", s.ID, s.State.StartedAt, standby.ID, standby.State.StartedAt)
+	}
+	w.service("green", "api")
+	if r := traffic.Stop(); r.Failed != r.FailedPosts {
+		t.Errorf("%d GET failed: %v", r.Failed-r.FailedPosts, r.Examples)
+	}
 }
 
 // A spare must never let out what has not passed its gate, nor what a contract
