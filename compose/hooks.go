@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
@@ -126,6 +128,24 @@ func (g *guard) ExecInspect(ctx context.Context, exec string, o moby.ExecInspect
 		return res, &hookError{res.ExitCode, output}
 	}
 	return res, err
+}
+
+// stopUnhooked stops the containers that run, although nobody knows whether their
+// post_start hooks went well: whoever started them was cut short, or a hook failed. The
+// hooks run with each start, so the start that follows makes up for it. started are the
+// ids of those that are known to lack nothing.
+func (c *Client) stopUnhooked(ctx context.Context, p *types.Project, present []observed, started []string) error {
+	for i, o := range present {
+		if o.Singleton || !isAlive(o.Container) || len(p.Services[o.Service].PostStart) == 0 || slices.Contains(started, o.ID) {
+			continue
+		}
+		err := c.engine.ContainerStop(ctx, o.ID, container.StopOptions{})
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return engineError(ctx, "stop container "+o.Name, err)
+		}
+		present[i].State, present[i].ExitCode = "exited", 1
+	}
+	return nil
 }
 
 // preStart is what the SDK says of a pre_start hook, which runs in a container of its own.

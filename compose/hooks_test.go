@@ -65,6 +65,42 @@ func TestUp_AHookThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
 	}
 }
 
+// TestUp_AHookWhoseEndNobodyKnowsIsRunAgain is about a start that failed, or that was cut short:
+// the container runs. What is known to have been started to its end is not touched.
+func TestUp_AHookWhoseEndNobodyKnowsIsRunAgain(t *testing.T) {
+	b := newBed(t, "hookagain")
+	const hook, work = "    post_start: [{command: [/probe, exit, '%s']}]\n", "  work: {image: 'IMAGE:1', command: [wait]}\n"
+	b.runs(b.image+":1", fmt.Sprintf(hook, "3"), work)
+	for range 2 {
+		wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "3")
+	}
+	api := b.instance(reconciler.Blue, "api")
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, []string{api.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.instance(reconciler.Blue, "api"); !got.StartedAt.Equal(api.StartedAt) {
+		t.Error("a container that lacks nothing was started again")
+	}
+	work1 := b.instance(reconciler.Blue, "work")
+	wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "3")
+	if got := b.instance(reconciler.Blue, "work"); !got.StartedAt.Equal(work1.StartedAt) {
+		t.Error("a container without a hook was started again")
+	}
+
+	b.runs(b.image+":1", fmt.Sprintf(hook, "0"), work)
+	if err := b.attempt(); err != nil {
+		t.Fatal(err)
+	}
+	api = b.instance(reconciler.Blue, "api")
+	if err := b.attempt(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.instance(reconciler.Blue, "api"); got.ID != api.ID || got.StartedAt.Equal(api.StartedAt) {
+		t.Errorf("the hook was not run again: %s since %s, before %s since %s", got.ID, got.StartedAt, api.ID, api.StartedAt)
+	}
+	b.answers(reconciler.Blue, "1 blue")
+}
+
 // TestUp_NothingOfAFailedHookIsLeft is about its container, which has all variables of
 // the service.
 func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {

@@ -123,7 +123,7 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	b.app.Routes[0].Ports.Green = port // as somebody else's stack would have it
 	b.app.Routes[0].Ports.Blue = port + 1
 	b.resolve()
-	err = b.client.Up(t.Context(), b.app, reconciler.Green)
+	err = b.client.Up(t.Context(), b.app, reconciler.Green, nil)
 	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
@@ -138,7 +138,7 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 	b.resolve()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue) }()
+	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, nil) }()
 	tb.Until(t, patience, "the one-shot", func() error {
 		for _, c := range b.stack(reconciler.Blue).Containers {
 			if c.Service == "slow" && c.State == "running" {
@@ -173,7 +173,7 @@ func TestClient_SaysThatDockerIsAway(t *testing.T) {
 	_, roots := client.Roots(t.Context())
 	for name, err := range map[string]error{
 		"observe": observe, "roots": roots,
-		"up":     client.Up(t.Context(), app, reconciler.Blue),
+		"up":     client.Up(t.Context(), app, reconciler.Blue, nil),
 		"stop":   client.Stop(t.Context(), app, reconciler.Blue),
 		"health": client.Health(t.Context(), reconciler.Container{ID: strings.Repeat("0", 64)}),
 	} {

@@ -21,15 +21,15 @@ import (
 // Up makes the stack of one color run app.Release, which Resolve returned:
 // shared stack, pull, create, start. It waits for no health, except where the
 // Compose file says that one service waits for another. Where the stack has
-// that release already, only what is dead or missing is touched. A release that
-// cannot run here is a *reconciler.RejectError.
+// that release already, only what is dead or missing is touched, and what may lack a
+// post_start hook: started are the containers of which it is known that they do not. A release that cannot run here is a *reconciler.RejectError.
 //
 // Singletons are not started: see Engage. Those of another release are removed
 // with the rest of its stack.
 //
 // Nothing is stopped before every image is there. A call that is cut short
 // leaves a stack that the next call completes.
-func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, started []string) error {
 	if app.Release.IsZero() || !color.Valid() {
 		return fmt.Errorf("bring up %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
 	}
@@ -59,6 +59,9 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		}
 	}
 	if same {
+		if err := c.stopUnhooked(ctx, whole, present, started); err != nil {
+			return err
+		}
 		if whole, err = withNamesAs(present, whole); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if errors.As(err, &bad) && !forgives(app, w.facts, r.memory, s) {
 		return r.reject(app, w, s, bad)
 	}
-	givesWay := s.Action == Up && planner{app: app, o: w.facts, m: r.memory}.givesWay(s)
+	givesWay := s.Action == Up && newPlanner(app, w.facts, r.memory).givesWay(s)
 	if givesWay && !away(err) {
 		// Whatever is in its way, a newer release must not wait for it.
 		return r.reject(app, w, s, &RejectError{Reason: reasonOf(err), Detail: err.Error()})
@@ -106,19 +107,23 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 
 func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
-	if heals {
-		r.memory.Healing = true
-		if err := r.save(); err != nil {
-			return err
-		}
+	r.memory.Healing = r.memory.Healing || heals
+	started := r.memory.starting(w.of(s.Color), s.Release)
+	if err := r.save(); err != nil {
+		return err
 	}
 	delete(r.gated, s.Color)
 	g := r.gateOf(of, s.Color)
-	err := r.Stacks.Up(ctx, of, s.Color)
-	if stack, seen := g.look(ctx); seen == nil {
+	err := r.Stacks.Up(ctx, of, s.Color, started)
+	stack, unseen := g.look(ctx)
+	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here
 	}
-	if err != nil {
+	if err := cmp.Or(err, unseen); err != nil {
+		return err
+	}
+	r.memory.Started[s.Color] = startedOf(stack)
+	if err := r.save(); err != nil {
 		return err
 	}
 	if err := g.started(ctx); err != nil {
@@ -145,8 +150,11 @@ func damage(s Stack) string {
 	for _, m := range s.Missing {
 		what = append(what, "no container for "+m)
 	}
-	if len(what) == 0 {
+	switch {
+	case len(s.Containers) == 0:
 		return "no containers"
+	case len(what) == 0:
+		return "its start did not end well"
 	}
 	return strings.Join(what, "; ")
 }

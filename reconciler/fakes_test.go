@@ -63,6 +63,7 @@ type actor struct {
 	containers []Container
 	row        int // healthy answers in a row since its containers are these
 	onDuty     bool
+	hookless   map[string]bool // containers whose hooks have not come to a good end, by id
 }
 
 // bearing is how the release of a tag behaves; the zero value is good.
@@ -70,6 +71,7 @@ type bearing struct {
 	faults   Faults // of its Compose file
 	up       error  // what Up answers
 	image    string // what its registry does not have: "stack", "expand" or "contract"
+	hook     error  // how the hooks of its containers end, which run once these are started
 	sick     bool   // its health answers 500
 	slow     bool   // its health answers late
 	sickLive bool   // its health answers 500 while it has traffic
@@ -294,8 +296,10 @@ func (w *stage) stackOf(c Color) Stack {
 	return s
 }
 
-func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
-	return f.p.call(ctx, "stacks.up", func() error {
+// Up starts containers, and then runs the hooks of those that it started. Like Compose it
+// runs none of a container that ran before; started says which of these were seen to the end.
+func (f fakeStacks) Up(ctx context.Context, app App, c Color, started []string) error {
+	err := f.p.call(ctx, "stacks.up", func() error {
 		w, before := f.p.stage, f.p.stackOf(c)
 		if spoiled(app) {
 			return &FilesChangedError{Release: app.Release, Root: app.Root}
@@ -322,7 +326,23 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color) error {
 			w.offend("%s was filled with %s while nginx sent traffic there", c, app.Release)
 		}
 		a.app = app
+		for i, x := range a.containers {
+			if x.Up() && a.release == before.Release && !slices.Contains(started, x.ID) {
+				a.containers[i].State = "exited"
+			}
+		}
 		w.runServices(a, c)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return f.p.call(ctx, "stacks.hooks", func() error {
+		w := f.p.stage
+		if err := w.fates[app.Tag].hook; err != nil {
+			return err
+		}
+		w.stacks[c].hookless = nil
 		return nil
 	})
 }
@@ -355,6 +375,10 @@ func (w *stage) runServices(a *actor, c Color) {
 		if w.fates[a.release.Tag].exits {
 			x.State, x.ExitCode = "exited", 3
 		}
+		if a.hookless == nil {
+			a.hookless = map[string]bool{}
+		}
+		a.hookless[x.ID] = true
 		if i >= 0 {
 			a.containers[i] = x
 		} else {
@@ -488,6 +512,9 @@ func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
 			w.offend("traffic was taken from %s, which runs, to %s, where nothing does", w.live, c)
 		case !parked && (to.Condition != Running || w.stacks[c].row < 3):
 			w.offend("traffic was sent to %s, which is %s and has %d healthy answers", c, to.Condition, w.stacks[c].row)
+		}
+		if to.Condition == Running && slices.ContainsFunc(w.stacks[c].containers, func(x Container) bool { return w.stacks[c].hookless[x.ID] }) {
+			w.offend("traffic was sent to %s, whose hooks did not end well", c)
 		}
 		if w.armed && w.live != c {
 			w.offend("traffic was moved to %s while it was a spare", c)

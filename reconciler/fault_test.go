@@ -37,6 +37,11 @@ func tales() []tale {
 			{commit: "c2", text: yamlOf("2", Auto)},
 			{commit: "c3", text: yamlOf("3", Auto)},
 		}},
+		{name: "a bump whose hook fails, and another", fates: map[string]bearing{"2": {hook: &RejectError{Reason: CannotStart, Detail: "a hook failed"}}}, chapters: []chapter{
+			{commit: "c1", text: yamlOf("1", Green)},
+			{commit: "c2", text: yamlOf("2", Auto)},
+			{commit: "c3", text: yamlOf("3", Auto)},
+		}},
 		{name: "a hop to the same color on other ports, then refused files", chapters: []chapter{
 			{commit: "c1", text: yamlOf("1", Green)},
 			{commit: "c2", text: yamlOf("2", Green, "routes:\n  api: {ports: {blue: 4001, green: 4002}, health: /health}")},

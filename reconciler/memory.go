@@ -3,6 +3,7 @@ package reconciler
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -28,16 +29,17 @@ type Memory struct {
 	Note       string      `json:"note"`              // the last thing that was put right, or is let be, until the next deploy
 	History    []Entry     `json:"history"`           // newest first
 
-	Promoted       []Release    `json:"promoted,omitempty"`        // releases that ever passed their watch, newest last: what may be returned to
-	Expanded       []Release    `json:"expanded,omitempty"`        // releases whose expand migration ran to its end, newest last
-	Contracted     []Release    `json:"contracted,omitempty"`      // the same for contract
-	Migrating      string       `json:"migrating,omitempty"`       // the migration that was begun and has no verdict yet: see migrationKey
-	ContractFailed *Rejection   `json:"contract_failed,omitempty"` // the verdict on the last contract migration, if it was a bad one
-	Floor          *Floor       `json:"floor,omitempty"`           // since a contract migration was begun
-	RevertTried    int          `json:"revert_tried,omitempty"`    // the Generation in which git was told of a failed release
-	RevertWords    string       `json:"revert_words,omitempty"`    // what came of it, for people
-	Images         []OwnedImage `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
-	Awaited        *Awaited     `json:"awaited,omitempty"`         // an image that was not there yet
+	Promoted       []Release         `json:"promoted,omitempty"`        // releases that ever passed their watch, newest last: what may be returned to
+	Expanded       []Release         `json:"expanded,omitempty"`        // releases whose expand migration ran to its end, newest last
+	Contracted     []Release         `json:"contracted,omitempty"`      // the same for contract
+	Migrating      string            `json:"migrating,omitempty"`       // the migration that was begun and has no verdict yet: see migrationKey
+	ContractFailed *Rejection        `json:"contract_failed,omitempty"` // the verdict on the last contract migration, if it was a bad one
+	Floor          *Floor            `json:"floor,omitempty"`           // since a contract migration was begun
+	RevertTried    int               `json:"revert_tried,omitempty"`    // the Generation in which git was told of a failed release
+	RevertWords    string            `json:"revert_words,omitempty"`    // what came of it, for people
+	Started        map[Color]Started `json:"started"`                   // nil: written by a tandem that took down none, or lost
+	Images         []OwnedImage      `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
+	Awaited        *Awaited          `json:"awaited,omitempty"`         // an image that was not there yet
 }
 
 // OwnedImage is an image that one release of the app brought here.
@@ -217,6 +219,7 @@ func (m *Memory) Clone() Memory {
 	c.Expanded = slices.Clone(m.Expanded)
 	c.Contracted = slices.Clone(m.Contracted)
 	c.Images = slices.Clone(m.Images)
+	c.Started = maps.Clone(m.Started)
 	if m.ContractFailed != nil {
 		x := *m.ContractFailed
 		c.ContractFailed = &x

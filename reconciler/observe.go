@@ -68,6 +68,7 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		clear(r.proofs)
 		r.live = w.facts.Live
 	}
+	r.memory.believe(w.facts.Live, w.stacks)
 	if w.facts.Spare, err = r.spareState(ctx, app); err != nil {
 		return w, err
 	}
@@ -120,7 +121,7 @@ func lookError(err error) error {
 
 func (r *Runner) facts(app App, w *world, c Color) StackFacts {
 	s := w.of(c)
-	f := StackFacts{Release: s.Release, Condition: s.Condition, Duty: s.Duty, Idle: true}
+	f := StackFacts{Release: s.Release, Condition: s.Condition, Started: r.memory.hasStarted(s), Duty: s.Duty, Idle: true}
 	f.Taken = slices.ContainsFunc(w.taken, func(p takenPort) bool { return p.color == c })
 	up := s.Condition == Running || s.Condition == Broken
 	if !up || c == w.facts.Live {

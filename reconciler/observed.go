@@ -117,12 +117,22 @@ func (s SpareState) String() string { return [...]string{"none", "disarmed", "ar
 type StackFacts struct {
 	Release   Release
 	Condition Condition
+	Started   bool    // its containers are those of an Up that ended well
 	Duty      Duty    // of its singletons
 	Fitness   Fitness // as a spare
 	Gated     bool    // this process saw this very instance pass the gate, and traffic has not left it since
 	Idle      bool    // no connection from Nginx is open, or the drain was waited out
 	Expired   bool    // a standby that has been kept for as long as the policy asks
 	Taken     bool    // something else holds a port that the desired release wants in this color
+}
+
+// relied is the facts as the planner goes by them: what runs after a start that did not end
+// well may lack what only the start does, and has to be brought up.
+func (f StackFacts) relied() StackFacts {
+	if f.Condition == Running && !f.Started {
+		f.Condition = Broken
+	}
+	return f
 }
 
 // Fitness is what this process knows of a standby as a spare. It is no proof for a

@@ -137,7 +137,7 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	case UpToDate, Retiring, Sparing, Contracting:
 		return PhaseLive, v.reason, r.memory.Note
 	case Healing:
-		if f := v.world.facts; f.Of(f.Live).Condition != Running {
+		if f := v.world.facts; f.Of(f.Live).relied().Condition != Running {
 			return PhaseDegraded, Healing, "the live stack is damaged (" + damage(v.world.of(f.Live)) + ")"
 		}
 		return PhaseDegraded, Healing, r.memory.Note
@@ -176,7 +176,8 @@ func (r *Runner) strangersOf(v view) error {
 // servedBy is the tag of the standby that answers while the live stack does not run.
 func (w world) servedBy() string {
 	c := w.facts.Live.Other()
-	if !w.known || w.facts.Spare != Armed || w.facts.Of(w.facts.Live).Condition == Running || w.facts.Of(c).Condition != Running {
+	runs := func(c Color) bool { return w.facts.Of(c).relied().Condition == Running }
+	if !w.known || w.facts.Spare != Armed || runs(w.facts.Live) || !runs(c) {
 		return ""
 	}
 	return w.of(c).Tag
@@ -237,7 +238,7 @@ func (r *Runner) liveOf(w world) *StatusLive {
 // that was rejected is never called warm: it is no way back.
 func (r *Runner) standbyOf(w world) *StatusStack {
 	s := w.of(w.facts.Live.Other())
-	state := map[Condition]string{Running: "warm", Broken: "broken", Stopped: "stopped"}[s.Condition]
+	state := map[Condition]string{Running: "warm", Broken: "broken", Stopped: "stopped"}[w.facts.Of(s.Color).relied().Condition]
 	if state == "" {
 		return nil
 	}

@@ -10,8 +10,13 @@ import "slices"
 // No steps means that everything is as it should be, or that nothing more can
 // be done; the reason tells which.
 func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
-	p := planner{app: app, o: o, m: m}
+	p := newPlanner(app, o, m)
 	return p.withoutSpare(p.plan())
+}
+
+func newPlanner(app App, o Observed, m Memory) planner {
+	o.Blue, o.Green = o.Blue.relied(), o.Green.relied()
+	return planner{app: app, o: o, m: m}
 }
 
 func (p planner) plan() ([]Step, Reason) {

@@ -204,7 +204,7 @@ var promisesAfterwards = []promise{
 // the desired release is live.
 func (w miniature) faultAfterwards(reason Reason) string {
 	live, other := w.stacks[w.live], w.stacks[w.live.other()]
-	mayBeSpare := other.condition == uint8(Running) && w.passed[other.release] && w.verdict(other.release) == untried && !w.expired
+	mayBeSpare := w.runs(w.live.other(), other.release) && w.passed[other.release] && w.verdict(other.release) == untried && !w.expired
 	switch {
 	case w.after.armed && !(mayBeSpare && other.fitness == uint8(Fit)):
 		return "at rest, a spare is one that was proven"

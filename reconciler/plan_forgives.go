@@ -8,7 +8,7 @@ func forgives(app App, o Observed, m Memory, s Step) bool {
 	if onTrial || !m.Live.Is(s.Color, s.Release) {
 		return false
 	}
-	p := planner{app: app, o: o, m: m}
+	p := newPlanner(app, o, m)
 	if s.Color == o.Live {
 		return !p.givesWay(s)
 	}

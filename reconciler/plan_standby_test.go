@@ -37,6 +37,7 @@ func TestPlan_TheStandbyIsNotTouchedWhileTheLiveStackIsNotHealthy(t *testing.T) 
 		{name: "gone, and git names the other color", wants: wants(relB, Blue), standby: warmA, live: absent, memory: bIsLive, want: mend},
 		{name: "dead, and git names the other color", wants: wants(relB, Blue), standby: warmA, live: brokenB, memory: bIsLive, want: mend},
 		{name: "gone, and a rejected release is held", wants: wants(relC, Auto), standby: warmA, live: absent, memory: held, want: mend},
+		{name: "gone, and what was rejected still runs beside", wants: wants(relC, Auto), standby: StackFacts{Release: relC, Condition: Running, Started: true}, live: absent, memory: held, want: mend},
 		{name: "gone, and paused", wants: wants(relC, Auto), standby: warmA, live: absent, memory: paused, want: mend},
 		{name: "gone, and the files cannot be read", wants: frozen, standby: warmA, live: absent, memory: bIsLive, want: mend},
 		{name: "gone, outside a deploy window", wants: wants(relC, Auto), standby: warmA, live: absent, memory: bIsLive, closed: true, want: mend},

@@ -17,14 +17,15 @@ var (
 // The stacks of the stories.
 var (
 	absent   = StackFacts{}
-	warmA    = StackFacts{Release: relA, Condition: Running}
-	warmB    = StackFacts{Release: relB, Condition: Running}
-	gatedA   = StackFacts{Release: relA, Condition: Running, Gated: true}
-	gatedB   = StackFacts{Release: relB, Condition: Running, Gated: true}
+	warmA    = StackFacts{Release: relA, Condition: Running, Started: true}
+	warmB    = StackFacts{Release: relB, Condition: Running, Started: true}
+	cutB     = StackFacts{Release: relB, Condition: Running}
+	gatedA   = StackFacts{Release: relA, Condition: Running, Started: true, Gated: true}
+	gatedB   = StackFacts{Release: relB, Condition: Running, Started: true, Gated: true}
 	brokenA  = StackFacts{Release: relA, Condition: Broken}
 	brokenB  = StackFacts{Release: relB, Condition: Broken}
 	stoppedA = StackFacts{Release: relA, Condition: Stopped}
-	expiredA = StackFacts{Release: relA, Condition: Running, Expired: true}
+	expiredA = StackFacts{Release: relA, Condition: Running, Started: true, Expired: true}
 )
 
 // remembered builds the memory of a story.
@@ -90,7 +91,7 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 		},
 		{
 			name:  "a tag bump over an old standby, which may finish first",
-			wants: wants(relB, Green), live: Blue, blue: gatedA, green: StackFacts{Release: pick(3).release(), Condition: Running}, memory: aIsLive,
+			wants: wants(relB, Green), live: Blue, blue: gatedA, green: StackFacts{Release: pick(3).release(), Condition: Running, Started: true}, memory: aIsLive,
 			want: "drain green c; up green b; gate green b; flip green b; confirm green b; watch green b", reason: NewRelease,
 		},
 		{
@@ -153,6 +154,16 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			name:  "the watch",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: gatedB, memory: bIsWatched,
 			want: "watch green b", reason: Watching,
+		},
+		{
+			name:  "its start did not end well, though it runs: it is started again before it is gated",
+			wants: wants(relB, Green), live: Blue, blue: gatedA, green: cutB, memory: aIsLive,
+			want: "up green b; gate green b; flip green b; confirm green b; watch green b", reason: NewRelease,
+		},
+		{
+			name:  "the live stack was mended, and that start did not end well",
+			wants: wants(relB, Green), live: Green, blue: warmA, green: cutB, memory: bIsLive,
+			want: "up green b; gate green b", reason: Healing,
 		},
 		{
 			name:  "rejected at its gate: stopped",
@@ -349,7 +360,7 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 		},
 		{
 			name:  "the old stack is idle already",
-			wants: wants(relB, Green), live: Green, blue: StackFacts{Release: relA, Condition: Running, Idle: true, Expired: true}, green: gatedB, memory: bIsLive,
+			wants: wants(relB, Green), live: Green, blue: StackFacts{Release: relA, Condition: Running, Started: true, Idle: true, Expired: true}, green: gatedB, memory: bIsLive,
 			want: "retire blue a", reason: Retiring,
 		},
 	} {

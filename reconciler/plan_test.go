@@ -318,7 +318,7 @@ var promises = []promise{
 		return s.Action != Disarm || !w.backup() || w.healthy(w.live) || w.flipsTo(c)
 	}},
 	{"never a live container touched while it runs", func(w miniature, s Step, c hue, r pick) bool {
-		return c != w.live || s.Action != Drain && s.Action != Retire && (s.Action != Up || w.stacks[c].condition != uint8(Running))
+		return c != w.live || s.Action != Drain && s.Action != Retire && (s.Action != Up || !w.runs(c, w.stacks[c].release))
 	}},
 	{"never a rejected release promoted again", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Flip && s.Action != Confirm && s.Action != Watch || w.verdict(r) != rejected
@@ -338,6 +338,9 @@ var promises = []promise{
 	{"nothing new while paused, frozen or outside a deploy window", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
 			s.Action == Confirm && w.tenure.release == 0 || s.Action != Up && w.passed[r] && !w.healthy(w.live) || s.Action == Confirm && w.passed[r]
+	}},
+	{"never a gate, a proof or traffic for a stack whose start did not end well", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.stacks[c].cut || s.Action != Gate && s.Action != Flip && s.Action != Confirm && s.Action != Arm && s.Action != Watch || s.Action == Watch && !w.runs(c, r)
 	}},
 	{"never a gate for a stack that does not run the release", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Gate || w.runs(c, r)
@@ -510,6 +513,6 @@ func (w miniature) canReturn() bool {
 	if w.stacks[t.color].release != t.release {
 		return false
 	}
-	astray := live.condition != uint8(Running) || live.release != w.desired && w.verdict(live.release) != untried
-	return w.live == t.color || w.stacks[t.color].condition == uint8(Running) && astray
+	astray := !w.runs(w.live, live.release) || live.release != w.desired && w.verdict(live.release) != untried
+	return w.live == t.color || w.runs(t.color, t.release) && astray
 }

@@ -33,6 +33,7 @@ type ministack struct {
 	condition   smallCondition
 	gated, idle bool
 	onDuty      bool
+	cut         bool // the start of its containers did not end well, whatever they look like
 	fitness     uint8
 }
 
@@ -148,7 +149,7 @@ func (w miniature) observed() Observed {
 func (w miniature) facts(h hue) StackFacts {
 	s := w.stacks[h]
 	return StackFacts{
-		Release: s.release.release(), Condition: Condition(s.condition), Gated: s.gated, Idle: s.idle,
+		Release: s.release.release(), Condition: Condition(s.condition), Started: !s.cut, Gated: s.gated, Idle: s.idle,
 		Expired: w.expired && h != w.live, Duty: w.duty(h), Fitness: Fitness(s.fitness),
 	}
 }
@@ -220,7 +221,8 @@ func (w miniature) onTrial() bool {
 	return r != 0 && !w.passed[r] && w.verdicts[r] != rejected
 }
 func (w miniature) runs(h hue, p pick) bool {
-	return w.stacks[h].release == p && w.stacks[h].condition == uint8(Running)
+	s := w.stacks[h]
+	return s.release == p && s.condition == uint8(Running) && !s.cut
 }
 
 // execute is the executor: what a step does when nothing gets in its way.
@@ -343,12 +345,17 @@ func (w miniature) halfDone(s Step) []miniature {
 		return w.halfDoneAfter(s.Action, c, r) // Flip without Confirm, and the like, are kills between steps
 	}
 	before := w.stacks[c]
-	left := []miniature{w.up(c, r, Broken).killed()}
+	left := []miniature{w.up(c, r, Broken).cut(c).killed(), w.up(c, r, Running).cut(c).killed()}
 	if before.condition != uint8(Absent) && before.release != r {
 		// Containers of two releases.
-		left = append(left, w.up(c, 0, Broken).killed())
+		left = append(left, w.up(c, 0, Broken).cut(c).killed())
 	}
 	return left
+}
+
+func (w miniature) cut(h hue) miniature {
+	w.stacks[h].cut = true
+	return w
 }
 
 // event is something that happens and that no step did.
@@ -434,6 +441,8 @@ func (w miniature) pushed(p pick, h hue) miniature {
 
 func (w miniature) forgotten() miniature {
 	w = w.killed()
+	// What has the traffic is believed to have been started to the end.
+	w.stacks[w.live].cut, w.stacks[w.live.other()].cut = false, true
 	w.tenure, w.passed, w.verdicts, w.healing, w.paused = minitenure{}, [4]bool{}, [4]verdict{}, false, false
 	w.after = afterwards{features: w.after.features, closed: w.after.closed, armed: w.after.armed}
 	return w
@@ -453,7 +462,7 @@ func (w miniature) String() string {
 	for h := blue; h <= green; h++ {
 		s := w.stacks[h]
 		fmt.Fprintf(&b, "%s{%s", h.color(), Condition(s.condition))
-		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.onDuty, "on duty"},
+		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.onDuty, "on duty"}, {s.cut, "cut"},
 			{s.fitness == uint8(Fit), "fit"}, {s.fitness == uint8(Unfit), "unfit"}} {
 			b.WriteString(f.String())
 		}

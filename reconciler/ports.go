@@ -63,9 +63,10 @@ type Stacks interface {
 	Observe(ctx context.Context, app App) ([2]Stack, error)
 	// Up makes the stack of one color run app.Release: shared stack, pull,
 	// create, start. It does not wait for health. Where the stack has that release
-	// already, only what is dead or missing is touched. A release that cannot
-	// run here is a *RejectError.
-	Up(ctx context.Context, app App, color Color) error
+	// already, only what is dead or missing is touched, and what lacks a hook because an
+	// earlier Up did not end well: started are the ids of the containers of which that
+	// is known. A release that cannot run here is a *RejectError.
+	Up(ctx context.Context, app App, color Color, started []string) error
 	// LookForImages asks whether the images of app.Release, of its stacks and its
 	// migrations, can be had. It pulls nothing. One that does not exist is a
 	// *RejectError with Reason ImageNotFound.

@@ -1,0 +1,136 @@
+package reconciler
+
+import (
+	"strings"
+	"testing"
+)
+
+// The hook of a release fails once its container runs, or the agent is killed before the
+// hook has ended: what runs then looks like a stack that is up, and gets no traffic.
+func TestRunner_AStackWhoseStartDidNotEndWellGetsNoTraffic(t *testing.T) {
+	failed := &RejectError{Reason: CannotStart, Detail: "a hook failed"}
+	for _, c := range []struct {
+		name string
+		what trouble // of the hooks' run, the first time
+		hook error   // how they end then, and after that
+		want string
+	}{
+		{"it fails", none, failed, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted"},
+		{"killed before it ran", crashBefore, failed, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted"},
+		{"killed when it had failed", crashAfter, failed, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted"},
+		{"the engine loses it", failBefore, failed, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted"},
+		{"killed before it ran, and it is well", crashBefore, nil, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"},
+		{"killed when it had ended well", crashAfter, nil, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				w.fates["2"] = bearing{hook: c.hook}
+				before := len(w.calls)
+				w.disturb = func(n int, name string) trouble {
+					if name == "stacks.hooks" && n >= before {
+						before = len(w.calls) + 1<<20
+						return c.what
+					}
+					return none
+				}
+				s := p.deploy("c2", yamlOf("2", Auto))
+				if c.what != none {
+					w.did()
+					p = w.start()
+					s = p.deploy("c2", yamlOf("2", Auto))
+					if did := w.did(); c.hook == nil && !strings.Contains(did, "up blue 2; gate blue 2; flip blue 2") {
+						t.Errorf("did %s, want it started again before its gate", did)
+					}
+				}
+				p.is(t, s, c.want)
+				if c.hook != nil {
+					p.Retry()
+					p.is(t, p.Once(p.ctx), "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 2:Rejected 1:Promoted")
+				}
+			})
+		})
+	}
+}
+
+// A container of the live stack died, and the hook of the one that was started for it
+// fails: the stack is not mended before a start ended well.
+func TestRunner_TheLiveStackIsNotMendedByAStartThatDidNotEndWell(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() {
+			w.stacks[Green].containers[0].State = "exited"
+			w.fates["1"] = bearing{hook: &RejectError{Reason: CannotStart, Detail: "a hook failed"}}
+		})
+		for range 3 {
+			p.is(t, p.Once(p.ctx), "Degraded/CannotStart, live 1 in green; history 1:Promoted")
+		}
+		w.change(func() { w.fates["1"] = bearing{} })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		p.honest()
+	})
+}
+
+// Docker starts the same container again, and a standby is stopped and started by hand:
+// that is no other start of theirs.
+func TestRunner_WhatDockerStartsAgainIsNotStartedAnew(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Auto))
+		ups := w.count("stacks.up")
+		w.change(func() {
+			for _, a := range w.stacks {
+				a.containers[0].StartedAt = a.containers[0].StartedAt.Add(1)
+				a.containers[0].Restarts++
+			}
+		})
+		p.kill()
+		p = w.start()
+		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if w.count("stacks.up") != ups {
+			t.Errorf("started %d times", w.count("stacks.up")-ups)
+		}
+	})
+}
+
+// A memory that knows of no start is that of an older tandem, or is lost. What serves is
+// not touched, and an older tandem's standby stays one.
+func TestRunner_WhatServesIsBelievedWhereNoStartIsRemembered(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		forget func(m *Memory)
+		want   string
+	}{
+		{"of an older tandem", func(m *Memory) { m.Started = nil }, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"},
+		{"lost", func(m *Memory) { *m = Memory{} }, "Live/UpToDate, live 2 in blue, standby 1 broken; history 2:Promoted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *stage) {
+				p := w.start()
+				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c2", yamlOf("2", Auto))
+				p.kill()
+				data, err := w.saved.Encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if w.saved, err = DecodeMemory(data); err != nil || w.saved.Started == nil {
+					t.Fatalf("the starts are not in the file: %v", err)
+				}
+				c.forget(&w.saved)
+				ups := w.count("stacks.up")
+				p = w.start()
+				p.is(t, p.deploy("c2", yamlOf("2", Auto)), c.want)
+				if w.count("stacks.up") != ups || w.count("stacks.stop") > 0 {
+					t.Error("a stack was touched")
+				}
+				// Whatever the standby is believed to be, there is a way back to it.
+				p.is(t, p.deploy("c3", yamlOf("1", Green)), strings.NewReplacer("live 2 in blue, standby 1 warm; history", "live 1 in green, standby 2 warm; history 1:Reverted",
+					"live 2 in blue, standby 1 broken; history", "live 1 in green, standby 2 warm; history 1:Promoted").Replace(c.want))
+			})
+		})
+	}
+}
