@@ -30,22 +30,15 @@ func colorName(project, service string) string { return service + "." + project 
 // isColorName tells whether a name is one of that project's color names.
 func isColorName(project, name string) bool { return strings.HasSuffix(name, "."+project) }
 
-// withColorNames adds the color names to the project of a stack, and the links to them.
-// It is no part of the release: what runs need not be deployed again for it.
+// withColorNames adds the links to color names to the project of a stack. It is no part
+// of the release: what runs need not be deployed again for it.
 func withColorNames(p *types.Project) (*types.Project, error) {
 	return p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
-		for key, n := range s.Networks {
-			if n == nil {
-				n = &types.ServiceNetworkConfig{}
-				s.Networks[key] = n
-			}
-			n.Aliases = append(n.Aliases, colorName(p.Name, name))
-		}
 		if !joinsOthers(p, s) {
 			return s, nil
 		}
 		for _, other := range p.ServiceNames() {
-			if haveCommonNetwork(p.Services[name], p.Services[other]) {
+			if haveCommonNetwork(p.Services[name], p.Services[other]) { // with itself, too: see named
 				s.ExternalLinks = append(s.ExternalLinks, colorName(p.Name, other)+":"+other)
 			}
 		}
@@ -85,31 +78,28 @@ func hasPlainName(o observed, settings *container.NetworkSettings) bool {
 	return false
 }
 
-// withoutPlainName is a place in a network without the name of the service, where the
-// network is not the stack's own. Compose adds that name by itself.
-func (g *guard) withoutPlainName(ctx context.Context, name string, e *network.EndpointSettings) (*network.EndpointSettings, error) {
-	if e == nil {
+// named is a place in a network under the color name, and without the service's own
+// name where others are in the network and the container finds itself by a link. Compose
+// gives each place the names of the container and of the service, in this order.
+func (g *guard) named(ctx context.Context, name string, e *network.EndpointSettings) (*network.EndpointSettings, error) {
+	if e == nil || len(e.Aliases) < 2 || g.scope.project == g.scope.app+"-"+ColorShared {
 		return e, nil
 	}
-	var plain []string
-	for _, alias := range e.Aliases {
-		if service, ok := strings.CutSuffix(alias, "."+g.scope.project); ok {
-			plain = append(plain, service)
-		}
-	}
-	if len(plain) == 0 {
-		return e, nil
+	service := e.Aliases[1]
+	own := colorName(g.scope.project, service)
+	named := *e
+	named.Aliases = append(slices.Clone(e.Aliases), own)
+	if !slices.Contains(e.Links, own+":"+service) {
+		return &named, nil
 	}
 	about, err := g.Client.NetworkInspect(ctx, name, moby.NetworkInspectOptions{})
 	if err != nil && !cerrdefs.IsNotFound(err) {
 		return nil, err
 	}
-	if about.Network.Labels[api.ProjectLabel] == g.scope.project {
-		return e, nil
+	if about.Network.Labels[api.ProjectLabel] != g.scope.project {
+		named.Aliases = slices.DeleteFunc(named.Aliases, func(alias string) bool { return alias == service })
 	}
-	apart := *e
-	apart.Aliases = slices.DeleteFunc(slices.Clone(e.Aliases), func(alias string) bool { return slices.Contains(plain, alias) })
-	return &apart, nil
+	return &named, nil
 }
 
 // commonNames adds a fault for each name that a person gave a service and that both

@@ -99,7 +99,7 @@ func (g *guard) ContainerCreate(ctx context.Context, o moby.ContainerCreateOptio
 		apart.EndpointsConfig = maps.Clone(apart.EndpointsConfig)
 		for name, e := range apart.EndpointsConfig {
 			var err error
-			if apart.EndpointsConfig[name], err = g.withoutPlainName(ctx, name, e); err != nil {
+			if apart.EndpointsConfig[name], err = g.named(ctx, name, e); err != nil {
 				return fail(err)
 			}
 		}
@@ -330,7 +330,7 @@ func (g *guard) NetworkConnect(ctx context.Context, name string, o moby.NetworkC
 		return moby.NetworkConnectResult{}, err
 	}
 	var err error
-	if o.EndpointConfig, err = g.withoutPlainName(ctx, name, o.EndpointConfig); err != nil {
+	if o.EndpointConfig, err = g.named(ctx, name, o.EndpointConfig); err != nil {
 		return moby.NetworkConnectResult{}, err
 	}
 	return g.Client.NetworkConnect(ctx, name, o)
