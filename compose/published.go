@@ -39,7 +39,7 @@ func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]reconcile
 			if p.Type != "tcp" || !onLoopback(p.IP) || !slices.Contains(ports, port) {
 				continue
 			}
-			held[port] = reconciler.Holder{Container: s.ID, Words: wordsFor(s)}
+			held[port] = reconciler.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[LabelApp]}
 		}
 	}
 	return held, nil

@@ -23,6 +23,7 @@ type Holder struct {
 	Container string // the id of the container that publishes the port; empty: a program of the host
 	Unknown   bool   // nobody can tell: the engine is not on this host
 	Words     string // who it is, for people
+	App       string // whose stack the container belongs to; empty: nobody's
 }
 
 // Access says whether Nginx may send requests to the port of a route in one color.

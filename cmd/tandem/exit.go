@@ -75,6 +75,7 @@ func codeOf(err error) int {
 		u *usageError
 		c *configError
 		w *agent.OwnedError
+		r *api.RefusedError
 	)
 	switch {
 	case err == nil:
@@ -85,6 +86,8 @@ func codeOf(err error) int {
 		return codeUsage
 	case errors.As(err, &c), errors.As(err, &w):
 		return codeConfig
+	case errors.As(err, &r):
+		return codeHeld
 	default:
 		return codeFailed
 	}

@@ -62,10 +62,19 @@ type desk struct {
 	asked    string
 }
 
-func (d *desk) Statuses() []reconciler.Status              { return d.statuses }
-func (d *desk) Wake()                                      {}
-func (d *desk) Healthy() error                             { return nil }
-func (d *desk) Retry(_ context.Context, app string) error  { return d.note("retry", app) }
+func (d *desk) Statuses() []reconciler.Status             { return d.statuses }
+func (d *desk) Wake()                                     {}
+func (d *desk) Healthy() error                            { return nil }
+func (d *desk) Retry(_ context.Context, app string) error { return d.note("retry", app) }
+
+// Remove refuses what the agent still looks after.
+func (d *desk) Remove(_ context.Context, app string) ([]string, error) {
+	if _, err := api.Find(d.statuses, app); err == nil {
+		return nil, &api.RefusedError{Why: "the repository still has the app " + app}
+	}
+	return []string{"removed the stack " + app + "-blue"}, nil
+}
+
 func (d *desk) Pause(_ context.Context, app string) error  { return d.note("pause", app) }
 func (d *desk) Resume(_ context.Context, app string) error { return d.note("resume", app) }
 

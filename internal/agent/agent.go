@@ -171,7 +171,7 @@ func (a *Agent) options(name string, memory reconciler.Memory) reconciler.Option
 		Source: a.source, Reverter: a.source,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
 		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
-		Holders: holders{a.stacks.Publishers, "/proc"}, Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
+		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
 	}

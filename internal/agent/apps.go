@@ -24,7 +24,9 @@ type apps struct {
 
 	mu      sync.Mutex
 	runners map[string]*running          // by app
+	current map[string]bool              // those of the last revision
 	names   map[string]string            // directory -> the app that was last read there
+	leaving map[string]chan struct{}     // apps that are being removed; closed when that is over
 	origins map[string]reconciler.Origin // by app; nil: what was remembered has not been read yet
 }
 
@@ -38,7 +40,7 @@ type running struct {
 func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *slog.Logger) *apps {
 	return &apps{newRunner: newRunner, gone: gone, log: log,
 		recall: func() []remembered { return nil }, seen: func(string) string { return "" },
-		runners: map[string]*running{}, names: map[string]string{}}
+		runners: map[string]*running{}, names: map[string]string{}, leaving: map[string]chan struct{}{}}
 }
 
 // offer hands a revision to the runners, starting those that are new. An app
@@ -60,7 +62,7 @@ func (a *apps) replace(ctx context.Context, rev reconciler.Revision) (leaving []
 	}
 	for name, r := range a.runners {
 		if _, wanted := desired[name]; !wanted {
-			a.log.Warn("the app is no longer in the repository; its stacks are left as they are", "app", name)
+			a.log.Warn("the app is no longer in the repository; its stacks are left as they are (tandem remove "+name+" takes them away)", "app", name)
 			r.stop()
 			leaving = append(leaving, r)
 			delete(a.runners, name)
@@ -78,11 +80,50 @@ func (a *apps) runner(ctx context.Context, name string) *running {
 	ctx, stop := context.WithCancel(ctx)
 	r := &running{Runner: a.newRunner(name), stop: stop, done: make(chan struct{})}
 	a.runners[name] = r
+	leaving := a.leaving[name]
 	go func() {
 		defer close(r.done)
+		if leaving != nil { // it came back while it was being removed
+			select {
+			case <-leaving:
+			case <-ctx.Done():
+			}
+		}
 		r.Run(ctx)
 	}()
 	return r
+}
+
+// reserve keeps runners of an app from beginning until leave is called. It is not free
+// where there is one, or somebody else has reserved it.
+func (a *apps) reserve(name string) (leave func(), free bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.runners[name] != nil || a.leaving[name] != nil {
+		return nil, false
+	}
+	over := make(chan struct{})
+	a.leaving[name] = over
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.leaving, name)
+		close(over)
+	}, true
+}
+
+// cameFrom returns the app that was last read in the directory; empty: none was.
+func (a *apps) cameFrom(dir string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.names[dir]
+}
+
+// has tells whether the last revision had the app.
+func (a *apps) has(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current[name]
 }
 
 // wake wakes one app, or all for an empty name.

@@ -32,6 +32,12 @@ func (c control) Resume(_ context.Context, app string) error {
 	return c.tell(app, (*reconciler.Runner).Resume)
 }
 
+// Remove implements api.Control.
+func (c control) Remove(ctx context.Context, app string) ([]string, error) {
+	done, err := c.a.remove(ctx, app)
+	return done, c.a.vault.Redactor.Error(err)
+}
+
 // Wake implements api.Control.
 func (c control) Wake() {
 	select {

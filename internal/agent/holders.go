@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"tandem/internal/listening"
@@ -13,6 +14,7 @@ import (
 type holders struct {
 	publishers func(ctx context.Context, ports []int) (map[int]reconciler.Holder, error)
 	proc       string // where proc(5) is
+	inGit      func(app string) bool
 }
 
 var _ reconciler.Holders = holders{}
@@ -22,6 +24,12 @@ func (h holders) Holders(ctx context.Context, ports []int) (map[int]reconciler.H
 	held, err := h.publishers(ctx, ports)
 	if err != nil {
 		return nil, err
+	}
+	for port, by := range held {
+		if by.App != "" && !h.inGit(by.App) {
+			by.Words += fmt.Sprintf(", of the app %s, which is no longer in the repository (`tandem remove %s` takes it away)", by.App, by.App)
+			held[port] = by
+		}
 	}
 	rest := slices.DeleteFunc(slices.Clone(ports), func(port int) bool { _, published := held[port]; return published })
 	if len(rest) == 0 {

@@ -52,6 +52,10 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 	for _, name := range slices.Sorted(maps.Keys(sameName)) {
 		a.refuse(desired, name, sameName[name])
 	}
+	a.current = map[string]bool{}
+	for name := range desired {
+		a.current[name] = true
+	}
 	return desired
 }
 

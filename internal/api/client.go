@@ -107,6 +107,18 @@ func (c *Client) Pause(ctx context.Context, app string) error { return c.act(ctx
 // Resume ends a pause.
 func (c *Client) Resume(ctx context.Context, app string) error { return c.act(ctx, app, "/resume") }
 
+// Remove takes away what is left of an app that the repository does not have any more,
+// and returns what that was. A *RefusedError says why it may not be. It takes as long
+// as the app's containers need to end.
+func (c *Client) Remove(ctx context.Context, app string) ([]string, error) {
+	patient, asked := *c, *c.http
+	asked.Timeout = 0
+	patient.http = &asked
+	var r removed
+	err := patient.about(ctx, app, http.MethodPost, "/remove", &r)
+	return r.Removed, err
+}
+
 func (c *Client) act(ctx context.Context, app, verb string) error {
 	return c.about(ctx, app, http.MethodPost, verb, nil)
 }
@@ -184,6 +196,9 @@ func (c *Client) failed(code int, body *json.Decoder) error {
 	}
 	if code == http.StatusNotFound {
 		return &UnknownAppError{Known: f.Known}
+	}
+	if code == http.StatusConflict {
+		return &RefusedError{Why: f.Error}
 	}
 	return errors.New(f.Error)
 }

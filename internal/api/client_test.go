@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,5 +116,19 @@ func TestClient_ListenerOnEveryAddressIsAskedOverLoopback(t *testing.T) {
 		if got := reachable(listen); got != want {
 			t.Errorf("reachable(%q) = %q, want %q", listen, got, want)
 		}
+	}
+}
+
+func TestClient_RemoveTellsWhatWasRemovedAndWhyNot(t *testing.T) {
+	d := &desk{}
+	c := NewClient(serve(t, Options{Control: d}).Addr())
+	done, err := c.Remove(t.Context(), "shop")
+	if err != nil || !slices.Equal(done, []string{"removed the stack shop-blue"}) || !slices.Equal(d.done, []string{"remove shop"}) {
+		t.Errorf("got %v, %v; the agent was asked for %v", done, err, d.done)
+	}
+	d.fails = &RefusedError{Why: "the repository still has the app shop"}
+	var refused *RefusedError
+	if _, err := c.Remove(t.Context(), "shop"); !errors.As(err, &refused) || refused.Why != "the repository still has the app shop" {
+		t.Errorf("got %v, want it refused", err)
 	}
 }

@@ -23,6 +23,9 @@ type Control interface {
 	Pause(ctx context.Context, app string) error
 	// Resume ends a pause. An app that is not there is an *UnknownAppError.
 	Resume(ctx context.Context, app string) error
+	// Remove takes away what is left of an app that the repository does not have any
+	// more, and says what that was. A *RefusedError says why that may not be.
+	Remove(ctx context.Context, app string) ([]string, error)
 	// Wake makes the poll look at the repository now. It does not wait for it.
 	Wake()
 	// Ready returns what the agent has not done yet since it was started, and nil
@@ -31,6 +34,11 @@ type Control interface {
 	// Healthy returns why the agent cannot do its work, and nil when it can.
 	Healthy() error
 }
+
+// RefusedError says that what was asked for may not be done, and why.
+type RefusedError struct{ Why string }
+
+func (e *RefusedError) Error() string { return e.Why }
 
 // ErrUnknownApp is what errors.Is finds in an *UnknownAppError.
 var ErrUnknownApp = errors.New("unknown app")

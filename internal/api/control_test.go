@@ -27,7 +27,12 @@ func (d *desk) Healthy() error                { return d.healthy }
 func (d *desk) Ready() error                  { return d.ready }
 func (d *desk) Wake()                         { d.note("wake") }
 
-func (d *desk) Retry(_ context.Context, app string) error  { return d.act("retry", app) }
+func (d *desk) Retry(_ context.Context, app string) error { return d.act("retry", app) }
+func (d *desk) Remove(_ context.Context, app string) ([]string, error) {
+	d.note("remove " + app)
+	return []string{"removed the stack " + app + "-blue"}, d.fails
+}
+
 func (d *desk) Pause(_ context.Context, app string) error  { return d.act("pause", app) }
 func (d *desk) Resume(_ context.Context, app string) error { return d.act("resume", app) }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"tandem/internal/plaintext"
 	"tandem/reconciler"
@@ -42,6 +43,7 @@ func routes(o Options) http.Handler {
 	} {
 		mux.Handle("POST /api/v1/apps/{app}/"+verb, guarded(deliberate(act(do))))
 	}
+	mux.Handle("POST /api/v1/apps/{app}/remove", guarded(deliberate(remove(o.Control))))
 	if o.SecretFile != "" {
 		mux.Handle("POST /hooks/git", &webhook{secretFile: o.SecretFile, wake: o.Control.Wake, log: o.Log})
 	}
@@ -89,10 +91,37 @@ func act(do func(ctx context.Context, app string) error) http.HandlerFunc {
 	}
 }
 
+// removed is the body of the answer to a removal.
+type removed struct {
+	Removed []string `json:"removed"`
+}
+
+// remove answers when all is removed: containers have the time to end that their file
+// gives them, which may be more than any other answer takes.
+func remove(c Control) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			fail(w, err)
+			return
+		}
+		// Who asked may go away; what was begun is finished.
+		done, err := c.Remove(context.WithoutCancel(r.Context()), r.PathValue("app"))
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, http.StatusOK, removed{Removed: done})
+	}
+}
+
 func fail(w http.ResponseWriter, err error) {
 	f, code := failure{Error: err.Error()}, http.StatusInternalServerError
 	if errors.Is(err, ErrUnknownApp) {
 		code = http.StatusNotFound
+	}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		code = http.StatusConflict
 	}
 	var unknown *UnknownAppError
 	if errors.As(err, &unknown) {

@@ -1,0 +1,40 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+
+	"tandem/reconciler"
+)
+
+// TakeAway stops and removes the containers of one color's stack and its networks, and
+// no volume. It returns how many containers there were. It reads labels only; a stack
+// that is not there is no error.
+func (c *Client) TakeAway(ctx context.Context, app reconciler.App, color reconciler.Color) (containers int, err error) {
+	if !color.Valid() {
+		return 0, fmt.Errorf("take away %s: want a color, got %q", app.Name, color)
+	}
+	project := app.Project(color)
+	all, err := c.containers(ctx, project)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.remove(ctx, app, project, all); err != nil {
+		return 0, err
+	}
+	networks, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project))})
+	if err != nil {
+		return 0, engineError(ctx, "list the networks of "+project, err)
+	}
+	for _, n := range networks {
+		if err := c.engine.NetworkRemove(ctx, n.ID); err != nil && !cerrdefs.IsNotFound(err) {
+			return 0, engineError(ctx, "remove network "+n.Name, err)
+		}
+	}
+	return len(all), nil
+}
