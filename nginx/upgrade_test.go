@@ -99,7 +99,8 @@ location /pear { proxy_pass http://$pear_api; }`})
 		return nil
 	}
 	watched := func(app reconciler.App) error {
-		defer atomicfile.Interrupt(atomicfile.Interrupt(test))
+		before := atomicfile.Interrupt(test)
+		defer func() { atomicfile.Interrupt(before) }()
 		_, err := r.proxy.Prepare(t.Context(), app)
 		return err
 	}

@@ -2,12 +2,13 @@ package agent
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"tandem/internal/rootfile"
 	"tandem/reconciler"
 )
 
@@ -26,17 +27,7 @@ func (a *Agent) learn(app string) {
 		return // there is none yet
 	}
 	for _, e := range entries {
-		root := filepath.Join(trees, e.Name())
-		for _, file := range a.appFiles(root) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				continue
-			}
-			old, err := reconciler.ParseApp(reconciler.AppFile{Dir: app, Path: file, Data: data})
-			if err != nil {
-				continue
-			}
-			old.Root = root
+		for _, old := range a.appsIn(ctx, filepath.Join(trees, e.Name())) {
 			if _, err := a.vault.Open(ctx, old); err != nil {
 				a.log.Debug("secrets of an older release not opened", "app", app, "err", err)
 			}
@@ -44,15 +35,34 @@ func (a *Agent) learn(app string) {
 	}
 }
 
-// appFiles lists what repo.apps makes a tandem.yaml in the directory.
-func (a *Agent) appFiles(root string) []string {
-	var files []string
+// appsIn reads what repo.apps makes a tandem.yaml in the files of a release. A container
+// of an older tandem could write there: what is no file, or is one of somewhere else, is
+// left out, as is what has faults.
+func (a *Agent) appsIn(ctx context.Context, root string) []reconciler.App {
+	dir, err := os.OpenRoot(root)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = dir.Close() }() // it was only read
+	var apps []reconciler.App
+	seen := map[string]bool{}
 	for _, pattern := range a.cfg.Repo.Apps {
-		found, err := filepath.Glob(filepath.Join(root, path.Base(pattern)))
-		if err == nil {
-			files = append(files, found...)
+		names, err := fs.Glob(dir.FS(), path.Base(pattern))
+		if err != nil {
+			continue // it is no pattern of a name
+		}
+		for _, name := range names {
+			data, err := rootfile.ReadIn(ctx, dir, name, reconciler.MaxFileSize)
+			if err != nil || seen[name] {
+				continue
+			}
+			seen[name] = true
+			app, err := reconciler.ParseApp(reconciler.AppFile{Dir: filepath.Base(filepath.Dir(root)), Path: filepath.Join(root, name), Data: data})
+			if err == nil {
+				app.Root = root
+				apps = append(apps, app)
+			}
 		}
 	}
-	slices.Sort(files)
-	return slices.Compact(files)
+	return apps
 }

@@ -96,15 +96,7 @@ func (a *Agent) drainOut(ctx context.Context, stacks [2]reconciler.Stack, color 
 		if s.Color != color || s.Root == "" {
 			continue
 		}
-		for _, file := range a.appFiles(s.Root) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				continue
-			}
-			app, err := reconciler.ParseApp(reconciler.AppFile{Dir: "app", Path: file, Data: data})
-			if err != nil {
-				continue
-			}
+		for _, app := range a.appsIn(ctx, s.Root) {
 			a.untilIdle(ctx, app, color)
 		}
 	}
