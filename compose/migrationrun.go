@@ -43,7 +43,7 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", app.Name, err)
 	}
-	if err := c.mayWrite(ctx, app, files, files.migrations[kind][color]); err != nil {
+	if err := c.rejectOccupied(ctx, app, files, files.migrations[kind][color]); err != nil {
 		return err
 	}
 	if files.shared != nil {

@@ -16,12 +16,12 @@ import (
 	"tandem/reconciler"
 )
 
-// mayWrite rejects the release where a container that is to be started would share what
+// rejectOccupied rejects the release where a container that is to be started would share what
 // a datastore keeps with one that runs already: that of the Compose project which ran the
 // app before, of another app, or of a service that no file names any more. The projects
 // are those whose containers are made new; of the shared stack those count that do not
 // run. It is asked before anything is touched.
-func (c *Client) mayWrite(ctx context.Context, app reconciler.App, r *resolution, projects ...*types.Project) error {
+func (c *Client) rejectOccupied(ctx context.Context, app reconciler.App, r *resolution, projects ...*types.Project) error {
 	var uses []use
 	for _, p := range projects {
 		uses = append(uses, usesOf(app, p)...)

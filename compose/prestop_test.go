@@ -37,6 +37,7 @@ func TestStop_RunsPreStopHooks(t *testing.T) {
 	wantRuns("api", 0)
 	b.relieve(reconciler.Blue)
 	wantRuns("scheduler", 1)
+	b.move()
 	b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n    environment: {CHANGED: 'yes'}\n"+service("db"))
 	b.bump()
 	b.up(reconciler.Blue)

@@ -50,7 +50,7 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 	if !same {
 		made = append(made, whole)
 	}
-	if err := c.mayWrite(ctx, app, files, made...); err != nil {
+	if err := c.rejectOccupied(ctx, app, files, made...); err != nil {
 		return err
 	}
 	if files.shared != nil {
