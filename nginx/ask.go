@@ -22,6 +22,8 @@ const (
 	workerHeader     = "Tandem-Worker"     // its process id, as Nginx sees it
 )
 
+var errUnknownApp = errors.New("the confirm server has no such app")
+
 // answer is what one worker of the running Nginx says about an app.
 type answer struct {
 	color      reconciler.Color
@@ -56,7 +58,7 @@ func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
 		return answer{}, p.away(v, err)
 	}
 	if res.StatusCode == http.StatusNotFound {
-		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded,
+		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded, Err: errUnknownApp,
 			Detail: "the running Nginx does not know app " + app + " yet"}
 	}
 	return readAnswer(res, string(body), v.dial)

@@ -284,16 +284,21 @@ const (
 )
 
 func (p *Proxy) notIncluded(w work, which, configuration string) error {
+	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: w.lack(which, configuration)}
+}
+
+// lack says which include line is missing, and where it belongs.
+func (w work) lack(which, configuration string) string {
 	inHTTP, inServer := includeLines(w.view.dir, w.app)
-	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
-	if which == serverLine {
-		detail = fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
-			inServer, w.app, w.variables())
-		if other := w.otherSite(configuration); other != "" {
-			detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
-		}
+	if which == httpLine {
+		return fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
 	}
-	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
+		inServer, w.app, w.variables())
+	if other := w.otherSite(configuration); other != "" {
+		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
+	}
+	return detail
 }
 
 // otherSite is the file of another app that a server block includes, empty without one.

@@ -5,9 +5,10 @@
 // # Where to start
 //
 // Read Plan first: it is pure, and everything that tandem ever does to a server
-// is one of its steps. Then Runner.pass, which observes, plans, does the first
-// step and looks again, and execute, the one switch over the steps. A tandem.yaml
-// comes in through ParseApp; what people read comes out through Status.
+// is one of its steps, or of planUnasked while Nginx cannot be asked. Then
+// Runner.pass, which observes, plans, does the first step and looks again, and execute,
+// the one switch over the steps. A tandem.yaml comes in through ParseApp; what people
+// read comes out through Status.
 //
 // # The order of the steps, and why
 //

@@ -91,6 +91,7 @@ const (
 	crashBefore  trouble = "the process is killed before its effect"
 	crashAfter   trouble = "the process is killed after its effect"
 	dockerAway   trouble = "nobody listens on Docker's socket"
+	nginxAway    trouble = "nobody listens where Nginx should"
 	probeTime            = time.Millisecond
 	defaultRoute         = "  api: {ports: {blue: 3001, green: 3002}, health: /health}\n"
 )
@@ -169,6 +170,8 @@ func (p *process) call(ctx context.Context, name string, effect func() error) er
 		return errInjected
 	case dockerAway:
 		return &TemporaryError{Reason: DockerAway, Err: errInjected}
+	case nginxAway:
+		return &RouterError{Reason: NginxAway, Detail: "nothing answers"}
 	case crashBefore:
 		p.killed = true
 		p.kill()

@@ -16,6 +16,8 @@ type world struct {
 	next   time.Time // when time alone will change the facts; zero: never
 	opens  time.Time // when the next deploy window opens; zero where one is open
 
+	unasked bool // Docker was looked at, and Nginx could not be asked: see unasked.go
+
 	holders map[int]Holder // of the ports of the routes
 	taken   []takenPort    // of those that the desired release wants
 }
@@ -49,27 +51,7 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		return w, err
 	}
 	w.taken = r.taken(app, w)
-	repaired, err := r.Router.Prepare(ctx, r.routing(app, &w))
-	if err != nil {
-		return w, err
-	}
-	for _, file := range repaired {
-		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
-	}
-	if w.facts.Live, err = r.Router.Live(ctx, app); err != nil {
-		return w, err
-	}
-	w.known = true
-	if r.live != w.facts.Live {
-		// Whoever moved the traffic: what it left has no pass any more, and may still
-		// have connections.
-		delete(r.gated, r.live)
-		delete(r.drained, r.live)
-		clear(r.proofs)
-		r.live = w.facts.Live
-	}
-	r.memory.believe(w.facts.Live, w.stacks)
-	if w.facts.Spare, err = r.spareState(ctx, app); err != nil {
+	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
 	}
 	if w.facts.Closed, w.opens = closed(app.Windows, r.Now()); w.facts.Closed {
@@ -85,6 +67,33 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		}
 	}
 	return w, nil
+}
+
+// askRouter asks Nginx, once it has the files that it should have.
+func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
+	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
+	repaired, err := r.Router.Prepare(ctx, r.routing(app, w))
+	if err != nil {
+		return err
+	}
+	for _, file := range repaired {
+		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
+	}
+	if w.facts.Live, err = r.Router.Live(ctx, app); err != nil {
+		return err
+	}
+	w.known = true
+	if r.live != w.facts.Live {
+		// Whoever moved the traffic: what it left has no pass any more, and may still
+		// have connections.
+		delete(r.gated, r.live)
+		delete(r.drained, r.live)
+		clear(r.proofs)
+		r.live = w.facts.Live
+	}
+	r.memory.believe(w.facts.Live, w.stacks)
+	w.facts.Spare, err = r.spareState(ctx, app)
+	return err
 }
 
 // lookTime is how long one look at the containers may take. An engine that hangs

@@ -29,6 +29,26 @@ func TestRunner_StatusIsToldOnlyWhenItChanges(t *testing.T) {
 	})
 }
 
+func TestRunner_AFirstReleaseThatIsRejectedIsNeverSaidToBeLive(t *testing.T) {
+	for _, color := range []Color{Blue, Green, Auto} {
+		bubble(t, func(t *testing.T, w *stage) {
+			w.fates["1"] = bearing{sick: true}
+			p := w.start()
+			s := p.deploy("c1", yamlOf("1", color))
+			p.is(t, s, "Held/Held, standby 1 stopped; history 1:Rejected")
+			told := w.told(StatusChanged)
+			if len(told) < 2 {
+				t.Fatalf("%d statuses were told: none before the stack was stopped", len(told))
+			}
+			for _, e := range told {
+				if e.Status.Phase != PhaseHeld {
+					t.Errorf("color %s: told %s, and nothing is live", color, summary(e.Status))
+				}
+			}
+		})
+	}
+}
+
 func TestRun_TroubleOfTheWorldIsToldByItsName(t *testing.T) {
 	for _, c := range []struct {
 		err     error

@@ -186,7 +186,8 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 		if _, bad := p.m.Blocked(p.o.Of(other).Release); !bad {
 			return nil, otherwise
 		}
-		return p.tidy(other, otherwise)
+		steps, _ := p.tidy(other, otherwise)
+		return steps, otherwise
 	}
 	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
 		return steps, Healing

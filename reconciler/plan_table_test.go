@@ -178,6 +178,12 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			want:   "", reason: Held,
 		},
 		{
+			name:  "the first release was rejected at its gate: nothing is live, which must not look as if all were well",
+			wants: wants(relB, Green), live: Blue, green: warmB,
+			memory: remembered{rejected: []Release{relB}},
+			want:   "drain green b; retire green b", reason: Held,
+		},
+		{
 			name:  "rejected earlier, and a new commit asks for it again",
 			wants: wants(relB, Green), live: Blue, blue: gatedA, green: StackFacts{Release: relB, Condition: Stopped},
 			memory: remembered{live: confirmed(Blue, relA), passed: []Release{relA}, earlier: []Release{relB}},

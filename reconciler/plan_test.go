@@ -192,6 +192,9 @@ func (a *atlas) visit(i int32) (fault string) {
 			a.kills++
 		}
 	}
+	if fault == "" {
+		fault = w.faultUnasked()
+	}
 	if fault != "" {
 		return fmt.Sprintf("%s\nplan: %s %s", fault, reason, plan)
 	}

@@ -24,6 +24,8 @@ func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 		v.app = *app
 		if v.world, err = r.observe(ctx, *app); err == nil {
 			steps, v.reason = Plan(*app, v.world.facts, r.memory)
+		} else {
+			steps = r.planUnasked(*app, &v.world)
 		}
 	}
 	v.err = err

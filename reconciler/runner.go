@@ -317,7 +317,11 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 		w, err := r.observe(ctx, app)
 		v.world, v.app = w, app
 		if err != nil {
-			return err
+			healed, failed := r.healUnasked(ctx, app, *v, err)
+			if healed && failed == nil {
+				continue
+			}
+			return errors.Join(err, failed)
 		}
 		steps, reason := Plan(app, w.facts, r.memory)
 		v.reason = reason

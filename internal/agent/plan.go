@@ -6,7 +6,9 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
+	"tandem/nginx"
 	"tandem/reconciler"
 )
 
@@ -21,11 +23,24 @@ type AppPlan struct {
 	Err     error // why it could not be planned
 }
 
-// readOnly is a Router that changes nothing.
-type readOnly struct{ reconciler.Router }
+// readOnly is a Router and a Spare that change nothing. An Nginx that does not know the
+// app yet is asked what it would do once it has its files.
+type readOnly struct {
+	*nginx.Proxy
+	lacks string // what there is to do until then; empty: Nginx knows the app
+}
 
 // Prepare implements reconciler.Router.
-func (readOnly) Prepare(context.Context, reconciler.App) ([]string, error) { return nil, nil }
+func (*readOnly) Prepare(context.Context, reconciler.App) ([]string, error) { return nil, nil }
+
+// Live implements reconciler.Router.
+func (r *readOnly) Live(ctx context.Context, app reconciler.App) (color reconciler.Color, err error) {
+	color, r.lacks, err = r.Peek(ctx, app)
+	return color, err
+}
+
+// Spares implements reconciler.Spare.
+func (r *readOnly) Spares() bool { return r.lacks == "" && r.Proxy.Spares() }
 
 // Plan says what would be done for each app, sorted by app. It changes nothing
 // and needs no lock, so it may run beside the agent.
@@ -47,7 +62,8 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 			a.log.Warn("memory not readable; the plan is that of an agent without one", "app", name, "err", err)
 		}
 		o := a.options(name, memory)
-		o.Trees, o.Router = trees, readOnly{a.proxy}
+		look := &readOnly{Proxy: a.proxy}
+		o.Trees, o.Router, o.Spare = trees, look, look
 		o.Stacks = discreet{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
 		o.Save = func(reconciler.Memory) error { return nil }
 		o.Emit = func(reconciler.Event) {}
@@ -56,7 +72,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		p, err := r.Preview(ctx)
 		out = append(out, AppPlan{
 			App: name, Desired: p.Status.Desired, Live: p.Status.Live,
-			Reason: p.Reason, Message: p.Status.Message, Steps: p.Steps, Err: err,
+			Reason: p.Reason, Message: strings.Trim(p.Status.Message+"\n"+look.lacks, "\n"), Steps: p.Steps, Err: err,
 		})
 	}
 	return out, ctx.Err()

@@ -1,0 +1,122 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"tandem/reconciler"
+)
+
+// Peek is Live for who changes nothing. An Nginx that runs and does not know the app yet
+// is not away: the color is the one that the app's files would make live, and lacks says
+// what there is to do until Nginx has them. It is empty where Nginx answers.
+func (p *Proxy) Peek(ctx context.Context, app reconciler.App) (color reconciler.Color, lacks string, err error) {
+	v, err := p.look(ctx)
+	if err != nil {
+		return reconciler.NoColor, "", err
+	}
+	a, asked := p.ask(ctx, v, app.Name)
+	unknown := errors.Is(asked, errUnknownApp)
+	if asked == nil || !unknown && !errors.Is(asked, syscall.ECONNREFUSED) {
+		return a.color, "", asked
+	}
+	w := work{app: app.Name, view: v}
+	configuration, err := p.test(ctx)
+	if err != nil && !w.needsFile(err) {
+		return reconciler.NoColor, "", err
+	}
+	if !unknown && !p.runs(ctx, v, configuration) {
+		return reconciler.NoColor, "", asked
+	}
+	lacks = "Nginx does not know " + app.Name + " yet: the agent writes its files, and has Nginx load them"
+	if err == nil {
+		lacks += p.missingLines(w, configuration)
+	}
+	color, _, err = p.heir(app.Name, a, asked)
+	return color, lacks, err
+}
+
+// needsFile tells whether Nginx refuses its configuration only because a file of
+// tandem's that it includes was not written yet.
+func (w work) needsFile(refused error) bool {
+	return strings.Contains(refused.Error(), `open() "`+w.view.dir+`/`) && strings.Contains(refused.Error(), "(2: No such file")
+}
+
+// missingLines says which include lines a person still has to write.
+func (p *Proxy) missingLines(w work, configuration string) string {
+	var lines []string
+	has := func(name string) bool { return includes(configuration, filepath.Join(w.view.dir, name)) }
+	if !has(ownName + confFile) {
+		lines = append(lines, w.lack(httpLine, configuration))
+	}
+	if p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile) {
+		lines = append(lines, w.lack(serverLine, configuration))
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return "; once they are there, it waits for a person: " + strings.Join(lines, "; ")
+}
+
+var (
+	mainFile    = regexp.MustCompile(`(?m)^# configuration file (.*):$`) // of `nginx -T`, the first one
+	comment     = regexp.MustCompile(`(?m)#.*$`)
+	includeLine = regexp.MustCompile(`\binclude\s+["']?([^\s;"']+)["']?\s*;`)
+)
+
+// includes tells whether a line of the configuration includes the file, whether it
+// exists or not.
+func includes(configuration, file string) bool {
+	root := ""
+	if m := mainFile.FindStringSubmatch(configuration); m != nil {
+		root = filepath.Dir(m[1])
+	}
+	for _, m := range includeLine.FindAllStringSubmatch(comment.ReplaceAllString(configuration, ""), -1) {
+		pattern := m[1]
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(root, pattern)
+		}
+		if match, err := filepath.Match(pattern, file); err == nil && match {
+			return true
+		}
+	}
+	return false
+}
+
+// Where Nginx says in which file its main process writes its id.
+var (
+	pidLine   = regexp.MustCompile(`(?m)^\s*pid\s+["']?([^\s;"']+)["']?\s*;`)
+	pidOption = regexp.MustCompile(`--pid-path=(\S+)`) // the default, in what -V says
+)
+
+// runs tells whether the Nginx runs that has this configuration.
+func (p *Proxy) runs(ctx context.Context, v view, configuration string) bool {
+	if p.container != "" {
+		return v.stopped == ""
+	}
+	m := pidLine.FindStringSubmatch(configuration)
+	if m == nil {
+		if out, err := p.run(ctx, "-V"); err == nil {
+			m = pidOption.FindStringSubmatch(out.stderr + out.stdout)
+		}
+	}
+	if m == nil {
+		return false
+	}
+	text, err := os.ReadFile(m[1])
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return false
+	}
+	master, ok := readProcess("/proc", pid)
+	return ok && strings.Contains(master.title, ": master process")
+}

@@ -1,0 +1,32 @@
+package reconciler
+
+import "context"
+
+// planUnasked is what can be done while Nginx cannot be asked. The traffic is taken to be
+// where it was confirmed last.
+func (r *Runner) planUnasked(app App, w *world) []Step {
+	live := r.memory.Live
+	if !w.unasked || live.Release.IsZero() {
+		return nil
+	}
+	r.memory.believe(live.Color, w.stacks)
+	w.facts.Live = live.Color
+	w.facts.Blue, w.facts.Green = r.facts(app, w, Blue), r.facts(app, w, Green)
+	return planUnasked(app, w.facts, r.memory)
+}
+
+// healUnasked does the first of those steps, if there is one. why says what is in the way
+// of asking Nginx; that is told all the while.
+func (r *Runner) healUnasked(ctx context.Context, app App, v view, why error) (healed bool, err error) {
+	steps := r.planUnasked(app, &v.world)
+	if len(steps) == 0 {
+		return false, nil
+	}
+	v.err = why
+	r.publish(v)
+	app.Frozen = true // a newer release must not have this one given up: its turn needs Nginx
+	err = r.execute(ctx, app, v.world, steps[0], Healing)
+	// Should Nginx send the traffic elsewhere by then, it proves itself again before a flip.
+	delete(r.gated, steps[0].Color)
+	return true, err
+}
