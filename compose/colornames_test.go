@@ -50,10 +50,10 @@ func (b *bed) writeCallers(more string) {
 	b.runs("IMAGE:${TAG}", fill.Replace(more))
 }
 
-// network makes one that is nobody's.
-func (b *bed) network(name string) {
+// network makes one that is nobody's, with addresses that Docker chooses if none are given.
+func (b *bed) network(name string, addresses ...network.IPAMConfig) {
 	b.t.Helper()
-	if _, err := b.engine.Client.NetworkCreate(b.t.Context(), name, network.CreateOptions{}); err != nil {
+	if _, err := b.engine.Client.NetworkCreate(b.t.Context(), name, network.CreateOptions{IPAM: &network.IPAM{Config: addresses}}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() {

@@ -30,7 +30,7 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	switch {
 	case errors.As(err, &refused):
 		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: doing + ": " + refused.what}
-	case mentions(err, "port is already allocated", "address already in use"):
+	case mentions(err, "port is already allocated"), mentions(err, "address already in use") && mentions(err, "bind", "host port"):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: c.portTaken(ctx, p, err)}
 	case mentions(err, "no such image"):
 		return imageGone(err)
@@ -55,7 +55,8 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 func hostTroubles() []string {
 	return []string{
 		"no space left", "too many open files", "cannot allocate memory", "resource temporarily unavailable", "resource busy",
-		"cgroup", "iptables", "could not be found", "is already in use by container",
+		"cgroup", "iptables", "could not be found", "is already in use by container", "fully subnetted", "non-overlapping",
+		"input/output error", "connection refused", "error while dialing", "i/o timeout",
 	}
 }
 

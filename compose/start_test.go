@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/api/types/network"
 
 	"tandem/compose"
 	"tandem/internal/testbed/tb"
@@ -125,6 +128,22 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	b.resolve()
 	err = b.client.Up(t.Context(), b.app, reconciler.Green, nil)
 	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
+}
+
+// Both colors want one address on a network, where only one of them can have it.
+func TestUp_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
+	b := newBed(t, "address")
+	name := "n-" + b.app.Name
+	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:" + name}})
+	subnet := fmt.Sprintf("198.18.%d.", rand.N(256))
+	b.network(name, network.IPAMConfig{Subnet: subnet + "0/24"})
+	b.runs(b.image+":1", "    networks: {n: {ipv4_address: "+subnet+"9}}\nnetworks: {n: {name: "+name+", external: true}}\n")
+	b.up(reconciler.Blue)
+	err := b.client.Up(t.Context(), b.app, reconciler.Green, nil)
+	var temporary *reconciler.TemporaryError
+	if err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "ddress already in use") {
+		t.Errorf("got %v, want Docker's words about the address", err)
+	}
 }
 
 func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {

@@ -114,7 +114,7 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 	}
 	delete(r.gated, s.Color)
 	g := r.gateOf(of, s.Color)
-	err := r.Stacks.Up(ctx, of, s.Color, started)
+	err := r.countFailure(ctx, of, s, r.Stacks.Up(ctx, of, s.Color, started))
 	stack, unseen := g.look(ctx)
 	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here

@@ -40,6 +40,7 @@ type Memory struct {
 	Started        map[Color]Started `json:"started"`                   // nil: written by a tandem that took down none, or lost
 	Images         []OwnedImage      `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
 	Awaited        *Awaited          `json:"awaited,omitempty"`         // an image that was not there yet
+	Failure        *Failure          `json:"failure,omitempty"`         // the last one whose words nobody knows
 }
 
 // OwnedImage is an image that one release of the app brought here.
@@ -119,7 +120,7 @@ func (m *Memory) See(tree, commit string, now time.Time) bool {
 	m.Finish(Superseded, "", now)
 	m.Tree, m.Commit = tree, commit
 	m.Generation++
-	m.RevertWords, m.Awaited = "", nil
+	m.RevertWords, m.Awaited, m.Failure = "", nil, nil
 	return true
 }
 
@@ -227,6 +228,10 @@ func (m *Memory) Clone() Memory {
 	if m.Awaited != nil {
 		a := *m.Awaited
 		c.Awaited = &a
+	}
+	if m.Failure != nil {
+		f := *m.Failure
+		c.Failure = &f
 	}
 	c.Floor = m.Floor.clone()
 	if m.Pending != nil {

@@ -26,6 +26,7 @@ func TestMemory_IsReadBackAsItWasWritten(t *testing.T) {
 		Receipt:  &Receipt{Gate: Took(3200 * time.Millisecond), Flip: Took(4 * time.Millisecond)},
 		Baseline: Baseline{For: memoryRelease(2), Traffic: Traffic{Requests: 9, Errors: 1, P95: 41}, Usage: Usage{Memory: 1 << 20, CPU: 5, Started: at, Tight: "api-1", Share: 0.5}, CPU: 0.1},
 		Healing:  true, Paused: true, Note: "the flag was put back",
+		Failure: &Failure{Release: memoryRelease(3), Generation: 3, Color: Blue, Action: Up, Words: "no such thing #", Times: 2},
 		History: []Entry{{Commit: "3f2c", Tag: "1.0.1", Color: Green, Result: Promoted, Reason: NewRelease, Started: at, Took: Took(3200 * time.Millisecond)}},
 	}
 	data, err := want.Encode()

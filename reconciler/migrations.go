@@ -30,7 +30,7 @@ func (r *Runner) migrate(ctx context.Context, of App, s Step, kind MigrationKind
 
 // expand runs the expand migration; its failure rejects the release.
 func (r *Runner) expand(ctx context.Context, of App, s Step) error {
-	if err := r.migrate(ctx, of, s, ExpandMigration); err != nil {
+	if err := r.countFailure(ctx, of, s, r.migrate(ctx, of, s, ExpandMigration)); err != nil {
 		return err
 	}
 	r.memory.Expanded = latest(r.memory.Expanded, s.Release)

@@ -47,16 +47,16 @@ func (r *Runner) noteDrift(app App, w world, reason Reason, s Step) {
 	}
 }
 
-// publish emits the status if it says something new.
+// publish emits the status if it says something new. The same failure once more is nothing
+// new, whatever ids are in its words: each status that is emitted is a commit. Who asks
+// reads the newest words all the same.
 func (r *Runner) publish(v view) {
 	r.tellEnded()
 	s := r.statusOf(v)
 	r.mu.Lock()
 	r.known = r.memory.Clone()
-	same := r.status != nil && reflect.DeepEqual(*r.status, s)
-	if !same {
-		r.status = &s
-	}
+	same := r.status != nil && s.saysNoMore(*r.status, v.err)
+	r.status = &s
 	r.mu.Unlock()
 	if !same {
 		r.Emit(Event{
@@ -64,6 +64,14 @@ func (r *Runner) publish(v view) {
 			Reason: s.Reason, Message: s.Message, Status: &s,
 		})
 	}
+}
+
+// saysNoMore tells whether the status is the one before, or tells of the same failure.
+func (s Status) saysNoMore(before Status, failure error) bool {
+	if failure != nil && SameFailure(before.Message, s.Message) {
+		before.Message = s.Message
+	}
+	return reflect.DeepEqual(before, s)
 }
 
 // publishDoing publishes what the step in hand waits for.

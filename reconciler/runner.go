@@ -84,6 +84,7 @@ type Runner struct {
 	witness   *witness          // the last that was begun; nil before the first
 	inHand    *view             // of the pass that goes on
 	nextAsk   time.Time         // when an image that is awaited is asked for again
+	stuck     Reason            // of the plan whose step failed in the last pass
 	parked    bool              // traffic was sent to an empty color by this process, not by somebody
 }
 
@@ -235,7 +236,7 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	d := r.desired
 	changed := len(commands) > 0 || r.unsaved
 	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
-		changed = true
+		changed, r.stuck = true, ""
 	}
 	if d != nil && d.Err == nil && r.memory.Dir != d.File.Dir {
 		r.memory.Dir, changed = d.File.Dir, true
@@ -301,6 +302,9 @@ func (r *Runner) pass(parent context.Context) outcome {
 	case ctx.Err() != nil:
 		return outcome{again: true}
 	}
+	if err == nil {
+		r.stuck = ""
+	}
 	view.err = err
 	r.publish(view)
 	return outcome{retry: err != nil, next: view.next}
@@ -338,12 +342,14 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			return r.tidyUp(ctx, app, w)
 		}
 		r.noteDrift(app, w, reason, steps[0])
-		if a := steps[0].Action; a == Watch || a == Expand || reason == Held || reason == Healing || reason.afterwards() && reason != Sparing {
+		broken := (reason == Held || reason == Healing) && reason != r.stuck
+		if a := steps[0].Action; a == Watch || a == Expand || broken || reason.afterwards() && reason != Sparing {
 			// The traffic has arrived where it belongs, and what is left takes its time, as
-			// does a migration; or something is broken.
+			// does a migration; or something is broken, which the next tries do not tell anew.
 			r.publish(*v)
 		}
 		if err := r.execute(ctx, app, w, steps[0], reason); err != nil {
+			r.stuck = reason
 			return err
 		}
 	}

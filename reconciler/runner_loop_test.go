@@ -40,7 +40,7 @@ func (w *stage) timesOf(name string) func() []time.Time {
 
 func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": failBefore}[name] }
+		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": dockerAway}[name] }
 		times := w.timesOf("stacks.up")
 		p := w.start()
 		p.Offer(p.push("c1", yamlOf("1", Green)))
@@ -61,7 +61,7 @@ func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *
 			t.Errorf("%d tries, %d pauses without jitter", len(tries), even)
 		}
 		told := w.told(StatusChanged)
-		if len(told) != 1 || summary(told[0].Status) != "Degraded/Failed" || told[0].Message != "up green: out of order" {
+		if len(told) != 1 || summary(told[0].Status) != "Degraded/DockerAway" || told[0].Message != "up green: out of order" {
 			t.Errorf("told %+v, want the trouble once", told)
 		}
 		w.change(func() { w.disturb = nil })
@@ -99,7 +99,7 @@ func TestRun_DecisionEndsAPauseAtOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
-				w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": failBefore}[name] }
+				w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": dockerAway}[name] }
 				p := w.start()
 				p.Offer(p.push("c1", yamlOf("1", Green)))
 				p.run()

@@ -68,11 +68,11 @@ func (l *eventLog) Forget(app string) {
 	delete(l.last, app)
 }
 
-// repeats tells whether text is what was said last about the app.
+// repeats tells whether text is the failure that was said last about the app.
 func (l *eventLog) repeats(app, text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	same := l.last[app] == text
+	same := reconciler.SameFailure(l.last[app], text)
 	l.last[app] = text
 	return same
 }

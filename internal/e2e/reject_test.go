@@ -3,9 +3,11 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -102,6 +104,39 @@ func TestReject_IsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.live(bad, "2.0.0", reconciler.Green)
+}
+
+// A limit above what this host has: Docker says so in words that are in no list, and every
+// try of the same ends like that, also where the agent is killed between two of them.
+func TestReject_WhatDockerCannotStartAgainAndAgainIsAVerdict(t *testing.T) {
+	t.Parallel()
+	w := newStage(t, stage.Options{})
+	p := deployedBy(w)
+	traffic := w.traffic()
+	put(t, filepath.Join(w.Work, w.App, "compose.yaml"), "    command: [api]\n", "    command: [api]\n    cpus: 4096\n")
+	tried := p.sees([]string{"step failed", "step=up", "CPUs"})
+	bad := w.push(stage.Desired{Tag: "1.1.0", More: reverting})
+	select {
+	case <-tried:
+	case <-time.After(patience):
+		t.Fatal("it was never tried")
+	}
+	p.kill()
+	p.start()
+	s := w.until("the revert live", func(s reconciler.Status) error {
+		if e, ok := entry(s, bad); s.Phase != reconciler.PhaseLive || !ok || e.Result != reconciler.RejectedBeforeTraffic || e.Reason != reconciler.CannotStart {
+			return fmt.Errorf("%s: %s, history %+v", s.Phase, s.Message, s.History)
+		}
+		return nil
+	})
+	w.git("pull", "--quiet", "--rebase", "origin", "main")
+	if body := w.git("log", "-1", "--format=%b", "origin/main"); !strings.Contains(body, "CannotStart") || !strings.Contains(body, "CPUs") || !strings.Contains(body, "(3 times in a row)") {
+		t.Errorf("the commit does not say why:\n%s", body)
+	}
+	if s.Live == nil || s.Live.Tag != "1.0.0" || s.Live.Color != reconciler.Blue {
+		t.Errorf("live is %+v", s.Live)
+	}
+	w.unharmed(traffic)
 }
 
 func TestReject_ANewCommitIsTried(t *testing.T) {
