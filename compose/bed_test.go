@@ -50,6 +50,7 @@ func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) 
 	b.app = reconciler.App{
 		Name: "ct-" + name, Dir: "apps/" + name, File: "apps/" + name + "/tandem.yaml",
 		Tag: "1", Root: t.TempDir(), Commit: reconciler.Commit{Hash: strings.Repeat("a", 40)},
+		Gate:   reconciler.GatePolicy{Timeout: patience},
 		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: ports[0], Green: ports[1]}}},
 	}
 	// Cleaned up in the other order: the colors may be on the shared network.

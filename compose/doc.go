@@ -13,8 +13,9 @@
 // each color (project.go), refuses what cannot run twice on one host (rules.go,
 // ports.go) or asks for more of the host than its policy allows (policy.go), and hashes
 // the rest (release.go). Up (up.go) is the one way to change a stack: it heals a stack
-// that has the release already (heal.go) and replaces one that has another. Observe
-// (observe.go) is how anybody knows what is there.
+// that has the release already (heal.go) and replaces one that has another, once the
+// shared stack is ready for it (shared.go, sharedhealth.go). Observe (observe.go) is how
+// anybody knows what is there.
 //
 // # What may be asked of the host
 //

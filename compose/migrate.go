@@ -14,7 +14,8 @@ import (
 
 // Migrate runs a migration of app.Release to its end, in the networks of that
 // color's stack, which it creates if they do not exist yet: the expand migration
-// comes before Up. It makes the shared stack what its file says first.
+// comes before Up. It makes the shared stack what its file says first, and
+// waits until that is ready.
 //
 // Any other migration of the app is waited for. A run of the same kind for the
 // same release is taken over: one that goes on is waited for, and one that has

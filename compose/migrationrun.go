@@ -47,10 +47,8 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 		return err
 	}
 	if files.shared != nil {
-		if err := c.upShared(ctx, app, files); err != nil {
-			return err
-		}
-		if err := c.awaitShared(ctx, app); err != nil {
+		await := func(words string) { c.log.Info("migration "+words, "app", app.Name, "kind", kind) }
+		if err := c.upShared(ctx, app, files, await); err != nil {
 			return err
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // upShared makes the shared stack what its file says. A service whose
 // declaration and files did not change is not touched, whatever directory the
 // file is in now; nothing is ever removed but the container of a service that
-// changed. Volumes stay.
-func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolution) error {
+// changed. Volumes stay. Where there is an await, all of it is waited for.
+func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolution, await func(words string)) error {
 	p, hashes := files.shared, files.made
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
@@ -36,6 +36,9 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 			if present, err = c.containers(ctx, p.Name); err != nil {
 				return err
 			}
+		}
+		if await != nil {
+			return c.reviveShared(ctx, app, p, present, await)
 		}
 		return c.revive(ctx, app, p, present)
 	})

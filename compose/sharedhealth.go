@@ -2,23 +2,74 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
 	"tandem/reconciler"
 )
 
-// awaitShared waits for what the shared stack just started: a migration that
-// finds its database still starting would fail, and the release with it, although
-// nothing is wrong with either. The health commands are run at once, because the
-// engine runs each for the first time only after a whole interval.
-func (c *Client) awaitShared(ctx context.Context, app reconciler.App) error {
+const (
+	// sharedRestarts is how often a shared service may end and be started again before it is
+	// given up: many a service ends until the database that it needs is there.
+	sharedRestarts = 3
+	// sharedSettle is how long a service must run that was started again and has no health check.
+	sharedSettle = 2 * time.Second
+	// lastLook bounds the look at what is still lacking when the time is over, and at its log.
+	lastLook = 10 * time.Second
+)
+
+var errSharedLate = errors.New("the time for the shared stack is over")
+
+// lacking is a container of the shared stack that is not ready, or a service without one.
+type lacking struct {
+	observed
+	what   string
+	failed bool // it does not come to be ready by itself
+}
+
+// reviveShared starts what is dead of the shared stack, and waits until all of it is
+// ready: a migration, or a release at its gate, that finds its database still starting
+// fails, although nothing is wrong with either. Both together take no longer than the
+// gate may.
+func (c *Client) reviveShared(ctx context.Context, app reconciler.App, p *types.Project, present []observed, await func(words string)) error {
+	deadline, cancel := context.WithTimeoutCause(ctx, app.Gate.Timeout, errSharedLate)
+	defer cancel()
+	err := c.revive(deadline, app, p, present)
+	if err == nil {
+		err = c.awaitShared(deadline, p, await)
+	}
+	var bad *reconciler.RejectError
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case errors.Is(context.Cause(deadline), errSharedLate):
+		return c.sharedLate(ctx, app, p)
+	case errors.As(err, &bad) && (bad.Reason == reconciler.Unhealthy || bad.Reason == reconciler.ContainerExited):
+		// One shared service waited for another.
+		return sharedError(bad.Detail, bad.Logs)
+	default:
+		return err
+	}
+}
+
+// awaitShared returns when the shared stack is ready. The health commands are run at
+// once, because the engine runs each for the first time only after a whole interval.
+func (c *Client) awaitShared(ctx context.Context, p *types.Project, await func(words string)) error {
+	told := false
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		ready, err := c.sharedReady(ctx, app)
-		if ready || err != nil {
+		lacks, err := c.lookAtShared(ctx, p)
+		if err != nil || len(lacks) == 0 {
 			return err
+		}
+		if !told {
+			told = true
+			await("waits for the shared stack: " + services(lacks))
 		}
 		select {
 		case <-ctx.Done():
@@ -28,22 +79,125 @@ func (c *Client) awaitShared(ctx context.Context, app reconciler.App) error {
 	}
 }
 
-// sharedReady tells whether every service of the shared stack that says what
-// healthy is, is so. One that the engine has given up is an error: a migration
-// must not be blamed for it.
-func (c *Client) sharedReady(ctx context.Context, app reconciler.App) (bool, error) {
-	all, err := c.containers(ctx, app.SharedProject())
+// lookAtShared returns what of the services of p is not ready. One that failed is an error.
+func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking, error) {
+	all, err := c.containers(ctx, p.Name)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	var lacks []lacking // those first that others may wait for
 	for _, o := range all {
-		switch {
-		case o.health == container.Unhealthy:
-			return false, &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf(
-				"migrate %s: %s of the shared stack is unhealthy, and no migration starts before it is mended", app.Name, o.Service)}
-		case o.health == container.Starting && c.Health(ctx, o.Container) != nil:
-			return false, ctx.Err()
+		if o.State != "running" || (o.health != container.Starting && o.health != container.Unhealthy) || p.Services[o.Service].Name == "" {
+			continue
+		}
+		var away *reconciler.TemporaryError
+		switch err := c.Health(ctx, o.Container); {
+		case errors.As(err, &away):
+			return nil, err
+		case ctx.Err() != nil:
+			lacks = append(lacks, lacking{o, "its health command has not answered", false})
+		case err != nil:
+			lacks = append(lacks, lacking{o, "unhealthy: " + err.Error(), o.health == container.Unhealthy})
 		}
 	}
-	return true, nil
+	lacks = append(lacks, lacksOf(newRoster(p), all, time.Now())...)
+	for _, l := range lacks {
+		if l.failed {
+			return nil, c.sharedFailed(ctx, l, fmt.Sprintf("the shared service %s: %s", l.Service, l.what))
+		}
+	}
+	return lacks, nil
+}
+
+// lacksOf returns what of the shared services can be seen not to be ready, without asking
+// any of them. A service that the file does not have any more is waited for by nobody.
+func lacksOf(wanted roster, all []observed, now time.Time) []lacking {
+	var lacks []lacking
+	for _, m := range wanted {
+		count := 0
+		for _, o := range all {
+			if o.Service != m.Name {
+				continue
+			}
+			count++
+			if what, failed := lackOf(o, m.OneShot, now); what != "" {
+				lacks = append(lacks, lacking{o, what, failed})
+			}
+		}
+		if count < m.Count {
+			none := lacking{what: "it has no container"}
+			none.Service = m.Name
+			lacks = append(lacks, none)
+		}
+	}
+	return lacks
+}
+
+func lackOf(o observed, oneShot bool, now time.Time) (what string, failed bool) {
+	age := now.Sub(o.StartedAt)
+	switch {
+	case o.State == "exited" && oneShot && o.ExitCode == 0:
+		return "", false
+	case o.State == "exited" || o.State == "dead":
+		return fmt.Sprintf("%s ended with exit code %d", o.Name, o.ExitCode), true
+	case o.State == "restarting":
+		return fmt.Sprintf("%s ends and is started again and again (exit code %d)", o.Name, o.ExitCode), o.Restarts >= sharedRestarts
+	case o.State != "running":
+		return o.Name + " is " + o.State, false
+	case oneShot:
+		return o.Name + " has not finished", false
+	case o.health == "" && o.Restarts > 0 && age >= 0 && age < sharedSettle:
+		return fmt.Sprintf("%s ended and was started again (restarts: %d)", o.Name, o.Restarts), false
+	default:
+		return "", false
+	}
+}
+
+// sharedLate says what is still lacking.
+func (c *Client) sharedLate(ctx context.Context, app reconciler.App, p *types.Project) error {
+	look, cancel := context.WithTimeout(ctx, lastLook)
+	defer cancel()
+	lacks, err := c.lookAtShared(look, p)
+	if err != nil || len(lacks) == 0 {
+		return err
+	}
+	var what []string
+	for _, l := range lacks {
+		what = append(what, l.Service+": "+l.what)
+	}
+	return c.sharedFailed(ctx, lacks[0], fmt.Sprintf("the shared stack was not ready within %s (gate.timeout): %s", app.Gate.Timeout, strings.Join(what, "; ")))
+}
+
+// sharedFailed shows what the container wrote last.
+func (c *Client) sharedFailed(ctx context.Context, l lacking, what string) error {
+	logs := ""
+	if l.ID != "" {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+		defer cancel()
+		var err error
+		if logs, err = c.Logs(ctx, l.Container, logLines); err != nil {
+			logs = "(no log: " + err.Error() + ")"
+		}
+	}
+	return sharedError(what, logs)
+}
+
+// sharedError is temporary: no release is to blame for a shared service, and once that is
+// mended nobody need ask for the release again.
+func sharedError(what, logs string) error {
+	text := what + "; nothing that may need it is started before it is mended"
+	if logs != "" {
+		text += "\n  | " + strings.ReplaceAll(logs, "\n", "\n  | ")
+	}
+	return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: errors.New(text)}
+}
+
+// services names the services, each once.
+func services(lacks []lacking) string {
+	var names []string
+	for _, l := range lacks {
+		names = append(names, l.Service)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }

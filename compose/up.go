@@ -20,18 +20,22 @@ import (
 
 // Up makes the stack of one color run app.Release, which Resolve returned:
 // shared stack, pull, create, start. It waits for no health, except where the
-// Compose file says that one service waits for another. Where the stack has
-// that release already, only what is dead or missing is touched, and what may lack a
-// post_start hook: started are the containers of which it is known that they do not. A release that cannot run here is a *reconciler.RejectError.
+// Compose file says that one service waits for another, and, where how says so, for the
+// shared stack's. Where the stack has that release already, only what is dead or missing
+// is touched, and what may lack a post_start hook. A release that cannot run here is a
+// *reconciler.RejectError. How may be nil.
 //
 // Singletons are not started: see Engage. Those of another release are removed
 // with the rest of its stack.
 //
 // Nothing is stopped before every image is there. A call that is cut short
 // leaves a stack that the next call completes.
-func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, started []string) error {
+func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, how *reconciler.Start) error {
 	if app.Release.IsZero() || !color.Valid() {
 		return fmt.Errorf("bring up %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
+	}
+	if how == nil {
+		how = &reconciler.Start{}
 	}
 	present, err := c.containers(ctx, app.Project(color))
 	if err != nil {
@@ -54,12 +58,12 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		return err
 	}
 	if files.shared != nil {
-		if err := c.upShared(ctx, app, files); err != nil {
+		if err := c.upShared(ctx, app, files, how.Await); err != nil {
 			return err
 		}
 	}
 	if same {
-		if err := c.stopUnhooked(ctx, whole, present, started); err != nil {
+		if err := c.stopUnhooked(ctx, whole, present, how.Hooked); err != nil {
 			return err
 		}
 		if whole, err = withNamesAs(present, whole); err != nil {

@@ -77,7 +77,7 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 	case Expand:
 		return r.expand(ctx, of, s)
 	case Up:
-		return r.up(ctx, of, w, s)
+		return r.up(ctx, app, of, w, s)
 	case Gate:
 		return r.passGate(ctx, of, w, s)
 	case Flip:
@@ -105,16 +105,19 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 	}
 }
 
-func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
+func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
 	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
 	r.memory.Healing = r.memory.Healing || heals
-	started := r.memory.starting(w.of(s.Color), s.Release)
+	how := &Start{Hooked: r.memory.starting(w.of(s.Color), s.Release)}
+	if s.Release == app.Release && s.Release != r.memory.Live.Release {
+		how.Await = r.publishAwaited // what mends, or goes back, waits for nothing
+	}
 	if err := r.save(); err != nil {
 		return err
 	}
 	delete(r.gated, s.Color)
 	g := r.gateOf(of, s.Color)
-	err := r.countFailure(ctx, of, s, r.Stacks.Up(ctx, of, s.Color, started))
+	err := r.countFailure(ctx, of, s, r.Stacks.Up(ctx, of, s.Color, how))
 	stack, unseen := g.look(ctx)
 	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here

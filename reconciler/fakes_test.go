@@ -54,6 +54,8 @@ type stage struct {
 	strangers  map[int]Holder           // what else is on this host
 	portless   map[string]bool          // containers that run without their published port
 	given      map[Color]map[string]int // the ports that nginx has, by route
+	shared     error                    // what the shared stack comes to when it is waited for
+	waited     []string                 // the tags that waited for it
 }
 
 // actor is one color's stack.
@@ -300,8 +302,11 @@ func (w *stage) stackOf(c Color) Stack {
 }
 
 // Up starts containers, and then runs the hooks of those that it started. Like Compose it
-// runs none of a container that ran before; started says which of these were seen to the end.
-func (f fakeStacks) Up(ctx context.Context, app App, c Color, started []string) error {
+// runs none of a container that ran before; how says which of these were seen to the end.
+func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error {
+	if err := f.p.awaitShared(app, how); err != nil {
+		return err
+	}
 	err := f.p.call(ctx, "stacks.up", func() error {
 		w, before := f.p.stage, f.p.stackOf(c)
 		if spoiled(app) {
@@ -330,7 +335,7 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, started []string) 
 		}
 		a.app = app
 		for i, x := range a.containers {
-			if x.Up() && a.release == before.Release && !slices.Contains(started, x.ID) {
+			if x.Up() && a.release == before.Release && !slices.Contains(how.Hooked, x.ID) {
 				a.containers[i].State = "exited"
 			}
 		}
@@ -348,6 +353,17 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, started []string) 
 		w.stacks[c].hookless = nil
 		return nil
 	})
+}
+
+// awaitShared waits for the shared stack as far as it has to be waited for.
+func (p *process) awaitShared(app App, how *Start) error {
+	if how.Await == nil {
+		return nil
+	}
+	var err error
+	p.change(func() { p.waited, err = append(p.waited, app.Tag), p.shared })
+	how.Await("waits for the shared stack: db")
+	return err
 }
 
 // missing is what a registry says that does not have the image.

@@ -80,7 +80,7 @@ func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 	return [2]Stack{b.beside, s}, err
 }
 
-func (b *bench) Up(context.Context, App, Color, []string) error { return errInjected }
+func (b *bench) Up(context.Context, App, Color, *Start) error { return errInjected }
 func (b *bench) Stop(context.Context, App, Color) error         { return errInjected }
 
 func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {

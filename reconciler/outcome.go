@@ -80,6 +80,14 @@ func (r *Runner) publishDoing(words string) {
 	r.publish(*r.inHand)
 }
 
+// publishAwaited is publishDoing for what an earlier try may have waited for in vain: that
+// is what the status says then, until there is an end, so that nobody is told in turns.
+func (r *Runner) publishAwaited(words string) {
+	if s := r.Status(); s == nil || s.Phase != PhaseDegraded {
+		r.publishDoing(words)
+	}
+}
+
 func (r *Runner) statusOf(v view) Status {
 	s := Status{App: r.Name, Host: r.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}

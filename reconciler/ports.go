@@ -62,11 +62,11 @@ type Stacks interface {
 	// labels only, so it also works for an app whose files are gone.
 	Observe(ctx context.Context, app App) ([2]Stack, error)
 	// Up makes the stack of one color run app.Release: shared stack, pull,
-	// create, start. It does not wait for health. Where the stack has that release
-	// already, only what is dead or missing is touched, and what lacks a hook because an
-	// earlier Up did not end well: started are the ids of the containers of which that
-	// is known. A release that cannot run here is a *RejectError.
-	Up(ctx context.Context, app App, color Color, started []string) error
+	// create, start. It does not wait for the stack's own health. Where the stack has that
+	// release already, only what is dead or missing is touched, and what lacks a hook
+	// because an earlier Up did not end well. A release that cannot run here is a
+	// *RejectError; a shared service that it waits for and that fails is none. How may be nil.
+	Up(ctx context.Context, app App, color Color, how *Start) error
 	// LookForImages asks whether the images of app.Release, of its stacks and its
 	// migrations, can be had. It pulls nothing. One that does not exist is a
 	// *RejectError with Reason ImageNotFound.
@@ -74,6 +74,15 @@ type Stacks interface {
 	// Stop stops the stack's containers with Compose's grace period and keeps
 	// them. Stopping a stopped stack is no error.
 	Stop(ctx context.Context, app App, color Color) error
+}
+
+// Start is what Up has to know beside what it is to bring up.
+type Start struct {
+	// Hooked are the ids of the containers whose hooks are known to have ended well.
+	Hooked []string
+	// Await lets Up wait, for app.Gate.Timeout at most, until the shared stack is ready, and
+	// hears what it waits for. nil: what Docker has started of it is enough.
+	Await func(words string)
 }
 
 // Examiner looks into single containers on behalf of the gate and the watch.

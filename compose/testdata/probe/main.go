@@ -111,6 +111,16 @@ func main() {
 			}
 		}()
 		<-stop
+	case "nth": // ends with 0 from that call on
+		n, err := strconv.Atoi(rest[0])
+		if err != nil {
+			panic(err)
+		}
+		record("/calls", "")
+		calls, err := os.ReadFile("/calls")
+		if err != nil || len(calls) < n {
+			exit(1, fmt.Sprintf("call %d of %d", len(calls), n))
+		}
 	case "stat":
 		if _, err := os.Stat(rest[0]); err != nil {
 			exit(1, err.Error())

@@ -1,0 +1,57 @@
+package reconciler
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRunner_OnlyADeployWaitsForTheSharedStack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c2", yamlOf("2", Blue))
+		if want := []string{"1", "2"}; !slices.Equal(w.waited, want) {
+			t.Errorf("waited for it with %q, want %q", w.waited, want)
+		}
+		w.change(func() { w.shared = errors.New("db is sick"); w.lie(Blue, "exited") })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if len(w.waited) != 2 {
+			t.Errorf("a live stack that was mended waited for it: %q", w.waited)
+		}
+		w.change(func() { delete(w.stacks, Blue) })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if len(w.waited) != 2 {
+			t.Errorf("a live stack that was gone waited for it: %q", w.waited)
+		}
+	})
+}
+
+func TestRunner_ASickSharedStackBlamesNoReleaseAndIsToldOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.shared = &TemporaryError{Reason: Failed, Err: errors.New("the shared service db: it is sick")}
+		p.run()
+		p.Offer(p.push("c1", yamlOf("1", Green)))
+		elapse(t, 10*time.Minute)
+		s := p.Status()
+		if s.Phase != PhaseDegraded || s.Reason != Failed || !strings.Contains(s.Message, "db: it is sick") {
+			t.Errorf("status %s/%s: %q", s.Phase, s.Reason, s.Message)
+		}
+		var told []string
+		for _, e := range w.told(StatusChanged) {
+			told = append(told, e.Message)
+		}
+		if len(told) < 2 || !strings.Contains(told[len(told)-2], "waits for the shared stack: db") || len(told) > 3 {
+			t.Errorf("told %q, want what is waited for and then the failure, and no more", told)
+		}
+		if n := len(w.waited); n < 10 {
+			t.Errorf("tried %d times, want it tried again and again", n)
+		}
+		w.change(func() { w.shared = nil })
+		elapse(t, 2*time.Minute)
+		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
+	})
+}
