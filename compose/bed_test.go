@@ -130,7 +130,7 @@ func (b *bed) resolve() {
 func (b *bed) up(color reconciler.Color) {
 	b.t.Helper()
 	b.resolve()
-	if err := b.client.Up(b.t.Context(), b.app, color, nil); err != nil {
+	if err := b.client.Up(b.t.Context(), b.app, color, reconciler.Started{}); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -151,7 +151,7 @@ func TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits(t *testing.T) {
 		t.Fatalf("the shared stack is %v (%v)", shared, err)
 	}
 	b.kill(shared.Containers[0])
-	wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Green, nil), reconciler.CannotStart, "the container "+other, vol)
+	wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Green, reconciler.Started{}), reconciler.CannotStart, "the container "+other, vol)
 	if err := b.engine.RemoveContainer(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}

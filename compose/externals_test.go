@@ -46,7 +46,7 @@ func TestUp_ThingsOfOthersNeedAWordOfTheHost(t *testing.T) {
 				return
 			}
 			b.app.Release = release
-			wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Blue, nil), reconciler.CannotStart, "policy.allow")
+			wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Blue, reconciler.Started{}), reconciler.CannotStart, "policy.allow")
 		})
 	}
 }

@@ -45,7 +45,7 @@ func (b *bed) runs(image string, more ...string) {
 func (b *bed) attempt() error {
 	b.t.Helper()
 	b.resolve()
-	return b.client.Up(b.t.Context(), b.app, reconciler.Blue, nil)
+	return b.client.Up(b.t.Context(), b.app, reconciler.Blue, reconciler.Started{})
 }
 
 // login writes Docker's configuration.
@@ -280,7 +280,7 @@ func TestUp_CutShortInAPullReturnsAndLaterConverges(t *testing.T) {
 	b.resolve()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, nil) }()
+	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, reconciler.Started{}) }()
 	<-asked
 	cancel()
 	select {

@@ -89,7 +89,7 @@ func TestUp_ALinkThatCameAfterTheCheckIsNotFollowed(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(d), os.Symlink("/", d)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err == nil {
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, reconciler.Started{}); err == nil {
 		t.Error("the stack was healed with a link to / in place of a directory")
 	}
 	if info, err := b.engine.Client.ContainerInspect(t.Context(), api.ID); err == nil && info.State.Running {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"tandem/compose"
 	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
@@ -46,6 +48,59 @@ func TestUp_WaitsForAOneShotAndRunsItOnce(t *testing.T) {
 	b.answers(reconciler.Blue, "1 blue")
 	if again := b.instance(reconciler.Blue, "migrate"); again.ID != migrate.ID || !again.StartedAt.Equal(migrate.StartedAt) {
 		t.Errorf("migrate was %+v, is %+v: want it to run once", migrate, again)
+	}
+}
+
+// TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate has the api die and a singleton
+// come later: both wait for the one-shot, whose container is gone.
+func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
+	b := newBed(t, "prunedshot")
+	b.app.Singletons = []string{"scheduler"}
+	const waits = "depends_on: {migrate: {condition: service_completed_successfully}}"
+	b.runs(b.image+":1", "    "+waits+`
+  migrate: {image: 'IMAGE:1', command: [exit, "0"]}
+  scheduler: {image: 'IMAGE:1', command: [wait], `+waits+`}
+  worker: {image: 'IMAGE:1', command: [wait]}
+`)
+	b.up(reconciler.Blue)
+	b.removeService("migrate")
+	pruned := b.stack(reconciler.Blue)
+	if diff := cmp.Diff([]string{"migrate"}, pruned.MissingOneShots); diff != "" || pruned.Condition != reconciler.Broken {
+		t.Errorf("the stack is %s and misses (-want +got):\n%s", pruned.Condition, diff)
+	}
+	gated := reconciler.Started{Release: b.app.Release, Gated: true}
+	heal := func() {
+		t.Helper()
+		if err := b.client.Up(t.Context(), b.app, reconciler.Blue, gated); err != nil {
+			t.Fatal(err)
+		}
+		b.answers(reconciler.Blue, "1 blue")
+	}
+	b.kill(b.instance(reconciler.Blue, "api"))
+	heal()
+	b.removeService("api")
+	heal()
+	b.engage(reconciler.Blue)
+	var services []string
+	for _, c := range b.stack(reconciler.Blue).Containers {
+		services = append(services, c.Service)
+	}
+	if diff := cmp.Diff([]string{"api", "scheduler", "worker"}, services); diff != "" {
+		t.Errorf("the stack has containers of (-want +got):\n%s", diff)
+	}
+
+	gated.Gated = false
+	heal()
+	if again := b.instance(reconciler.Blue, "migrate"); !again.Up() {
+		t.Errorf("in a stack that never passed a gate migrate is %+v, want it run", again)
+	}
+}
+
+// removeService removes the container of a service in blue.
+func (b *bed) removeService(service string) {
+	b.t.Helper()
+	if err := b.engine.RemoveContainer(b.t.Context(), b.instance(reconciler.Blue, service).ID); err != nil {
+		b.t.Fatal(err)
 	}
 }
 
@@ -123,7 +178,7 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	b.app.Routes[0].Ports.Green = port // as somebody else's stack would have it
 	b.app.Routes[0].Ports.Blue = port + 1
 	b.resolve()
-	err = b.client.Up(t.Context(), b.app, reconciler.Green, nil)
+	err = b.client.Up(t.Context(), b.app, reconciler.Green, reconciler.Started{})
 	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
@@ -138,7 +193,7 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 	b.resolve()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, nil) }()
+	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, reconciler.Started{}) }()
 	tb.Until(t, patience, "the one-shot", func() error {
 		for _, c := range b.stack(reconciler.Blue).Containers {
 			if c.Service == "slow" && c.State == "running" {
@@ -173,7 +228,7 @@ func TestClient_SaysThatDockerIsAway(t *testing.T) {
 	_, roots := client.Roots(t.Context())
 	for name, err := range map[string]error{
 		"observe": observe, "roots": roots,
-		"up":     client.Up(t.Context(), app, reconciler.Blue, nil),
+		"up":     client.Up(t.Context(), app, reconciler.Blue, reconciler.Started{}),
 		"stop":   client.Stop(t.Context(), app, reconciler.Blue),
 		"health": client.Health(t.Context(), reconciler.Container{ID: strings.Repeat("0", 64)}),
 	} {

@@ -22,14 +22,16 @@ import (
 // shared stack, pull, create, start. It waits for no health, except where the
 // Compose file says that one service waits for another. Where the stack has
 // that release already, only what is dead or missing is touched, and what may lack a
-// post_start hook: started are the containers of which it is known that they do not. A release that cannot run here is a *reconciler.RejectError.
+// post_start hook: was names the containers of which it is known that they do not. Once it
+// was gated, a one-shot that is gone is not run again. A release that cannot run here is a
+// *reconciler.RejectError.
 //
 // Singletons are not started: see Engage. Those of another release are removed
 // with the rest of its stack.
 //
 // Nothing is stopped before every image is there. A call that is cut short
 // leaves a stack that the next call completes.
-func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, started []string) error {
+func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, was reconciler.Started) error {
 	if app.Release.IsZero() || !color.Valid() {
 		return fmt.Errorf("bring up %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
 	}
@@ -41,7 +43,7 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 	files, err := c.resolveRelease(ctx, app)
 	if err != nil {
 		if same {
-			return c.healWithoutFiles(ctx, app, color, present, err)
+			return c.healWithoutFiles(ctx, app, color, present, was, err)
 		}
 		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
 	}
@@ -59,13 +61,13 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		}
 	}
 	if same {
-		if err := c.stopUnhooked(ctx, whole, present, started); err != nil {
+		if err := c.stopUnhooked(ctx, whole, present, was.Containers); err != nil {
 			return err
 		}
 		if whole, err = withNamesAs(present, whole); err != nil {
 			return err
 		}
-		return c.heal(ctx, app, color, whole, present)
+		return c.heal(ctx, app, color, whole, present, was)
 	}
 	if whole, err = withColorNames(whole); err != nil {
 		return err

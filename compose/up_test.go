@@ -191,10 +191,10 @@ func TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal(t *testing.T) {
 			t.Fatal(err)
 		}
 		var told *reconciler.FilesChangedError
-		if err := b.client.Up(t.Context(), changed, reconciler.Blue, nil); !errors.As(err, &told) || told.Root != changed.Root {
+		if err := b.client.Up(t.Context(), changed, reconciler.Blue, reconciler.Started{}); !errors.As(err, &told) || told.Root != changed.Root {
 			t.Errorf("got %v, want to be told that the files in %s were changed", err, changed.Root)
 		}
-		if err := b.client.Up(t.Context(), original, reconciler.Blue, nil); err != nil {
+		if err := b.client.Up(t.Context(), original, reconciler.Blue, reconciler.Started{}); err != nil {
 			t.Fatal(err)
 		}
 		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || s.Release != original.Release {
@@ -330,7 +330,7 @@ func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(b.app.Root, "conf"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err != nil {
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, reconciler.Started{}); err != nil {
 		t.Fatalf("start again without files: %v", err)
 	}
 	after := b.stack(reconciler.Blue)
@@ -352,7 +352,7 @@ func TestUp_OfFilesThatAreNotTheReleaseChangesNothing(t *testing.T) {
 	before := instances(b.stack(reconciler.Blue))
 	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "[wait]", "[hang]", 1))
 	b.app.Release.Hash = strings.Repeat("0", 64)
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err == nil || errors.As(err, new(*reconciler.RejectError)) {
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, reconciler.Started{}); err == nil || errors.As(err, new(*reconciler.RejectError)) {
 		t.Errorf("got %v, want an error that blames no release", err)
 	}
 	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
@@ -386,7 +386,7 @@ func TestClient_WritesNothingToTheTerminal(t *testing.T) {
 	stdout, stderr := os.Stdout, os.Stderr
 	os.Stdout, os.Stderr = file, file
 	b.up(reconciler.Blue)
-	upErr := b.client.Up(t.Context(), reconciler.App{}, reconciler.Blue, nil)
+	upErr := b.client.Up(t.Context(), reconciler.App{}, reconciler.Blue, reconciler.Started{})
 	stopErr := b.client.Stop(t.Context(), b.app, reconciler.Blue)
 	os.Stdout, os.Stderr = stdout, stderr
 	if upErr == nil || stopErr != nil {

@@ -108,13 +108,13 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
 	r.memory.Healing = r.memory.Healing || heals
-	started := r.memory.starting(w.of(s.Color), s.Release)
+	was := r.memory.starting(w.of(s.Color), s.Release)
 	if err := r.save(); err != nil {
 		return err
 	}
 	delete(r.gated, s.Color)
 	g := r.gateOf(of, s.Color)
-	err := r.Stacks.Up(ctx, of, s.Color, started)
+	err := r.Stacks.Up(ctx, of, s.Color, was)
 	stack, unseen := g.look(ctx)
 	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here
@@ -122,7 +122,9 @@ func (r *Runner) up(ctx context.Context, of App, w world, s Step) error {
 	if err := cmp.Or(err, unseen); err != nil {
 		return err
 	}
-	r.memory.Started[s.Color] = startedOf(stack)
+	now := startedOf(stack)
+	now.Gated = was.Gated
+	r.memory.Started[s.Color] = now
 	if err := r.save(); err != nil {
 		return err
 	}
@@ -173,6 +175,7 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	}
 	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
+	r.memory.recordGate(s)
 	if r.memory.Live.Is(s.Color, s.Release) {
 		if r.memory.Healing && r.memory.onTrial() {
 			r.memory.Live.watchAnew(stack, r.noted())

@@ -69,6 +69,9 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		r.live = w.facts.Live
 	}
 	r.memory.believe(w.facts.Live, w.stacks)
+	for i, s := range w.stacks {
+		w.stacks[i] = r.memory.withoutFinished(s) // the memory may have been empty at the look
+	}
 	if w.facts.Spare, err = r.spareState(ctx, app); err != nil {
 		return w, err
 	}

@@ -63,10 +63,11 @@ type Stacks interface {
 	Observe(ctx context.Context, app App) ([2]Stack, error)
 	// Up makes the stack of one color run app.Release: shared stack, pull,
 	// create, start. It does not wait for health. Where the stack has that release
-	// already, only what is dead or missing is touched, and what lacks a hook because an
-	// earlier Up did not end well: started are the ids of the containers of which that
-	// is known. A release that cannot run here is a *RejectError.
-	Up(ctx context.Context, app App, color Color, started []string) error
+	// already, only what is dead or missing is touched, and what may lack a hook because an
+	// earlier Up did not end well: was names the containers that are known to lack nothing,
+	// and tells whether what runs once has run. A release that cannot run here is a
+	// *RejectError.
+	Up(ctx context.Context, app App, color Color, was Started) error
 	// LookForImages asks whether the images of app.Release, of its stacks and its
 	// migrations, can be had. It pulls nothing. One that does not exist is a
 	// *RejectError with Reason ImageNotFound.

@@ -40,8 +40,8 @@ func (d discreet) Observe(ctx context.Context, app reconciler.App) ([2]reconcile
 }
 
 // Up implements reconciler.Stacks.
-func (d discreet) Up(ctx context.Context, app reconciler.App, color reconciler.Color, started []string) error {
-	return d.hide.Error(d.stacks.Up(ctx, app, color, started))
+func (d discreet) Up(ctx context.Context, app reconciler.App, color reconciler.Color, was reconciler.Started) error {
+	return d.hide.Error(d.stacks.Up(ctx, app, color, was))
 }
 
 // LookForImages implements reconciler.Stacks.
