@@ -78,14 +78,19 @@ func (b *bed) stopContainer(c reconciler.Container) {
 }
 
 // TestUp_AContainerThatCannotBeStartedIsMadeAnewBesideOneThatRuns takes away the directory
-// that a container has mounted: that of an earlier commit, which is no longer kept.
+// that a container has mounted: that of an earlier commit, which is no longer kept. A
+// one-shot that had it mounted and ended well need not be started.
 func TestUp_AContainerThatCannotBeStartedIsMadeAnewBesideOneThatRuns(t *testing.T) {
 	b := newBed(t, "rootgone")
 	trees := t.TempDir()
 	b.app.Root = filepath.Join(trees, b.app.Name, "first")
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge"}, Trees: trees})
 	b.write("conf/app.conf", "size = 1")
-	b.runs("IMAGE:1", "    network_mode: bridge\n  worker: {image: 'IMAGE:1', command: [wait], network_mode: none, volumes: ['./conf:/conf:ro']}\n")
+	b.runs("IMAGE:1", `    network_mode: bridge
+    depends_on: {migrate: {condition: service_completed_successfully}}
+  worker: {image: 'IMAGE:1', command: [wait], network_mode: none, volumes: ['./conf:/conf:ro']}
+  migrate: {image: 'IMAGE:1', command: [exit, "0"], network_mode: none, volumes: ['./conf:/conf:ro']}
+`)
 	b.up(reconciler.Blue)
 	before := instances(b.stack(reconciler.Blue))
 	b.kill(b.instance(reconciler.Blue, "worker"))
@@ -96,8 +101,10 @@ func TestUp_AContainerThatCannotBeStartedIsMadeAnewBesideOneThatRuns(t *testing.
 	}
 	b.up(reconciler.Blue)
 	after := b.stack(reconciler.Blue)
-	if instances(after)["api"] != before["api"] {
-		t.Errorf("the api was %s, is %s: want it untouched", before["api"], instances(after)["api"])
+	for _, service := range []string{"api", "migrate"} {
+		if now := instances(after)[service]; now != before[service] {
+			t.Errorf("%s was %s, is %s: want it untouched", service, before[service], now)
+		}
 	}
 	if w := b.instance(reconciler.Blue, "worker"); !w.Up() || after.Condition != reconciler.Running {
 		t.Errorf("the worker is %+v in a %s stack, want it running", w, after.Condition)

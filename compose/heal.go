@@ -17,19 +17,24 @@ import (
 
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
-func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed) error {
+func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed, was reconciler.Started) error {
 	return c.anew(ctx, whole.Name, present, func(present []observed) error {
-		return c.healOnce(ctx, app, color, whole, present)
+		return c.healOnce(ctx, app, color, whole, present, was)
 	})
 }
 
-func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed) error {
-	p := withoutSingletons(whole, app)
+func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed, was reconciler.Started) error {
+	stack := sum(color, present)
+	missing, ended := missingServices(stack, was)
+	p, err := withoutFinished(withoutSingletons(whole, app), ended, stack)
+	if err != nil {
+		return err
+	}
 	plain, removed, err := c.removeUnstartable(ctx, plainOf(present))
 	if err != nil {
 		return err
 	}
-	missing := append(sum(color, present).Missing, removed...)
+	missing = append(missing, removed...)
 	slices.Sort(missing)
 	if missing = slices.Compact(missing); len(missing) > 0 {
 		digests, err := c.pull(ctx, only(p, missing), whenMissing)
@@ -48,10 +53,36 @@ func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconci
 	return c.revive(ctx, app, p, plain)
 }
 
+// missingServices names the services of the stack that have to be created, and the one-shots that
+// are gone, although they had ended well: all of them had before the stack passed its gate.
+func missingServices(s reconciler.Stack, was reconciler.Started) (missing, ended []string) {
+	if !was.Gated {
+		return s.Missing, nil
+	}
+	return slices.DeleteFunc(s.Missing, func(name string) bool { return slices.Contains(s.MissingOneShots, name) }), s.MissingOneShots
+}
+
+// withoutFinished is the project with no more containers of these services than there are, so
+// that Compose creates none, and waits for none.
+func withoutFinished(p *types.Project, ended []string, stack reconciler.Stack) (*types.Project, error) {
+	p, err := p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
+		if slices.Contains(ended, name) {
+			others := func(c reconciler.Container) bool { return c.Service != name }
+			s.SetScale(len(slices.DeleteFunc(slices.Clone(stack.Containers), others)))
+		}
+		return s, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("leave out %s: %w", strings.Join(ended, ", "), err)
+	}
+	return p, nil
+}
+
 // healWithoutFiles starts what is dead from labels alone, for a stack whose
 // files cannot be read. What needs the files is told with cause.
-func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, cause error) error {
-	missing, plain := sum(color, present).Missing, plainOf(present)
+func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, was reconciler.Started, cause error) error {
+	missing, _ := missingServices(sum(color, present), was)
+	plain := plainOf(present)
 	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}

@@ -75,7 +75,7 @@ func TestUp_AHookWhoseEndNobodyKnowsIsRunAgain(t *testing.T) {
 		wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "3")
 	}
 	api := b.instance(reconciler.Blue, "api")
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, &reconciler.Start{Hooked: []string{api.ID}}); err != nil {
+	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, &reconciler.Start{Was: reconciler.Started{Containers: []string{api.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.instance(reconciler.Blue, "api"); !got.StartedAt.Equal(api.StartedAt) {

@@ -51,7 +51,7 @@ type observed struct {
 	finished time.Time
 	health   string // the engine's opinion, "" without a health check
 	restart  container.RestartPolicy
-	// unstartable tells that the engine cannot start it as it was made.
+	// unstartable tells that the engine cannot start it as it was made, and would have to.
 	unstartable bool
 	// plainName tells that it was made by a tandem that gave no color names.
 	plainName bool
@@ -123,12 +123,12 @@ func describe(info container.InspectResponse) *observed {
 	o.StartedAt = parseTime(info.State.StartedAt)
 	o.created = parseTime(info.Created)
 	o.finished = parseTime(info.State.FinishedAt)
-	o.unstartable = !isAlive(o.Container) && (info.State.Error != "" || filesGone(info))
 	if info.State.Health != nil {
 		o.health = info.State.Health.Status
 	}
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
 	o.OneShot, o.Singleton = m.OneShot, m.Single
+	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
 }
@@ -171,6 +171,9 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 			off = append(off, m.Name)
 		default:
 			s.Missing = append(s.Missing, m.Name)
+			if m.OneShot {
+				s.MissingOneShots = append(s.MissingOneShots, m.Name)
+			}
 		}
 	}
 	singletons, plain := split(s.Containers)

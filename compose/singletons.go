@@ -93,7 +93,7 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 		if _, _, err := c.removeUnstartable(ctx, singletonsOf(present)); err != nil {
 			return err
 		}
-		if err := c.createSingletons(ctx, app, color, whole); err != nil {
+		if err := c.createSingletons(ctx, app, stack, whole); err != nil {
 			return err
 		}
 		return c.startSingletons(ctx, app, p)
@@ -105,8 +105,9 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 	return nil
 }
 
-// createSingletons creates the containers that are not there yet.
-func (c *Client) createSingletons(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project) error {
+// createSingletons creates the containers that are not there yet. The stack has passed its
+// gate, so that what they need of it and runs once has run.
+func (c *Client) createSingletons(ctx context.Context, app reconciler.App, stack reconciler.Stack, whole *types.Project) error {
 	digests, err := c.pull(ctx, only(whole, app.Singletons), whenMissing)
 	if err != nil {
 		return err
@@ -115,7 +116,10 @@ func (c *Client) createSingletons(ctx context.Context, app reconciler.App, color
 	if err != nil {
 		return err
 	}
-	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
+	if p, err = withoutFinished(p, stack.MissingOneShots, stack); err != nil {
+		return err
+	}
+	labelStack(p, app, stack.Color, newRoster(whole, app.Singletons...), digests)
 	for _, name := range app.Singletons {
 		p.Services[name] = withDutyRestart(p.Services[name])
 	}

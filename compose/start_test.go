@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/network"
+	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
 	"tandem/internal/testbed/tb"
@@ -49,6 +50,59 @@ func TestUp_WaitsForAOneShotAndRunsItOnce(t *testing.T) {
 	b.answers(reconciler.Blue, "1 blue")
 	if again := b.instance(reconciler.Blue, "migrate"); again.ID != migrate.ID || !again.StartedAt.Equal(migrate.StartedAt) {
 		t.Errorf("migrate was %+v, is %+v: want it to run once", migrate, again)
+	}
+}
+
+// TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate has the api die and a singleton
+// come later: both wait for the one-shot, whose container is gone.
+func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
+	b := newBed(t, "prunedshot")
+	b.app.Singletons = []string{"scheduler"}
+	const waits = "depends_on: {migrate: {condition: service_completed_successfully}}"
+	b.runs(b.image+":1", "    "+waits+`
+  migrate: {image: 'IMAGE:1', command: [exit, "0"]}
+  scheduler: {image: 'IMAGE:1', command: [wait], `+waits+`}
+  worker: {image: 'IMAGE:1', command: [wait]}
+`)
+	b.up(reconciler.Blue)
+	b.removeService("migrate")
+	pruned := b.stack(reconciler.Blue)
+	if diff := cmp.Diff([]string{"migrate"}, pruned.MissingOneShots); diff != "" || pruned.Condition != reconciler.Broken {
+		t.Errorf("the stack is %s and misses (-want +got):\n%s", pruned.Condition, diff)
+	}
+	how := &reconciler.Start{Was: reconciler.Started{Release: b.app.Release, Gated: true}}
+	heal := func() {
+		t.Helper()
+		if err := b.client.Up(t.Context(), b.app, reconciler.Blue, how); err != nil {
+			t.Fatal(err)
+		}
+		b.answers(reconciler.Blue, "1 blue")
+	}
+	b.kill(b.instance(reconciler.Blue, "api"))
+	heal()
+	b.removeService("api")
+	heal()
+	b.engage(reconciler.Blue)
+	var services []string
+	for _, c := range b.stack(reconciler.Blue).Containers {
+		services = append(services, c.Service)
+	}
+	if diff := cmp.Diff([]string{"api", "scheduler", "worker"}, services); diff != "" {
+		t.Errorf("the stack has containers of (-want +got):\n%s", diff)
+	}
+
+	how.Was.Gated = false
+	heal()
+	if again := b.instance(reconciler.Blue, "migrate"); !again.Up() {
+		t.Errorf("in a stack that never passed a gate migrate is %+v, want it run", again)
+	}
+}
+
+// removeService removes the container of a service in blue.
+func (b *bed) removeService(service string) {
+	b.t.Helper()
+	if err := b.engine.RemoveContainer(b.t.Context(), b.instance(reconciler.Blue, service).ID); err != nil {
+		b.t.Fatal(err)
 	}
 }
 

@@ -22,8 +22,9 @@ import (
 // shared stack, pull, create, start. It waits for no health, except where the
 // Compose file says that one service waits for another, and, where how says so, for the
 // shared stack's. Where the stack has that release already, only what is dead or missing
-// is touched, and what may lack a post_start hook. A release that cannot run here is a
-// *reconciler.RejectError. How may be nil.
+// is touched, and what may lack a post_start hook. Once it was gated, a one-shot that is
+// gone is not run again. A release that cannot run here is a *reconciler.RejectError. How
+// may be nil.
 //
 // Singletons are not started: see Engage. Those of another release are removed
 // with the rest of its stack.
@@ -45,7 +46,7 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 	files, err := c.resolveRelease(ctx, app)
 	if err != nil {
 		if same {
-			return c.healWithoutFiles(ctx, app, color, present, err)
+			return c.healWithoutFiles(ctx, app, color, present, how.Was, err)
 		}
 		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
 	}
@@ -63,13 +64,13 @@ func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Co
 		}
 	}
 	if same {
-		if err := c.stopUnhooked(ctx, whole, present, how.Hooked); err != nil {
+		if err := c.stopUnhooked(ctx, whole, present, how.Was.Containers); err != nil {
 			return err
 		}
 		if whole, err = withNamesAs(present, whole); err != nil {
 			return err
 		}
-		return c.heal(ctx, app, color, whole, present)
+		return c.heal(ctx, app, color, whole, present, how.Was)
 	}
 	if whole, err = withColorNames(whole); err != nil {
 		return err

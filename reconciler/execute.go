@@ -108,7 +108,7 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
 	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
 	r.memory.Healing = r.memory.Healing || heals
-	how := &Start{Hooked: r.memory.starting(w.of(s.Color), s.Release)}
+	how := &Start{Was: r.memory.starting(w.of(s.Color), s.Release)}
 	if s.Release == app.Release && s.Release != r.memory.Live.Release {
 		how.Await = r.publishAwaited // what mends, or goes back, waits for nothing
 	}
@@ -125,7 +125,9 @@ func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
 	if err := cmp.Or(err, unseen); err != nil {
 		return err
 	}
-	r.memory.Started[s.Color] = startedOf(stack)
+	now := startedOf(stack)
+	now.Gated = how.Was.Gated
+	r.memory.Started[s.Color] = now
 	if err := r.save(); err != nil {
 		return err
 	}
@@ -176,6 +178,7 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	}
 	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
+	r.memory.recordGate(s)
 	if r.memory.Live.Is(s.Color, s.Release) {
 		if r.memory.Healing && r.memory.onTrial() {
 			r.memory.Live.watchAnew(stack, r.noted())

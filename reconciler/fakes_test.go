@@ -52,6 +52,7 @@ type stage struct {
 	ledger     ledger
 	clock      Clock
 	strangers  map[int]Holder           // what else is on this host
+	oneShots   int                      // how often one was run
 	portless   map[string]bool          // containers that run without their published port
 	given      map[Color]map[string]int // the ports that nginx has, by route
 	shared     error                    // what the shared stack comes to when it is waited for
@@ -78,6 +79,7 @@ type bearing struct {
 	slow     bool   // its health answers late
 	sickLive bool   // its health answers 500 while it has traffic
 	exits    bool   // its container ends
+	oneShot  bool   // it has a one-shot, which ends well
 	expand   int    // with what code its expand migration ends
 	contract int    // with what code its contract migration ends
 }
@@ -266,11 +268,24 @@ func (f fakeStacks) Observe(ctx context.Context, _ App) (pair [2]Stack, err erro
 	err = f.p.call(ctx, "stacks.observe", func() error {
 		for i, c := range Colors() {
 			pair[i] = f.p.stackOf(c)
+			if f.p.lacksOneShot(c) {
+				pair[i].Missing, pair[i].MissingOneShots = []string{"migrate"}, []string{"migrate"}
+				if pair[i].Condition == Running {
+					pair[i].Condition = Broken
+				}
+			}
 			pair[i].EngineLost = f.p.engineLost
 		}
 		return nil
 	})
 	return pair, err
+}
+
+// lacksOneShot tells whether the color's stack has a one-shot, and no container of it.
+func (w *stage) lacksOneShot(c Color) bool {
+	a := w.stacks[c]
+	return a != nil && len(a.containers) > 0 && w.fates[a.release.Tag].oneShot &&
+		!slices.ContainsFunc(a.containers, func(x Container) bool { return x.OneShot })
 }
 
 func (w *stage) stackOf(c Color) Stack {
@@ -335,11 +350,16 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 		}
 		a.app = app
 		for i, x := range a.containers {
-			if x.Up() && a.release == before.Release && !slices.Contains(how.Hooked, x.ID) {
+			if x.Up() && a.release == before.Release && !x.OneShot && !slices.Contains(how.Was.Containers, x.ID) {
 				a.containers[i].State = "exited"
 			}
 		}
 		w.runServices(a, c)
+		if w.lacksOneShot(c) && !how.Was.Gated {
+			w.oneShots++
+			a.containers = append(a.containers, Container{ID: "once" + itoa(w.oneShots), Name: "shop-" + string(c) + "-migrate-1",
+				Service: "migrate", State: "exited", OneShot: true, StartedAt: time.Now()})
+		}
 		return nil
 	})
 	if err != nil {

@@ -233,7 +233,7 @@ func (g *gate) ended(ctx context.Context, c Container) error {
 	case c.State == "exited" && c.Up():
 		return nil
 	case c.State == "exited" || c.State == "dead":
-		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d", c.Name, c.ExitCode))
+		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d%s", c.Name, c.ExitCode, c.ifMeant()))
 	case c.State == "running" && c.Restarts > 0 && g.startedJustNow(c):
 		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:

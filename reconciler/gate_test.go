@@ -81,7 +81,7 @@ func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 }
 
 func (b *bench) Up(context.Context, App, Color, *Start) error { return errInjected }
-func (b *bench) Stop(context.Context, App, Color) error         { return errInjected }
+func (b *bench) Stop(context.Context, App, Color) error       { return errInjected }
 
 func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {
 	if c != Green {
@@ -301,7 +301,7 @@ func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *test
 	}{
 		{"restarting", func(c *Container) { c.State, c.ExitCode = "restarting", 1 }, RestartLoop, "worker-1 ends and is started again and again (exit code 1)"},
 		{"exited", func(c *Container) { c.State, c.ExitCode = "exited", 137 }, ContainerExited, "worker-1 ended with exit code 137"},
-		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, "worker-1 ended with exit code 0"},
+		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, "worker-1 ended with exit code 0; if it is meant to end, a service that needs it says so: depends_on: {worker: {condition: service_completed_successfully}}"},
 		{"dead", func(c *Container) { c.State = "dead" }, ContainerExited, "worker-1 ended"},
 		{"restarted a moment ago", func(c *Container) { c.Restarts, c.StartedAt = 1, time.Now() }, RestartLoop, "restarts: 1"},
 		{"a one-shot that failed", func(c *Container) { c.OneShot, c.State, c.ExitCode = true, "exited", 2 }, ContainerExited, "exit code 2"},

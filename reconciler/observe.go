@@ -92,6 +92,9 @@ func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 		r.live = w.facts.Live
 	}
 	r.memory.believe(w.facts.Live, w.stacks)
+	for i, s := range w.stacks {
+		w.stacks[i] = r.memory.withoutFinished(s) // the memory may have been empty at the look
+	}
 	w.facts.Spare, err = r.spareState(ctx, app)
 	return err
 }

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,15 @@ func (c Container) Up() bool {
 	return c.State == "running" || (c.OneShot && c.State == "exited" && c.ExitCode == 0)
 }
 
+// ifMeant says what to write for a container that ended well and should run; empty for
+// others. Its file does not say that it may end.
+func (c Container) ifMeant() string {
+	if c.State != "exited" || c.ExitCode != 0 || c.OneShot {
+		return ""
+	}
+	return fmt.Sprintf("; if it is meant to end, a service that needs it says so: depends_on: {%s: {condition: service_completed_successfully}}", c.Service)
+}
+
 // Stack is one color of an app as it was just observed.
 type Stack struct {
 	Color      Color
@@ -60,6 +70,9 @@ type Stack struct {
 	Duty       Duty        // of the singletons
 	Containers []Container // sorted by service, then name; singletons too
 	Missing    []string    // services that should have a container and have none; no singletons
+	// MissingOneShots are those of Missing that run once. Docker does not know whether they did:
+	// see Memory.withoutFinished.
+	MissingOneShots []string
 	// EngineLost counts how often the connection to an engine on this machine broke
 	// since this process began to listen to its events.
 	EngineLost int
@@ -79,11 +92,14 @@ const (
 func (d Duty) String() string { return [...]string{"none", "off duty", "partly on duty", "on duty"}[d] }
 
 // Instance identifies this very set of running processes: it changes when a
-// container is replaced or restarted. A recorded gate pass is worth nothing for
-// another instance.
+// container is replaced or restarted, and not when one is removed that had run once and
+// ended well. A recorded gate pass is worth nothing for another instance.
 func (s Stack) Instance() string {
 	parts := make([]string, 0, len(s.Containers))
 	for _, c := range s.Containers {
+		if c.Up() && c.State != "running" {
+			continue
+		}
 		parts = append(parts, c.ID+"@"+c.StartedAt.UTC().Format(time.RFC3339Nano)+"/"+itoa(c.Restarts))
 	}
 	slices.Sort(parts)

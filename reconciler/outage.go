@@ -111,11 +111,14 @@ func (s Stack) started() time.Time {
 	return last
 }
 
-// restarts is how often the engine started one of the containers again because it had ended.
+// restarts is how often the engine started one of the containers again because it had
+// ended, without those that run once: they may be gone, and less than none would hide others.
 func (s Stack) restarts() int {
 	sum := 0
 	for _, c := range s.Containers {
-		sum += c.Restarts
+		if !c.OneShot {
+			sum += c.Restarts
+		}
 	}
 	return sum
 }

@@ -63,7 +63,7 @@ type Stacks interface {
 	Observe(ctx context.Context, app App) ([2]Stack, error)
 	// Up makes the stack of one color run app.Release: shared stack, pull,
 	// create, start. It does not wait for the stack's own health. Where the stack has that
-	// release already, only what is dead or missing is touched, and what lacks a hook
+	// release already, only what is dead or missing is touched, and what may lack a hook
 	// because an earlier Up did not end well. A release that cannot run here is a
 	// *RejectError; a shared service that it waits for and that fails is none. How may be nil.
 	Up(ctx context.Context, app App, color Color, how *Start) error
@@ -78,8 +78,9 @@ type Stacks interface {
 
 // Start is what Up has to know beside what it is to bring up.
 type Start struct {
-	// Hooked are the ids of the containers whose hooks are known to have ended well.
-	Hooked []string
+	// Was names the containers that are known to lack nothing, and tells whether what runs
+	// once has run.
+	Was Started
 	// Await lets Up wait, for app.Gate.Timeout at most, until the shared stack is ready, and
 	// hears what it waits for. nil: what Docker has started of it is enough.
 	Await func(words string)

@@ -90,7 +90,7 @@ type Runner struct {
 
 // NewRunner returns a Runner that has nothing to do until Offer.
 func NewRunner(o Options) *Runner {
-	return &Runner{
+	r := &Runner{
 		Options: o,
 		kick:    make(chan struct{}, 1),
 		news:    make(chan struct{}, 1),
@@ -108,6 +108,8 @@ func NewRunner(o Options) *Runner {
 		clutter: true,
 		roots:   map[string]bool{o.Memory.Live.Root: true},
 	}
+	r.Stacks = stacksWithoutFinished{o.Stacks, &r.memory}
+	return r
 }
 
 // Offer hands over what a newer commit says. If the app's directory changed, the

@@ -1,6 +1,9 @@
 package reconciler
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Containers that run are no proof that their start came to its end: a hook may have
 // failed, or the agent was killed before it had run. So the memory names the containers
@@ -11,6 +14,9 @@ import "slices"
 type Started struct {
 	Release    Release  `json:"release"`
 	Containers []string `json:"containers"` // ids, sorted; without singletons
+	// Gated tells that the stack has passed a gate since it was made: what runs once in it
+	// has ended well by then, and is not missing where its container is gone.
+	Gated bool `json:"gated,omitempty"`
 }
 
 // startedOf takes down all of a stack.
@@ -34,21 +40,62 @@ func (m *Memory) hasStarted(s Stack) bool {
 }
 
 // starting forgets the containers that a start of the release r would start again, and
-// returns the others of it: those that run on as they are. What has another release is what it
-// was until it is replaced, by containers with other ids.
-func (m *Memory) starting(s Stack, r Release) []string {
+// returns what is left of it: those that run on as they are. What has another release is what
+// it was until it is replaced, by containers with other ids.
+func (m *Memory) starting(s Stack, r Release) Started {
 	was := m.Started[s.Color]
-	if s.Release != r || was.Release != r {
-		return nil
+	switch {
+	case was.Release != r:
+		return Started{}
+	case s.Release != r: // all of it is gone, and is made anew
+		delete(m.Started, s.Color)
+		return Started{}
 	}
-	kept := Started{Release: r, Containers: []string{}}
+	kept := Started{Release: r, Containers: []string{}, Gated: was.Gated}
 	for _, c := range s.Containers {
 		if c.Up() && slices.Contains(was.Containers, c.ID) {
 			kept.Containers = append(kept.Containers, c.ID)
 		}
 	}
 	m.Started[s.Color] = kept
-	return kept.Containers
+	return kept
+}
+
+// recordGate takes down that the stack of that color passed its gate.
+func (m *Memory) recordGate(s Step) {
+	if x := m.Started[s.Color]; x.Release == s.Release {
+		x.Gated = true
+		m.Started[s.Color] = x
+	}
+}
+
+// withoutFinished is the stack without the one-shots that have ended well and are gone. All
+// had ended well when the stack passed its gate, so that none of them is missing since.
+func (m *Memory) withoutFinished(s Stack) Stack {
+	if x := m.Started[s.Color]; !x.Gated || x.Release != s.Release || len(s.MissingOneShots) == 0 {
+		return s
+	}
+	s.Missing = slices.DeleteFunc(slices.Clone(s.Missing), func(name string) bool { return slices.Contains(s.MissingOneShots, name) })
+	s.MissingOneShots = nil
+	down := func(c Container) bool { return !c.Singleton && !c.Up() }
+	if s.Condition == Broken && len(s.Missing) == 0 && !slices.ContainsFunc(s.Containers, down) {
+		s.Condition = Running
+	}
+	return s
+}
+
+// stacksWithoutFinished observes every stack as withoutFinished has it.
+type stacksWithoutFinished struct {
+	Stacks
+	memory *Memory
+}
+
+func (x stacksWithoutFinished) Observe(ctx context.Context, app App) ([2]Stack, error) {
+	pair, err := x.Stacks.Observe(ctx, app)
+	for i, s := range pair {
+		pair[i] = x.memory.withoutFinished(s)
+	}
+	return pair, err
 }
 
 // believe takes down the stacks that were proven before anybody took down such things: by
@@ -62,7 +109,9 @@ func (m *Memory) believe(live Color, stacks [2]Stack) {
 		lost := m.Live.Release.IsZero() && s.Color == live
 		proven := m.Live.Is(s.Color, s.Release) || m.HasPassed(s.Release) && m.Pending == nil
 		if s.Condition != Absent && (lost || proven) {
-			m.Started[s.Color] = startedOf(s)
+			x := startedOf(s)
+			x.Gated = true
+			m.Started[s.Color] = x
 		}
 	}
 }

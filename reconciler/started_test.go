@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -132,5 +133,91 @@ func TestRunner_WhatServesIsBelievedWhereNoStartIsRemembered(t *testing.T) {
 					"live 2 in blue, standby 1 broken; history", "live 1 in green, standby 2 warm; history 1:Promoted").Replace(c.want))
 			})
 		})
+	}
+}
+
+// pruneStopped takes away the containers that do not run, as "docker container prune" does.
+func (w *stage) pruneStopped() {
+	w.change(func() {
+		for _, a := range w.stacks {
+			a.containers = slices.DeleteFunc(a.containers, func(c Container) bool { return c.State == "exited" })
+		}
+	})
+}
+
+// After the gate a one-shot that is gone is done, in what is live and in the standby.
+func TestRunner_AOneShotThatIsGoneIsDoneOnceItsStackWasGated(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.fates["1"], w.fates["2"] = bearing{oneShot: true}, bearing{oneShot: true}
+		const two = "routes:\n" + defaultRoute + "  web: {ports: {blue: 3003, green: 3004}, health: /health}"
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green, two))
+		p.deploy("c2", yamlOf("2", Auto, two))
+		const well = "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"
+		is := func(what string, ran int) {
+			t.Helper()
+			p.is(t, p.Once(p.ctx), well)
+			if w.oneShots != ran || !w.armed {
+				t.Errorf("%s: one-shots were run %d times, want %d; the standby is a spare: %v", what, w.oneShots, ran, w.armed)
+			}
+		}
+		is("deployed", 2)
+		w.did()
+		w.pruneStopped()
+		is("pruned", 2)
+		if did := w.did(); did != ": " {
+			t.Errorf("did %s, want nothing", did)
+		}
+
+		p.kill()
+		p = w.start()
+		p.Offer(p.push("c2", yamlOf("2", Auto, two)))
+		w.change(func() { w.stacks[Blue].containers[0].State = "exited" })
+		is("a new process finds the api dead", 2)
+		w.wantDid(t, "Healing+Sparing: up blue 2; gate blue 2; disarm green 1; arm green 1")
+
+		w.change(func() { w.stacks[Blue].containers = nil })
+		is("all of the live stack is gone: it is brought up anew", 3)
+	})
+}
+
+// A stack that was started and did not pass its gate yet lacks a one-shot that is gone.
+func TestRunner_AOneShotThatIsGoneIsMissingWhereNoGateWasPassed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.fates["2"] = bearing{oneShot: true}
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.disturb = func(_ int, name string) trouble {
+			if name == "prober.probe" && len(w.saved.Started[Blue].Containers) > 0 {
+				return crashBefore
+			}
+			return none
+		}
+		p.deploy("c2", yamlOf("2", Auto))
+		w.disturb = nil
+		if w.oneShots != 1 {
+			t.Fatalf("one-shots were run %d times before the gate, want once", w.oneShots)
+		}
+		w.pruneStopped()
+		p = w.start()
+		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if w.oneShots != 2 {
+			t.Errorf("one-shots were run %d times, want it run again", w.oneShots)
+		}
+	})
+}
+
+// A one-shot that had to be started again before it ended well is pruned in the middle of a
+// watch: no restart of another container is hidden by that, and it is the same instance.
+func TestStack_AOneShotThatIsGoneChangesNeitherInstanceNorRestarts(t *testing.T) {
+	api := container("api", func(c *Container) { c.Restarts = 1 })
+	migrate := container("migrate", func(c *Container) { c.OneShot, c.State, c.Restarts = true, "exited", 2 })
+	before, after := Stack{Containers: []Container{api, migrate}}, Stack{Containers: []Container{api}}
+	if before.Instance() != after.Instance() || before.restarts() != 1 || after.restarts() != 1 {
+		t.Errorf("instance %q with %d restarts, without the one-shot %q with %d", before.Instance(), before.restarts(), after.Instance(), after.restarts())
+	}
+	migrate.State = "running"
+	if again := (Stack{Containers: []Container{api, migrate}}); again.Instance() == after.Instance() {
+		t.Error("it is the same instance while the one-shot runs again")
 	}
 }
