@@ -382,7 +382,9 @@ func (p *process) awaitShared(app App, how *Start) error {
 	}
 	var err error
 	p.change(func() { p.waited, err = append(p.waited, app.Tag), p.shared })
-	how.Await("waits for the shared stack: db")
+	if err != nil { // else it was ready, and nobody is told
+		how.Await("waits for the shared stack: db")
+	}
 	return err
 }
 
