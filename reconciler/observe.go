@@ -91,12 +91,18 @@ func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 		clear(r.proofs)
 		r.live = w.facts.Live
 	}
-	r.memory.believe(w.facts.Live, w.stacks)
-	for i, s := range w.stacks {
-		w.stacks[i] = r.memory.withoutFinished(s) // the memory may have been empty at the look
-	}
+	r.believe(w, w.facts.Live)
 	w.facts.Spare, err = r.spareState(ctx, app)
 	return err
+}
+
+// believe fills a memory that knows of no starts. Until now it could not tell which
+// one-shots have finished.
+func (r *Runner) believe(w *world, live Color) {
+	r.memory.believe(live, w.stacks)
+	for i, s := range w.stacks {
+		w.stacks[i] = r.memory.withoutFinished(s)
+	}
 }
 
 // lookTime is how long one look at the containers may take. An engine that hangs

@@ -9,7 +9,7 @@ func (r *Runner) planUnasked(app App, w *world) []Step {
 	if !w.unasked || live.Release.IsZero() {
 		return nil
 	}
-	r.memory.believe(live.Color, w.stacks)
+	r.believe(w, live.Color)
 	w.facts.Live = live.Color
 	w.facts.Blue, w.facts.Green = r.facts(app, w, Blue), r.facts(app, w, Green)
 	return planUnasked(app, w.facts, r.memory)
