@@ -234,13 +234,13 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 		}
 		r.memory.Live.began(w.of(s.Color))
 	}
-	r.attend(pass, of, of.Routes)
+	r.attend(pass, of, of.Routes, briskTime)
 	r.arrive(s)
 	return r.save()
 }
 
 func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
-	r.attend(ctx, of, of.Routes) // the agent may have been started again
+	r.attend(ctx, of, of.Routes, briskTime) // the agent may have been started again
 	saved := r.Now()
 	watch := &watch{
 		stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, meter: r.Meter, gauge: r.Gauge, visits: r.witness.between,

@@ -12,7 +12,10 @@ import (
 
 const (
 	// probePause lies between two questions to the same route, so that a stack
-	// that is ready is noticed within a few hundredths of a second.
+	// that is ready is noticed within a few hundredths of a second. Each answer that is not
+	// good makes it half as long again, up to calmEvery: an app may limit how often it
+	// is asked, and then says no for as long as it is asked often. Where nobody answers,
+	// nobody is bothered.
 	probePause = 25 * time.Millisecond
 	// warmPause is the same for a stack all of whose containers have run for warmTime:
 	// it is not about to fall over, and a way back must not wait.
@@ -263,27 +266,35 @@ func (g *gate) age(c Container) time.Duration {
 }
 
 // probeRoute asks one route until it has answered well often enough in a row,
-// and keeps asking until the gate ends, because a proof can be lost again.
+// and then once a second until the gate ends, because a proof can be lost again.
 func (g *gate) probeRoute(ctx context.Context, r Route) {
-	key, row := "route "+r.Name, 0
+	key, row, pause := "route "+r.Name, 0, probePause
 	for ctx.Err() == nil {
-		sick, late := ask(ctx, g.prober, r, g.color)
+		answer := ask(ctx, g.prober, r, g.color)
 		if over(ctx) {
 			return
 		}
-		if late = g.excuse(r, late); sick != "" || late != "" {
+		late := g.excuse(r, answer.late)
+		if answer.sick != "" || late != "" {
 			row = 0
-			g.set(key, lack{what: r.Name + ": " + sick + late, service: r.Service, slow: sick == ""})
+			g.set(key, lack{what: r.Name + ": " + answer.sick + late, service: r.Service, slow: answer.sick == ""})
 		} else if row++; row >= g.app.Gate.Successes {
 			g.clear(key)
 		}
-		if row == 0 {
+		switch {
+		case row >= g.app.Gate.Successes:
+			pause = probePause
+			wait(ctx, calmEvery)
+		case row > 0:
+			waitFor(ctx, probePause, g.warm)
+			if g.isWarm() {
+				wait(ctx, warmPause)
+			}
+		case answer.came:
+			wait(ctx, pause)
+			pause = longer(pause)
+		default:
 			wait(ctx, probePause)
-			continue
-		}
-		waitFor(ctx, probePause, g.warm)
-		if g.isWarm() {
-			wait(ctx, warmPause)
 		}
 	}
 }
@@ -330,7 +341,7 @@ func (g *gate) noteWarm(s Stack) {
 
 // examine runs a service's own health command until it succeeds once.
 func (g *gate) examine(ctx context.Context, c Container) {
-	for ctx.Err() == nil {
+	for pause := lookPause; ctx.Err() == nil; pause = longer(pause) {
 		err := g.examiner.Health(ctx, c)
 		if err == nil {
 			g.clear("health " + c.ID)
@@ -340,9 +351,12 @@ func (g *gate) examine(ctx context.Context, c Container) {
 			return
 		}
 		g.set("health "+c.ID, lack{what: c.Service + ": health command: " + err.Error(), service: c.Service})
-		wait(ctx, lookPause)
+		wait(ctx, pause)
 	}
 }
+
+// longer is the pause after that one while what is asked does not say yes.
+func longer(pause time.Duration) time.Duration { return min(pause*3/2, calmEvery) }
 
 // timedOut names everything that was still lacking, and shows the log of the
 // first service to blame.

@@ -606,3 +606,70 @@ func TestGate_IsOverAsSoonAsTheLastProofIsThere(t *testing.T) {
 		})
 	}
 }
+
+// An app that limits how often it is asked says no for as long as it is asked often.
+func TestGate_AsksNoMoreOftenThanItNeeds(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer Probe
+		until  time.Duration // answer is what it says until then
+		most   int
+	}{
+		"good at once":                     {Probe{}, 0, 3 + 10},
+		"says no for a while":              {Probe{Status: 429, Took: probeTime}, 10 * time.Second, 20 + 3 + 10},
+		"nobody answers for half a second": {Probe{Err: errInjected, Took: probeTime}, 500 * time.Millisecond, 20 + 3 + 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				b := newBench(container("api"), container("worker", func(w *Container) { w.HealthCommand = true }))
+				b.probe = func(int, Route) Probe {
+					if time.Since(began) < c.until {
+						return c.answer
+					}
+					return Probe{Status: 200, Took: probeTime}
+				}
+				// The worker is what the gate waits for, ten seconds after the route is proven.
+				b.health = func(context.Context, int) error {
+					if time.Since(began) < c.until+10*time.Second {
+						return errors.New("not yet")
+					}
+					return nil
+				}
+				app := gatedApp("api")
+				app.Gate.Timeout, app.Gate.Successes = time.Minute, 3
+				if _, err := b.gate(t.Context(), app); err != nil {
+					t.Fatal(err)
+				}
+				if n := b.probes["api"]; n > c.most {
+					t.Errorf("asked the route %d times in %s, want at most %d", n, time.Since(began), c.most)
+				}
+				if most := 7 + int((c.until+10*time.Second)/calmEvery) + 1; b.healths > most {
+					t.Errorf("ran the health command %d times in %s, want at most %d", b.healths, time.Since(began), most)
+				}
+			})
+		})
+	}
+}
+
+// A proof can be lost again while the gate waits for something else.
+func TestGate_ProofThatIsLostHasToComeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b := newBench(container("api"), container("worker", func(w *Container) { w.HealthCommand = true }))
+		b.probe = func(int, Route) Probe {
+			if age := time.Since(began); age > 2*time.Second && age < 8*time.Second {
+				return Probe{Status: 503, Took: probeTime}
+			}
+			return Probe{Status: 200, Took: probeTime}
+		}
+		b.health = func(context.Context, int) error {
+			if time.Since(began) < 4*time.Second {
+				return errors.New("not yet")
+			}
+			return nil
+		}
+		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil || time.Since(began) < 8*time.Second {
+			t.Errorf("passed after %s (%v), want no pass while the route answers 503", time.Since(began), err)
+		}
+	})
+}

@@ -91,13 +91,20 @@ func (r Route) patient() Route {
 	return r
 }
 
-// ask asks a route for its health. sick says what is wrong with the answer; late says
-// that it is right, but later than the route allows.
-func ask(ctx context.Context, p Prober, r Route, c Color) (sick, late string) {
+// healthAnswer is what a route said of its health.
+type healthAnswer struct {
+	sick string // what is wrong with it; empty: nothing
+	late string // it is right, but later than the route allows; empty: in time
+	came bool   // somebody answered
+}
+
+// ask asks a route for its health.
+func ask(ctx context.Context, p Prober, r Route, c Color) healthAnswer {
 	patient := r.patient()
-	answer := p.Probe(ctx, patient, c)
-	if sick = patient.Health.Sick(answer); sick != "" {
-		return sick, ""
+	probe := p.Probe(ctx, patient, c)
+	a := healthAnswer{sick: patient.Health.Sick(probe), came: probe.Err == nil}
+	if a.sick == "" {
+		a.late = r.Health.Sick(probe)
 	}
-	return "", r.Health.Sick(answer)
+	return a
 }

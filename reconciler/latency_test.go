@@ -262,7 +262,7 @@ func TestWitness_WaitsForALateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWitness(latecomer{}, time.Now)
 		app := gatedApp("api")
-		w.ask(app, app.Routes)
+		w.ask(app, app.Routes, briskTime)
 		w.visit(t.Context(), 0)
 		if v, _ := w.between(time.Now().Add(-time.Minute), time.Now()); v != (Visits{Count: 1, P95: 1500 * time.Millisecond}) {
 			t.Errorf("got %+v, want one that was answered after 1.5s", v)

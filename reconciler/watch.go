@@ -218,10 +218,10 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 
 // health asks the routes, all at once: many that hang must not make a look longer.
 func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Container) {
-	answers := make([]struct{ sick, late string }, len(w.app.Routes))
+	answers := make([]healthAnswer, len(w.app.Routes))
 	var wg sync.WaitGroup
 	for i, r := range w.app.Routes {
-		wg.Go(func() { answers[i].sick, answers[i].late = ask(ctx, w.prober, r, w.tenure.Color) })
+		wg.Go(func() { answers[i] = ask(ctx, w.prober, r, w.tenure.Color) })
 	}
 	wg.Wait()
 	for i, r := range w.app.Routes {

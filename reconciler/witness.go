@@ -9,9 +9,14 @@ import (
 )
 
 const (
-	// visitEvery lies between two visits: ten a second in all, however many routes
-	// there are. Nobody feels that, and a gap of a tenth of a second is seen.
+	// visitEvery lies between two visits while traffic moves: ten a second in all,
+	// however many routes there are. Nobody feels that, and a gap of a tenth of a second
+	// is seen.
 	visitEvery = 100 * time.Millisecond
+	// calmEvery lies between two visits once traffic has moved and briskTime is over. An app
+	// may limit how often one address asks, and more would say no more.
+	calmEvery = time.Second
+	briskTime = 2 * time.Second // after a flip is confirmed
 	// visitsKept bounds the memory of a watch that lasts a day: an hour of visits.
 	visitsKept = 36_000
 )
@@ -23,6 +28,7 @@ type witness struct {
 	visitor Visitor
 	now     func() time.Time
 	over    <-chan struct{} // closed when it visits no more
+	word    chan struct{}   // has word when it is asked to visit something else
 
 	mu     sync.Mutex
 	app    App
@@ -30,6 +36,8 @@ type witness struct {
 	visits []visit // oldest first
 	untold tally   // since the last take
 	good   time.Time
+	brisk  time.Time // until when it visits as often as it does while traffic moves
+	failed bool      // the last visit
 }
 
 // visit is one question and what came of it.
@@ -47,27 +55,44 @@ type tally struct {
 }
 
 func newWitness(v Visitor, now func() time.Time) *witness {
-	return &witness{visitor: v, now: now, good: now()}
+	return &witness{visitor: v, now: now, good: now(), word: make(chan struct{}, 1)}
 }
 
 // run visits until ctx ends. One visit waits for the other: an app that hangs is
 // not made worse.
 func (w *witness) run(ctx context.Context) {
-	ticks := time.NewTicker(visitEvery)
-	defer ticks.Stop()
-	for n := 0; ctx.Err() == nil; n++ {
-		w.visit(ctx, n)
+	drain(w.word)
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
-		case <-ticks.C:
+			return
+		case <-next.C:
+		case <-w.word:
 		}
+		next.Reset(w.pause()) // a visit that takes long delays no other
+		w.visit(ctx, n)
 	}
+}
+
+// pause is the time between the begin of two visits.
+func (w *witness) pause() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now().Before(w.brisk) {
+		return visitEvery
+	}
+	return calmEvery
 }
 
 // visit asks the next route.
 func (w *witness) visit(ctx context.Context, n int) {
 	w.mu.Lock()
 	app, routes := w.app, w.routes
+	if now := w.now(); !w.failed && now.Sub(w.brisk) > visitEvery {
+		w.good = now // a pause of its own is no gap
+	}
 	w.mu.Unlock()
 	if len(routes) == 0 {
 		return
@@ -94,21 +119,23 @@ func (w *witness) see(p Probe, h Health) {
 	w.untold.visits++
 	// A gap that is still open counts as far as it has come.
 	w.untold.gap = max(w.untold.gap, v.at.Sub(w.good))
-	if v.failed {
+	if w.failed = v.failed; v.failed {
 		w.untold.failed++
 	} else {
 		w.good = v.at
 	}
 }
 
-// ask makes it visit other routes from now on.
-func (w *witness) ask(app App, routes []Route) {
+// ask makes it visit other routes from now on, as often as while traffic moves for that
+// long.
+func (w *witness) ask(app App, routes []Route, brisk time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.routes) == 0 {
 		w.good = w.now() // nobody asked in the meantime
 	}
-	w.app, w.routes = app, routes
+	w.app, w.routes, w.brisk = app, routes, w.now().Add(brisk)
+	signal(w.word)
 }
 
 // take returns what was seen since it was called last.
@@ -166,15 +193,15 @@ func (w *witness) ended() bool {
 
 // attend makes the witness visit the routes until ctx ends, which is when the pass
 // does. One that visits already goes on.
-func (r *Runner) attend(ctx context.Context, app App, routes []Route) {
+func (r *Runner) attend(ctx context.Context, app App, routes []Route, brisk time.Duration) {
 	if r.witness != nil && !r.witness.ended() {
-		r.witness.ask(app, routes)
+		r.witness.ask(app, routes, brisk)
 		return
 	}
 	r.tally() // what the last one saw after it was asked for the last time
 	w := newWitness(r.Visitor, r.Now)
 	w.over = ctx.Done()
-	w.ask(app, routes)
+	w.ask(app, routes, brisk)
 	r.witness = w
 	go w.run(ctx)
 }
@@ -195,7 +222,7 @@ func (r *Runner) attendFlip(ctx context.Context, app App, w world, to Color) {
 	if err != nil {
 		return
 	}
-	r.attend(ctx, after, common(before.Routes, after.Routes))
+	r.attend(ctx, after, common(before.Routes, after.Routes), flipTime)
 }
 
 // common are the routes of b that mean the same in a.
