@@ -54,6 +54,9 @@ type Client struct {
 	hookTime  time.Duration
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
+
+	listenersLock sync.Mutex
+	listeners     map[string]listeners // by app
 }
 
 var (
@@ -96,7 +99,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
 		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees,
-		log: o.Logger, vault: o.Vault, trials: newTrials(o), hookTime: preStopTime,
+		log: o.Logger, vault: o.Vault, trials: newTrials(o), hookTime: preStopTime, listeners: map[string]listeners{},
 	}, nil
 }
 

@@ -86,16 +86,6 @@ func TestResolve_AnAppWithoutAFileIsAFault(t *testing.T) {
 	}
 }
 
-func TestContainerPort_IsTheTargetOfTheRoutesPort(t *testing.T) {
-	app := shop(t)
-	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['9000', '${API_PORT}:8080']}}\n"})
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
-	port, err := client.ContainerPort(t.Context(), app, app.Routes[0])
-	if err != nil || port != 8080 {
-		t.Errorf("got %d, %v, want 8080", port, err)
-	}
-}
-
 func TestResolve_AcceptsWhatIsEachContainersOwn(t *testing.T) {
 	app := shop(t)
 	put(t, app, map[string]string{

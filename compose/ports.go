@@ -1,14 +1,10 @@
 package compose
 
 import (
-	"context"
-	"fmt"
 	"net/netip"
 	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
-
-	"tandem/reconciler"
 )
 
 // address checks on which address of the host a port is published. One without
@@ -136,19 +132,4 @@ func likelyTarget(s types.ServiceConfig) string {
 	default:
 		return "<port in the container>"
 	}
-}
-
-// ContainerPort returns the port inside the containers of the route's service
-// that the route's port is published from. An Nginx that runs in a container on
-// the same network as the stacks sends traffic there.
-func (c *Client) ContainerPort(ctx context.Context, app reconciler.App, route reconciler.Route) (int, error) {
-	r, err := c.resolve(ctx, app)
-	if err != nil {
-		return 0, err
-	}
-	target := targetOf(r.colored[reconciler.Blue].Services[route.Service], route.Ports.Blue)
-	if target == 0 {
-		return 0, fmt.Errorf("find the container port of route %s: service %s does not publish port %d", route.Name, route.Service, route.Ports.Blue)
-	}
-	return target, nil
 }

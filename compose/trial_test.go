@@ -164,8 +164,8 @@ func TestTrial_ThatCannotBeStarted(t *testing.T) {
 		t.Errorf("got %.200v, want a temporary error", err)
 	}
 	app.Release = reconciler.Release{Tag: app.Tag, Hash: "abc"}
-	if port, err := client.ContainerPort(t.Context(), app, app.Routes[0]); err != nil || port != 3000 {
-		t.Errorf("got %d, %.200v, want 3000: what runs needs no trial to be kept alive", port, err)
+	if got, err := client.Endpoint(t.Context(), app, app.Routes[0], reconciler.Blue); err != nil || got.Port != 3000 {
+		t.Errorf("got %+v, %.200v, want port 3000: what runs needs no trial to be kept alive", got, err)
 	}
 }
 

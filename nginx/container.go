@@ -125,15 +125,16 @@ func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.A
 	if s.allow, err = p.gateways(ctx, v.networks); err != nil {
 		return site{}, err
 	}
+	pinned := s.mode == SwitchReload && !s.nginx.resolvesUpstreams()
 	for _, r := range app.Routes {
-		port, err := p.portInside(ctx, app, r)
-		if err != nil {
-			return site{}, err
-		}
-		b := backend{route: r.Name, blue: stackAddress(app, r, reconciler.Blue, port), green: stackAddress(app, r, reconciler.Green, port)}
-		if s.mode == SwitchReload && !s.nginx.resolvesUpstreams() {
-			if b, err = p.pinned(ctx, v, app, r, port); err != nil {
+		b := backend{route: r.Name}
+		for color, address := range map[reconciler.Color]*string{reconciler.Blue: &b.blue, reconciler.Green: &b.green} {
+			e, err := p.inside(ctx, app, r, color)
+			if err != nil {
 				return site{}, err
+			}
+			if *address = net.JoinHostPort(e.Host, strconv.Itoa(e.Port)); pinned {
+				*address = pin(e, v)
 			}
 		}
 		s.routes = append(s.routes, b)
@@ -141,86 +142,42 @@ func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.A
 	return s, nil
 }
 
-func (p *Proxy) portInside(ctx context.Context, app reconciler.App, r reconciler.Route) (int, error) {
-	if p.containerPort == nil {
-		return 0, errors.New("render nginx files: nobody tells on which port the container of route " + r.Name + " listens")
+// inside asks where the route's containers are reached in one color.
+func (p *Proxy) inside(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) (reconciler.Endpoint, error) {
+	if p.endpoint == nil {
+		return reconciler.Endpoint{}, errors.New("render nginx files: nobody tells where the containers of route " + r.Name + " listen")
 	}
-	port, err := p.containerPort(ctx, app, r)
+	e, err := p.endpoint(ctx, app, r, color)
 	if err != nil {
-		return 0, fmt.Errorf("find port of route %s: %w", r.Name, err)
+		return reconciler.Endpoint{}, fmt.Errorf("find the containers of route %s in %s: %w", r.Name, color, err)
 	}
-	return port, nil
+	return e, nil
 }
 
-// stackContainer is the name that Compose gives to the service's container.
-func stackContainer(app reconciler.App, r reconciler.Route, c reconciler.Color) string {
-	return app.Project(c) + "-" + r.Service + "-1"
-}
-
-func stackAddress(app reconciler.App, r reconciler.Route, c reconciler.Color, port int) string {
-	return stackContainer(app, r, c) + ":" + strconv.Itoa(port)
-}
-
-// pinned looks the containers' addresses up here, because an Nginx before 1.27.3
-// resolves a name in an upstream once, and does not start when that fails.
-// Prepare notices a new address and reloads.
-func (p *Proxy) pinned(ctx context.Context, v view, app reconciler.App, r reconciler.Route, port int) (backend, error) {
-	b := backend{route: r.Name}
-	for _, c := range reconciler.Colors() {
-		ips, err := p.addresses(ctx, stackContainer(app, r, c), v.networks)
-		if err != nil {
-			return backend{}, err
-		}
-		if len(ips) == 0 {
-			continue
-		}
-		address := netip.AddrPortFrom(ips[0], uint16(port)).String()
-		if c == reconciler.Blue {
-			b.blue = address
-		} else {
-			b.green = address
+// pin is the address in place of the name, because an Nginx before 1.27.3 resolves a
+// name in an upstream once, and does not start when that fails. It is empty where no
+// container runs. Prepare notices a new address and reloads.
+func pin(e reconciler.Endpoint, v view) string {
+	for _, n := range v.networks {
+		if ip, on := e.Addresses[n]; on {
+			return netip.AddrPortFrom(ip, uint16(e.Port)).String()
 		}
 	}
-	return b, nil
-}
-
-// addresses are those of a container in the given networks, none when it does
-// not exist or does not run.
-func (p *Proxy) addresses(ctx context.Context, name string, networks []string) ([]netip.Addr, error) {
-	info, err := p.docker.ContainerInspect(ctx, name)
-	if cerrdefs.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, p.noContainer(ctx, err)
-	}
-	var ips []netip.Addr
-	for _, n := range networks {
-		if e := info.NetworkSettings.Networks[n]; e != nil && e.IPAddress != "" {
-			ip, err := netip.ParseAddr(e.IPAddress)
-			if err != nil {
-				return nil, fmt.Errorf("read address of %s: %w", name, err)
-			}
-			ips = append(ips, ip)
-		}
-	}
-	return ips, nil
+	return ""
 }
 
 // peersInside are the addresses of the stack's containers as Nginx sees them.
 func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, color reconciler.Color) (map[netip.AddrPort]bool, error) {
 	peers := map[netip.AddrPort]bool{}
 	for _, r := range app.Routes {
-		port, err := p.portInside(ctx, app, r)
+		e, err := p.inside(ctx, app, r, color)
 		if err != nil {
 			return nil, err
 		}
-		ips, err := p.addresses(ctx, stackContainer(app, r, color), v.networks)
-		if err != nil {
-			return nil, err
-		}
-		for _, ip := range ips {
-			peers[netip.AddrPortFrom(ip, uint16(port))] = true
+		for _, n := range v.networks {
+			if ip, on := e.Addresses[n]; on {
+				peers[netip.AddrPortFrom(ip, uint16(e.Port))] = true
+			}
 		}
 	}
 	return peers, nil

@@ -10,12 +10,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
@@ -72,12 +74,28 @@ func newBoxed(t *testing.T, mode string, hostNetwork bool) *boxed {
 	b.run(t, b.name, b.conf, mount.Mount{Type: mount.TypeBind, Source: filepath.Dir(b.dir), Target: "/inside"})
 	b.options = nginx.Options{Dir: b.dir, Switch: mode, Container: b.name, Docker: e.Client, Command: "nginx -c /conf/nginx.conf",
 		Confirm: fmt.Sprintf("127.0.0.1:%d", ports[1]), Logger: slog.New(slog.DiscardHandler),
-		ContainerPort: func(context.Context, reconciler.App, reconciler.Route) (int, error) { return 3000, nil }}
+		Endpoint: b.endpoint}
 	var err error
 	if b.proxy, err = nginx.New(b.options); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// endpoint looks at the container of a color, as compose does.
+func (b *boxed) endpoint(ctx context.Context, app reconciler.App, r reconciler.Route, c reconciler.Color) (reconciler.Endpoint, error) {
+	e := reconciler.Endpoint{Host: app.Project(c) + "-" + r.Service + "-1", Port: 3000}
+	info, err := b.engine.Client.ContainerInspect(ctx, e.Host)
+	if cerrdefs.IsNotFound(err) {
+		return e, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	if at := info.NetworkSettings.Networks[b.network]; at != nil && at.IPAddress != "" {
+		e.Addresses = map[string]netip.Addr{b.network: netip.MustParseAddr(at.IPAddress)}
+	}
+	return e, nil
 }
 
 func (b *boxed) configure(t *testing.T, inHTTP, inServer string) {

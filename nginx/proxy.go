@@ -37,9 +37,9 @@ type Options struct {
 	Confirm string
 	// Docker is needed when Container is set.
 	Docker *client.Client
-	// ContainerPort returns the port on which a route's service listens in its
-	// own container. It is needed when Container has a network of its own.
-	ContainerPort func(ctx context.Context, app reconciler.App, route reconciler.Route) (int, error)
+	// Endpoint returns where a route's containers are reached in one color. It is
+	// needed when Container has a network of its own, and asked often.
+	Endpoint func(ctx context.Context, app reconciler.App, route reconciler.Route, color reconciler.Color) (reconciler.Endpoint, error)
 	// Logger gets one line when Nginx was reloaded; slog.Default unless it is set.
 	Logger *slog.Logger
 }
@@ -47,13 +47,13 @@ type Options struct {
 // Proxy is the real Nginx as a reconciler.Router, Spare, Visitor and Meter. It may
 // be used by several goroutines, one an app.
 type Proxy struct {
-	dir           string
-	mode          string
-	container     string
-	confirm       string
-	docker        *client.Client
-	containerPort func(context.Context, reconciler.App, reconciler.Route) (int, error)
-	log           *slog.Logger
+	dir       string
+	mode      string
+	container string
+	confirm   string
+	docker    *client.Client
+	endpoint  func(context.Context, reconciler.App, reconciler.Route, reconciler.Color) (reconciler.Endpoint, error)
+	log       *slog.Logger
 
 	command []string
 	client  *http.Client // one fresh connection a request, so that any worker may answer
@@ -109,7 +109,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{
 		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
-		docker: o.Docker, containerPort: o.ContainerPort, log: o.Logger, command: command,
+		docker: o.Docker, endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 		visitor: newVisitor(),
 		loading: semaphore.NewWeighted(1),

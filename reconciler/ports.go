@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -54,6 +55,14 @@ type Resolver interface {
 	// A file that cannot be run blue/green (a fixed port, a container_name, a
 	// named volume, …) is Faults.
 	Resolve(ctx context.Context, app App) (Release, error)
+}
+
+// Endpoint is where the containers of one route and color are reached from the networks
+// that they are on.
+type Endpoint struct {
+	Host      string                // the container's name, which Docker's name server knows
+	Port      int                   // inside the container
+	Addresses map[string]netip.Addr // by the network's name; empty: the container does not run
 }
 
 // Stacks acts on and observes the two stacks of an app.

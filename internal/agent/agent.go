@@ -154,7 +154,7 @@ func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*ngi
 	return nginx.New(nginx.Options{
 		Dir: cfg.Nginx.Dir, Switch: cfg.Nginx.Switch, Command: cfg.Nginx.Command,
 		Container: cfg.Nginx.Container, Confirm: cfg.Nginx.Confirm,
-		Docker: stacks.Engine(), ContainerPort: stacks.ContainerPort,
+		Docker: stacks.Engine(), Endpoint: stacks.Endpoint,
 		Logger: log.With("part", "nginx"),
 	})
 }
