@@ -162,7 +162,12 @@ func (w *walk) liveContainers(ctx context.Context) (map[string]string, error) {
 	if s.Live == nil {
 		return nil, errors.New("nothing is live")
 	}
-	all, err := w.containers(ctx, w.App+"-"+string(s.Live.Color))
+	return w.instances(ctx, s.Live.Color)
+}
+
+// instances maps the id of each container of a color to when it was started.
+func (w *walk) instances(ctx context.Context, color reconciler.Color) (map[string]string, error) {
+	all, err := w.containers(ctx, w.App+"-"+string(color))
 	found := map[string]string{}
 	for _, c := range all {
 		found[c.ID] = instance(c.State.StartedAt, c.RestartCount)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 
 	"tandem/internal/atomicfile"
 	"tandem/internal/stage"
+	"tandem/reconciler"
 )
 
 // step is something that can happen.
@@ -42,6 +45,8 @@ func steps() []step {
 		{name: "disk full", weight: 2, do: (*walk).diskFull},
 		{name: clockJump, weight: 2, do: (*walk).jumpClock},
 		{name: "standby removed", weight: 1, do: (*walk).removeStandby},
+		{name: "networks and stopped containers pruned", weight: 2, do: (*walk).prune},
+		{name: "live stack removed", weight: 2, do: (*walk).removeLive, costs: true},
 		{name: "live container killed", weight: 1, do: (*walk).killLive, costs: true},
 		{name: "Nginx's workers killed", weight: 1, do: (*walk).killWorkers, costs: true},
 		{name: "Docker restarted", weight: 1, do: (*walk).restartDocker, costs: true},
@@ -149,11 +154,72 @@ func (w *walk) removeStandby(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := w.containers(ctx, w.App+"-"+string(s.Live.Color.Other()))
-	for _, c := range all {
-		err = errors.Join(err, w.Engine.Client.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true}))
+	return w.removeAll(ctx, s.Live.Color.Other())
+}
+
+// removeLive removes every container that serves. The stack comes back in its own color,
+// and nothing is done to the other one meanwhile.
+func (w *walk) removeLive(ctx context.Context) error {
+	s, _, err := w.Published(ctx)
+	if err != nil {
+		return err
+	}
+	standby, err := w.instances(ctx, s.Live.Color.Other())
+	if err != nil {
+		return err
+	}
+	if err := w.removeAll(ctx, s.Live.Color); err != nil {
+		return err
+	}
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	after, _, err := w.Published(ctx)
+	if err != nil {
+		return err
+	}
+	if after.Live.Color != s.Live.Color {
+		return fmt.Errorf("the live stack was removed in %s and came back in %s", s.Live.Color, after.Live.Color)
+	}
+	if now, err := w.instances(ctx, s.Live.Color.Other()); err != nil || !maps.Equal(now, standby) {
+		return errors.Join(err, fmt.Errorf("the standby was %v while the live stack was removed, and is %v", standby, now))
+	}
+	return nil
+}
+
+func (w *walk) removeAll(ctx context.Context, c reconciler.Color) error {
+	all, err := w.containers(ctx, w.App+"-"+string(c))
+	for _, o := range all {
+		err = errors.Join(err, w.Engine.Client.ContainerRemove(ctx, o.ID, container.RemoveOptions{Force: true}))
 	}
 	return err
+}
+
+// prune does what people do at night when the disk is full. What a stopped stack had on
+// it is gone; often that is the stack of a release that failed.
+func (w *walk) prune(ctx context.Context) error {
+	if w.chance.IntN(2) == 0 {
+		tag := w.next()
+		w.bad[tag] = true
+		if err := errors.Join(w.push(ctx, tag, "BREAK=unhealthy"), w.settle(ctx)); err != nil {
+			return err
+		}
+	}
+	_, err := w.Engine.Client.ContainersPrune(ctx, filters.NewArgs())
+	if err != nil {
+		return err
+	}
+	if _, err := w.Engine.Client.NetworksPrune(ctx, filters.NewArgs()); err != nil {
+		return err
+	}
+	switch w.chance.IntN(3) {
+	case 0:
+		return w.revert(ctx)
+	case 1:
+		return w.release(ctx)
+	default:
+		return nil
+	}
 }
 
 // killLive kills the live api, as the kernel does, or as a person does, after which
