@@ -32,8 +32,8 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 		{name: "deploy windows", fates: []fate{good, badInWatch}, quick: true, lean: true, features: features{windows: true}},
 	}
 	for n, y := range stories {
-		if testing.Short() { // the colors are named in the first story, and in random ones
-			y.quick, y.lean = true, y.lean || n > 0
+		if testing.Short() { // git names the colors in the second story, and in random ones
+			y.quick, y.lean = true, y.lean || n != 1
 		}
 		t.Run(y.name, func(t *testing.T) {
 			t.Parallel()
