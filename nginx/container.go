@@ -118,27 +118,17 @@ func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, erro
 	return slices.Compact(found), nil
 }
 
-// siteInside fills in what an Nginx with a network of its own needs: it cannot
+// backendInside is a route's for an Nginx with a network of its own: it cannot
 // reach this host's loopback, so it goes to the containers by name.
-func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.App) (site, error) {
-	var err error
-	if s.allow, err = p.gateways(ctx, v.networks); err != nil {
-		return site{}, err
+func (p *Proxy) backendInside(ctx context.Context, s site, v view, app reconciler.App, r reconciler.Route) (backend, error) {
+	port, err := p.portInside(ctx, app, r)
+	if err != nil {
+		return backend{}, err
 	}
-	for _, r := range app.Routes {
-		port, err := p.portInside(ctx, app, r)
-		if err != nil {
-			return site{}, err
-		}
-		b := backend{route: r.Name, blue: stackAddress(app, r, reconciler.Blue, port), green: stackAddress(app, r, reconciler.Green, port)}
-		if s.mode == SwitchReload && !s.nginx.resolvesUpstreams() {
-			if b, err = p.pinned(ctx, v, app, r, port); err != nil {
-				return site{}, err
-			}
-		}
-		s.routes = append(s.routes, b)
+	if s.mode == SwitchReload && !s.nginx.resolvesUpstreams() {
+		return p.pinned(ctx, v, app, r, port)
 	}
-	return s, nil
+	return backend{r.Name, stackAddress(app, r, reconciler.Blue, port), stackAddress(app, r, reconciler.Green, port)}, nil
 }
 
 func (p *Proxy) portInside(ctx context.Context, app reconciler.App, r reconciler.Route) (int, error) {
@@ -210,12 +200,12 @@ func (p *Proxy) addresses(ctx context.Context, name string, networks []string) (
 // peersInside are the addresses of the stack's containers as Nginx sees them.
 func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, color reconciler.Color) (map[netip.AddrPort]bool, error) {
 	peers := map[netip.AddrPort]bool{}
-	for _, r := range app.Routes {
-		port, err := p.portInside(ctx, app, r)
+	for _, r := range routesIn(app, color) {
+		port, err := p.portInside(ctx, r.Of, r.Route)
 		if err != nil {
 			return nil, err
 		}
-		ips, err := p.addresses(ctx, stackContainer(app, r, color), v.networks)
+		ips, err := p.addresses(ctx, stackContainer(app, r.Route, color), v.networks)
 		if err != nil {
 			return nil, err
 		}

@@ -35,8 +35,8 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
 		s.group(b, upstreamName(s.app, r.route, reconciler.NoColor), reuse, r.of(s.live))
-		if len(s.routes) == 1 && r.route != "backend" {
-			s.group(b, upstreamName(s.app, "backend", reconciler.NoColor), reuse, r.of(s.live))
+		if len(s.routes)-len(s.kept) == 1 && r.route == s.routes[0].route && r.route != backendName {
+			s.group(b, upstreamName(s.app, backendName, reconciler.NoColor), reuse, r.of(s.live))
 		}
 	case s.namesInVariables():
 		if len(r.closedColors()) > 0 {

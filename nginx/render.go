@@ -30,6 +30,7 @@ type site struct {
 	live    reconciler.Color // reload mode only: flip mode asks the flag
 	dynamic bool             // backends are names that change their address while Nginx runs
 	spare   string           // the app's policy: reconciler.SpareOff, …
+	kept    []kept           // the last of the routes: the app does not have them any more
 }
 
 // backend is where one route is answered.
@@ -316,6 +317,9 @@ func (s site) conf(generation string) string {
 	b.WriteString(generationLine(s.app, generation))
 	if s.mode == SwitchReload {
 		fmt.Fprintf(&b, "map '' $%s { default %s; }\n", colorVariable(s.app), s.live)
+	}
+	for _, k := range s.kept {
+		b.WriteString(k.line())
 	}
 	for _, r := range s.routes {
 		s.upstreams(&b, r)

@@ -29,6 +29,7 @@ type stage struct {
 	stacks   map[Color]*actor
 	conns    map[Color]int
 	repaired []string // what the next Prepare finds changed
+	outdated error    // what every Prepare says of the site
 	routing  App      // as the last Prepare got it
 	serial   int      // of containers
 	saved    Memory
@@ -501,7 +502,7 @@ func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) 
 
 func listens(app App, r Route, c Color) bool {
 	return slices.ContainsFunc(app.Routes, func(x Route) bool {
-		return x.Name == r.Name && x.Ports.Of(c) == r.Ports.Of(c)
+		return x.Ports.Of(c) == r.Ports.Of(c)
 	})
 }
 
@@ -518,7 +519,7 @@ func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, er
 		w.routing = app
 		w.give(app)
 		w.leads()
-		return nil
+		return w.outdated
 	})
 	return repaired, err
 }

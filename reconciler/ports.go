@@ -114,7 +114,9 @@ type Probe struct {
 type Router interface {
 	// Prepare makes the generated files of the app what they should be, tests
 	// and loads them if they changed. A *RouterError tells what is in the way;
-	// then the files are as they were before. repaired names the files that
+	// then the files are as they were before. One with SiteOutdated tells that all is
+	// as it should be, and that the site uses a route that the app does not have any
+	// more: that route is kept until it does not. repaired names the files that
 	// somebody else had changed or removed since this process wrote them.
 	Prepare(ctx context.Context, app App) (repaired []string, err error)
 	// Reserve writes those generated files of the app that are missing, for an app of
