@@ -130,6 +130,9 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if err != nil {
 		return work{}, err
 	}
+	if s.linger, err = p.lingers(ctx, s.nginx, w); err != nil {
+		return work{}, err
+	}
 	if s, app, err = p.withKept(ctx, s, v, app, w.kept); err != nil {
 		return work{}, err
 	}

@@ -30,6 +30,7 @@ type site struct {
 	live    reconciler.Color // reload mode only: flip mode asks the flag
 	dynamic bool             // backends are names that change their address while Nginx runs
 	spare   string           // the app's policy: reconciler.SpareOff, …
+	linger  bool             // workers that finish leave client connections some time
 	kept    []kept           // the last of the routes: the app does not have them any more
 }
 
@@ -180,8 +181,8 @@ map $request_uri $` + pathVariable + ` {
 func (s site) shared() string {
 	var b strings.Builder
 	b.WriteString(sharedMaps)
-	if s.mode == SwitchReload && s.nginx.sparesKeepalive() {
-		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\nkeepalive_min_timeout 1s;\n")
+	if s.linger {
+		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\n" + lingerName + " 1s;\n")
 	}
 	guard := ""
 	if len(s.allow) > 0 {
