@@ -79,7 +79,7 @@ const once = "    keepalive_requests 1;\n"
 func (s site) group(b *strings.Builder, name, keep string, members ...string) {
 	fmt.Fprintf(b, "\nupstream %s {\n", name)
 	if s.resolvesMembers() && slices.ContainsFunc(members, func(m string) bool { return m != "" }) {
-		fmt.Fprintf(b, "    zone %s 64k;\n    %s", name, resolver)
+		fmt.Fprintf(b, "    zone %s 64k;\n    %s    resolver_timeout 1s;\n", name, resolver)
 	}
 	b.WriteString(s.member(members[0]))
 	if len(members) == 2 {

@@ -85,6 +85,21 @@ func TestRunner_ASiteThatUsesARouteOfBeforeIsToldAndDeploysGoOn(t *testing.T) {
 	})
 }
 
+func TestRunner_TrafficStaysWhereItIsUntilNginxReachesTheNewStack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.unreached = &RouterError{Reason: NotReached, Detail: "nobody answers"}
+		s := p.deploy("c2", yamlOf("2", Blue))
+		p.is(t, s, "Degraded/NotReached, live 1 in green, standby 2 warm; history 1:Promoted")
+		if !strings.Contains(s.Message, "nobody answers") || w.live != Green {
+			t.Errorf("message %q, and %s is live", s.Message, w.live)
+		}
+		w.unreached = nil
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+	})
+}
+
 func TestRunner_RootsAreThoseOfTheDesiredAndTheLiveRelease(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()

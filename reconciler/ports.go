@@ -125,6 +125,9 @@ type Router interface {
 	Reserve(ctx context.Context, app App) error
 	// Live asks the running Nginx which color answers.
 	Live(ctx context.Context, app App) (Color, error)
+	// Reach waits until the running Nginx itself has got an answer from the stack of
+	// that color through each of its routes, as far as its ports are open.
+	Reach(ctx context.Context, app App, color Color) error
 	// Flip makes color the live one. It returns when the change is written and,
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app App, color Color) error

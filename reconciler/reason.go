@@ -51,6 +51,7 @@ const (
 	NginxAway   Reason = "NginxAway"
 	NginxBroken Reason = "NginxBroken"
 	NotIncluded Reason = "NotIncluded"
+	NotReached  Reason = "NotReached" // Nginx does not get through to the stack that is to be live
 	ForeignFile Reason = "ForeignFile"
 	// The site still uses a route that the app does not have any more.
 	SiteOutdated Reason = "SiteOutdated"
