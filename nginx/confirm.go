@@ -3,6 +3,8 @@ package nginx
 import (
 	"fmt"
 	"strings"
+
+	"tandem/reconciler"
 )
 
 // confirm is the app's part of the confirm server. It reads the variables that
@@ -23,6 +25,11 @@ func (s site) confirm() string {
 	fmt.Fprintf(&b, "    add_header %s $pid;\n    return 200 \"$%s\\n\";\n}\n", workerHeader, colorVariable(s.app))
 	for _, r := range s.routes {
 		b.WriteString(s.visit(r.route))
+		for _, c := range reconciler.Colors() {
+			if s.mode == SwitchFlip {
+				b.WriteString(s.reach(r, c))
+			}
+		}
 	}
 	return b.String()
 }

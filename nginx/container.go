@@ -118,28 +118,21 @@ func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, erro
 	return slices.Compact(found), nil
 }
 
-// siteInside fills in what an Nginx with a network of its own needs: it cannot
+// backendInside is a route's for an Nginx with a network of its own: it cannot
 // reach this host's loopback, so it goes to the containers by name.
-func (p *Proxy) siteInside(ctx context.Context, s site, v view, app reconciler.App) (site, error) {
-	var err error
-	if s.allow, err = p.gateways(ctx, v.networks); err != nil {
-		return site{}, err
-	}
+func (p *Proxy) backendInside(ctx context.Context, s site, v view, app reconciler.App, r reconciler.Route) (backend, error) {
 	pinned := s.mode == SwitchReload && !s.nginx.resolvesUpstreams()
-	for _, r := range app.Routes {
-		b := backend{route: r.Name}
-		for color, address := range map[reconciler.Color]*string{reconciler.Blue: &b.blue, reconciler.Green: &b.green} {
-			e, err := p.inside(ctx, app, r, color)
-			if err != nil {
-				return site{}, err
-			}
-			if *address = net.JoinHostPort(e.Host, strconv.Itoa(e.Port)); pinned {
-				*address = pin(e, v)
-			}
+	b := backend{route: r.Name}
+	for color, address := range map[reconciler.Color]*string{reconciler.Blue: &b.blue, reconciler.Green: &b.green} {
+		e, err := p.inside(ctx, app, r, color)
+		if err != nil {
+			return backend{}, err
 		}
-		s.routes = append(s.routes, b)
+		if *address = net.JoinHostPort(e.Host, strconv.Itoa(e.Port)); pinned {
+			*address = pin(e, v)
+		}
 	}
-	return s, nil
+	return b, nil
 }
 
 // inside asks where the route's containers are reached in one color.
@@ -169,8 +162,8 @@ func pin(e reconciler.Endpoint, v view) string {
 // peersInside are the addresses of the stack's containers as Nginx sees them.
 func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, color reconciler.Color) (map[netip.AddrPort]bool, error) {
 	peers := map[netip.AddrPort]bool{}
-	for _, r := range app.Routes {
-		e, err := p.inside(ctx, app, r, color)
+	for _, r := range routesIn(app, color) {
+		e, err := p.inside(ctx, r.Of, r.Route, color)
 		if err != nil {
 			return nil, err
 		}

@@ -35,8 +35,8 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
 		s.group(b, upstreamName(s.app, r.route, reconciler.NoColor), reuse, r.of(s.live))
-		if len(s.routes) == 1 && r.route != "backend" {
-			s.group(b, upstreamName(s.app, "backend", reconciler.NoColor), reuse, r.of(s.live))
+		if len(s.routes)-len(s.kept) == 1 && r.route == s.routes[0].route && r.route != backendName {
+			s.group(b, upstreamName(s.app, backendName, reconciler.NoColor), reuse, r.of(s.live))
 		}
 	case s.namesInVariables():
 		if len(r.closedColors()) > 0 {
@@ -79,7 +79,7 @@ const once = "    keepalive_requests 1;\n"
 func (s site) group(b *strings.Builder, name, keep string, members ...string) {
 	fmt.Fprintf(b, "\nupstream %s {\n", name)
 	if s.resolvesMembers() && slices.ContainsFunc(members, func(m string) bool { return m != "" }) {
-		fmt.Fprintf(b, "    zone %s 64k;\n    %s", name, resolver)
+		fmt.Fprintf(b, "    zone %s 64k;\n    %s    resolver_timeout 1s;\n", name, resolver)
 	}
 	b.WriteString(s.member(members[0]))
 	if len(members) == 2 {

@@ -37,7 +37,7 @@ func (p *Proxy) Connections(ctx context.Context, app reconciler.App, color recon
 			return open, err
 		}
 	} else {
-		for _, r := range app.Routes {
+		for _, r := range routesIn(app, color) {
 			peers[netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(r.Ports.Of(color)))] = true
 		}
 	}
@@ -53,6 +53,19 @@ func (p *Proxy) Connections(ctx context.Context, app reconciler.App, color recon
 		open.WebSockets += n.WebSockets
 	}
 	return open, nil
+}
+
+// routesIn are the routes of the app, and those that only the stack of the color has.
+func routesIn(app reconciler.App, color reconciler.Color) (all []reconciler.FormerRoute) {
+	for _, r := range app.Routes {
+		all = append(all, reconciler.FormerRoute{Route: r, Color: color, Of: app})
+	}
+	for _, f := range app.Former {
+		if f.Color == color {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // connected counts the established connections to one of the peers in the table

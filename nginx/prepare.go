@@ -22,11 +22,10 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 	}
 	defer p.loading.Release(1)
 	p.forgetReading()
-	w, err := p.survey(ctx, app, reconciler.NoColor)
+	w, err := p.survey(ctx, app, reconciler.NoColor, called)
 	if err != nil {
 		return nil, err
 	}
-	w.called = called
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -42,9 +41,14 @@ func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []str
 	}
 	p.watch.refresh(app.Name)
 	if len(w.changes) == 0 && w.inForce() && !newLog {
-		return w.repaired, p.checkSite(ctx, w)
+		err = p.checkSite(ctx, w)
+	} else {
+		err = p.load(ctx, w)
 	}
-	return w.repaired, p.load(ctx, w)
+	if err == nil {
+		err = w.outdated(app)
+	}
+	return w.repaired, err
 }
 
 // Reserve writes those generated files of the app that are missing. What they are tested
@@ -55,7 +59,7 @@ func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
 		return err
 	}
 	defer p.loading.Release(1)
-	w, err := p.survey(ctx, app, reconciler.NoColor)
+	w, err := p.survey(ctx, app, reconciler.NoColor, time.Now())
 	if err != nil {
 		return err
 	}
@@ -92,6 +96,7 @@ type work struct {
 	heir       reconciler.Color
 	fromReload bool
 	sparing    bool // the files have groups for a spare
+	kept       []kept
 }
 
 // inForce tells whether the running Nginx runs with the files as they should be.
@@ -99,13 +104,13 @@ func (w work) inForce() bool { return w.asked == nil && w.running.generation == 
 
 // survey finds out what has to be written so that color is live; NoColor keeps
 // the one that is. It changes nothing, except that it undoes what a process that
-// was killed left untested.
-func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler.Color) (work, error) {
+// was killed left untested. What Nginx said before called is not believed.
+func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler.Color, called time.Time) (work, error) {
 	v, err := p.look(ctx)
 	if err != nil {
 		return work{}, err
 	}
-	w := work{app: app.Name, view: v}
+	w := work{app: app.Name, view: v, called: called}
 	if err := p.undoInterrupted(); err != nil {
 		return work{}, err
 	}
@@ -118,8 +123,17 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if color == reconciler.NoColor {
 		color = w.heir
 	}
+	if w.kept, err = p.keep(ctx, app, w); err != nil {
+		return work{}, err
+	}
 	s, err := p.site(ctx, v, app, color)
 	if err != nil {
+		return work{}, err
+	}
+	if s.linger, err = p.lingers(ctx, s.nginx, w); err != nil {
+		return work{}, err
+	}
+	if s, app, err = p.withKept(ctx, s, v, app, w.kept); err != nil {
 		return work{}, err
 	}
 	if s, err = p.admit(s, app, w, color); err != nil {
@@ -152,12 +166,26 @@ func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live recon
 		dynamic: v.bridged, spare: app.Standby.Spare}
 	p.spareless.Store(!s.sparable())
 	if v.bridged {
-		return p.siteInside(ctx, s, v, app)
+		if s.allow, err = p.gateways(ctx, v.networks); err != nil {
+			return site{}, err
+		}
 	}
+	s.routes, err = p.backends(ctx, s, v, app)
+	return s, err
+}
+
+// backends are where the routes of an app are answered.
+func (p *Proxy) backends(ctx context.Context, s site, v view, app reconciler.App) (all []backend, err error) {
 	for _, r := range app.Routes {
-		s.routes = append(s.routes, backend{r.Name, loopback(r.Ports.Blue), loopback(r.Ports.Green)})
+		b := backend{r.Name, loopback(r.Ports.Blue), loopback(r.Ports.Green)}
+		if v.bridged {
+			if b, err = p.backendInside(ctx, s, v, app, r); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, b)
 	}
-	return s, nil
+	return all, nil
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -178,7 +206,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 	}
 	configuration, err := p.test(ctx)
 	if err != nil {
-		return errors.Join(err, p.undo(w.changes))
+		return p.takeBack(ctx, w.changes, err)
 	}
 	if err := p.tested(); err != nil {
 		return err
@@ -196,6 +224,20 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 	}
 	p.log.Info("nginx reloaded", "app", w.app, "took", time.Since(started))
 	return p.siteIncluded(w, configuration)
+}
+
+// takeBack undoes what Nginx refused. What it refuses for a name that is gone is read in
+// the configuration that has the name again: nginx -t shows no fault any more.
+func (p *Proxy) takeBack(ctx context.Context, changes []change, refused error) error {
+	if err := p.undo(changes); err != nil {
+		return errors.Join(refused, err)
+	}
+	if missingName(refused) != "" {
+		if configuration, err := p.test(ctx); err == nil {
+			return located(refused, configuration)
+		}
+	}
+	return refused
 }
 
 // writeMissing helps a container that cannot start because its configuration

@@ -177,15 +177,18 @@ func TestPrepare_BrokenUserConfigurationStopsNothingThatIsLoaded(t *testing.T) {
 	}
 }
 
+// usesSpare is of a site that uses what is not there where the app has no spare.
+const usesSpare = "\nadd_header Spare $tandem_spare_shop;\n"
+
 func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{server: usualServer + usesSpare})
 	r.prepare(t)
 	before := r.snapshot(t)
 	workers := r.workers(t)
 	changed := r.app
-	changed.Routes = []reconciler.Route{{Name: "web", Service: "web", Ports: r.app.Routes[0].Ports, Access: r.app.Routes[0].Access}}
+	changed.Standby.Spare = reconciler.SpareOff
 	_, err := r.proxy.Prepare(t.Context(), changed)
-	wantReason(t, err, reconciler.NginxBroken, `unknown "shop_api" variable`)
+	wantReason(t, err, reconciler.NginxBroken, `unknown "tandem_spare_shop" variable`, r.nginx.Dir+"/nginx.conf:", strings.TrimSpace(usesSpare))
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
@@ -211,10 +214,10 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 }
 
 func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
-	r := newRig(t, rigOptions{})
+	r := newRig(t, rigOptions{server: usualServer + usesSpare})
 	r.prepare(t)
 	before := r.snapshot(t)
-	// The configuration lacks $shop_api once the route has another name. The
+	// The configuration lacks a variable once the app has no spare any more. The
 	// process is killed at the moment at which it would be told so.
 	killed := exec.CommandContext(within(t), os.Args[0])
 	killed.Env = append(os.Environ(), "CRASH_DIR="+r.dir, "CRASH_CONFIRM="+r.options.Confirm,
@@ -244,7 +247,7 @@ func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
 func prepareAndBeKilled() {
 	p, err := nginx.New(nginx.Options{Dir: os.Getenv("CRASH_DIR"), Confirm: os.Getenv("CRASH_CONFIRM"), Command: os.Getenv("CRASH_COMMAND")})
 	if err == nil {
-		_, err = p.Prepare(context.Background(), appWith("shop", reconciler.Route{Name: "web", Ports: reconciler.Ports{Blue: 1, Green: 2}}))
+		_, err = p.Prepare(context.Background(), reconciler.App{Name: "shop", Routes: []reconciler.Route{{Name: "api", Ports: reconciler.Ports{Blue: 1, Green: 2}}}})
 	}
 	fmt.Println("still alive:", err)
 }

@@ -67,7 +67,10 @@ type Proxy struct {
 	nginx   version         // guarded by loading; zero until it was asked
 	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
 	last    reading         // guarded by loading
-	former  formerWorkers
+
+	foreignLinger bool // guarded by loading; a person's configuration has lingerName
+
+	former formerWorkers
 
 	spareless atomic.Bool // the last survey found that there can be no spare
 

@@ -35,7 +35,8 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 	if v.stopped != "" {
 		return nil, &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: "the container " + p.container + " does not run: it is " + v.stopped}
 	}
-	if _, err := p.test(ctx); err != nil {
+	configuration, err := p.test(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("the configuration of Nginx has to be mended first: %w", err)
 	}
 	// As with load: what was begun is finished, or taken back.
@@ -45,7 +46,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 		return nil, errors.Join(err, p.undo(files))
 	}
 	if _, err := p.test(ctx); err != nil {
-		return nil, errors.Join(stillUsed(app, err), p.undo(files))
+		return nil, errors.Join(stillUsed(app, err, configuration), p.undo(files))
 	}
 	p.former.note(v)
 	if err := p.reload(ctx); err != nil {
@@ -120,7 +121,10 @@ func (p *Proxy) awaitUnknown(ctx context.Context, v view, app string) error {
 }
 
 // stillUsed says what is in the way of a removal.
-func stillUsed(app string, err error) error {
-	return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: err,
-		Detail: "Nginx's configuration still sends requests to the app " + app + "; take the lines out that need it, and reload Nginx: " + err.Error()}
+func stillUsed(app string, err error, configuration string) error {
+	detail := "Nginx's configuration still sends requests to the app " + app + "; take the lines out that need it, and reload Nginx: "
+	if found := uses(configuration, missingName(err)); len(found) > 0 {
+		detail += described(found) + ": "
+	}
+	return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: err, Detail: detail + err.Error()}
 }

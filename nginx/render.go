@@ -30,6 +30,8 @@ type site struct {
 	live    reconciler.Color // reload mode only: flip mode asks the flag
 	dynamic bool             // backends are names that change their address while Nginx runs
 	spare   string           // the app's policy: reconciler.SpareOff, …
+	linger  bool             // workers that finish leave client connections some time
+	kept    []kept           // the last of the routes: the app does not have them any more
 }
 
 // backend is where one route is answered.
@@ -179,8 +181,8 @@ map $request_uri $` + pathVariable + ` {
 func (s site) shared() string {
 	var b strings.Builder
 	b.WriteString(sharedMaps)
-	if s.mode == SwitchReload && s.nginx.sparesKeepalive() {
-		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\nkeepalive_min_timeout 1s;\n")
+	if s.linger {
+		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\n" + lingerName + " 1s;\n")
 	}
 	guard := ""
 	if len(s.allow) > 0 {
@@ -316,6 +318,9 @@ func (s site) conf(generation string) string {
 	b.WriteString(generationLine(s.app, generation))
 	if s.mode == SwitchReload {
 		fmt.Fprintf(&b, "map '' $%s { default %s; }\n", colorVariable(s.app), s.live)
+	}
+	for _, k := range s.kept {
+		b.WriteString(k.line())
 	}
 	for _, r := range s.routes {
 		s.upstreams(&b, r)

@@ -43,9 +43,11 @@ var renderings = map[string]func(*site){
 	},
 	"flip-bridged-1.22":   bridged,
 	"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
-	"flip-1.29.7":         func(s *site) { s.nginx = version{1, 29, 7} },
+	"flip-1.29.7":         func(s *site) { s.nginx, s.linger = version{1, 29, 7}, true },
 	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
-	"reload-1.27.4":       func(s *site) { s.mode, s.live, s.nginx = SwitchReload, reconciler.Blue, version{1, 27, 4} },
+	"reload-1.27.4": func(s *site) {
+		s.mode, s.live, s.nginx, s.linger = SwitchReload, reconciler.Blue, version{1, 27, 4}, true
+	},
 	"reload-bridged-1.22": func(s *site) {
 		bridged(s)
 		s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}

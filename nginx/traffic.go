@@ -2,6 +2,7 @@ package nginx
 
 import (
 	"context"
+	"time"
 
 	"tandem/reconciler"
 )
@@ -30,7 +31,7 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 		return err
 	}
 	defer p.loading.Release(1)
-	w, err := p.survey(ctx, app, color)
+	w, err := p.survey(ctx, app, color, time.Now())
 	if err != nil {
 		return err
 	}

@@ -43,8 +43,3 @@ func (v version) atLeast(w version) bool {
 
 // resolvesUpstreams tells whether `server … resolve` works inside an upstream.
 func (v version) resolvesUpstreams() bool { return v.atLeast(version{1, 27, 3}) }
-
-// sparesKeepalive tells whether keepalive_min_timeout exists: a worker that is
-// told to finish then lets idle client connections live a little longer, and
-// fewer requests meet a closed connection.
-func (v version) sparesKeepalive() bool { return v.atLeast(version{1, 27, 4}) }

@@ -49,6 +49,10 @@ type App struct {
 	// Frozen says that the newest commit's files were refused: this is the last
 	// App that could be read, and all it is good for is keeping alive what is live.
 	Frozen bool
+
+	// Former are routes that a stack still has, and this release does not: set by the
+	// Runner for the Router, because a site may still use them.
+	Former []FormerRoute
 }
 
 // ComposeNames are the files looked for, in this order, when tandem.yaml names none.
@@ -63,6 +67,13 @@ type Route struct {
 	Ports   Ports
 	Health  Health
 	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
+}
+
+// FormerRoute is a route as the stack of one color has it.
+type FormerRoute struct {
+	Route // only the access of that color lets something through
+	Color Color
+	Of    App // that the stack runs
 }
 
 // Variable is the name of the interpolation variable that holds the route's

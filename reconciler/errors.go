@@ -20,9 +20,9 @@ func (e *RejectError) Error() string { return fmt.Sprintf("%s: %s", e.Reason, e.
 
 // RouterError says that Nginx, not the release, stands in the way: it is away,
 // its configuration is broken, it does not include the generated files, or it must
-// not be given a port.
+// not be given a port. SiteOutdated stands in nobody's way.
 type RouterError struct {
-	Reason Reason // NginxAway, NginxBroken, NotIncluded, ForeignFile or PortTaken
+	Reason Reason // NginxAway, NginxBroken, NotIncluded, NotReached, SiteOutdated, ForeignFile or PortTaken
 	Detail string // with Nginx's own words where there are some
 	Err    error  // the cause; may be nil
 }

@@ -81,6 +81,9 @@ func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
 	case Gate:
 		return r.passGate(ctx, of, w, s)
 	case Flip:
+		if err := r.reach(ctx, app, w, s.Color); err != nil {
+			return err
+		}
 		r.parked = false
 		// A color that was confirmed before (drift) gets no Confirm step of its own.
 		return r.flip(ctx, app, w, s.Color, r.memory.Live.Is(s.Color, s.Release))
@@ -191,6 +194,14 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 		r.memory.Baseline = old.baseline(ctx)
 	}
 	return r.save()
+}
+
+// reach waits until Nginx gets through to where the traffic is to go. That is no verdict
+// on the release, which has passed its gate.
+func (r *Runner) reach(ctx context.Context, app App, w world, to Color) error {
+	ctx, cancel := context.WithTimeout(ctx, app.Gate.Timeout)
+	defer cancel()
+	return r.Router.Reach(ctx, r.routing(app, &w), to)
 }
 
 // flip moves the traffic to color.

@@ -23,18 +23,20 @@ type stage struct {
 	t     testing.TB
 	trees string
 
-	mu       sync.Mutex
-	files    map[string]string // tree -> tandem.yaml
-	live     Color
-	stacks   map[Color]*actor
-	conns    map[Color]int
-	repaired []string // what the next Prepare finds changed
-	routing  App      // as the last Prepare got it
-	serial   int      // of containers
-	saved    Memory
-	saves    []Memory // all that were ever saved
-	offences []string
-	events   []Event
+	mu        sync.Mutex
+	files     map[string]string // tree -> tandem.yaml
+	live      Color
+	stacks    map[Color]*actor
+	conns     map[Color]int
+	repaired  []string // what the next Prepare finds changed
+	unreached error    // why Nginx does not get through to the stack
+	outdated  error    // what every Prepare says of the site
+	routing   App      // as the last Prepare got it
+	serial    int      // of containers
+	saved     Memory
+	saves     []Memory // all that were ever saved
+	offences  []string
+	events    []Event
 
 	calls   []string
 	disturb func(n int, name string) trouble // nil: nothing goes wrong
@@ -501,7 +503,7 @@ func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) 
 
 func listens(app App, r Route, c Color) bool {
 	return slices.ContainsFunc(app.Routes, func(x Route) bool {
-		return x.Name == r.Name && x.Ports.Of(c) == r.Ports.Of(c)
+		return x.Ports.Of(c) == r.Ports.Of(c)
 	})
 }
 
@@ -518,7 +520,7 @@ func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, er
 		w.routing = app
 		w.give(app)
 		w.leads()
-		return nil
+		return w.outdated
 	})
 	return repaired, err
 }
@@ -541,6 +543,10 @@ func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
 		return nil
 	})
 	return c, err
+}
+
+func (f fakeRouter) Reach(ctx context.Context, _ App, _ Color) error {
+	return f.p.call(ctx, "router.reach", func() error { return f.p.stage.unreached })
 }
 
 func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {

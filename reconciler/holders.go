@@ -72,6 +72,9 @@ func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
 		for _, route := range a.Routes {
 			ports = append(ports, route.Ports.Blue, route.Ports.Green)
 		}
+		for _, route := range a.Former {
+			ports = append(ports, route.Ports.Of(route.Color))
+		}
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)

@@ -20,6 +20,8 @@ type world struct {
 
 	holders map[int]Holder // of the ports of the routes
 	taken   []takenPort    // of those that the desired release wants
+
+	outdated error // what of the site has to be changed; nil: nothing
 }
 
 // at notes a moment at which time alone will change the facts.
@@ -73,6 +75,9 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
 	repaired, err := r.Router.Prepare(ctx, r.routing(app, w))
+	if ReasonOf(err) == SiteOutdated {
+		w.outdated, err = err, nil // Nginx has what the site uses, and the app goes on
+	}
 	if err != nil {
 		return err
 	}
@@ -210,9 +215,23 @@ func (r *Runner) routing(app App, w *world) App {
 			}
 			routes[i].Access.set(c, r.access(w, c, service, routes[i].Ports.Of(c)))
 		}
+		app.Former = append(app.Former, r.former(w, app, of, c)...)
 	}
 	app.Routes = routes
 	return app
+}
+
+// former are the routes of what the color's stack runs that the app does not have.
+func (r *Runner) former(w *world, app, of App, c Color) (former []FormerRoute) {
+	for _, o := range of.Routes {
+		if slices.ContainsFunc(app.Routes, func(r Route) bool { return r.Name == o.Name }) {
+			continue
+		}
+		o.Access = Accesses{}
+		o.Access.set(c, r.access(w, c, o.Service, o.Ports.Of(c)))
+		former = append(former, FormerRoute{Route: o, Color: c, Of: of})
+	}
+	return former
 }
 
 // liveApp is the App of the release that is live.

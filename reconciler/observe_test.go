@@ -60,6 +60,46 @@ func TestRunner_ChangedPortsDoNotMoveLiveTraffic(t *testing.T) {
 	})
 }
 
+func TestRunner_ASiteThatUsesARouteOfBeforeIsToldAndDeploysGoOn(t *testing.T) {
+	const renamed = "routes:\n  web: {service: api, ports: {blue: 3001, green: 3002}, health: /health}"
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.outdated = &RouterError{Reason: SiteOutdated, Detail: "the site uses api"}
+		s := p.deploy("c2", yamlOf("2", Blue, renamed))
+		p.is(t, s, "Degraded/SiteOutdated, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if !strings.Contains(s.Message, "the site uses api") {
+			t.Errorf("message %q", s.Message)
+		}
+		former := w.routing.Former
+		if len(former) != 1 || former[0].Name != "api" || former[0].Color != Green || former[0].Access != (Accesses{Green: Open}) || former[0].Of.Tag != "1" {
+			t.Errorf("of the routes of before Nginx is given %+v, want that of the standby, as it has it", former)
+		}
+		s = p.deploy("c3", yamlOf("3", Green, renamed))
+		p.is(t, s, "Degraded/SiteOutdated, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+		if former := w.routing.Former; len(former) > 0 {
+			t.Errorf("Nginx is given %+v, which no stack has any more", former)
+		}
+		w.outdated = nil
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_TrafficStaysWhereItIsUntilNginxReachesTheNewStack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.unreached = &RouterError{Reason: NotReached, Detail: "nobody answers"}
+		s := p.deploy("c2", yamlOf("2", Blue))
+		p.is(t, s, "Degraded/NotReached, live 1 in green, standby 2 warm; history 1:Promoted")
+		if !strings.Contains(s.Message, "nobody answers") || w.live != Green {
+			t.Errorf("message %q, and %s is live", s.Message, w.live)
+		}
+		w.unreached = nil
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+	})
+}
+
 func TestRunner_RootsAreThoseOfTheDesiredAndTheLiveRelease(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()

@@ -95,6 +95,9 @@ func (r *Runner) statusOf(v view) Status {
 	if err := r.strangersOf(v); err != nil {
 		s.withhold(err)
 	}
+	if err := v.world.outdated; err != nil && v.err == nil && v.refused == nil {
+		s.withhold(err)
+	}
 	if err := v.desired.Beside.Err(); err != nil {
 		s.Message = strings.TrimSuffix(err.Error()+"\n"+s.Message, "\n")
 	}
@@ -167,7 +170,8 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	}
 }
 
-// withhold tells of a newer commit that is not taken, or will not be. It comes first
+// withhold tells of a newer commit that is not taken, or will not be, or of what a person
+// has to do before something breaks. It comes first
 // where nothing else goes on: a commit that was pushed to mend what is held must not
 // look as if it had arrived.
 func (s *Status) withhold(why error) {

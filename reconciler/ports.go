@@ -123,7 +123,9 @@ type Probe struct {
 type Router interface {
 	// Prepare makes the generated files of the app what they should be, tests
 	// and loads them if they changed. A *RouterError tells what is in the way;
-	// then the files are as they were before. repaired names the files that
+	// then the files are as they were before. One with SiteOutdated tells that all is
+	// as it should be, and that the site uses a route that the app does not have any
+	// more: that route is kept until it does not. repaired names the files that
 	// somebody else had changed or removed since this process wrote them.
 	Prepare(ctx context.Context, app App) (repaired []string, err error)
 	// Reserve writes those generated files of the app that are missing, for an app of
@@ -132,6 +134,9 @@ type Router interface {
 	Reserve(ctx context.Context, app App) error
 	// Live asks the running Nginx which color answers.
 	Live(ctx context.Context, app App) (Color, error)
+	// Reach waits until the running Nginx itself has got an answer from the stack of
+	// that color through each of its routes, as far as its ports are open.
+	Reach(ctx context.Context, app App, color Color) error
 	// Flip makes color the live one. It returns when the change is written and,
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app App, color Color) error

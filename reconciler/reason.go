@@ -51,15 +51,18 @@ const (
 	NginxAway   Reason = "NginxAway"
 	NginxBroken Reason = "NginxBroken"
 	NotIncluded Reason = "NotIncluded"
+	NotReached  Reason = "NotReached" // Nginx does not get through to the stack that is to be live
 	ForeignFile Reason = "ForeignFile"
-	PortTaken   Reason = "PortTaken"  // something else holds a port of a route
-	OtherAgent  Reason = "OtherAgent" // the app's stacks are another agent's
-	DockerAway  Reason = "DockerAway"
-	PullFailed  Reason = "PullFailed" // the registry is away or refuses the credentials
-	GitAway     Reason = "GitAway"
-	DiskFull    Reason = "DiskFull"   // too little space is left for another image
-	Unverified  Reason = "Unverified" // the newest commit is not signed as it has to be; the last one that was is in force
-	Failed      Reason = "Failed"     // anything else; it is tried again
+	// The site still uses a route that the app does not have any more.
+	SiteOutdated Reason = "SiteOutdated"
+	PortTaken    Reason = "PortTaken"  // something else holds a port of a route
+	OtherAgent   Reason = "OtherAgent" // the app's stacks are another agent's
+	DockerAway   Reason = "DockerAway"
+	PullFailed   Reason = "PullFailed" // the registry is away or refuses the credentials
+	GitAway      Reason = "GitAway"
+	DiskFull     Reason = "DiskFull"   // too little space is left for another image
+	Unverified   Reason = "Unverified" // the newest commit is not signed as it has to be; the last one that was is in force
+	Failed       Reason = "Failed"     // anything else; it is tried again
 )
 
 // ReasonOf finds the word for an error of a step.

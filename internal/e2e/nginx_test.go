@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -75,6 +76,49 @@ func TestNginx_IsReportedDeadAndSurvived(t *testing.T) {
 	}
 	w.live(commit, "1.1.0", reconciler.Green)
 	tb.Until(t, patience, "an answer through Nginx", func() error { return w.get("/") })
+}
+
+// A commit renames the route. The site goes on with the name of before through two
+// deploys, and is told which line to change.
+func TestNginx_ARenamedRouteDoesNotStopTheSite(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{config.SwitchFlip, config.SwitchReload} {
+		t.Run(mode, func(t *testing.T) {
+			w := deployed(t, stage.Options{Switch: mode})
+			w.build("1.1.0")
+			w.build("1.2.0")
+			put(t, filepath.Join(w.Work, w.App, "compose.yaml"), "${API_PORT}", "${FRONT_PORT}")
+			yaml := filepath.Join(w.Work, w.App, "tandem.yaml")
+			for _, tag := range []string{"1.1.0", "1.2.0"} {
+				check(t, w.Write(stage.Desired{Tag: tag, More: quick}))
+				put(t, yaml, "  api: {", "  front: {service: api, ")
+				commit, err := w.Commit(t.Context(), "Deploy "+tag)
+				check(t, err)
+				w.until(tag+" live, and the line of the site", func(s reconciler.Status) error {
+					if s.Desired.Commit != commit || s.Phase != reconciler.PhaseDegraded || s.Reason != reconciler.SiteOutdated || s.Live.Tag != tag ||
+						!strings.Contains(s.Message, w.Nginx.Dir+"/nginx.conf:") || !strings.Contains(s.Message, "_front in the place of ") {
+						return fmt.Errorf("%s: %s", s.Reason, s.Message)
+					}
+					return nil
+				})
+				check(t, w.Nginx.Test(t.Context()))
+				if got := w.tag(); got != tag {
+					t.Errorf("people get %s, want %s", got, tag)
+				}
+			}
+			conf := filepath.Join(w.Nginx.Dir, "nginx.conf")
+			put(t, conf, "_api;", "_front;")
+			w.until("the site to be as it should be", func(s reconciler.Status) error {
+				if s.Phase != reconciler.PhaseLive {
+					return fmt.Errorf("%s: %s", s.Reason, s.Message)
+				}
+				return nil
+			})
+			if got := w.tag(); got != "1.2.0" {
+				t.Errorf("people get %s", got)
+			}
+		})
+	}
 }
 
 // get asks Nginx once; any answer other than 200 is an error.

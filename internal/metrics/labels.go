@@ -40,7 +40,7 @@ func reasons() []reconciler.Reason {
 		reconciler.ImageNotFound, reconciler.CannotStart, reconciler.ContainerExited, reconciler.RestartLoop, reconciler.Unhealthy,
 		reconciler.TooSlow, reconciler.WatchFailed, reconciler.MigrationFailed, reconciler.BelowFloor,
 
-		reconciler.Refused, reconciler.NginxAway, reconciler.NginxBroken, reconciler.NotIncluded, reconciler.ForeignFile, reconciler.PortTaken,
+		reconciler.Refused, reconciler.NginxAway, reconciler.NginxBroken, reconciler.NotIncluded, reconciler.NotReached, reconciler.SiteOutdated, reconciler.ForeignFile, reconciler.PortTaken,
 		reconciler.DockerAway, reconciler.PullFailed, reconciler.OtherAgent, reconciler.GitAway, reconciler.DiskFull, reconciler.Unverified, reconciler.Failed,
 	}
 }

@@ -127,6 +127,15 @@ func Debian(t testing.TB, e *testbed.Engine) string {
 	return ref
 }
 
+// NewNginx returns the name of an image with the newest Nginx that Debian has.
+func NewNginx(t testing.TB, e *testbed.Engine) string {
+	t.Helper()
+	Require(t, "mmdebstrap", "apt-get")
+	ref, err := e.NewNginx(t.Context())
+	must(t, err)
+	return ref
+}
+
 // closing registers a cleanup. The test's own context has ended by then.
 func closing(t testing.TB, f func(context.Context) error) {
 	t.Helper()

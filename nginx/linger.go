@@ -1,0 +1,35 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+)
+
+// lingerName is the directive with which a worker that is told to finish lets idle client
+// connections live a little longer: else a request that is on its way through one of them
+// fails. Every mode reloads now and then.
+const lingerName = "keepalive_min_timeout"
+
+// lingers tells whether tandem.conf is to have that directive: where Nginx knows it and
+// nobody else has written it, because Nginx accepts no second one. Once it is there,
+// that is not asked again.
+func (p *Proxy) lingers(ctx context.Context, nginx version, w work) (bool, error) {
+	if !nginx.atLeast(version{1, 27, 4}) || p.foreignLinger {
+		return false, nil
+	}
+	text, err := p.readOwn(ownName + confFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if has := strings.Contains(string(text), "\n"+lingerName+" "); has || w.view.stopped != "" {
+		return has, nil
+	}
+	configuration, err := p.testSince(ctx, w.called)
+	if err != nil {
+		return false, ctx.Err() // it comes with a later change of the files
+	}
+	p.foreignLinger = len(uses(configuration, lingerName)) > 0
+	return !p.foreignLinger, nil
+}

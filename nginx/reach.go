@@ -1,0 +1,135 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// reachedHeader has how long the stack took to answer, or "-" where nobody answered: what
+// Nginx says in the place of a stack is not taken for the stack's.
+const reachedHeader = "Tandem-Reached"
+
+// reachEvery lies between two questions. Each fails at once where a name is not known yet.
+const reachEvery = 50 * time.Millisecond
+
+// reachPath is where the confirm server asks one color of a route, whatever the flag says.
+func reachPath(app, route string, c reconciler.Color) string {
+	return "/" + app + "/" + route + "=" + string(c)
+}
+
+// reach is the part of the confirm server that answers for one color of a route.
+func (s site) reach(r backend, c reconciler.Color) string {
+	to, head := upstreamName(s.app, r.route, c), ""
+	if s.namesInVariables() {
+		to, head = r.of(c), "    "+resolver
+		if to == "" {
+			to = s.closedName(r)
+		}
+	}
+	return fmt.Sprintf(`
+location %s/ {
+    access_log off;
+%s    allow all;
+    auth_basic off;
+    proxy_cache off;
+    proxy_intercept_errors off;
+    add_header %s $upstream_header_time always;
+    proxy_http_version 1.1;
+    proxy_set_header Host $http_host;
+    proxy_set_header Connection '';
+    proxy_pass http://%s$%s;
+}
+`, reachPath(s.app, r.route, c), head, reachedHeader, to, pathVariable)
+}
+
+// Reach waits until the running Nginx has reached the stack of that color itself, through
+// every route that it may have. An Nginx in a container asks for the name of another one
+// only now and then: until it has found it, people would get 502. In reload mode Nginx
+// has no way to a color that is not live.
+func (p *Proxy) Reach(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	if p.mode != SwitchFlip {
+		return nil
+	}
+	for _, r := range app.Routes {
+		if r.Access.Of(color) != reconciler.Open {
+			continue
+		}
+		if err := p.awaitReached(ctx, app, r, color); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Proxy) awaitReached(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) error {
+	tick := time.NewTicker(reachEvery)
+	defer tick.Stop()
+	var last error
+	for {
+		err := p.askThrough(ctx, app, r, color)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() == nil {
+			last = err
+		}
+		select {
+		case <-ctx.Done():
+			if last == nil || errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return last
+		case <-tick.C:
+		}
+	}
+}
+
+// askThrough asks the stack once, through Nginx.
+func (p *Proxy) askThrough(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) error {
+	ctx, cancel := context.WithTimeout(ctx, max(askTimeout, r.Health.MaxLatency+visitMargin))
+	defer cancel()
+	v, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+reachPath(app.Name, r.Name, color)+"/"+strings.TrimPrefix(r.Health.Path, "/"), nil)
+	if err != nil {
+		return fmt.Errorf("reach %s: %w", r.Name, err)
+	}
+	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports.Of(color)))
+	req.Header.Set("User-Agent", "tandem")
+	res, err := p.visitor.Do(req)
+	if err != nil {
+		return p.unreached(ctx, v, app, r, color, plain(err).Error())
+	}
+	_, err = io.CopyN(io.Discard, res.Body, 4<<10)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		return p.unreached(ctx, v, app, r, color, plain(err).Error())
+	}
+	if took := res.Header.Get(reachedHeader); !strings.ContainsAny(took, "0123456789") {
+		return p.unreached(ctx, v, app, r, color, "Nginx answers "+res.Status+" in its place")
+	}
+	return nil
+}
+
+func (p *Proxy) unreached(ctx context.Context, v view, app reconciler.App, r reconciler.Route, color reconciler.Color, why string) error {
+	detail := fmt.Sprintf("Nginx does not reach %s, the route %s of %s in %s: %s; its error log says why",
+		loopback(r.Ports.Of(color)), r.Name, app.Name, color, why)
+	if e, err := p.inside(ctx, app, r, color); v.bridged && err == nil {
+		detail = fmt.Sprintf("Nginx does not reach the container %s, the route %s of %s in %s: %s. They have to be in one Docker network; those of Nginx are %s",
+			e.Host, r.Name, app.Name, color, why, strings.Join(v.networks, ", "))
+	}
+	return &reconciler.RouterError{Reason: reconciler.NotReached, Detail: detail}
+}
