@@ -106,6 +106,48 @@ func (b *bed) removeService(service string) {
 	}
 }
 
+// TestUp_WhatMayEndIsDoneOnceItHasEnded has a job that nobody waits for. It is not run again
+// for what others lack, and is started with its stack where that was stopped as a whole.
+func TestUp_WhatMayEndIsDoneOnceItHasEnded(t *testing.T) {
+	b := newBed(t, "mayend")
+	b.runs(b.image+":1", `
+  import: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
+  mailer: {image: 'IMAGE:1', command: [wait], restart: "no"}
+`)
+	b.up(reconciler.Blue)
+	ended := func() reconciler.Container {
+		t.Helper()
+		tb.Until(t, patience, "the import", func() error {
+			if c := b.instance(reconciler.Blue, "import"); c.State != "exited" {
+				return errors.New(c.State)
+			}
+			return nil
+		})
+		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running {
+			t.Fatalf("the stack is %s, want it running: %+v", s.Condition, s)
+		}
+		return b.instance(reconciler.Blue, "import")
+	}
+	first := ended()
+	b.kill(b.instance(reconciler.Blue, "api"))
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if again := ended(); again.ID != first.ID || !again.StartedAt.Equal(first.StartedAt) {
+		t.Errorf("the import was %+v, is %+v: want it to run once", first, again)
+	}
+	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped {
+		t.Errorf("after its stop the stack is %s", s.Condition)
+	}
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if c := b.instance(reconciler.Blue, "mailer"); c.State != "running" {
+		t.Errorf("the mailer ended with %d when it was stopped, and is %s now", c.ExitCode, c.State)
+	}
+}
+
 func TestUp_AOneShotThatFailsRejectsTheReleaseWithItsLog(t *testing.T) {
 	b := newBed(t, "badshot")
 	b.runs(b.image+":1", `    depends_on: {migrate: {condition: service_completed_successfully}}
