@@ -226,20 +226,52 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
-// Both colors want one address on a network, where only one of them can have it.
-func TestUp_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
+// TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile asks for all that there are,
+// which is run, and for more.
+func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {
+	b := newBed(t, "cpus")
+	info, err := b.engine.Client.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.app.Shared = "compose.shared.yaml"
+	write := func(n int) {
+		b.runs(b.image+":1", fmt.Sprintf("    cpus: %d\n  worker: {image: 'IMAGE:1', command: [wait], deploy: {resources: {limits: {cpus: '%d'}}}}\n", n, n))
+		b.write(b.app.Shared, fmt.Sprintf("services: {db: {image: 'IMAGE:1', command: [wait], network_mode: none, cpus: %d.5}}\n", n-1))
+	}
+	write(info.NCPU + 1)
+	_, err = b.client.Resolve(t.Context(), b.app)
+	faults, ok := reconciler.AsFaults(err)
+	if !ok || len(faults) != 3 {
+		t.Fatalf("got %v, want three faults", err)
+	}
+	want := fmt.Sprintf("compose.yaml:6: services.api.cpus: this host has %d processors, and %d are asked for: write %[1]d or less", info.NCPU, info.NCPU+1)
+	if got := faults[1].String(); !strings.HasSuffix(got, want) {
+		t.Errorf("told %s\nwant %s", got, want)
+	}
+	write(info.NCPU)
+	b.up(reconciler.Blue)
+}
+
+// The singleton of both colors wants one address on a network, which it has in one at a time.
+func TestEngage_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
 	b := newBed(t, "address")
 	name := "n-" + b.app.Name
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:" + name}})
 	subnet := fmt.Sprintf("198.18.%d.", rand.N(256))
 	b.network(name, network.IPAMConfig{Subnet: subnet + "0/24"})
-	b.runs(b.image+":1", "    networks: {n: {ipv4_address: "+subnet+"9}}\nnetworks: {n: {name: "+name+", external: true}}\n")
+	b.app.Singletons = []string{"clock"}
+	b.runs(b.image+":1", "  clock: {image: 'IMAGE:1', command: [wait], networks: {n: {ipv4_address: "+subnet+"9}}}\nnetworks: {n: {name: "+name+", external: true}}\n")
 	b.up(reconciler.Blue)
-	err := b.client.Up(t.Context(), b.app, reconciler.Green, nil)
+	b.up(reconciler.Green)
+	b.engage(reconciler.Blue)
+	err := b.client.Engage(t.Context(), b.app, reconciler.Green)
 	var temporary *reconciler.TemporaryError
 	if err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "ddress already in use") {
 		t.Errorf("got %v, want Docker's words about the address", err)
 	}
+	b.relieve(reconciler.Blue)
+	b.engage(reconciler.Green)
 }
 
 func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
