@@ -46,9 +46,9 @@ func composeFields() map[reflect.Type]fields {
 		"Init": inside, "Ipc": "judged host-namespaces", "Isolation": "judged priority", "Labels": "judged own-label", "LabelFiles": "harmless: in git, and its labels are judged when it was read",
 		"CustomLabels": "harmless: not of the file", "Links": "harmless: among the services of the file; the names are judged", "Logging": "judged log-options",
 		"LogDriver": "ignored: a key of the first version", "LogOpt": "ignored: a key of the first version", "MemLimit": limits, "MemReservation": limits, "MemSwapLimit": limits, "MemSwappiness": limits,
-		"MacAddress": "harmless: in networks of the app's own", "Models": "judged asks-more-of-the-host", "Net": "ignored: a key of the first version", "NetworkMode": "judged network-mode-host",
+		"MacAddress": "judged fixed-addresses", "Models": "judged asks-more-of-the-host", "Net": "ignored: a key of the first version", "NetworkMode": "judged network-mode-host",
 		"Networks": "judged alias-of-another-stack", "OomKillDisable": "judged priority", "OomScoreAdj": "judged priority", "Pid": "judged host-namespaces", "PidsLimit": limits,
-		"Platform": "harmless: which image is taken", "Ports": "judged address-for-everybody", "Privileged": "judged privileged", "PullPolicy": "harmless: when an image is pulled", "ReadOnly": limits,
+		"Platform": "harmless: which image is taken", "Ports": "judged address-for-everybody", "Privileged": "judged privileged", "PullPolicy": "harmless: when an image is pulled", "ReadOnly": "judged copied-into-a-read-only-container",
 		"Restart": inside, "Runtime": "judged runtime", "Scale": "judged scale-with-a-port", "Secrets": "judged secret-file-outside", "SecurityOpt": "judged security-options", "ShmSize": inside,
 		"StdinOpen": inside, "StopGracePeriod": inside, "StopSignal": inside, "StorageOpt": "judged priority", "Sysctls": "judged asks-more-of-the-host", "Tmpfs": "judged priority", "Tty": inside,
 		"Ulimits": "judged priority", "UseAPISocket": "judged api-socket", "User": inside, "UserNSMode": "judged host-namespaces", "Uts": "judged host-namespaces",
@@ -77,8 +77,8 @@ func composeFields() map[reflect.Type]fields {
 			"NanoCPUs": limits, "MemoryBytes": limits, "Pids": limits, "Devices": "judged asks-more-of-the-host", "GenericResources": unused, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServiceNetworkConfig](): {
-			"Aliases": "judged alias-of-another-stack", "DriverOpts": "judged endpoint-options", "GatewayPriority": inside, "InterfaceName": inside, "Ipv4Address": inside, "Ipv6Address": inside,
-			"LinkLocalIPs": inside, "MacAddress": inside, "Priority": inside, "Extensions": extension,
+			"Aliases": "judged alias-of-another-stack", "DriverOpts": "judged endpoint-options", "GatewayPriority": inside, "InterfaceName": inside, "Ipv4Address": "judged fixed-addresses", "Ipv6Address": "judged fixed-addresses",
+			"LinkLocalIPs": "judged fixed-addresses", "MacAddress": "judged fixed-addresses", "Priority": inside, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServicePortConfig](): {
 			"Name": unused, "Mode": unused, "HostIP": "judged address-for-everybody", "Target": inside, "Published": "judged fixed-port", "Protocol": "judged route-published-over-udp",

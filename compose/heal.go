@@ -50,11 +50,12 @@ func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconci
 		}
 		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
 	}
-	return c.revive(ctx, app, p, plain)
+	return c.revive(ctx, app, p, unlessStopped(plain))
 }
 
 // missingServices names the services of the stack that have to be created, and the one-shots that
-// are gone, although they had ended well: all of them had before the stack passed its gate.
+// are gone, although they had ended well: all of them had before the stack passed its gate. What
+// may end at any time is taken to have ended, too: nobody is to start it again.
 func missingServices(s reconciler.Stack, was reconciler.Started) (missing, ended []string) {
 	if !was.Gated {
 		return s.Missing, nil
@@ -86,7 +87,7 @@ func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color
 	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}
-	return c.revive(ctx, app, projectFromLabels(app.Project(color), plain), plain)
+	return c.revive(ctx, app, projectFromLabels(app.Project(color), plain), unlessStopped(plain))
 }
 
 // neverStarted tells whether a container needs its files for its first start:
@@ -95,8 +96,21 @@ func neverStarted(all []observed) bool {
 	return slices.ContainsFunc(all, func(o observed) bool { return o.State == "created" })
 }
 
-// revive starts the containers that should run and do not. A one-shot that
-// ended well is not run again.
+// unlessStopped are the containers, of which none has ended by itself where none runs: what
+// nobody waits for may have been stopped with the rest of its stack, and is started with it.
+func unlessStopped(all []observed) []observed {
+	if slices.ContainsFunc(all, func(o observed) bool { return isAlive(o.Container) }) {
+		return all
+	}
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].MayEnd = all[i].OneShot
+	}
+	return all
+}
+
+// revive starts the containers that should run and do not. What may end, and
+// ended well, is not run again.
 func (c *Client) revive(ctx context.Context, app reconciler.App, p *types.Project, present []observed) error {
 	if err := c.unpause(ctx, present); err != nil {
 		return err
@@ -128,7 +142,7 @@ type state int
 const (
 	down     state = iota // something of it has to be started
 	running               // all of it runs
-	finished              // it is a one-shot, and all of it ended well
+	finished              // it may end, and all of it ended well
 )
 
 func standing(service string, count int, present []observed) state {

@@ -39,13 +39,14 @@ type member struct {
 	Name    string
 	Count   int  // containers it should have
 	OneShot bool // some other service waits for it to end well
+	MayEnd  bool // it may end well: see mayEnd
 	Single  bool // it runs in the live color only
 }
 
 // roster lists the services of a stack, so that Docker alone tells that one is
 // missing, and which run in the live color only. Its text is
-// "api,migrate:once,scheduler:single,worker*2": a service name has none of these
-// signs in it.
+// "api,import:ends,migrate:once,scheduler:single,worker*2": a service name has none of
+// these signs in it.
 type roster []member
 
 func newRoster(p *types.Project, singletons ...string) roster {
@@ -53,7 +54,7 @@ func newRoster(p *types.Project, singletons ...string) roster {
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		if n := s.GetScale(); n > 0 {
-			r = append(r, member{Name: name, Count: n, OneShot: isOneShot(p, name), Single: slices.Contains(singletons, name)})
+			r = append(r, member{Name: name, Count: n, OneShot: isOneShot(p, name), MayEnd: mayEnd(p, name), Single: slices.Contains(singletons, name)})
 		}
 	}
 	return r
@@ -68,6 +69,24 @@ func isOneShot(p *types.Project, name string) bool {
 	return false
 }
 
+// mayEnd tells whether the file says that the service may end: another one waits for
+// that, or it says so itself with restart: "no". Where nothing is written, Compose starts
+// no container again either, and nobody has said that it may end. What publishes a port, or
+// is a datastore, is there for others: that word about it is left over from development.
+func mayEnd(p *types.Project, name string) bool {
+	s := p.Services[name]
+	if isOneShot(p, name) {
+		return true
+	}
+	var targets []string
+	for _, v := range s.Volumes {
+		if !v.ReadOnly {
+			targets = append(targets, v.Target)
+		}
+	}
+	return dutyRestart(s) == types.RestartPolicyNo && len(s.Ports) == 0 && len(dataTargets(s.Image, targets)) == 0
+}
+
 func (r roster) String() string {
 	words := make([]string, len(r))
 	for i, m := range r {
@@ -75,8 +94,11 @@ func (r roster) String() string {
 		if m.Count != 1 {
 			words[i] += "*" + strconv.Itoa(m.Count)
 		}
-		if m.OneShot {
+		switch {
+		case m.OneShot:
 			words[i] += ":once"
+		case m.MayEnd:
+			words[i] += ":ends"
 		}
 		if m.Single {
 			words[i] += ":single"
@@ -92,8 +114,9 @@ func parseRoster(s string) roster {
 	for word := range strings.SplitSeq(s, ",") {
 		word, single := strings.CutSuffix(word, ":single")
 		word, once := strings.CutSuffix(word, ":once")
+		word, ends := strings.CutSuffix(word, ":ends")
 		name, number, many := strings.Cut(word, "*")
-		m := member{Name: name, Count: 1, OneShot: once, Single: single}
+		m := member{Name: name, Count: 1, OneShot: once, MayEnd: once || ends, Single: single}
 		if many {
 			n, err := strconv.Atoi(number)
 			if err != nil {

@@ -1,18 +1,60 @@
 package compose
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tandem/reconciler"
 )
+
+// TestNewRoster_WhoMayEnd has restart: "no" said in each way, and not said.
+func TestNewRoster_WhoMayEnd(t *testing.T) {
+	app := reconciler.App{
+		Name: "shop", Tag: "1", Root: t.TempDir(),
+		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: 3001, Green: 3002}}},
+	}
+	const text = `
+services:
+  api: {image: a, ports: ["${API_PORT}:3000"], restart: "no", depends_on: {waited: {condition: service_completed_successfully}}}
+  deploy: {image: a, restart: always, deploy: {restart_policy: {condition: none}}}
+  deploy-any: {image: a, restart: "no", deploy: {restart_policy: {condition: any}}}
+  loops: {image: a, restart: on-failure}
+  plain: {image: a, restart: no}
+  psql: {image: "postgres:16", restart: "no", volumes: ["./init.sql:/init.sql:ro"]}
+  quoted: {image: a, restart: "no"}
+  silent: {image: a}
+  store: {image: "postgres:16", restart: "no", volumes: ["data:/var/lib/postgresql/data"]}
+  waited: {image: a, restart: always}
+volumes: {data: {}}
+`
+	if err := os.WriteFile(filepath.Join(app.Root, "compose.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := openStack(app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	projects, err := f.colored(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := newRoster(projects[reconciler.Blue]).String()
+	if want := "api,deploy:ends,deploy-any,loops,plain:ends,psql:ends,quoted:ends,silent,store,waited:once"; got != want {
+		t.Errorf("the roster is %s\nwant %s", got, want)
+	}
+}
 
 func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
 	want := roster{
-		{"api", 1, false, false}, {"migrate-expand", 1, true, false}, {"my.worker_2", 12, false, false},
-		{"scheduler", 2, false, true}, {"seed", 1, true, true}, {"twice", 2, true, false},
+		{Name: "api", Count: 1}, {Name: "import", Count: 1, MayEnd: true}, {Name: "migrate-expand", Count: 1, OneShot: true, MayEnd: true},
+		{Name: "my.worker_2", Count: 12}, {Name: "scheduler", Count: 2, Single: true},
+		{Name: "seed", Count: 1, MayEnd: true, Single: true}, {Name: "twice", Count: 2, OneShot: true, MayEnd: true},
 	}
 	text := want.String()
-	if text != "api,migrate-expand:once,my.worker_2*12,scheduler*2:single,seed:once:single,twice*2:once" {
+	if text != "api,import:ends,migrate-expand:once,my.worker_2*12,scheduler*2:single,seed:ends:single,twice*2:once" {
 		t.Errorf("text is %q", text)
 	}
 	if diff := cmp.Diff(want, parseRoster(text)); diff != "" {
@@ -22,7 +64,7 @@ func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
 
 func TestParseRoster_LeavesOutWhatItCannotRead(t *testing.T) {
 	for text, want := range map[string]roster{
-		"": nil, ",,": nil, "a*x,b": {{"b", 1, false, false}}, ":once": nil, ":single": nil, "b,a": {{"a", 1, false, false}, {"b", 1, false, false}},
+		"": nil, ",,": nil, "a*x,b": {{Name: "b", Count: 1}}, ":once": nil, ":ends": nil, ":single": nil, "b,a": {{Name: "a", Count: 1}, {Name: "b", Count: 1}},
 	} {
 		if diff := cmp.Diff(want, parseRoster(text)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)

@@ -127,7 +127,7 @@ func describe(info container.InspectResponse) *observed {
 		o.health = info.State.Health.Status
 	}
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
-	o.OneShot, o.Singleton = m.OneShot, m.Single
+	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
@@ -171,7 +171,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 			off = append(off, m.Name)
 		default:
 			s.Missing = append(s.Missing, m.Name)
-			if m.OneShot {
+			if m.MayEnd {
 				s.MissingOneShots = append(s.MissingOneShots, m.Name)
 			}
 		}
@@ -206,17 +206,17 @@ func condition(all []reconciler.Container, missing []string) reconciler.Conditio
 	}
 }
 
-// duty asks first whether anything runs, so that a stack whose singletons have
-// all ended well is not taken for one that is still on duty.
+// duty takes singletons that have all ended well for ones that are on duty: Relieve leaves
+// no container of such.
 func duty(singletons []reconciler.Container, missing []string) reconciler.Duty {
 	up, alive := tally(singletons)
 	switch {
 	case len(singletons)+len(missing) == 0:
 		return reconciler.NoDuty
-	case alive == 0:
-		return reconciler.OffDuty
 	case up == len(singletons) && len(missing) == 0:
 		return reconciler.OnDuty
+	case alive == 0:
+		return reconciler.OffDuty
 	default:
 		return reconciler.Partly
 	}

@@ -2,7 +2,9 @@ package compose
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 )
@@ -120,6 +122,56 @@ func targetOf(s types.ServiceConfig, port int) int {
 		}
 	}
 	return 0
+}
+
+// unreachable tells whether the route's port cannot be reached at 127.0.0.1, where Nginx
+// and the gate ask, whatever is published, and adds a fault then.
+func (c *checker) unreachable(r reconciler.Route, s types.ServiceConfig) bool {
+	ports := fmt.Sprintf(`ports: ["${%s}:%s"]`, r.Variable(), likelyTarget(s))
+	other, isService := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
+	before := len(c.faults)
+	switch {
+	case s.GetScale() == 0:
+		c.fault(at(r.Service, "scale"), "there is no container to answer the route %q: remove scale: 0 and replicas: 0", r.Name)
+	case isService:
+		c.fault(at(r.Service, "network_mode"), "%s is on the network of %s, and publishes no port for the route %q: write %s under services.%s and service: %s for the route in tandem.yaml; or remove network_mode",
+			r.Service, other, r.Name, ports, other, other)
+	case s.NetworkMode == "host", s.NetworkMode == "none", strings.HasPrefix(s.NetworkMode, types.ContainerPrefix):
+		c.fault(at(r.Service, "network_mode"), "with network_mode: %s no port is published, and the route %q needs one: remove network_mode, and write %s", s.NetworkMode, r.Name, ports)
+	case c.walled(s):
+		c.fault(at(r.Service, "networks"), "of %s no port is published, because each of its networks is internal or has no bridge of this host, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
+	default:
+		c.elsewhere(r, s)
+	}
+	return len(c.faults) > before
+}
+
+// walled tells whether the service is only in networks from which Docker publishes nothing.
+func (c *checker) walled(s types.ServiceConfig) bool {
+	for key := range s.Networks {
+		n := c.project.Networks[key]
+		if bool(n.External) || !n.Internal && slices.Contains([]string{"", "default", "bridge"}, n.Driver) {
+			return false
+		}
+	}
+	return len(s.Networks) > 0
+}
+
+// elsewhere adds a fault where the route's port is published at other addresses only.
+func (c *checker) elsewhere(r reconciler.Route, s types.ServiceConfig) {
+	var there []types.ServicePortConfig
+	for _, p := range s.Ports {
+		if p.Published != strconv.Itoa(r.Ports.Blue) || p.Protocol != "tcp" {
+			continue
+		}
+		if onLoopback(p.HostIP) {
+			return
+		}
+		there = append(there, p)
+	}
+	for _, p := range there {
+		c.fault(at(r.Service, "ports", "~"+p.HostIP), "the port of route %q is published on %s, and Nginx and the gate ask 127.0.0.1: write \"${%s}:%d\"", r.Name, p.HostIP, r.Variable(), p.Target)
+	}
 }
 
 // likelyTarget guesses, for a message, on which port the service listens.

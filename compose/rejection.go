@@ -114,6 +114,9 @@ func (c *Client) dependencyFailed(ctx context.Context, p *types.Project, reason 
 		if o.Name != match(failedName, cause) && o.Service != match(failedOneOff, cause) {
 			continue
 		}
+		if mentions(cause, "exited (0)") {
+			reject.Detail += fmt.Sprintf("; if %s is meant to end, write depends_on: {%s: {condition: service_completed_successfully}}", o.Service, o.Service)
+		}
 		logs, err := c.Logs(ctx, o.Container, logLines)
 		reject.Logs = cmp.Or(reject.Logs, logs)
 		if err != nil {

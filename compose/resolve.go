@@ -27,14 +27,18 @@ type resolution struct {
 // Resolve reads the Compose files under app.Root and returns the release. A
 // file that cannot be run blue/green, or that asks for more of this host than
 // its policy allows, is reconciler.Faults: all of them at once. So is one that would
-// begin with an empty volume where this host has the one with the data: see
-// formerVolumes. Docker is asked only for what the file alone does not tell.
+// begin with an empty volume where this host has the one with the data (see
+// formerVolumes), or that asks for more processors than it has. Docker is asked only for what the file alone does not tell.
 func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
 	r, err := c.resolve(ctx, app)
 	if err != nil {
 		return reconciler.Release{}, err
 	}
-	if err := c.formerVolumes(ctx, app, r); err != nil {
+	faults, err := c.processorFaults(ctx, r)
+	if err != nil {
+		return reconciler.Release{}, err
+	}
+	if err := withFaults(faults, c.formerVolumes(ctx, app, r)); err != nil {
 		return reconciler.Release{}, err
 	}
 	return r.release, nil

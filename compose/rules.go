@@ -54,6 +54,7 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, h hostRules) 
 	c := f.checker(projects[reconciler.Blue], h)
 	c.ports(projects[reconciler.Blue], projects[reconciler.Green])
 	c.networks(projects[reconciler.Blue], projects[reconciler.Green])
+	c.fixedAddresses(projects[reconciler.Blue], projects[reconciler.Green])
 	c.commonNames(projects[reconciler.Blue], projects[reconciler.Green])
 	c.routes(projects)
 	c.singletons(projects[reconciler.Blue])
@@ -69,6 +70,7 @@ func (f *file) checkShared(p *types.Project, h hostRules) reconciler.Faults {
 		c.service(name, p.Services[name])
 	}
 	c.resources()
+	c.sharedAddresses()
 	c.secretPlaces()
 	return inOrder(c.faults)
 }
@@ -121,6 +123,7 @@ func (c *checker) service(name string, s types.ServiceConfig) {
 	c.beyondContainer(name, s)
 	c.endpoints(name, s)
 	c.mounts(name, s)
+	c.copied(name, s)
 	for _, p := range s.Ports {
 		c.address(name, p)
 	}
@@ -129,10 +132,13 @@ func (c *checker) service(name string, s types.ServiceConfig) {
 
 // endpoints checks the service's place in each of its networks.
 func (c *checker) endpoints(name string, s types.ServiceConfig) {
-	for _, key := range sortedKeys(s.Networks) {
+	for i, key := range s.NetworksByPriority() {
 		n := s.Networks[key]
 		if n == nil {
 			continue
+		}
+		if i == 0 && s.MacAddress != "" && n.MacAddress != "" && n.MacAddress != s.MacAddress {
+			c.fault(at(name, "mac_address"), "the network %s has another mac_address for it: remove one of them", key)
 		}
 		if option := strangeEndpoint(n.DriverOpts); option != "" {
 			c.ask(AllowHostPrograms, at(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
@@ -246,6 +252,9 @@ func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
 			continue
 		}
 		green := projects[reconciler.Green].Services[r.Service]
+		if c.unreachable(r, blue) {
+			continue
+		}
 		if targetOf(blue, r.Ports.Blue) != 0 && targetOf(green, r.Ports.Green) != 0 {
 			continue
 		}

@@ -99,3 +99,38 @@ func unpack(t *testing.T, archive *txtar.Archive) (app reconciler.App, want stri
 	put(t, app, files)
 	return app, want
 }
+
+// TestResolve_AcceptsWhatOnlyLooksLikeAFault has addresses that one container has at a time,
+// secrets that are mounted, and a route that is published elsewhere besides.
+func TestResolve_AcceptsWhatOnlyLooksLikeAFault(t *testing.T) {
+	app := shop(t)
+	app.Shared, app.Singletons = "compose.shared.yaml", []string{"scheduler"}
+	put(t, app, map[string]string{
+		"app.conf": "size = 1",
+		"compose.yaml": `
+services:
+  api:
+    image: shop:${TAG}
+    ports: ["${API_PORT}:3000", "10.1.2.3:${API_PORT}:3000"]
+    read_only: true
+    secrets: [certificate]
+    configs: [file]
+    networks: {back: {mac_address: 02:42:ac:11:00:02, link_local_ips: [169.254.8.8]}, walled: {}}
+  scheduler:
+    image: shop:${TAG}
+    mac_address: 02:42:ac:11:00:03
+    networks: {edge: {ipv4_address: 172.30.0.10, mac_address: 02:42:ac:11:00:03}}
+networks: {back: {}, walled: {internal: true}, edge: {external: true, name: shop-shared_edge}}
+secrets: {certificate: {file: ./app.conf}}
+configs: {file: {file: ./app.conf}}
+`,
+		"compose.shared.yaml": `
+services: {cache: {image: redis, networks: {edge: {ipv4_address: 172.30.0.9}}}}
+networks: {edge: {ipam: {config: [{subnet: 172.30.0.0/24}]}}}
+`,
+	})
+	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Offline: true, Policy: []string{"publish:10.1.2.3"}})
+	if _, err := client.Resolve(t.Context(), app); err != nil {
+		t.Error(err)
+	}
+}

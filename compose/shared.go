@@ -37,6 +37,7 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 				return err
 			}
 		}
+		present = unlessStopped(present)
 		if await != nil {
 			return c.reviveShared(ctx, app, p, present, await)
 		}

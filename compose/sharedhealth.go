@@ -120,7 +120,7 @@ func lacksOf(wanted roster, all []observed, now time.Time) []lacking {
 				continue
 			}
 			count++
-			if what, failed := lackOf(o, m.OneShot, now); what != "" {
+			if what, failed := lackOf(o, m, now); what != "" {
 				lacks = append(lacks, lacking{o, what, failed})
 			}
 		}
@@ -133,18 +133,18 @@ func lacksOf(wanted roster, all []observed, now time.Time) []lacking {
 	return lacks
 }
 
-func lackOf(o observed, oneShot bool, now time.Time) (what string, failed bool) {
+func lackOf(o observed, m member, now time.Time) (what string, failed bool) {
 	age := now.Sub(o.StartedAt)
 	switch {
-	case o.State == "exited" && oneShot && o.ExitCode == 0:
+	case o.State == "exited" && m.MayEnd && o.ExitCode == 0:
 		return "", false
 	case o.State == "exited" || o.State == "dead":
-		return fmt.Sprintf("%s ended with exit code %d", o.Name, o.ExitCode), true
+		return fmt.Sprintf("%s ended with exit code %d%s", o.Name, o.ExitCode, o.IfMeant()), true
 	case o.State == "restarting":
-		return fmt.Sprintf("%s ends and is started again and again (exit code %d)", o.Name, o.ExitCode), o.Restarts >= sharedRestarts
+		return fmt.Sprintf("%s ends and is started again and again (exit code %d)%s", o.Name, o.ExitCode, o.IfMeant()), o.Restarts >= sharedRestarts
 	case o.State != "running":
 		return o.Name + " is " + o.State, false
-	case oneShot:
+	case m.OneShot:
 		return o.Name + " has not finished", false
 	case o.health == "" && o.Restarts > 0 && age >= 0 && age < sharedSettle:
 		return fmt.Sprintf("%s ended and was started again (restarts: %d)", o.Name, o.Restarts), false

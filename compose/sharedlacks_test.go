@@ -15,25 +15,28 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 	}
 	withHealth := is("running", 0, 1, 0)
 	withHealth.health = "starting"
+	once := member{OneShot: true, MayEnd: true}
 	for name, c := range map[string]struct {
 		o       observed
-		oneShot bool
+		service member
 		want    string
 		failed  bool
 	}{
 		"runs":                              {o: is("running", 0, 0, 0)},
 		"not started yet":                   {o: is("created", 0, 0, 0), want: "db-1 is created"},
-		"ended":                             {o: is("exited", 0, 0, 0), want: "db-1 ended with exit code 0", failed: true},
-		"a one-shot that ended well":        {o: is("exited", 0, 0, 0), oneShot: true},
-		"a one-shot that failed":            {o: is("exited", 1, 0, 0), oneShot: true, want: "db-1 ended with exit code 1", failed: true},
-		"a one-shot that is at work":        {o: is("running", 0, 0, 0), oneShot: true, want: "db-1 has not finished"},
+		"ended":                             {o: is("exited", 0, 0, 0), want: `db-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.db`, failed: true},
+		"a one-shot that ended well":        {o: is("exited", 0, 0, 0), service: once},
+		"may end, and did":                  {o: is("exited", 0, 0, 0), service: member{MayEnd: true}},
+		"may end, and runs":                 {o: is("running", 0, 0, 0), service: member{MayEnd: true}},
+		"a one-shot that failed":            {o: is("exited", 1, 0, 0), service: once, want: "db-1 ended with exit code 1", failed: true},
+		"a one-shot that is at work":        {o: is("running", 0, 0, 0), service: once, want: "db-1 has not finished"},
 		"ended, as if it waited for others": {o: is("restarting", 1, 1, 0), want: "db-1 ends and is started again and again (exit code 1)"},
 		"in a loop":                         {o: is("restarting", 1, 3, 0), want: "db-1 ends and is started again and again (exit code 1)", failed: true},
 		"between two ends of a loop":        {o: is("running", 0, 1, time.Second), want: "db-1 ended and was started again (restarts: 1)"},
 		"was started again long ago":        {o: is("running", 0, 7, time.Hour)},
 		"says itself whether it is healthy": {o: withHealth},
 	} {
-		what, failed := lackOf(c.o, c.oneShot, now)
+		what, failed := lackOf(c.o, c.service, now)
 		if what != c.want || failed != c.failed {
 			t.Errorf("%s: %q, failed: %t; want %q, %t", name, what, failed, c.want, c.failed)
 		}

@@ -13,7 +13,7 @@ import (
 
 // Relieve stops the singletons of one color's stack, each with its own grace
 // period, and returns nil only when an inspection has shown that none of them
-// runs. It reads labels only. Docker does not start them again by itself, also
+// runs. Those that may end are removed then. It reads labels only. Docker does not start them again by itself, also
 // not when it is restarted.
 func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconciler.Color) error {
 	if !color.Valid() {
@@ -36,6 +36,24 @@ func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconcil
 	}
 	if len(running) > 0 {
 		return fmt.Errorf("stop the singletons of %s: %s still runs", app.Project(color), strings.Join(running, ", "))
+	}
+	return c.removeMayEnd(ctx, app, color)
+}
+
+// removeMayEnd removes the singletons that may end: a container of such that ended well is
+// one that has done its duty where it is, and not one that was stopped.
+func (c *Client) removeMayEnd(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+	all, err := c.containers(ctx, app.Project(color))
+	if err != nil {
+		return err
+	}
+	for _, o := range singletonsOf(all) {
+		if !o.MayEnd {
+			continue
+		}
+		if err := c.removeEnded(ctx, o); err != nil {
+			return err
+		}
 	}
 	return nil
 }

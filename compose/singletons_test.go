@@ -271,3 +271,44 @@ func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
 	b.engage(reconciler.Blue)
 	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
 }
+
+// TestRelieve_LeavesNoContainerOfWhatMayEnd has a singleton that ends, and one that ends
+// well only because it is stopped.
+func TestRelieve_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
+	b := newBed(t, "singleends")
+	b.app.Singletons = []string{"mailer", "seed"}
+	b.runs(b.image+":1", `
+  mailer: {image: 'IMAGE:1', command: [wait], restart: "no"}
+  seed: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
+`)
+	b.up(reconciler.Blue)
+	b.engage(reconciler.Blue)
+	tb.Until(t, patience, "the seed", func() error {
+		if c := b.instance(reconciler.Blue, "seed"); c.State != "exited" {
+			return errors.New(c.State)
+		}
+		return nil
+	})
+	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
+	seed := b.instance(reconciler.Blue, "seed")
+	if err := b.engine.Client.ContainerKill(t.Context(), b.instance(reconciler.Blue, "mailer").ID, "TERM"); err != nil {
+		t.Fatal(err)
+	}
+	tb.Until(t, patience, "the mailer", func() error {
+		if c := b.instance(reconciler.Blue, "mailer"); c.State != "exited" {
+			return errors.New(c.State)
+		}
+		return nil
+	})
+	b.wantDuty(reconciler.Blue, reconciler.OnDuty) // both have ended well
+	b.engage(reconciler.Blue)
+	if again := b.instance(reconciler.Blue, "seed"); !again.StartedAt.Equal(seed.StartedAt) {
+		t.Errorf("the seed was %+v, is %+v: want it to run once", seed, again)
+	}
+	b.relieve(reconciler.Blue)
+	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
+	b.engage(reconciler.Blue)
+	if c := b.instance(reconciler.Blue, "mailer"); c.State != "running" {
+		t.Errorf("on duty again the mailer is %s", c.State)
+	}
+}

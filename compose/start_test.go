@@ -106,6 +106,48 @@ func (b *bed) removeService(service string) {
 	}
 }
 
+// TestUp_WhatMayEndIsDoneOnceItHasEnded has a job that nobody waits for. It is not run again
+// for what others lack, and is started with its stack where that was stopped as a whole.
+func TestUp_WhatMayEndIsDoneOnceItHasEnded(t *testing.T) {
+	b := newBed(t, "mayend")
+	b.runs(b.image+":1", `
+  import: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
+  mailer: {image: 'IMAGE:1', command: [wait], restart: "no"}
+`)
+	b.up(reconciler.Blue)
+	ended := func() reconciler.Container {
+		t.Helper()
+		tb.Until(t, patience, "the import", func() error {
+			if c := b.instance(reconciler.Blue, "import"); c.State != "exited" {
+				return errors.New(c.State)
+			}
+			return nil
+		})
+		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running {
+			t.Fatalf("the stack is %s, want it running: %+v", s.Condition, s)
+		}
+		return b.instance(reconciler.Blue, "import")
+	}
+	first := ended()
+	b.kill(b.instance(reconciler.Blue, "api"))
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if again := ended(); again.ID != first.ID || !again.StartedAt.Equal(first.StartedAt) {
+		t.Errorf("the import was %+v, is %+v: want it to run once", first, again)
+	}
+	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped {
+		t.Errorf("after its stop the stack is %s", s.Condition)
+	}
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	if c := b.instance(reconciler.Blue, "mailer"); c.State != "running" {
+		t.Errorf("the mailer ended with %d when it was stopped, and is %s now", c.ExitCode, c.State)
+	}
+}
+
 func TestUp_AOneShotThatFailsRejectsTheReleaseWithItsLog(t *testing.T) {
 	b := newBed(t, "badshot")
 	b.runs(b.image+":1", `    depends_on: {migrate: {condition: service_completed_successfully}}
@@ -184,20 +226,52 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
-// Both colors want one address on a network, where only one of them can have it.
-func TestUp_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
+// TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile asks for all that there are,
+// which is run, and for more.
+func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {
+	b := newBed(t, "cpus")
+	info, err := b.engine.Client.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.app.Shared = "compose.shared.yaml"
+	write := func(n int) {
+		b.runs(b.image+":1", fmt.Sprintf("    cpus: %d\n  worker: {image: 'IMAGE:1', command: [wait], deploy: {resources: {limits: {cpus: '%d'}}}}\n", n, n))
+		b.write(b.app.Shared, fmt.Sprintf("services: {db: {image: 'IMAGE:1', command: [wait], network_mode: none, cpus: %d.5}}\n", n-1))
+	}
+	write(info.NCPU + 1)
+	_, err = b.client.Resolve(t.Context(), b.app)
+	faults, ok := reconciler.AsFaults(err)
+	if !ok || len(faults) != 3 {
+		t.Fatalf("got %v, want three faults", err)
+	}
+	want := fmt.Sprintf("compose.yaml:6: services.api.cpus: this host has %d processors, and %d are asked for: write %[1]d or less", info.NCPU, info.NCPU+1)
+	if got := faults[1].String(); !strings.HasSuffix(got, want) {
+		t.Errorf("told %s\nwant %s", got, want)
+	}
+	write(info.NCPU)
+	b.up(reconciler.Blue)
+}
+
+// The singleton of both colors wants one address on a network, which it has in one at a time.
+func TestEngage_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
 	b := newBed(t, "address")
 	name := "n-" + b.app.Name
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:" + name}})
 	subnet := fmt.Sprintf("198.18.%d.", rand.N(256))
 	b.network(name, network.IPAMConfig{Subnet: subnet + "0/24"})
-	b.runs(b.image+":1", "    networks: {n: {ipv4_address: "+subnet+"9}}\nnetworks: {n: {name: "+name+", external: true}}\n")
+	b.app.Singletons = []string{"clock"}
+	b.runs(b.image+":1", "  clock: {image: 'IMAGE:1', command: [wait], networks: {n: {ipv4_address: "+subnet+"9}}}\nnetworks: {n: {name: "+name+", external: true}}\n")
 	b.up(reconciler.Blue)
-	err := b.client.Up(t.Context(), b.app, reconciler.Green, nil)
+	b.up(reconciler.Green)
+	b.engage(reconciler.Blue)
+	err := b.client.Engage(t.Context(), b.app, reconciler.Green)
 	var temporary *reconciler.TemporaryError
 	if err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "ddress already in use") {
 		t.Errorf("got %v, want Docker's words about the address", err)
 	}
+	b.relieve(reconciler.Blue)
+	b.engage(reconciler.Green)
 }
 
 func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {

@@ -360,7 +360,7 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 		if w.lacksOneShot(c) && !how.Was.Gated {
 			w.oneShots++
 			a.containers = append(a.containers, Container{ID: "once" + itoa(w.oneShots), Name: "shop-" + string(c) + "-migrate-1",
-				Service: "migrate", State: "exited", OneShot: true, StartedAt: time.Now()})
+				Service: "migrate", State: "exited", OneShot: true, MayEnd: true, StartedAt: time.Now()})
 		}
 		return nil
 	})

@@ -77,8 +77,8 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 	for _, r := range g.app.Routes {
 		wg.Go(func() { g.probeRoute(deadline, r) })
 	}
-	var exams sync.Map // container id -> struct{}: health commands that run already
-	var last *Stack    // as this gate saw it last: the time may be over in the middle of a look
+	exams := map[string]context.CancelFunc{} // by container: the health commands that run already
+	var last *Stack                          // as this gate saw it last: the time may be over in the middle of a look
 	for first := true; ; first = false {
 		stack, fresh, err := g.nextLook(deadline, first)
 		if fresh && err == nil {
@@ -87,7 +87,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		}
 		if err == nil {
 			g.noteWarm(stack)
-			err = g.checkContainers(deadline, &wg, &exams, stack)
+			err = g.checkContainers(deadline, &wg, exams, stack)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -160,7 +160,7 @@ func (g *gate) nextLook(ctx context.Context, first bool) (s Stack, fresh bool, e
 
 // checkContainers fails at once when a container ended or was restarted, and
 // notes what is still missing otherwise.
-func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *sync.Map, s Stack) error {
+func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams map[string]context.CancelFunc, s Stack) error {
 	routed := map[string]bool{}
 	for _, r := range g.app.Routes {
 		routed[r.Service] = true
@@ -182,17 +182,24 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 		}
 		before := len(waiting)
 		switch {
+		case c.ended():
+			if end, running := exams[c.ID]; running {
+				end()
+				g.clear("health " + c.ID) // at the next look once more, should it still be answering
+			}
 		case c.OneShot && c.State != "exited":
 			waiting = append(waiting, c.Name+" has not finished")
-		case c.State != "running" && !c.OneShot:
+		case c.State != "running":
 			waiting = append(waiting, c.Name+" is "+c.State)
 		case c.HealthCommand && c.State == "running":
-			if _, running := exams.LoadOrStore(c.ID, struct{}{}); !running {
+			if _, running := exams[c.ID]; !running {
+				exam, end := context.WithCancel(ctx)
+				exams[c.ID] = end
 				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})
-				wg.Go(func() { g.examine(ctx, c) })
+				wg.Go(func() { g.examine(exam, c) })
 			}
 		case g.age(c) >= settleTime:
-		case !routed[c.Service] && !c.OneShot, c.Restarts > 0 && c.State == "running":
+		case !routed[c.Service], c.Restarts > 0 && c.State == "running":
 			waiting = append(waiting, c.Name+" has run for less than "+settleTime.String())
 		}
 		if blame == "" && len(waiting) > before {
@@ -232,11 +239,11 @@ func (g *gate) checkPorts(ctx context.Context, s Stack) error {
 func (g *gate) ended(ctx context.Context, c Container) error {
 	switch {
 	case c.State == "restarting":
-		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (exit code %d)", c.Name, c.ExitCode))
-	case c.State == "exited" && c.Up():
+		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (exit code %d)%s", c.Name, c.ExitCode, c.IfMeant()))
+	case c.ended():
 		return nil
 	case c.State == "exited" || c.State == "dead":
-		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d%s", c.Name, c.ExitCode, c.ifMeant()))
+		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d%s", c.Name, c.ExitCode, c.IfMeant()))
 	case c.State == "running" && c.Restarts > 0 && g.startedJustNow(c):
 		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:
@@ -333,7 +340,7 @@ func (g *gate) isWarm() bool {
 }
 
 func (g *gate) noteWarm(s Stack) {
-	cold := func(c Container) bool { return !c.Singleton && !c.OneShot && g.age(c) < warmTime }
+	cold := func(c Container) bool { return !c.Singleton && !c.ended() && g.age(c) < warmTime }
 	if s.Condition == Running && !g.isWarm() && !slices.ContainsFunc(s.Containers, cold) {
 		close(g.warm)
 	}

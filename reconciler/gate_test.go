@@ -277,7 +277,7 @@ func TestGate_OneShotIsWaitedForUntilItEndedWell(t *testing.T) {
 		began := time.Now()
 		b := newBench()
 		b.stack = func(int) (Stack, error) {
-			job := container("migrate", func(c *Container) { c.OneShot = true; c.StartedAt = began })
+			job := container("migrate", func(c *Container) { c.OneShot, c.MayEnd, c.StartedAt = true, true, began })
 			if time.Since(began) > 7*time.Second {
 				job.State = "exited"
 			}
@@ -292,6 +292,38 @@ func TestGate_OneShotIsWaitedForUntilItEndedWell(t *testing.T) {
 	})
 }
 
+// TestGate_WhatMayEndIsProvenWhetherItEndsOrNot has a health command, as its image may bring
+// one: it does not answer where nothing runs any more.
+func TestGate_WhatMayEndIsProvenWhetherItEndsOrNot(t *testing.T) {
+	for _, ends := range []time.Duration{0, time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			b := newBench()
+			b.health = func(ctx context.Context, _ int) error {
+				if time.Since(began) > 3*time.Second {
+					return nil
+				}
+				wait(ctx, 10*time.Millisecond)
+				return errors.New("not yet")
+			}
+			b.stack = func(int) (Stack, error) {
+				job := container("import", func(c *Container) { c.MayEnd, c.HealthCommand, c.StartedAt = true, true, began })
+				if time.Since(began) >= ends {
+					job.State = "exited"
+				}
+				return Stack{Containers: []Container{container("api"), job}}, nil
+			}
+			if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
+				t.Fatalf("it ends after %s: %v", ends, err)
+			}
+			took, least := time.Since(began), min(ends, 3*time.Second)
+			if took < least || took > least+time.Second {
+				t.Errorf("it ends after %s: passed after %s, want %s", ends, took, least)
+			}
+		})
+	}
+}
+
 func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -301,10 +333,12 @@ func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *test
 	}{
 		{"restarting", func(c *Container) { c.State, c.ExitCode = "restarting", 1 }, RestartLoop, "worker-1 ends and is started again and again (exit code 1)"},
 		{"exited", func(c *Container) { c.State, c.ExitCode = "exited", 137 }, ContainerExited, "worker-1 ended with exit code 137"},
-		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, "worker-1 ended with exit code 0; if it is meant to end, a service that needs it says so: depends_on: {worker: {condition: service_completed_successfully}}"},
+		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, `worker-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.worker`},
+		{"started again after it ended with 0", func(c *Container) { c.State, c.MayEnd = "restarting", true }, RestartLoop, `again (exit code 0); if it is meant to end, write restart: "no" and no ports: under services.worker`},
+		{"may end, and failed", func(c *Container) { c.MayEnd, c.State, c.ExitCode = true, "exited", 1 }, ContainerExited, "worker-1 ended with exit code 1"},
 		{"dead", func(c *Container) { c.State = "dead" }, ContainerExited, "worker-1 ended"},
 		{"restarted a moment ago", func(c *Container) { c.Restarts, c.StartedAt = 1, time.Now() }, RestartLoop, "restarts: 1"},
-		{"a one-shot that failed", func(c *Container) { c.OneShot, c.State, c.ExitCode = true, "exited", 2 }, ContainerExited, "exit code 2"},
+		{"a one-shot that failed", func(c *Container) { c.OneShot, c.MayEnd, c.State, c.ExitCode = true, true, "exited", 2 }, ContainerExited, "exit code 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -390,7 +424,7 @@ func TestGate_TimeoutNamesEverythingThatIsLacking(t *testing.T) {
 			container("db", func(c *Container) { c.HealthCommand = true }),
 			container("cache", func(c *Container) { c.State = "created" }),
 			container("queue", func(c *Container) { c.State = "paused" }),
-			container("migrate", func(c *Container) { c.OneShot = true }),
+			container("migrate", func(c *Container) { c.OneShot, c.MayEnd = true, true }),
 		)
 		healthyStack := b.stack
 		b.stack = func(n int) (Stack, error) {

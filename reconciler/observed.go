@@ -34,7 +34,8 @@ type Container struct {
 	State    string // the engine's word: created, running, restarting, exited, paused, dead
 	ExitCode int
 	Restarts int  // the engine's restart counter
-	OneShot  bool // may end with 0: another service waits for its completion
+	OneShot  bool // has to end with 0: another service waits for its completion
+	MayEnd   bool // may end with 0: it is a one-shot, or its file says restart: "no"
 	// Singleton tells that the service runs in the live color only. Whether it does
 	// decides nothing about the stack's Condition: see Stack.Duty.
 	Singleton bool
@@ -44,19 +45,20 @@ type Container struct {
 	StartedAt     time.Time
 }
 
-// Up tells whether the container does what it should: it runs, or it is a
-// one-shot that ended well.
-func (c Container) Up() bool {
-	return c.State == "running" || (c.OneShot && c.State == "exited" && c.ExitCode == 0)
-}
+// Up tells whether the container does what it should: it runs, or it may end and
+// ended well.
+func (c Container) Up() bool { return c.State == "running" || c.ended() }
 
-// ifMeant says what to write for a container that ended well and should run; empty for
-// others. Its file does not say that it may end.
-func (c Container) ifMeant() string {
-	if c.State != "exited" || c.ExitCode != 0 || c.OneShot {
+// ended tells whether it may end, and ended well.
+func (c Container) ended() bool { return c.MayEnd && c.State == "exited" && c.ExitCode == 0 }
+
+// IfMeant says what to write for a container that ended well and should run; empty for
+// others. Its file does not say that it may end, or has it started again and again.
+func (c Container) IfMeant() string {
+	if c.ExitCode != 0 || c.State != "restarting" && (c.State != "exited" || c.MayEnd) {
 		return ""
 	}
-	return fmt.Sprintf("; if it is meant to end, a service that needs it says so: depends_on: {%s: {condition: service_completed_successfully}}", c.Service)
+	return fmt.Sprintf(`; if it is meant to end, write restart: "no" and no ports: under services.%s`, c.Service)
 }
 
 // Stack is one color of an app as it was just observed.
@@ -70,7 +72,7 @@ type Stack struct {
 	Duty       Duty        // of the singletons
 	Containers []Container // sorted by service, then name; singletons too
 	Missing    []string    // services that should have a container and have none; no singletons
-	// MissingOneShots are those of Missing that run once. Docker does not know whether they did:
+	// MissingOneShots are those of Missing that may end. Docker does not know whether they did:
 	// see Memory.withoutFinished.
 	MissingOneShots []string
 	// EngineLost counts how often the connection to an engine on this machine broke

@@ -104,7 +104,7 @@ const wasAway = "Docker was away"
 func (s Stack) started() time.Time {
 	var last time.Time
 	for _, c := range s.Containers {
-		if !c.Singleton && !c.OneShot && c.StartedAt.After(last) {
+		if !c.Singleton && !c.MayEnd && c.StartedAt.After(last) {
 			last = c.StartedAt
 		}
 	}
@@ -112,11 +112,11 @@ func (s Stack) started() time.Time {
 }
 
 // restarts is how often the engine started one of the containers again because it had
-// ended, without those that run once: they may be gone, and less than none would hide others.
+// ended, without those that may end: they may be gone, and less than none would hide others.
 func (s Stack) restarts() int {
 	sum := 0
 	for _, c := range s.Containers {
-		if !c.OneShot {
+		if !c.MayEnd {
 			sum += c.Restarts
 		}
 	}

@@ -321,6 +321,24 @@ func TestRunner_FilesOfNginxStayWhereSomethingRunsThatIsNotRemembered(t *testing
 	})
 }
 
+func TestRunner_AFaultyComposeFileLeavesTheStandbyASpare(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Auto))
+		p.deploy("c2", yamlOf("2", Auto))
+		if !w.armed {
+			t.Fatal("the standby is no spare")
+		}
+		w.did()
+		w.fates["3"] = bearing{faults: Faults{{File: "shop/compose.yaml", Text: "no"}}}
+		p.is(t, p.deploy("c3", yamlOf("3", Auto)), "Refused/Refused, live 2 in blue, standby 1 warm; history 3:Refused 2:Promoted 1:Promoted")
+		w.wantDid(t, ": ")
+		if !w.armed {
+			t.Error("the standby is no spare any more")
+		}
+	})
+}
+
 func TestRunner_FilesThatCannotBeHadKeepAliveWhatIsLive(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()

@@ -70,7 +70,8 @@ func (m *Memory) recordGate(s Step) {
 }
 
 // withoutFinished is the stack without the one-shots that have ended well and are gone. All
-// had ended well when the stack passed its gate, so that none of them is missing since.
+// had ended well when the stack passed its gate, so that none of them is missing since. What
+// may end at any time is taken to have ended.
 func (m *Memory) withoutFinished(s Stack) Stack {
 	if x := m.Started[s.Color]; !x.Gated || x.Release != s.Release || len(s.MissingOneShots) == 0 {
 		return s

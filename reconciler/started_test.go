@@ -211,7 +211,7 @@ func TestRunner_AOneShotThatIsGoneIsMissingWhereNoGateWasPassed(t *testing.T) {
 // watch: no restart of another container is hidden by that, and it is the same instance.
 func TestStack_AOneShotThatIsGoneChangesNeitherInstanceNorRestarts(t *testing.T) {
 	api := container("api", func(c *Container) { c.Restarts = 1 })
-	migrate := container("migrate", func(c *Container) { c.OneShot, c.State, c.Restarts = true, "exited", 2 })
+	migrate := container("migrate", func(c *Container) { c.MayEnd, c.State, c.Restarts = true, "exited", 2 })
 	before, after := Stack{Containers: []Container{api, migrate}}, Stack{Containers: []Container{api}}
 	if before.Instance() != after.Instance() || before.restarts() != 1 || after.restarts() != 1 {
 		t.Errorf("instance %q with %d restarts, without the one-shot %q with %d", before.Instance(), before.restarts(), after.Instance(), after.restarts())

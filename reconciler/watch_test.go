@@ -198,7 +198,7 @@ func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
 
 func TestWatch_OneShotThatEndedWellIsNotDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api"), container("migrate", func(c *Container) { c.OneShot, c.State = true, "exited" }))
+		b := newBench(container("api"), container("migrate", func(c *Container) { c.MayEnd, c.State = true, "exited" }))
 		if err := b.watch(t.Context(), gatedApp("api"), time.Now()); err != nil {
 			t.Error(err)
 		}
