@@ -1,8 +1,11 @@
 package compose
 
 import (
+	"context"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
 	moby "github.com/moby/moby/client"
 
 	"tandem/reconciler"
@@ -23,4 +26,12 @@ func (c *Client) SetHookTime(d time.Duration) { c.hookTime = d }
 func IsNotAllowed(err error) bool {
 	_, ok := err.(*notAllowedError)
 	return ok
+}
+
+// Unpublished names the ports that a running container lacks.
+func Unpublished(info container.InspectResponse) string { return unpublished(info) }
+
+// Rejection sorts what starting a project failed with.
+func (c *Client) Rejection(ctx context.Context, project string, err error) error {
+	return c.rejection(ctx, &types.Project{Name: project}, "start", err)
 }

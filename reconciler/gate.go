@@ -183,6 +183,8 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams *s
 			waiting = append(waiting, c.Name+" has not finished")
 		case c.State != "running" && !c.OneShot:
 			waiting = append(waiting, c.Name+" is "+c.State)
+		case c.Unpublished != "":
+			waiting = append(waiting, c.Name+" is "+c.words())
 		case c.HealthCommand && c.State == "running":
 			if _, running := exams.LoadOrStore(c.ID, struct{}{}); !running {
 				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})

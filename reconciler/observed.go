@@ -42,12 +42,22 @@ type Container struct {
 	// itself (see Examiner.Health).
 	HealthCommand bool
 	StartedAt     time.Time
+	// Unpublished names the ports of the host that it should publish, and runs without.
+	Unpublished string
 }
 
-// Up tells whether the container does what it should: it runs, or it is a
-// one-shot that ended well.
+// Up tells whether the container does what it should: it runs, with the ports that it
+// should publish, or it is a one-shot that ended well.
 func (c Container) Up() bool {
-	return c.State == "running" || (c.OneShot && c.State == "exited" && c.ExitCode == 0)
+	return (c.State == "running" && c.Unpublished == "") || (c.OneShot && c.State == "exited" && c.ExitCode == 0)
+}
+
+// words say how the container is.
+func (c Container) words() string {
+	if c.State == "running" && c.Unpublished != "" {
+		return "running without " + c.Unpublished + ", which it should publish"
+	}
+	return fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode)
 }
 
 // ifMeant says what to write for a container that ended well and should run; empty for
