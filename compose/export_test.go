@@ -6,6 +6,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/system"
 	moby "github.com/moby/moby/client"
 
 	"tandem/reconciler"
@@ -35,3 +37,11 @@ func Unpublished(info container.InspectResponse) string { return unpublished(inf
 func (c *Client) Rejection(ctx context.Context, project string, err error) error {
 	return c.rejection(ctx, &types.Project{Name: project}, "start", err)
 }
+
+// NextName is what would be removed of an image next.
+func NextName(local image.InspectResponse, i reconciler.Image) (string, bool) {
+	return nextName(local, i)
+}
+
+// ImageDirs are those that a pull writes to.
+func ImageDirs(info system.Info, config string) []string { return imageDirs(info, config) }
