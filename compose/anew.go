@@ -16,7 +16,8 @@ import (
 // has been removed since ("docker network prune" takes the networks of each stopped
 // stack) is never found again, whoever makes it anew: such a container can only be made
 // anew itself. The engine's words for that differ, but it notes in the container that
-// its last start failed. A mount whose source is gone it only tells.
+// its last start failed. A mount whose source is gone it only tells. One that runs without
+// a port that it should publish is such a container, too, once it could have the port.
 
 // filesGone tells whether the container mounts what is no more in the directory that its
 // files came from.
@@ -34,11 +35,17 @@ func filesGone(info container.InspectResponse) bool {
 // that are there. f makes unstartable ones anew. Where it turns out that one of them is
 // such a container, f is called once more.
 func (c *Client) anew(ctx context.Context, project string, before []observed, f func(present []observed) error) error {
-	err := f(before)
-	if err == nil || ctx.Err() != nil {
+	before, err := c.unpublishedNow(ctx, before)
+	if err != nil {
+		return err
+	}
+	if err = f(before); err == nil || ctx.Err() != nil {
 		return err
 	}
 	present, lookErr := c.containers(ctx, project)
+	if lookErr == nil {
+		present, lookErr = c.unpublishedNow(ctx, present)
+	}
 	if lookErr != nil {
 		return err
 	}
@@ -60,6 +67,11 @@ func (c *Client) removeUnstartable(ctx context.Context, all []observed) (rest []
 			continue
 		}
 		// Not by force: one that runs by now stays.
+		if o.Unpublished != "" {
+			if err := c.engine.ContainerStop(ctx, o.ID, container.StopOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+				return nil, nil, engineError(ctx, "stop container "+o.Name, err)
+			}
+		}
 		err := c.engine.ContainerRemove(ctx, o.ID, container.RemoveOptions{})
 		if err != nil && !cerrdefs.IsNotFound(err) {
 			return nil, nil, engineError(ctx, "remove container "+o.Name, err)

@@ -1,8 +1,13 @@
 package compose
 
 import (
+	"context"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/system"
 	moby "github.com/moby/moby/client"
 
 	"tandem/reconciler"
@@ -24,3 +29,19 @@ func IsNotAllowed(err error) bool {
 	_, ok := err.(*notAllowedError)
 	return ok
 }
+
+// Unpublished names the ports that a running container lacks.
+func Unpublished(info container.InspectResponse) string { return unpublished(info) }
+
+// Rejection sorts what starting a project failed with.
+func (c *Client) Rejection(ctx context.Context, project string, err error) error {
+	return c.rejection(ctx, &types.Project{Name: project}, "start", err)
+}
+
+// NextName is what would be removed of an image next.
+func NextName(local image.InspectResponse, i reconciler.Image) (string, bool) {
+	return nextName(local, i)
+}
+
+// ImageDirs are those that a pull writes to.
+func ImageDirs(info system.Info, config string) []string { return imageDirs(info, config) }

@@ -133,7 +133,10 @@ func (c *Client) revive(ctx context.Context, app reconciler.App, p *types.Projec
 	if err != nil {
 		return fmt.Errorf("prepare the start of %s: %w", p.Name, err)
 	}
-	return c.start(ctx, app, p)
+	if err := c.start(ctx, app, p); err != nil {
+		return err
+	}
+	return c.allPublish(ctx, app, p, present)
 }
 
 // state says what is to be done about a service.
@@ -150,7 +153,7 @@ func standing(service string, count int, present []observed) state {
 	for _, o := range present {
 		switch {
 		case o.Service != service:
-		case !o.Up():
+		case !o.Up() && o.Unpublished == "":
 			return down
 		case o.State == "exited":
 			ended++

@@ -99,7 +99,11 @@ func (c *Client) removeImage(ctx context.Context, i reconciler.Image) (bool, err
 // nextName chooses what to remove of an image next: the tag it was pulled by, if
 // that is still its own, then the digest, unless another tag of the same
 // repository needs that, and the image itself when it has no name left.
+//
+// With containerd's image store, Docker 29's default, a digest by which an image was pulled
+// is listed as a tag of it, too.
 func nextName(local image.InspectResponse, i reconciler.Image) (name string, ours bool) {
+	local.RepoTags = slices.DeleteFunc(slices.Clone(local.RepoTags), func(tag string) bool { return slices.Contains(local.RepoDigests, tag) })
 	if len(local.RepoTags)+len(local.RepoDigests) == 0 {
 		return local.ID, true
 	}

@@ -1,12 +1,15 @@
 package compose_test
 
 import (
+	"strings"
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 	"github.com/google/go-cmp/cmp"
 
+	"tandem/compose"
 	"tandem/internal/testbed"
 	"tandem/internal/testbed/tb"
 	"tandem/reconciler"
@@ -145,4 +148,35 @@ func (b *bed) idOf(ref string) string {
 		b.t.Fatal(err)
 	}
 	return info.ID
+}
+
+// With containerd's image store the id is a digest, and a digest that was pulled is a tag.
+func TestNextName_WithContainerdsImageStore(t *testing.T) {
+	const id, other = "sha256:1111111111111111111111111111111111111111111111111111111111111111", "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+	const shop = "registry.example.com/shop"
+	for name, c := range map[string]struct {
+		ref           string
+		tags, digests []string
+		want          string
+		ours          bool
+	}{
+		"pinned":                        {shop + "@" + id, []string{shop + "@" + id}, []string{shop + "@" + id}, shop + "@" + id, true},
+		"pinned, with its tag":          {shop + ":1@" + id, []string{shop + "@" + id}, []string{shop + "@" + id}, shop + "@" + id, true},
+		"pinned, and a tag of it":       {shop + "@" + id, []string{shop + ":1", shop + "@" + id}, []string{shop + "@" + id}, "", false},
+		"pulled by its tag":             {shop + ":1", []string{shop + ":1"}, []string{shop + "@" + id}, shop + ":1", true},
+		"by its tag, and pinned":        {shop + ":1", []string{shop + ":1", shop + "@" + id}, []string{shop + "@" + id}, shop + ":1", true},
+		"the tag is gone":               {shop + ":1", []string{shop + "@" + id}, []string{shop + "@" + id}, shop + "@" + id, true},
+		"another repository's":          {shop + "@" + id, []string{"mine@" + id}, []string{"mine@" + id}, "", false},
+		"without any name":              {shop + "@" + id, nil, nil, id, true},
+		"Docker's own store has no tag": {shop + "@" + other, nil, []string{shop + "@" + other}, shop + "@" + other, true},
+	} {
+		digest := id
+		if strings.HasSuffix(c.ref, other) {
+			digest = other
+		}
+		got, ours := compose.NextName(image.InspectResponse{ID: id, RepoTags: c.tags, RepoDigests: c.digests}, reconciler.Image{Ref: c.ref, ID: id, Digest: digest})
+		if got != c.want || ours != c.ours {
+			t.Errorf("%s: %q, ours: %t; want %q, %t", name, got, ours, c.want, c.ours)
+		}
+	}
 }

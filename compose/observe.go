@@ -55,6 +55,8 @@ type observed struct {
 	unstartable bool
 	// plainName tells that it was made by a tandem that gave no color names.
 	plainName bool
+	// publishes are the ports of the host that it is to have.
+	publishes []hostPort
 }
 
 // containers returns the containers of a project, sorted by service and name,
@@ -91,6 +93,15 @@ func (c *Client) inspect(ctx context.Context, list []container.Summary) ([]obser
 				return engineError(ctx, "inspect container "+s.ID, err)
 			}
 			found[i] = describe(info)
+			if found[i].Unpublished != "" {
+				able, err := c.canPublish(inner, info)
+				if err != nil {
+					return err
+				}
+				if !able {
+					found[i].Unpublished = ""
+				}
+			}
 			return nil
 		})
 	}
@@ -129,6 +140,10 @@ func describe(info container.InspectResponse) *observed {
 	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
 	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
+	o.publishes = hostPortsOf(info)
+	if o.State == "running" {
+		o.Unpublished = unpublished(info)
+	}
 	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
 }

@@ -1,12 +1,15 @@
 package compose
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler"
 )
 
 // address checks on which address of the host a port is published. One without

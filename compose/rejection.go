@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/docker/docker/api/types/container"
 
 	"tandem/reconciler"
 )
@@ -30,8 +27,6 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	switch {
 	case errors.As(err, &refused):
 		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: doing + ": " + refused.what}
-	case mentions(err, "port is already allocated"), mentions(err, "address already in use") && mentions(err, "bind", "host port"):
-		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: c.portTaken(ctx, p, err)}
 	case mentions(err, "no such image"):
 		return imageGone(err)
 	case mentions(err, "didn't complete successfully"):
@@ -42,6 +37,11 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 			reason = reconciler.ContainerExited
 		}
 		return c.dependencyFailed(ctx, p, reason, err)
+	}
+	if taken := c.portTaken(ctx, p, err); taken != "" {
+		return &reconciler.TemporaryError{Reason: reconciler.PortTaken, Err: fmt.Errorf("%s: %s: %w", doing, taken, err)}
+	}
+	switch {
 	case mentions(err, hostTroubles()...):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
 	case mentions(err, releaseTroubles()...):
@@ -69,37 +69,32 @@ func releaseTroubles() []string {
 }
 
 var (
-	boundPort    = regexp.MustCompile(`(?:Bind for|listen tcp4?|listen udp4?) \S*?:(\d+)`)
+	boundPort    = regexp.MustCompile(`(?:Bind for|listen tcp4?|listen udp4?|host port|host port for) (?:\[\S*?\]|::|[0-9.]*):(\d+)`)
 	failedName   = regexp.MustCompile(`container (\S+) (?:is unhealthy|exited)`)
 	failedOneOff = regexp.MustCompile(`service "([^"]+)" didn't complete`)
 )
 
-// portTaken says which port is taken, and by which container if it is one.
-func (c *Client) portTaken(ctx context.Context, p *types.Project, err error) error {
-	m := boundPort.FindStringSubmatch(err.Error())
-	if m == nil {
-		return fmt.Errorf("start %s: a port is taken: %w", p.Name, err)
-	}
-	by := "another program on this host"
-	if name := c.publisherOf(ctx, m[1]); name != "" {
-		by = "the container " + name
-	}
-	return fmt.Errorf("start %s: port %s is in use by %s: %w", p.Name, m[1], by, err)
-}
-
-func (c *Client) publisherOf(ctx context.Context, port string) string {
-	list, err := c.engine.ContainerList(ctx, container.ListOptions{})
-	if err != nil {
-		return "" // only a better message depends on it
-	}
-	for _, s := range list {
-		for _, bound := range s.Ports {
-			if strconv.Itoa(int(bound.PublicPort)) == port && len(s.Names) > 0 {
-				return strings.TrimPrefix(s.Names[0], "/")
-			}
+// portTaken says which ports of the project are in use, and by whom. Each engine has
+// other words for that, so they count only where nothing else is known: a port that is
+// free again, or that this process cannot see. Empty: it was not a port.
+func (c *Client) portTaken(ctx context.Context, p *types.Project, cause error) string {
+	all, err := c.containers(ctx, p.Name)
+	if err == nil {
+		var words string
+		if words, err = c.taken(ctx, all); words != "" {
+			return words
 		}
 	}
-	return ""
+	if err != nil {
+		c.log.Debug("nobody knows whose ports are in use", "project", p.Name, "err", err)
+	}
+	if !mentions(cause, "port is already allocated") && !(mentions(cause, "address already in use") && mentions(cause, "bind", "host port")) {
+		return ""
+	}
+	if port := match(boundPort, cause); port != "" {
+		return "port " + port + " is in use by another program on this host"
+	}
+	return "a port is in use"
 }
 
 // dependencyFailed rejects a release one of whose services was waited for in

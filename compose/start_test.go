@@ -214,7 +214,7 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantTemporary(t, b.attempt(), reconciler.Failed, fmt.Sprintf("port %d is in use", port), "another program")
+	wantTemporary(t, b.attempt(), reconciler.PortTaken, fmt.Sprintf("port %d is in use by the program ", port))
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	b.app.Routes[0].Ports.Blue = port + 1
 	b.resolve()
 	err = b.client.Up(t.Context(), b.app, reconciler.Green, nil)
-	wantTemporary(t, err, reconciler.Failed, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
+	wantTemporary(t, err, reconciler.PortTaken, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
 // TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile asks for all that there are,

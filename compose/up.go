@@ -109,6 +109,9 @@ func (c *Client) replace(ctx context.Context, app reconciler.App, color reconcil
 	if err := c.start(ctx, app, p); err != nil {
 		return err
 	}
+	if err := c.allPublish(ctx, app, p, nil); err != nil {
+		return err
+	}
 	c.log.Info("stack started", "app", app.Name, "color", color, "tag", app.Tag, "commit", app.Commit.Hash, "took", time.Since(start),
 		"removing", removed.Sub(pulled), "creating", created.Sub(removed), "starting", time.Since(created))
 	return nil

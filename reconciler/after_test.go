@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -227,6 +229,32 @@ func TestRunner_ImagesOfReleasesThatNobodyNeedsAreRemoved(t *testing.T) {
 		}
 		if len(w.told(Cleaned)) == 0 {
 			t.Error("nobody was told")
+		}
+	})
+}
+
+func TestRunner_AFullDiskIsMadeRoomOnBeforeTheDeployGivesUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		for _, tag := range []string{"1", "2-built", "3", "4"} {
+			p.deploy("c"+tag, yamlOf(tag, Auto))
+		}
+		full := &TemporaryError{Reason: DiskFull, Err: errors.New("no space left on device")}
+		w.change(func() { w.fates["5"] = bearing{up: full} })
+		w.onCall = func(call string) {
+			if call == "janitor.remove" {
+				w.change(func() { delete(w.fates, "5") })
+			}
+		}
+		p.is(t, p.deploy("c5", yamlOf("5", Auto)), "Live/UpToDate, live 5 in green, standby 4 warm; history 5:Promoted 4:Promoted 3:Promoted 2-built:Promoted 1:Promoted")
+		kept := slices.Sorted(maps.Values(w.images))
+		if want := []string{"shop:2-built", "shop:3", "shop:4", "shop:5"}; !slices.Equal(kept, want) {
+			t.Errorf("%v are left, want %v: what had a stack, and what cannot be pulled again", kept, want)
+		}
+		w.onCall = nil
+		w.change(func() { w.fates["6"] = bearing{up: full} })
+		if s := p.deploy("c6", yamlOf("6", Auto)); s.Reason != DiskFull || s.Live.Tag != "5" {
+			t.Errorf("with nothing left to remove: %s, want DiskFull", summary(s))
 		}
 	})
 }

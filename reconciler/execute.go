@@ -152,7 +152,7 @@ func damage(s Stack) string {
 	var what []string
 	for _, c := range s.Containers {
 		if !c.Up() && !c.Singleton {
-			what = append(what, fmt.Sprintf("%s %s, exit code %d", c.Name, c.State, c.ExitCode))
+			what = append(what, c.Name+" "+c.words())
 		}
 	}
 	for _, m := range s.Missing {

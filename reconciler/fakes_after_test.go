@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // fakeSpare is Nginx's second flag.
@@ -127,7 +128,11 @@ func (f fakeJanitor) Images(ctx context.Context, s Stack) (images []Image, err e
 	err = f.p.call(ctx, "janitor.images", func() error {
 		id := "sha256:" + s.Release.Hash
 		f.p.images[id] = "shop:" + s.Release.Tag
-		images = []Image{{Ref: "shop:" + s.Release.Tag, ID: id}}
+		i := Image{Ref: "shop:" + s.Release.Tag, ID: id, Digest: id}
+		if strings.HasSuffix(s.Release.Tag, "-built") {
+			i.Digest = "" // on this host, so that no registry has it
+		}
+		images = []Image{i}
 		return nil
 	})
 	return images, err

@@ -191,6 +191,8 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 			waiting = append(waiting, c.Name+" has not finished")
 		case c.State != "running":
 			waiting = append(waiting, c.Name+" is "+c.State)
+		case c.Unpublished != "":
+			waiting = append(waiting, c.Name+" is "+c.words())
 		case c.HealthCommand && c.State == "running":
 			if _, running := exams[c.ID]; !running {
 				exam, end := context.WithCancel(ctx)

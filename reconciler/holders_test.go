@@ -297,6 +297,16 @@ func TestGate_DoesNotTakeAnotherAnswerForTheReleases(t *testing.T) {
 	}
 }
 
+// It may be reached by nobody, be it no route's.
+func TestGate_DoesNotPassAContainerThatRunsWithoutItsPorts(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *stage) {
+		mail := container("mail")
+		mail.Unpublished = "port 25"
+		_, err := newBench(container("api"), mail).gate(t.Context(), gatedApp("api"))
+		rejectedFor(t, err, Unhealthy, "mail-1 is running without port 25, which it should publish")
+	})
+}
+
 func TestGate_PassesOnceItsOwnContainerPublishesThePort(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *stage) {
 		b := newBench(container("api"))

@@ -31,18 +31,41 @@ func (r *Runner) own(ctx context.Context, s Stack) {
 // clean removes the images of releases that neither a stack nor the history
 // needs. It fails nothing: what could not be removed is tried again later.
 func (r *Runner) clean(ctx context.Context, app App, w world) error {
-	ctx, cancel := context.WithTimeout(ctx, cleanTime)
-	defer cancel()
 	kept := r.memory.kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
+	_, err := r.removeWaste(ctx, r.waste(kept, func(Image) bool { return true }))
+	return err
+}
+
+// madeRoom tells whether images were removed because of err, which says that the disk is
+// too full for another one. All go that nothing has a stack of and that a registry has:
+// to return to such a release, they are pulled again.
+func (r *Runner) madeRoom(ctx context.Context, app App, w world, err error) bool {
+	if reasonOf(err) != DiskFull || ctx.Err() != nil {
+		return false
+	}
+	kept := []Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
+	gone, err := r.removeWaste(ctx, r.waste(kept, func(i Image) bool { return i.Digest != "" }))
+	return err == nil && gone > 0
+}
+
+// waste lists the images that none of the kept releases needs, nor another app.
+func (r *Runner) waste(kept []Release, may func(Image) bool) []Image {
 	var waste []Image
 	for _, o := range r.memory.Images {
-		if !slices.Contains(waste, o.Image) && !r.memory.needs(o.Image, kept) && !r.Needed(o.Image) {
+		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.needs(o.Image, kept) && !r.Needed(o.Image) {
 			waste = append(waste, o.Image)
 		}
 	}
+	return waste
+}
+
+// removeWaste returns how many of the images are gone.
+func (r *Runner) removeWaste(ctx context.Context, waste []Image) (int, error) {
 	if len(waste) == 0 {
-		return nil
+		return 0, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, cleanTime)
+	defer cancel()
 	gone, err := r.Janitor.RemoveImages(ctx, waste)
 	r.memory.Images = slices.DeleteFunc(r.memory.Images, func(o OwnedImage) bool { return slices.Contains(gone, o.Image) })
 	if err != nil || len(gone) > 0 {
@@ -50,9 +73,9 @@ func (r *Runner) clean(ctx context.Context, app App, w world) error {
 		r.Emit(Event{Time: r.Now(), App: r.Name, Kind: Cleaned, Commit: r.memory.Commit, Message: message, Err: err})
 	}
 	if len(gone) == 0 {
-		return nil
+		return 0, nil
 	}
-	return r.save()
+	return len(gone), r.save()
 }
 
 // kept lists the releases that must not have to be pulled again: what is live or

@@ -43,11 +43,23 @@ type Container struct {
 	// itself (see Examiner.Health).
 	HealthCommand bool
 	StartedAt     time.Time
+	// Unpublished names the ports of the host that it should publish, and runs without.
+	Unpublished string
 }
 
-// Up tells whether the container does what it should: it runs, or it may end and
-// ended well.
-func (c Container) Up() bool { return c.State == "running" || c.ended() }
+// Up tells whether the container does what it should: it runs, with the ports that it
+// should publish, or it may end and ended well.
+func (c Container) Up() bool {
+	return c.State == "running" && c.Unpublished == "" || c.ended()
+}
+
+// words say how the container is.
+func (c Container) words() string {
+	if c.State == "running" && c.Unpublished != "" {
+		return "running without " + c.Unpublished + ", which it should publish"
+	}
+	return fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode)
+}
 
 // ended tells whether it may end, and ended well.
 func (c Container) ended() bool { return c.MayEnd && c.State == "exited" && c.ExitCode == 0 }

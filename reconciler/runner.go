@@ -351,6 +351,9 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			r.publish(*v)
 		}
 		if err := r.execute(ctx, app, w, steps[0], reason); err != nil {
+			if r.madeRoom(ctx, app, w, err) {
+				continue
+			}
 			r.stuck = reason
 			return err
 		}

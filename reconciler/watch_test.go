@@ -124,7 +124,7 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 		says []string
 	}{
 		{"a container exits", func() Stack { return stack(func(c *Container) { c.State, c.ExitCode = "exited", 9 }) },
-			[]string{"api-1 is exited (exit code 9)", "last words of api-1"}},
+			[]string{"api-1 is exited, exit code 9", "last words of api-1"}},
 		{"a container restarts", func() Stack { return stack(func(c *Container) { c.Restarts = 1 }) },
 			[]string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
 		{"a container is about to start again", func() Stack {
@@ -192,7 +192,7 @@ func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
 		if err := restarts(t, 3, 4); err != nil {
 			t.Errorf("it runs again at the next look: %v", err)
 		}
-		rejectedFor(t, restarts(t, 3, 9), WatchFailed, "unhealthy 2 times in a row: api-1 is restarting (exit code 9)", "last words of api-1")
+		rejectedFor(t, restarts(t, 3, 9), WatchFailed, "unhealthy 2 times in a row: api-1 is restarting, exit code 9", "last words of api-1")
 	})
 }
 

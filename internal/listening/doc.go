@@ -1,3 +1,3 @@
-// Package listening tells which programs of this host take connections to ports
-// of 127.0.0.1. On is all of it.
+// Package listening tells which programs of this host have ports: On, who takes
+// connections to those of 127.0.0.1, and Holder, who keeps others from having one.
 package listening

@@ -38,10 +38,26 @@ func On(proc string, ports []int) (map[int]Program, error) {
 	for _, port := range ports {
 		wanted[uint16(port)] = true
 	}
+	return programs(proc, "tcp", func(at netip.AddrPort) bool { return wanted[at.Port()] && answers(at.Addr()) })
+}
+
+// Holder returns who keeps others from listening at the address: who listens there, or on
+// every address, and for a wildcard whoever has the port anywhere. protocol is "tcp" or
+// "udp".
+func Holder(proc, protocol string, at netip.AddrPort) (p Program, held bool, err error) {
+	found, err := programs(proc, protocol, func(other netip.AddrPort) bool {
+		return other.Port() == at.Port() && (at.Addr().IsUnspecified() || other.Addr().IsUnspecified() || other.Addr().Unmap() == at.Addr().Unmap())
+	})
+	p, held = found[int(at.Port())]
+	return p, held, err
+}
+
+// programs returns those whose sockets are wanted, by port.
+func programs(proc, protocol string, wanted func(netip.AddrPort) bool) (map[int]Program, error) {
 	sockets := map[string]int{} // inode -> port
-	for _, table := range []string{"tcp", "tcp6"} {
-		err := listeners(filepath.Join(proc, "self/net", table), wanted, sockets)
-		if err != nil && !(table == "tcp6" && errors.Is(err, fs.ErrNotExist)) { // a kernel without IPv6
+	for _, table := range []string{protocol, protocol + "6"} {
+		err := listeners(filepath.Join(proc, "self/net", table), protocol, wanted, sockets)
+		if err != nil && !(table != protocol && errors.Is(err, fs.ErrNotExist)) { // a kernel without IPv6
 			return nil, err
 		}
 	}
@@ -55,9 +71,9 @@ func On(proc string, ports []int) (map[int]Program, error) {
 	return found, nil
 }
 
-// listeners adds the sockets of one table that listen on a wanted port. The kernel
-// lists them first, so the connections of a busy host are not read.
-func listeners(table string, wanted map[uint16]bool, sockets map[string]int) error {
+// listeners adds the wanted sockets of one table that listen. The kernel lists those of
+// TCP first, so the connections of a busy host are not read.
+func listeners(table, protocol string, wanted func(netip.AddrPort) bool, sockets map[string]int) error {
 	f, err := os.Open(table)
 	if err != nil {
 		return fmt.Errorf("read who listens: %w", err)
@@ -67,15 +83,18 @@ func listeners(table string, wanted map[uint16]bool, sockets map[string]int) err
 	lines.Scan() // the heading
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
-		const local, state, inode, listens = 1, 3, 9, "0A"
-		if len(fields) <= inode || fields[state] != listens {
+		const local, state, inode, listens, unconnected = 1, 3, 9, "0A", "07"
+		if len(fields) <= inode || protocol == "tcp" && fields[state] != listens {
 			break
+		}
+		if protocol == "udp" && fields[state] != unconnected {
+			continue
 		}
 		at, err := Address(fields[local])
 		if err != nil {
 			return fmt.Errorf("read who listens: %w", err)
 		}
-		if wanted[at.Port()] && answers(at.Addr()) {
+		if wanted(at) {
 			sockets[fields[inode]] = int(at.Port())
 		}
 	}

@@ -2,7 +2,9 @@ package listening
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,6 +77,49 @@ func TestOn_AConnectionFromThePortIsNoListener(t *testing.T) {
 	if found, err := On("/proc", []int{n}); err != nil || len(found) > 0 {
 		t.Errorf("got %v, %v", found, err)
 	}
+}
+
+func TestHolder_FindsWhoKeepsOthersFromListening(t *testing.T) {
+	for _, c := range []struct {
+		protocol, has, wants string
+		held                 bool
+	}{
+		{"tcp", "127.0.0.1", "127.0.0.1", true},
+		{"tcp", "127.0.0.1", "0.0.0.0", true},
+		{"tcp", "0.0.0.0", "127.0.0.1", true},
+		{"tcp", "127.0.0.2", "127.0.0.1", false},
+		{"udp", "127.0.0.1", "127.0.0.1", true},
+		{"udp", "0.0.0.0", "127.0.0.3", true},
+		{"udp", "127.0.0.2", "127.0.0.1", false},
+	} {
+		holds, port := listen(t, c.protocol, c.has+":0")
+		for protocol, want := range map[string]bool{c.protocol: c.held, map[string]string{"tcp": "udp", "udp": "tcp"}[c.protocol]: false} {
+			at := netip.AddrPortFrom(netip.MustParseAddr(c.wants), uint16(port))
+			if p, held, err := Holder("/proc", protocol, at); err != nil || held != want || held && p.PID != os.Getpid() {
+				t.Errorf("%s on %s, %s wanted on %s: held is %v, by %s (%v), want %v", c.protocol, c.has, protocol, at, held, p, err, want)
+			}
+		}
+		if err := holds.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// listen has a port for itself until it is closed.
+func listen(t *testing.T, protocol, address string) (io.Closer, int) {
+	t.Helper()
+	if protocol == "tcp" {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, portOf(t, l)
+	}
+	l, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, l.LocalAddr().(*net.UDPAddr).Port
 }
 
 // table is a /proc with one table of sockets and one process.

@@ -86,7 +86,7 @@ func bootstrap(ctx context.Context, base string, from aptSource, packages []stri
 	args := []string{
 		"--mode=root", "--variant=essential", "--format=tar", "--include=" + strings.Join(packages, ","),
 		"--skip=output/dev",
-		`--aptopt=Acquire::Check-Valid-Until "false"`, // a mirror, or this machine's clock, may be of another month
+		`--aptopt=Acquire::Check-Valid-Until "false"`,   // a mirror, or this machine's clock, may be of another month
 		`--customize-hook=rm "$1/etc/apt/sources.list"`, // names this machine's mirror
 	}
 	for _, files := range debianLacks {
