@@ -16,39 +16,33 @@ import (
 // nothing changed and the running Nginx answers with this generation, it asks
 // one question over loopback and runs no program.
 func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
-	called := time.Now()
-	if err := p.loading.Acquire(ctx, 1); err != nil {
+	t := &turn{app: app, called: time.Now()}
+	p.waiting.add(t)
+	err = p.loading.Acquire(ctx, 1)
+	p.waiting.remove(t)
+	if err != nil {
 		return nil, err
 	}
 	defer p.loading.Release(1)
-	p.forgetReading()
-	w, err := p.survey(ctx, app, reconciler.NoColor, called)
-	if err != nil {
-		return nil, err
+	if !t.done {
+		p.forgetReading()
+		t.err = p.take(ctx, t)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if t.err == nil {
+		t.err = t.work.outdated(app)
 	}
-	if err := p.adopt(app.Name, w); err != nil {
-		return nil, err
+	return t.work.repaired, t.err
+}
+
+func (p *Proxy) take(ctx context.Context, t *turn) error {
+	switch due, err := p.begin(ctx, t); {
+	case err != nil:
+		return err
+	case due:
+		return p.load(ctx, t.work)
+	default:
+		return p.checkSite(ctx, t.work)
 	}
-	newLog, err := p.makeDirs()
-	if err != nil {
-		return nil, err
-	}
-	if err := p.dropSpare(app.Name, w); err != nil {
-		return nil, err
-	}
-	p.watch.refresh(app.Name)
-	if len(w.changes) == 0 && w.inForce() && !newLog {
-		err = p.checkSite(ctx, w)
-	} else {
-		err = p.load(ctx, w)
-	}
-	if err == nil {
-		err = w.outdated(app)
-	}
-	return w.repaired, err
 }
 
 // Reserve writes those generated files of the app that are missing. What they are tested
@@ -201,29 +195,15 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	if err := p.write(w.changes); err != nil {
-		return err
-	}
-	configuration, err := p.test(ctx)
+	configuration, err := p.install(ctx, w.changes)
 	if err != nil {
-		return p.takeBack(ctx, w.changes, err)
-	}
-	if err := p.tested(); err != nil {
 		return err
 	}
 	if !w.includesFiles(configuration) {
 		return p.notIncluded(w, httpLine, configuration)
 	}
-	started := time.Now()
-	p.former.note(w.view)
-	if err := p.reload(ctx); err != nil {
-		return err
-	}
-	if err := p.await(ctx, w.view, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
-		return errors.Join(err, p.undo(w.changes))
-	}
-	p.log.Info("nginx reloaded", "app", w.app, "took", time.Since(started))
-	return p.siteIncluded(w, configuration)
+	joined, configuration := p.join(ctx, configuration)
+	return p.loadAll(ctx, w, joined, configuration)
 }
 
 // takeBack undoes what Nginx refused. What it refuses for a name that is gone is read in

@@ -64,6 +64,7 @@ type Proxy struct {
 	// the app whose files are new. That lasts up to loadTimeout; whoever waits for it
 	// stops when their context ends.
 	loading *semaphore.Weighted
+	waiting waiting
 	nginx   version         // guarded by loading; zero until it was asked
 	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
 	last    reading         // guarded by loading
