@@ -35,7 +35,10 @@ func filesGone(info container.InspectResponse) bool {
 // that are there. f makes unstartable ones anew. Where it turns out that one of them is
 // such a container, f is called once more.
 func (c *Client) anew(ctx context.Context, project string, before []observed, f func(present []observed) error) error {
-	before, err := c.unpublishedNow(ctx, before)
+	before, err := c.withoutNetworks(ctx, project, before)
+	if err == nil {
+		before, err = c.unpublishedNow(ctx, before)
+	}
 	if err != nil {
 		return err
 	}

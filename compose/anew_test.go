@@ -53,7 +53,7 @@ networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 	}
 	volume := b.mountOf(db.Containers[0])
 	b.stopContainer(db.Containers[0])
-	b.prune(b.app.Project(reconciler.Blue)+"_default", b.app.SharedProject()+"_default")
+	b.prune(b.app.SharedProject() + "_default") // the stack's own is given back at once
 
 	b.up(reconciler.Blue)
 	b.answers(reconciler.Blue, "1 blue")

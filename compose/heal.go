@@ -9,8 +9,6 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
 
 	"tandem/reconciler"
 )
@@ -83,7 +81,11 @@ func withoutFinished(p *types.Project, ended []string, stack reconciler.Stack) (
 // files cannot be read. What needs the files is told with cause.
 func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, was reconciler.Started, cause error) error {
 	missing, _ := missingServices(sum(color, present), was)
-	plain := plainOf(present)
+	plain, err := c.withoutNetworks(ctx, app.Project(color), plainOf(present))
+	if err != nil {
+		return err
+	}
+	missing = append(missing, unstartable(plain)...)
 	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}
@@ -188,11 +190,9 @@ func (c *Client) unpause(ctx context.Context, present []observed) error {
 // Compose takes them as they are: it would remove and create anew a network
 // whose declaration it reads differently, under running containers.
 func (c *Client) keepNetworks(ctx context.Context, p *types.Project) error {
-	list, err := c.engine.NetworkList(ctx, network.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+p.Name)),
-	})
+	list, err := c.networksOf(ctx, p.Name)
 	if err != nil {
-		return engineError(ctx, "list the networks of "+p.Name, err)
+		return err
 	}
 	for _, n := range list {
 		key := n.Labels[api.NetworkLabel]

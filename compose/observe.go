@@ -57,6 +57,7 @@ type observed struct {
 	plainName bool
 	// publishes are the ports of the host that it is to have.
 	publishes []hostPort
+	networks  map[string]string // that it joins: name -> id, which is empty before its first start
 }
 
 // containers returns the containers of a project, sorted by service and name,
@@ -141,11 +142,25 @@ func describe(info container.InspectResponse) *observed {
 	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.publishes = hostPortsOf(info)
+	o.networks = networksIn(info.NetworkSettings)
 	if o.State == "running" {
 		o.Unpublished = unpublished(info)
 	}
 	o.plainName = hasPlainName(*o, info.NetworkSettings)
 	return o
+}
+
+func networksIn(settings *container.NetworkSettings) map[string]string {
+	networks := map[string]string{}
+	if settings == nil {
+		return networks
+	}
+	for name, e := range settings.Networks {
+		if e != nil {
+			networks[name] = e.NetworkID
+		}
+	}
+	return networks
 }
 
 // parseTime reads the engine's times; it writes year 1 for "never".

@@ -42,6 +42,8 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 		return &reconciler.TemporaryError{Reason: reconciler.PortTaken, Err: fmt.Errorf("%s: %s: %w", doing, taken, err)}
 	}
 	switch {
+	case mentions(err, "fully subnetted", "address pool among the defaults"):
+		return c.noAddresses(ctx, doing, err)
 	case mentions(err, hostTroubles()...):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
 	case mentions(err, releaseTroubles()...):
@@ -55,7 +57,7 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 func hostTroubles() []string {
 	return []string{
 		"no space left", "too many open files", "cannot allocate memory", "resource temporarily unavailable", "resource busy",
-		"cgroup", "iptables", "could not be found", "is already in use by container", "fully subnetted", "non-overlapping",
+		"cgroup", "iptables", "could not be found", "is already in use by container",
 		"input/output error", "connection refused", "error while dialing", "i/o timeout",
 	}
 }

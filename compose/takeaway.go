@@ -5,9 +5,6 @@ import (
 	"fmt"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/compose/v5/pkg/api"
-	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
 
 	"tandem/reconciler"
 )
@@ -27,9 +24,9 @@ func (c *Client) TakeAway(ctx context.Context, app reconciler.App, color reconci
 	if err := c.remove(ctx, app, project, all); err != nil {
 		return 0, err
 	}
-	networks, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project))})
+	networks, err := c.networksOf(ctx, project)
 	if err != nil {
-		return 0, engineError(ctx, "list the networks of "+project, err)
+		return 0, err
 	}
 	for _, n := range networks {
 		if err := c.engine.NetworkRemove(ctx, n.ID); err != nil && !cerrdefs.IsNotFound(err) {

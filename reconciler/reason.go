@@ -60,9 +60,10 @@ const (
 	DockerAway   Reason = "DockerAway"
 	PullFailed   Reason = "PullFailed" // the registry is away or refuses the credentials
 	GitAway      Reason = "GitAway"
-	DiskFull     Reason = "DiskFull"   // too little space is left for another image
-	Unverified   Reason = "Unverified" // the newest commit is not signed as it has to be; the last one that was is in force
-	Failed       Reason = "Failed"     // anything else; it is tried again
+	DiskFull     Reason = "DiskFull"    // too little space is left for another image
+	NoAddresses  Reason = "NoAddresses" // Docker has no addresses for another network
+	Unverified   Reason = "Unverified"  // the newest commit is not signed as it has to be; the last one that was is in force
+	Failed       Reason = "Failed"      // anything else; it is tried again
 )
 
 // ReasonOf finds the word for an error of a step.

@@ -41,7 +41,7 @@ func reasons() []reconciler.Reason {
 		reconciler.TooSlow, reconciler.WatchFailed, reconciler.MigrationFailed, reconciler.BelowFloor,
 
 		reconciler.Refused, reconciler.NginxAway, reconciler.NginxBroken, reconciler.NotIncluded, reconciler.NotReached, reconciler.SiteOutdated, reconciler.ForeignFile, reconciler.PortTaken,
-		reconciler.DockerAway, reconciler.PullFailed, reconciler.OtherAgent, reconciler.GitAway, reconciler.DiskFull, reconciler.Unverified, reconciler.Failed,
+		reconciler.DockerAway, reconciler.PullFailed, reconciler.OtherAgent, reconciler.GitAway, reconciler.DiskFull, reconciler.NoAddresses, reconciler.Unverified, reconciler.Failed,
 	}
 }
 

@@ -1,0 +1,110 @@
+package compose
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/compose/v5/pkg/api"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+
+	"tandem/reconciler"
+)
+
+// Docker has addresses for some thirty networks, if nobody gives it more. So a stack that
+// is stopped gives its own back. Its containers name networks that are gone then, and are
+// made anew when the stack is started again: see anew.
+
+// networksOf lists the networks that Compose made for the project.
+func (c *Client) networksOf(ctx context.Context, project string) ([]network.Summary, error) {
+	list, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project))})
+	return list, engineError(ctx, "list the networks of "+project, err)
+}
+
+// giveBackNetworks removes the project's own networks, except those that a container has
+// which is none of the app's. Docker removes none that a running container is in. One that
+// stays is no harm.
+func (c *Client) giveBackNetworks(ctx context.Context, app reconciler.App, project string) error {
+	list, err := c.networksOf(ctx, project)
+	if err != nil {
+		return err
+	}
+	for _, n := range list {
+		in, err := c.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
+			filters.Arg("network", n.ID), filters.Arg("network", n.Name), // by its name, where one was never started
+		)})
+		if err != nil {
+			return engineError(ctx, "list who is in the network "+n.Name, err)
+		}
+		if slices.ContainsFunc(in, func(s container.Summary) bool { return s.Labels[LabelApp] != app.Name || s.State == "running" }) {
+			continue
+		}
+		err = c.engine.NetworkRemove(ctx, n.ID)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !cerrdefs.IsNotFound(err):
+			c.log.Warn("the network of a stopped stack stays", "network", n.Name, "err", err)
+		}
+	}
+	return nil
+}
+
+// withoutNetworks marks those as unstartable that do not run and were in a network of
+// their own project which is gone: it need not be tried.
+func (c *Client) withoutNetworks(ctx context.Context, project string, all []observed) ([]observed, error) {
+	down := func(o observed) bool { return !isAlive(o.Container) && !o.Up() && len(o.networks) > 0 }
+	if !slices.ContainsFunc(all, down) {
+		return all, nil
+	}
+	list, err := c.networksOf(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.Clone(all)
+	for i, o := range all {
+		for name, id := range o.networks {
+			there := func(n network.Summary) bool { return n.ID == id || id == "" && n.Name == name }
+			if down(o) && strings.HasPrefix(name, project+"_") && !slices.ContainsFunc(list, there) {
+				all[i].unstartable = true
+			}
+		}
+	}
+	return all, nil
+}
+
+// noAddresses says that Docker has no addresses for another network, and whose networks
+// are the most. words is what could not be done.
+func (c *Client) noAddresses(ctx context.Context, words string, cause error) error {
+	text := words + ": Docker has no addresses left for another network"
+	if list, err := c.engine.NetworkList(ctx, network.ListOptions{}); err == nil {
+		text += fmt.Sprintf(" (it has %d)%s", len(list), mostNetworks(list))
+	}
+	return &reconciler.TemporaryError{Reason: reconciler.NoAddresses, Err: fmt.Errorf(
+		"%s: remove those that nobody uses (docker network prune), or give Docker more addresses (default-address-pools in /etc/docker/daemon.json; Docker has to be restarted): %w", text, cause)}
+}
+
+// mostNetworks names the projects that have the most networks, up to three.
+func mostNetworks(list []network.Summary) string {
+	counts := map[string]int{}
+	for _, n := range list {
+		if n.Driver == "bridge" && n.Name != "bridge" {
+			counts[cmp.Or(n.Labels[api.ProjectLabel], "no project")]++
+		}
+	}
+	projects := sortedKeys(counts)
+	slices.SortStableFunc(projects, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
+	var words []string
+	for _, p := range projects[:min(3, len(projects))] {
+		words = append(words, fmt.Sprintf("%d of %s", counts[p], plainText([]byte(p))))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(words, ", ")
+}

@@ -1,0 +1,97 @@
+package compose_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+
+	"tandem/compose"
+	"tandem/internal/testbed/tb"
+	"tandem/reconciler"
+)
+
+// hasNetwork tells whether the color's stack has its own network.
+func (b *bed) hasNetwork(color reconciler.Color) bool {
+	b.t.Helper()
+	_, err := b.engine.Client.NetworkInspect(b.t.Context(), b.app.Project(color)+"_default", network.InspectOptions{})
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		b.t.Fatal(err)
+	}
+	return err == nil
+}
+
+func TestStop_GivesTheNetworksBackAndTheStackComesBackWithoutAFailedStart(t *testing.T) {
+	var log bytes.Buffer
+	b := newBed(t, "givesback", func(o *compose.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	b.app.Singletons = []string{"scheduler"}
+	b.runs("IMAGE:1", "    depends_on: {migrate: {condition: service_completed_successfully}}\n"+
+		"  scheduler: {image: 'IMAGE:1', command: [wait]}\n  migrate: {image: 'IMAGE:1', command: [exit, \"0\"]}\n")
+	b.up(reconciler.Blue)
+	b.engage(reconciler.Blue)
+	before := b.stack(reconciler.Blue)
+	migrated := b.instance(reconciler.Blue, "migrate")
+	b.stop(reconciler.Blue)
+	if b.hasNetwork(reconciler.Blue) {
+		t.Error("the stopped stack has its network still")
+	}
+	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped || len(s.Containers) != len(before.Containers) || s.Release != b.app.Release {
+		t.Errorf("observed %+v, want it stopped with all its containers", s)
+	}
+	b.up(reconciler.Blue)
+	b.answers(reconciler.Blue, "1 blue")
+	b.engage(reconciler.Blue)
+	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
+	if strings.Contains(log.String(), "cannot be started as they are") {
+		t.Errorf("the way back tried what could not be:\n%s", log.String())
+	}
+	if now := b.instance(reconciler.Blue, "migrate"); now.ID != migrated.ID || now.StartedAt != migrated.StartedAt {
+		t.Errorf("the migration that had run is %+v, was %+v: want it untouched", now, migrated)
+	}
+}
+
+func TestStop_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
+	b := newBed(t, "guests")
+	b.runs("IMAGE:1", "")
+	for _, runs := range []bool{true, false} {
+		b.up(reconciler.Blue)
+		guest, err := b.engine.Client.ContainerCreate(t.Context(), &container.Config{Image: b.image + ":1", Cmd: []string{"wait"}},
+			&container.HostConfig{NetworkMode: container.NetworkMode(b.app.Project(reconciler.Blue) + "_default")}, nil, nil, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tb.Container(t, b.engine, guest.ID)
+		if runs {
+			if err := b.engine.Client.ContainerStart(t.Context(), guest.ID, container.StartOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.stop(reconciler.Blue)
+		if !b.hasNetwork(reconciler.Blue) {
+			t.Errorf("the network is gone, in which there is a container of somebody else (it runs: %t)", runs)
+		}
+		if err := b.engine.RemoveContainer(t.Context(), guest.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.stop(reconciler.Blue)
+	if b.hasNetwork(reconciler.Blue) {
+		t.Error("the network is there still, although nobody is in it")
+	}
+}
+
+func TestRejection_NoAddressesForANetworkHasItsReasonAndAdvice(t *testing.T) {
+	b := newBed(t, "addresses")
+	for _, words := range []string{
+		"failed to create network x: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
+		"failed to create network x: all predefined address pools have been fully subnetted",
+	} {
+		err := b.client.Rejection(t.Context(), b.app.Project(reconciler.Blue), errors.New("Error response from daemon: "+words))
+		wantTemporary(t, err, reconciler.NoAddresses, "no addresses left", "docker network prune", "default-address-pools", words)
+	}
+}
