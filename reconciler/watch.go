@@ -197,7 +197,7 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 		if c.Up() {
 			continue
 		}
-		now := fmt.Sprintf("%s is %s (exit code %d)%s", c.Name, c.State, c.ExitCode, c.IfMeant())
+		now := fmt.Sprintf("%s is %s (%s)%s", c.Name, c.State, c.HowEnded(), c.IfMeant())
 		switch {
 		case c.State == "restarting":
 			s.Sick = cmp.Or(s.Sick, now)
