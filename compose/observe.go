@@ -129,7 +129,7 @@ func describe(info container.InspectResponse) *observed {
 	o.Service = labels[api.ServiceLabel]
 	o.Image = cmp.Or(labels[LabelImage], info.Image)
 	o.State = info.State.Status
-	o.ExitCode = info.State.ExitCode
+	o.ExitCode, o.OutOfMemory = info.State.ExitCode, info.State.OOMKilled
 	o.Restarts = info.RestartCount
 	o.HealthCommand = healthCommand(info.Config) != nil
 	o.StartedAt = parseTime(info.State.StartedAt)

@@ -139,9 +139,9 @@ func lackOf(o observed, m member, now time.Time) (what string, failed bool) {
 	case o.State == "exited" && m.MayEnd && o.ExitCode == 0:
 		return "", false
 	case o.State == "exited" || o.State == "dead":
-		return fmt.Sprintf("%s ended with exit code %d%s", o.Name, o.ExitCode, o.IfMeant()), true
+		return fmt.Sprintf("%s ended with %s%s", o.Name, o.HowEnded(), o.IfMeant()), true
 	case o.State == "restarting":
-		return fmt.Sprintf("%s ends and is started again and again (exit code %d)%s", o.Name, o.ExitCode, o.IfMeant()), o.Restarts >= sharedRestarts
+		return fmt.Sprintf("%s ends and is started again and again (%s)%s", o.Name, o.HowEnded(), o.IfMeant()), o.Restarts >= sharedRestarts
 	case o.State != "running":
 		return o.Name + " is " + o.State, false
 	case m.OneShot:

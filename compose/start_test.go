@@ -226,6 +226,20 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	wantTemporary(t, err, reconciler.PortTaken, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
 }
 
+// TestObserve_WhatTookTooMuchMemorySaysSo has the engine start it again and again.
+func TestObserve_WhatTookTooMuchMemorySaysSo(t *testing.T) {
+	b := newBed(t, "oom")
+	b.runs(b.image+":1", "  worker: {image: 'IMAGE:1', command: [grow, now], restart: always, mem_limit: 16m, memswap_limit: 16m, network_mode: none}\n")
+	b.up(reconciler.Blue)
+	tb.Until(t, patience, "the end of the worker", func() error {
+		c := b.instance(reconciler.Blue, "worker")
+		if c.State != "restarting" || c.HowEnded() != "exit code 137, out of memory" {
+			return fmt.Errorf("it is %s: %s", c.State, c.HowEnded())
+		}
+		return nil
+	})
+}
+
 // TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile asks for all that there are,
 // which is run, and for more.
 func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {

@@ -52,6 +52,10 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 		// Whatever is in its way, a newer release must not wait for it.
 		return r.reject(app, w, s, &RejectError{Reason: reasonOf(err), Detail: err.Error()})
 	}
+	if bad != nil && (bad.Reason == RestartLoop || bad.Reason == ContainerExited) {
+		// Whichever step sees it, it is the same failure.
+		return fmt.Errorf("%s: %w", s.Color, err)
+	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
 }
 
@@ -152,7 +156,7 @@ func damage(s Stack) string {
 	var what []string
 	for _, c := range s.Containers {
 		if !c.Up() && !c.Singleton {
-			what = append(what, c.Name+" "+c.words())
+			what = append(what, c.Name+" "+c.words()+c.IfMeant())
 		}
 	}
 	for _, m := range s.Missing {

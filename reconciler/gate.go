@@ -193,6 +193,8 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 			waiting = append(waiting, c.Name+" is "+c.State)
 		case c.Unpublished != "":
 			waiting = append(waiting, c.Name+" is "+c.words())
+		case c.Loops && g.age(c) < g.unlooped():
+			waiting = append(waiting, c.Name+" has run for less than "+g.unlooped().String())
 		case c.HealthCommand && c.State == "running":
 			if _, running := exams[c.ID]; !running {
 				exam, end := context.WithCancel(ctx)
@@ -240,18 +242,22 @@ func (g *gate) checkPorts(ctx context.Context, s Stack) error {
 // ended rejects a container that does not stay up.
 func (g *gate) ended(ctx context.Context, c Container) error {
 	switch {
-	case c.State == "restarting":
-		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (exit code %d)%s", c.Name, c.ExitCode, c.IfMeant()))
 	case c.ended():
 		return nil
+	case c.State == "restarting", c.Loops && (c.State == "exited" || c.Restarts > 0 && g.startedJustNow(c)):
+		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (%s)%s", c.Name, c.HowEnded(), c.IfMeant()))
 	case c.State == "exited" || c.State == "dead":
-		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with exit code %d%s", c.Name, c.ExitCode, c.IfMeant()))
+		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with %s%s", c.Name, c.HowEnded(), c.IfMeant()))
 	case c.State == "running" && c.Restarts > 0 && g.startedJustNow(c):
 		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:
 		return nil
 	}
 }
+
+// unlooped is how long a container must run that was started again and again: the engine
+// takes a loop to be over after warmTime.
+func (g *gate) unlooped() time.Duration { return min(warmTime, g.app.Gate.Timeout/2) }
 
 func (g *gate) startedJustNow(c Container) bool {
 	age := g.now().Sub(c.StartedAt)

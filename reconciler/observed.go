@@ -33,6 +33,11 @@ type Container struct {
 	Image    string // digest or image id, "sha256:…"
 	State    string // the engine's word: created, running, restarting, exited, paused, dead
 	ExitCode int
+	// OutOfMemory tells that the engine ended it, because it took more memory than it may.
+	OutOfMemory bool
+	// Loops tells that it ends and is started again and again; while it runs, ExitCode and
+	// OutOfMemory are of its last end. The engine forgets that: see rememberingStacks.
+	Loops    bool
 	Restarts int  // the engine's restart counter
 	OneShot  bool // has to end with 0: another service waits for its completion
 	MayEnd   bool // may end with 0: it is a one-shot, or its file says restart: "no"
@@ -58,16 +63,26 @@ func (c Container) words() string {
 	if c.State == "running" && c.Unpublished != "" {
 		return "running without " + c.Unpublished + ", which it should publish"
 	}
-	return fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode)
+	return c.State + ", " + c.HowEnded()
 }
 
 // ended tells whether it may end, and ended well.
 func (c Container) ended() bool { return c.MayEnd && c.State == "exited" && c.ExitCode == 0 }
 
+// HowEnded says how it ended last.
+func (c Container) HowEnded() string {
+	words := fmt.Sprintf("exit code %d", c.ExitCode)
+	if c.OutOfMemory {
+		words += ", out of memory"
+	}
+	return words
+}
+
 // IfMeant says what to write for a container that ended well and should run; empty for
 // others. Its file does not say that it may end, or has it started again and again.
 func (c Container) IfMeant() string {
-	if c.ExitCode != 0 || c.State != "restarting" && (c.State != "exited" || c.MayEnd) {
+	again := c.State == "restarting" || c.Loops
+	if c.ExitCode != 0 || !again && (c.State != "exited" || c.MayEnd) {
 		return ""
 	}
 	return fmt.Sprintf(`; if it is meant to end, write restart: "no" and no ports: under services.%s`, c.Service)
@@ -90,6 +105,22 @@ type Stack struct {
 	// EngineLost counts how often the connection to an engine on this machine broke
 	// since this process began to listen to its events.
 	EngineLost int
+}
+
+// loops tells whether all that is wrong with the stack is what ends and is started again and
+// again, which is told as that when it is brought up.
+func (s Stack) loops() bool {
+	loops := false
+	for _, c := range s.Containers {
+		switch {
+		case c.Singleton:
+		case c.State == "restarting" || c.Loops:
+			loops = true
+		case !c.Up():
+			return false
+		}
+	}
+	return loops && len(s.Missing) == 0
 }
 
 // Duty tells which of a stack's singletons run.

@@ -108,7 +108,7 @@ func NewRunner(o Options) *Runner {
 		clutter: true,
 		roots:   map[string]bool{o.Memory.Live.Root: true},
 	}
-	r.Stacks = stacksWithoutFinished{o.Stacks, &r.memory}
+	r.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]Container{}, o.Now}
 	return r
 }
 
@@ -344,7 +344,7 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			return r.tidyUp(ctx, app, w)
 		}
 		r.noteDrift(app, w, reason, steps[0])
-		broken := (reason == Held || reason == Healing) && reason != r.stuck
+		broken := (reason == Held || reason == Healing) && reason != r.stuck && !w.of(w.facts.Live).loops()
 		if a := steps[0].Action; a == Watch || a == Expand || broken || reason.afterwards() && reason != Sparing {
 			// The traffic has arrived where it belongs, and what is left takes its time, as
 			// does a migration; or something is broken, which the next tries do not tell anew.

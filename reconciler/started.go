@@ -2,7 +2,9 @@ package reconciler
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"time"
 )
 
 // Containers that run are no proof that their start came to its end: a hook may have
@@ -85,18 +87,47 @@ func (m *Memory) withoutFinished(s Stack) Stack {
 	return s
 }
 
-// stacksWithoutFinished observes every stack as withoutFinished has it.
-type stacksWithoutFinished struct {
+// rememberingStacks observes every stack as withoutFinished has it, and how a container
+// ended that was started again: the engine forgets that.
+type rememberingStacks struct {
 	Stacks
 	memory *Memory
+	ends   map[string]Container // by id: those that ended, as they were then
+	now    func() time.Time
 }
 
-func (x stacksWithoutFinished) Observe(ctx context.Context, app App) ([2]Stack, error) {
+func (x rememberingStacks) Observe(ctx context.Context, app App) ([2]Stack, error) {
 	pair, err := x.Stacks.Observe(ctx, app)
+	if err != nil {
+		return pair, err
+	}
+	there := map[string]bool{}
 	for i, s := range pair {
 		pair[i] = x.memory.withoutFinished(s)
+		for j, c := range s.Containers {
+			there[c.ID] = true
+			s.Containers[j] = x.withEnd(c)
+		}
 	}
-	return pair, err
+	maps.DeleteFunc(x.ends, func(id string, _ Container) bool { return !there[id] })
+	return pair, nil
+}
+
+// withEnd notes how the container ended, or says how it did before it was started again.
+// The agent starting it once is no loop yet; after a while in which it ran, there is none.
+func (x rememberingStacks) withEnd(c Container) Container {
+	last, known := x.ends[c.ID]
+	looped := known && (last.Loops || last.State == "restarting")
+	switch {
+	case c.State == "restarting", c.State == "exited" && !c.ended():
+		c.Loops = looped || known && !last.StartedAt.Equal(c.StartedAt)
+		x.ends[c.ID] = c
+	case c.State == "running" && x.now().Sub(c.StartedAt) >= warmTime:
+		delete(x.ends, c.ID)
+	case c.State == "running" && looped:
+		c.ExitCode, c.OutOfMemory, c.Loops = last.ExitCode, last.OutOfMemory, true
+	}
+	return c
 }
 
 // believe takes down the stacks that were proven before anybody took down such things: by

@@ -68,11 +68,13 @@ func main() {
 			time.Sleep(10 * time.Millisecond)
 		}
 		record(rest[0], "end")
-	case "grow": // takes 64 MiB and works at SIGHUP
+	case "grow": // takes 64 MiB and works at SIGHUP, or at once
 		hup := make(chan os.Signal, 1)
 		signal.Notify(hup, syscall.SIGHUP)
 		go func() {
-			<-hup
+			if len(rest) == 0 {
+				<-hup
+			}
 			for block := bytes.Repeat([]byte{1}, 64<<20); ; {
 				sum := sha256.Sum256(block)
 				block[0] = sum[0]
