@@ -155,3 +155,12 @@ func TestPrepare_ASecondRouteDoesNotTakeTheGroupOfTheOnlyOneAway(t *testing.T) {
 		r.restart(t)
 	}
 }
+
+func TestRemove_NamesTheLineThatStillUsesTheApp(t *testing.T) {
+	r := newRig(t, rigOptions{server: "include %DIR%/shop.serve[r];\nlocation / { proxy_pass http://$shop_api; }"})
+	r.prepare(t)
+	_, err := r.proxy.Remove(t.Context(), "shop")
+	wantReason(t, err, reconciler.NginxBroken, "still sends requests to the app shop", r.nginx.Dir+"/nginx.conf:", "location / { proxy_pass http://$shop_api; }")
+	r.prepare(t)
+	r.wantTraffic(t, reconciler.Blue)
+}

@@ -212,7 +212,7 @@ func FuzzRender(f *testing.F) {
 	directive := regexp.MustCompile(`(?:^|[;{}])\s*([a-z_0-9]+)`)
 	known := strings.Fields("map default geo server listen server_name access_log open_file_cache include location return set if " +
 		"log_format upstream keepalive keepalive_timeout keepalive_requests default_type add_header " +
-		"allow auth_basic proxy_cache proxy_bind proxy_next_upstream proxy_http_version proxy_set_header proxy_pass")
+		"allow auth_basic proxy_cache proxy_bind proxy_intercept_errors proxy_next_upstream proxy_http_version proxy_set_header proxy_pass")
 	memory := fuzzline.Line{Base: 8 << 20, PerKiB: 4 << 20}
 	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, spare string) {
 		address := func(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
