@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -82,6 +83,7 @@ var (
 func (c *Client) portTaken(ctx context.Context, p *types.Project, cause error) string {
 	all, err := c.containers(ctx, p.Name)
 	if err == nil {
+		all = slices.DeleteFunc(all, func(o observed) bool { return len(p.Services) > 0 && p.Services[o.Service].Name == "" })
 		var words string
 		if words, err = c.taken(ctx, all); words != "" {
 			return words

@@ -78,11 +78,19 @@ func publishesOn(options map[string]string) bool {
 }
 
 // unpublishedNow marks those as unstartable that run without a port which they could have
-// by now. Where somebody else has it, the container is better than none.
+// by now. Where somebody else has it, the container is better than none. It looks once more,
+// because what it marks is stopped.
 func (c *Client) unpublishedNow(ctx context.Context, all []observed) ([]observed, error) {
 	all = slices.Clone(all)
 	for i, o := range all {
 		if o.Unpublished == "" {
+			continue
+		}
+		info, err := c.engine.ContainerInspect(ctx, o.ID)
+		if err != nil && !cerrdefs.IsNotFound(err) {
+			return nil, engineError(ctx, "inspect container "+o.Name, err)
+		}
+		if err != nil || info.State.Status != "running" || unpublished(info) == "" {
 			continue
 		}
 		taken, err := c.taken(ctx, all[i:i+1])
