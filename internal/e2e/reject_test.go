@@ -106,14 +106,14 @@ func TestReject_IsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
 	w.live(bad, "2.0.0", reconciler.Green)
 }
 
-// A limit above what this host has: Docker says so in words that are in no list, and every
+// A processor that this host does not have: Docker says so in words that are in no list, and every
 // try of the same ends like that, also where the agent is killed between two of them.
 func TestReject_WhatDockerCannotStartAgainAndAgainIsAVerdict(t *testing.T) {
 	t.Parallel()
 	w := newStage(t, stage.Options{})
 	p := deployedBy(w)
 	traffic := w.traffic()
-	put(t, filepath.Join(w.Work, w.App, "compose.yaml"), "    command: [api]\n", "    command: [api]\n    cpus: 4096\n")
+	put(t, filepath.Join(w.Work, w.App, "compose.yaml"), "    command: [api]\n", "    command: [api]\n    cpuset: \"4095\"\n")
 	tried := p.sees([]string{"step failed", "step=up", "CPUs"})
 	bad := w.push(stage.Desired{Tag: "1.1.0", More: reverting})
 	select {
