@@ -64,9 +64,10 @@ type Proxy struct {
 	// the app whose files are new. That lasts up to loadTimeout; whoever waits for it
 	// stops when their context ends.
 	loading *semaphore.Weighted
-	nginx   version         // guarded by loading; zero until it was asked
-	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
-	last    reading         // guarded by loading
+	nginx   version            // guarded by loading; zero until it was asked
+	sites   map[string]bool    // guarded by loading; the apps whose includes were looked for, and whether they are there
+	waiting map[string]waiting // guarded by loading; the apps that wait for their site
+	last    reading            // guarded by loading
 	former  formerWorkers
 
 	spareless atomic.Bool // the last survey found that there can be no spare
@@ -114,6 +115,7 @@ func New(o Options) (*Proxy, error) {
 		visitor: newVisitor(),
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
+		waiting: map[string]waiting{},
 	}
 	p.spareless.Store(o.Container != "")
 	return p, nil
