@@ -180,6 +180,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 	}
 	first := slices.MinFunc(all, func(a, b observed) int { return a.created.Compare(b.created) })
 	s.Tag, s.Commit, s.Root = first.labels[LabelTag], first.labels[LabelCommit], first.labels[LabelRoot]
+	s.Foreign = !slices.ContainsFunc(all, func(o observed) bool { return o.labels[LabelApp] != "" })
 	release := first.labels[LabelRelease]
 	counts := map[string]int{}
 	for _, o := range all {

@@ -26,7 +26,7 @@ func (p *Proxy) Peek(ctx context.Context, app reconciler.App) (color reconciler.
 	if asked == nil || !unknown && !errors.Is(asked, syscall.ECONNREFUSED) {
 		return a.color, "", asked
 	}
-	w := work{app: app.Name, view: v}
+	w := work{app: app.Name, of: app, reloads: p.mode == SwitchReload, view: v}
 	configuration, err := p.test(ctx)
 	if err != nil && !w.needsFile(err) {
 		return reconciler.NoColor, "", err
@@ -50,18 +50,16 @@ func (w work) needsFile(refused error) bool {
 
 // missingLines says which include lines a person still has to write.
 func (p *Proxy) missingLines(w work, configuration string) string {
-	var lines []string
 	has := func(name string) bool { return includes(configuration, filepath.Join(w.view.dir, name)) }
-	if !has(ownName + confFile) {
-		lines = append(lines, w.lack(httpLine, configuration))
-	}
-	if p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile) {
-		lines = append(lines, w.lack(serverLine, configuration))
-	}
-	if len(lines) == 0 {
+	const wait = "; once they are there, it waits for a person: "
+	switch {
+	case !has(ownName + confFile):
+		return wait + w.lack(httpLine, configuration)
+	case p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile):
+		return wait + w.lack(serverLine, configuration)
+	default:
 		return ""
 	}
-	return "; once they are there, it waits for a person: " + strings.Join(lines, "; ")
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,6 +80,8 @@ func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
 // work is what survey found: how things are, and what has to be written.
 type work struct {
 	app        string
+	of         reconciler.App
+	reloads    bool      // mode is SwitchReload
 	called     time.Time // when the work was asked for; the wait for its turn comes after
 	view       view
 	running    answer
@@ -104,7 +107,7 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if err != nil {
 		return work{}, err
 	}
-	w := work{app: app.Name, view: v, called: called}
+	w := work{app: app.Name, of: app, reloads: p.mode == SwitchReload, view: v, called: called}
 	if err := p.undoInterrupted(); err != nil {
 		return work{}, err
 	}
@@ -197,7 +200,7 @@ func (p *Proxy) load(ctx context.Context, w work) error {
 	defer cancel()
 	configuration, err := p.install(ctx, w.changes)
 	if err != nil {
-		return err
+		return p.rivaled(w, err)
 	}
 	if !w.includesFiles(configuration) {
 		return p.notIncluded(w, httpLine, configuration)
@@ -313,10 +316,10 @@ func (p *Proxy) notIncluded(w work, which, configuration string) error {
 func (w work) lack(which, configuration string) string {
 	inHTTP, inServer := includeLines(w.view.dir, w.app)
 	if which == httpLine {
-		return fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the http block, before every server block, and reload Nginx", inHTTP)
+		return fmt.Sprintf("Nginx's configuration lacks the line %q: ", inHTTP) + w.whereInHTTP(configuration)
 	}
-	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, pass the requests to %s, and reload Nginx",
-		inServer, w.app, w.variables())
+	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, %s",
+		inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
 	if other := w.otherSite(configuration); other != "" {
 		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
 	}
@@ -334,4 +337,33 @@ func (w work) otherSite(configuration string) string {
 	return ""
 }
 
-func (w work) variables() string { return "http://$" + appVariable(w.app) + "_<route>" }
+// whereInHTTP says what to do with the line for the http block.
+func (w work) whereInHTTP(configuration string) string {
+	where := "put it into the http block, before every server block, "
+	file, name := rival(configuration, w.of)
+	switch {
+	case !w.reloads && includes(configuration, filepath.Join(w.view.dir, w.app+serverFile)):
+		return where + w.then("")
+	case !w.reloads:
+		_, inServer := includeLines(w.view.dir, w.app)
+		return where + fmt.Sprintf("and the line %q into the server block that serves %s, %s", inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
+	case name == "":
+		return where + w.then(passLines(w.of, liveGroups(w.of)[:len(w.of.Routes)]))
+	case !proven(w.of):
+		return "it is not to be written yet, because the site has an upstream \"" + name + "\" of its own (" + file + "); " + keep
+	default:
+		return where + fmt.Sprintf("take the site's own upstream %q out of %s, leave what passes to it as it is, and reload Nginx once all of that is written", name, file)
+	}
+}
+
+// then is how an instruction goes on: a stack that is not proven gets no requests.
+func (w work) then(pass string) string {
+	switch {
+	case !proven(w.of):
+		return "and reload Nginx; " + keep
+	case pass == "":
+		return "and reload Nginx"
+	default:
+		return "write " + pass + " in the place of the site's own, and reload Nginx"
+	}
+}

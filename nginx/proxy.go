@@ -65,9 +65,10 @@ type Proxy struct {
 	// stops when their context ends.
 	loading *semaphore.Weighted
 	waiting waiting
-	nginx   version         // guarded by loading; zero until it was asked
-	sites   map[string]bool // guarded by loading; the apps whose includes were looked for, and whether they are there
-	last    reading         // guarded by loading
+	nginx   version                // guarded by loading; zero until it was asked
+	sites   map[string]bool        // guarded by loading; the apps whose includes were looked for, and whether they are there
+	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
+	last    reading                // guarded by loading
 
 	foreignLinger bool // guarded by loading; a person's configuration has lingerName
 
@@ -118,6 +119,7 @@ func New(o Options) (*Proxy, error) {
 		visitor: newVisitor(),
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
+		awaited: map[string]awaitedSite{},
 	}
 	p.spareless.Store(o.Container != "")
 	return p, nil

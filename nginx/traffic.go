@@ -2,19 +2,25 @@ package nginx
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tandem/reconciler"
 )
 
-// Live asks the running Nginx which color answers.
+// Live asks the running Nginx which color answers. Beside the error of one that does not
+// know the app, the color is the one that the app's files would make live.
 func (p *Proxy) Live(ctx context.Context, app reconciler.App) (reconciler.Color, error) {
 	v, err := p.look(ctx)
 	if err != nil {
 		return reconciler.NoColor, err
 	}
-	a, err := p.ask(ctx, v, app.Name)
-	return a.color, err
+	a, asked := p.ask(ctx, v, app.Name)
+	color, _, err := p.heir(app.Name, a, asked)
+	if ctx.Err() != nil || err != nil && asked == nil {
+		return reconciler.NoColor, errors.Join(ctx.Err(), err)
+	}
+	return color, asked
 }
 
 // Flip makes color the live one. In flip mode it creates or removes one file; in
@@ -41,7 +47,19 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 	if _, err := p.makeDirs(); err != nil {
 		return err
 	}
-	return p.load(ctx, w)
+	if err := p.load(ctx, w); !isUnread(err) {
+		return err
+	} else if unset := p.setFlag(app.Name, color); unset != nil {
+		return unset
+	} else { // the flag is what the next files go by where these could not stay
+		return err
+	}
+}
+
+// isUnread tells whether err says that Nginx does not read the app's files yet.
+func isUnread(err error) bool {
+	var router *reconciler.RouterError
+	return errors.As(err, &router) && router.Reason == reconciler.NotIncluded
 }
 
 // Confirm waits until the running Nginx says that color is live. It gives up when

@@ -45,6 +45,11 @@ func uses(configuration, name string) []use {
 	return found
 }
 
+// declares tells whether the line makes a group of servers of that name.
+func (u use) declares(name string) bool {
+	return regexp.MustCompile(`\bupstream\s+["']?` + regexp.QuoteMeta(name) + `["']?(?:[\s{]|$)`).MatchString(u.text)
+}
+
 // withoutComment cuts a line where a comment begins: at a "#" that begins a word and
 // stands in no quotes.
 func withoutComment(line string) string {

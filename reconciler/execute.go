@@ -201,8 +201,12 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 }
 
 // reach waits until Nginx gets through to where the traffic is to go. That is no verdict
-// on the release, which has passed its gate.
+// on the release, which has passed its gate. An Nginx that does not read the app's files
+// yet has no way there, and no traffic for it.
 func (r *Runner) reach(ctx context.Context, app App, w world, to Color) error {
+	if w.unwritten {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, app.Gate.Timeout)
 	defer cancel()
 	return r.Router.Reach(ctx, r.routing(app, &w), to)
@@ -210,14 +214,14 @@ func (r *Runner) reach(ctx context.Context, app App, w world, to Color) error {
 
 // flip moves the traffic to color.
 func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm bool) error {
-	if !confirm {
+	if !confirm && !w.facts.Unused {
 		r.attendFlip(ctx, app, w, to)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
 	began := r.Now()
 	routing := r.routing(app, &w)
-	if err := r.Router.Flip(ctx, routing, to); err != nil {
+	if err := r.Router.Flip(ctx, routing, to); err != nil && !r.unheard(ctx, app, w, to, err) {
 		return err
 	}
 	if confirm {
@@ -288,7 +292,7 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 // reject records the verdict. What follows from it is the next plan's business.
 func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
 	result := RejectedBeforeTraffic
-	if s.Color == w.facts.Live { // confirmed or not: killed in between, say
+	if s.Color == w.facts.Live && !w.facts.Unused { // confirmed or not: killed in between, say
 		result = RolledBack
 	}
 	r.memory.Reject(s.Release, *bad)

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -59,6 +60,8 @@ type stage struct {
 	given      map[Color]map[string]int // the ports that nginx has, by route
 	shared     error                    // what the shared stack comes to when it is waited for
 	waited     []string                 // the tags that waited for it
+	site       error                    // what a person has to write; nil: the site passes requests to the app
+	unread     error                    // what Prepare says while Nginx does not read the app's files
 }
 
 // actor is one color's stack.
@@ -341,13 +344,13 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 		}
 		a := w.stacks[c]
 		if a == nil || a.release != app.Release {
-			if w.live == c && before.Condition != Absent && before.Condition != Stopped {
+			if w.live == c && before.Condition != Absent && before.Condition != Stopped && w.reached() {
 				w.offend("the live stack %s of %s was replaced by %s", c, before.Release, app.Release)
 			}
 			a = &actor{release: app.Release}
 			w.stacks[c] = a
 		}
-		if w.live == c && !w.saved.Live.Is(c, app.Release) {
+		if w.live == c && !w.saved.Live.Is(c, app.Release) && w.reached() {
 			w.offend("%s was filled with %s while nginx sent traffic there", c, app.Release)
 		}
 		a.app = app
@@ -433,7 +436,7 @@ func (w *stage) runServices(a *actor, c Color) {
 func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
 	return f.p.call(ctx, "stacks.stop", func() error {
 		w := f.p.stage
-		if w.live == c {
+		if w.live == c && w.reached() {
 			w.offend("the live stack %s was stopped", c)
 		}
 		w.spares(c, "stopped")
@@ -520,7 +523,7 @@ func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, er
 		w.routing = app
 		w.give(app)
 		w.leads()
-		return w.outdated
+		return cmp.Or(w.unread, w.outdated)
 	})
 	return repaired, err
 }
@@ -540,13 +543,23 @@ func (w *stage) leads() {
 func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
 	err = f.p.call(ctx, "router.live", func() error {
 		c = f.p.stage.live
-		return nil
+		return f.p.unread
 	})
 	return c, err
 }
 
 func (f fakeRouter) Reach(ctx context.Context, _ App, _ Color) error {
 	return f.p.call(ctx, "router.reach", func() error { return f.p.stage.unreached })
+}
+
+// reached tells whether requests of people can come to the app.
+func (w *stage) reached() bool {
+	return w.site == nil && w.unread == nil || !w.saved.Live.Release.IsZero()
+}
+
+// Site says what the site lacks.
+func (f fakeRouter) Site(ctx context.Context, _ App) error {
+	return f.p.call(ctx, "router.site", func() error { return f.p.stage.site })
 }
 
 func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {

@@ -63,6 +63,9 @@ func (a *Accesses) set(c Color, to Access) {
 // while a container starts or ends.
 const strangerTime = time.Second
 
+// portsAgain is after how long a port that something else holds is looked at again.
+const portsAgain = 10 * time.Second
+
 // lookHolders asks who holds the ports that Nginx has or would get, and those that
 // the desired release wants.
 func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
@@ -156,20 +159,29 @@ func (s Stack) publishes(h Holder, service string) bool {
 // takenPort is a port that the desired release wants in one color, and that something
 // else holds.
 type takenPort struct {
-	route Route
-	color Color
-	by    Holder
+	route   Route
+	color   Color
+	by      Holder
+	project string // of containers of somebody else that run as the color's stack; empty: there are none
 }
 
 // taken lists the ports that the desired release could not have. What the color's own
 // stack holds is given up before the release is started there.
 func (r *Runner) taken(app App, w world) []takenPort {
 	var all []takenPort
+	for _, s := range w.stacks {
+		// A script that was used before may have called its projects so, and people may
+		// still be served by this one.
+		up := s.Condition == Running || s.Condition == Broken
+		if s.Foreign && up && r.memory.Live.Release.IsZero() {
+			all = append(all, takenPort{color: s.Color, project: app.Project(s.Color)})
+		}
+	}
 	for _, route := range app.Routes {
 		for _, c := range Colors() {
 			h, held := w.holders[route.Ports.Of(c)]
 			if held && !h.Unknown && !w.of(c).publishes(h, "") {
-				all = append(all, takenPort{route, c, h})
+				all = append(all, takenPort{route: route, color: c, by: h})
 			}
 		}
 	}
@@ -177,21 +189,42 @@ func (r *Runner) taken(app App, w world) []takenPort {
 }
 
 func (p takenPort) String() string {
-	port := p.route.Ports.Of(p.color)
-	return fmt.Sprintf("port %d of route %s in %s is held by %s: write another one into routes.%s.ports.%s, or let that one go elsewhere (ss -ltnp 'sport = :%d')",
-		port, p.route.Name, p.color, p.by.Words, p.route.Name, p.color, port)
+	if p.project != "" {
+		return fmt.Sprintf("the Compose project %s runs, and tandem did not start it: %s would take its place", p.project, p.color)
+	}
+	return fmt.Sprintf("port %d of route %s in %s is held by %s", p.route.Ports.Of(p.color), p.route.Name, p.color, p.by.Words)
+}
+
+// advice says what to do. What holds the port may be what people are served by, until the
+// app was live for the first time.
+func (p takenPort) advice(first bool) string {
+	if p.project != "" {
+		return fmt.Sprintf("let it run as long as people are served by it; once they are not, `docker compose -p %s stop`", p.project)
+	}
+	other := fmt.Sprintf("write another one into routes.%s.ports.%s", p.route.Name, p.color)
+	if first {
+		return other + ", and let that one run: it may be what people are served by"
+	}
+	return other + fmt.Sprintf(", or let that one go elsewhere (ss -ltnp 'sport = :%d')", p.route.Ports.Of(p.color))
 }
 
 // takenError says which ports are in the way; nil: none.
-func takenError(all []takenPort) error {
+func (r *Runner) takenError(app App, all []takenPort) error {
 	if len(all) == 0 {
 		return nil
 	}
+	first := r.memory.Live.Release.IsZero()
 	lines := make([]string, len(all))
+	colors := map[Color]bool{}
 	for i, p := range all {
-		lines[i] = p.String()
+		lines[i] = p.String() + ": " + p.advice(first)
+		colors[p.color] = true
 	}
-	return &RouterError{Reason: PortTaken, Detail: strings.Join(lines, "; ") + ". Nginx is not given such a port"}
+	text := strings.Join(lines, "; ")
+	if free := app.Color.Other(); first && app.Color != Auto && !colors[free] {
+		text += fmt.Sprintf("; or write \"color: %s\", whose ports are free", free)
+	}
+	return &RouterError{Reason: PortTaken, Detail: text + ". Nginx is not given such a port"}
 }
 
 // unpublished says which routes' ports are not those of the stack's own containers:

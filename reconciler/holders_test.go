@@ -93,11 +93,10 @@ func TestHolders_APortThatSomethingElseHoldsIsToldAndNothingIsTouched(t *testing
 		color Color
 		words []string
 	}{
-		{"a program, in the color that would be first", 3002, database, Auto, []string{"port 3002 of route api in green", "postgres (pid 7)", "routes.api.ports.green"}},
-		{"a program, in the other color", 3001, database, Auto, []string{"port 3001 of route api in blue", "postgres"}},
-		{"a program, in the color that git asks for", 3001, database, Blue, []string{"port 3001"}},
-		{"another app's container", 3004, neighbor, Auto, []string{"port 3004 of route web in green", "blog-blue-api-1 of the project blog-blue"}},
-		{"another app's container, in the second route's other color", 3003, neighbor, Green, []string{"port 3003 of route web in blue"}},
+		{"a program", 3002, database, Green, []string{"port 3002 of route api in green", "postgres (pid 7)", "routes.api.ports.green"}},
+		{"a program, in blue", 3001, database, Blue, []string{"port 3001 of route api in blue", "postgres"}},
+		{"another app's container", 3004, neighbor, Green, []string{"port 3004 of route web in green", "blog-blue-api-1 of the project blog-blue"}},
+		{"another app's container, in blue", 3003, neighbor, Blue, []string{"port 3003 of route web in blue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
@@ -341,7 +340,7 @@ func TestHolders_APreviewTellsThePortAndNoStep(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		w.strangers[3002] = database
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Auto)))
+		p.Offer(p.push("c1", yamlOf("1", Green)))
 		v, err := p.Preview(p.ctx)
 		if err != nil || len(v.Steps) > 0 || v.Reason != PortTaken || v.Status.Phase != PhaseDegraded {
 			t.Errorf("got %+v, %v", v, err)

@@ -18,6 +18,9 @@ type world struct {
 
 	unasked bool // Docker was looked at, and Nginx could not be asked: see unasked.go
 
+	lacks     error // what a person has to write before requests can come to an app that was never live; nil: nothing
+	unwritten bool  // that are include lines: Nginx does not read all of the app's files
+
 	holders map[int]Holder // of the ports of the routes
 	taken   []takenPort    // of those that the desired release wants
 
@@ -52,7 +55,9 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	if err := r.lookHolders(ctx, app, &w); err != nil {
 		return w, err
 	}
-	w.taken = r.taken(app, w)
+	if w.taken = r.taken(app, w); len(w.taken) > 0 {
+		w.at(r.Now().Add(portsAgain)) // no event tells when a program gives a port back
+	}
 	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
 	}
@@ -74,20 +79,16 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 // askRouter asks Nginx, once it has the files that it should have.
 func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
-	repaired, err := r.Router.Prepare(ctx, r.routing(app, w))
-	if ReasonOf(err) == SiteOutdated {
-		w.outdated, err = err, nil // Nginx has what the site uses, and the app goes on
+	repaired, unknown := r.Router.Prepare(ctx, r.routing(app, w))
+	if ReasonOf(unknown) == SiteOutdated {
+		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on
 	}
-	if err != nil {
+	if err := r.askLive(ctx, app, w, unknown); err != nil {
 		return err
 	}
 	for _, file := range repaired {
 		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
 	}
-	if w.facts.Live, err = r.Router.Live(ctx, app); err != nil {
-		return err
-	}
-	w.known = true
 	if r.live != w.facts.Live {
 		// Whoever moved the traffic: what it left has no pass any more, and may still
 		// have connections.
@@ -97,6 +98,9 @@ func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 		r.live = w.facts.Live
 	}
 	r.believe(w, w.facts.Live)
+	if !w.known {
+		return nil
+	}
 	w.facts.Spare, err = r.spareState(ctx, app)
 	return err
 }

@@ -97,6 +97,7 @@ type Stack struct {
 	Root       string      // App.Root when it was brought up: the files that can bring it up again
 	Condition  Condition   // of all but the singletons
 	Duty       Duty        // of the singletons
+	Foreign    bool        // none of its containers was made by tandem
 	Containers []Container // sorted by service, then name; singletons too
 	Missing    []string    // services that should have a container and have none; no singletons
 	// MissingOneShots are those of Missing that may end. Docker does not know whether they did:
@@ -158,6 +159,7 @@ type Observed struct {
 	Live        Color      // the color that the running Nginx sends traffic to
 	Spare       SpareState // of the other color
 	Closed      bool       // no deploy window is open
+	Unused      bool       // of an app that was never live: no request of people can come to it yet
 	Awaits      bool       // an image of the desired release is not there yet, and is waited for
 	Blue, Green StackFacts
 }
@@ -184,7 +186,7 @@ type StackFacts struct {
 	Gated     bool    // this process saw this very instance pass the gate, and traffic has not left it since
 	Idle      bool    // no connection from Nginx is open, or the drain was waited out
 	Expired   bool    // a standby that has been kept for as long as the policy asks
-	Taken     bool    // something else holds a port that the desired release wants in this color
+	Taken     bool    // something else holds the color, or a port that the desired release wants in it
 }
 
 // relied is the facts as the planner goes by them: what runs after a start that did not end

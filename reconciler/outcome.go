@@ -130,6 +130,9 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 	case v.refused != nil:
 		return PhaseRefused, Refused, v.refused.Error()
 	}
+	if v.awaitsLines() {
+		return PhaseDegraded, NotIncluded, v.world.lacks.Error()
+	}
 	switch v.reason {
 	case Held, TakingBack, NoWayBack:
 		phase := PhaseHeld
@@ -142,7 +145,9 @@ func (r *Runner) phase(v view) (Phase, Reason, string) {
 		return PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
 			v.app.Tag, x.Detail, r.Name, indentLogs(x.Logs))
 	case PortTaken:
-		return PhaseDegraded, PortTaken, takenError(v.world.taken).Error()
+		return PhaseDegraded, PortTaken, r.takenError(v.app, v.world.taken).Error()
+	case NotIncluded:
+		return PhaseDegraded, NotIncluded, v.world.lacks.Error()
 	case Waiting:
 		return PhasePaused, Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
 	case AwaitingImage:
@@ -182,15 +187,16 @@ func (s *Status) withhold(why error) {
 }
 
 // strangersOf tells of ports that something else holds while nothing else is wrong: the
-// next release will need them.
+// next release will need them. While the first one is not proven, people may still need
+// what holds them.
 func (r *Runner) strangersOf(v view) error {
-	if v.err != nil || v.refused != nil || v.reason == PortTaken {
+	if v.err != nil || v.refused != nil || v.reason == PortTaken || len(r.memory.Passed) == 0 {
 		return nil
 	}
 	certain := slices.DeleteFunc(slices.Clone(v.world.taken), func(p takenPort) bool {
 		return v.world.of(p.color).Condition != Absent && r.uncertain(p.route.Ports.Of(p.color), p.by)
 	})
-	return takenError(certain)
+	return r.takenError(v.app, certain)
 }
 
 // servedBy is the tag of the standby that answers while the live stack does not run.

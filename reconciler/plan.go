@@ -42,11 +42,11 @@ func (p planner) plan() ([]Step, Reason) {
 
 // barred tells whether the steps would start the desired release where something else
 // holds a port. A release of which nothing was done yet waits for the ports of both
-// colors: its next one needs the other. What is dead in the live stack is started all
-// the same, for the services that lack nothing.
+// colors: its next one needs the other. Not the first: what it replaces may hold them. What
+// is dead in the live stack is started all the same, for the services that lack nothing.
 func (p planner) barred(steps []Step) bool {
 	r := p.app.Release
-	if p.m.Pending == nil && p.m.Live.Release != r && (p.o.Blue.Taken || p.o.Green.Taken) {
+	if p.m.Pending == nil && p.m.Live.Release != r && !p.m.Live.Release.IsZero() && (p.o.Blue.Taken || p.o.Green.Taken) {
 		return true
 	}
 	return slices.ContainsFunc(steps, func(s Step) bool {
@@ -89,7 +89,7 @@ func (p planner) chooseColor(r Release) Color {
 	if live := p.o.Of(p.o.Live); live.Release == r && live.Condition == Running {
 		return p.o.Live
 	}
-	return p.o.Live.Other()
+	return p.firstColor()
 }
 
 // planBlocked is the plan for a desired release that was rejected: what is live
@@ -182,11 +182,11 @@ func (p planner) alone(r Release) bool {
 func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 	t := p.m.Live
 	if !t.Is(p.o.Live, p.o.Of(p.o.Live).Release) {
-		other := p.o.Live.Other()
-		if _, bad := p.m.Blocked(p.o.Of(other).Release); !bad {
+		c := p.unserving()
+		if _, bad := p.m.Blocked(p.o.Of(c).Release); !bad {
 			return nil, otherwise
 		}
-		steps, _ := p.tidy(other, otherwise)
+		steps, _ := p.tidy(c, otherwise)
 		return steps, otherwise
 	}
 	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
@@ -198,10 +198,10 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 // steps leads from what is observed to g.
 func (p planner) steps(g goal) ([]Step, Reason) {
 	steps, reason := p.lead(g)
-	if p.onTrial(g.release) || !p.takesLastHealthy(steps) { // first its verdict
-		return steps, reason
+	if !p.onTrial(g.release) && p.takesLastHealthy(steps) { // first its verdict
+		steps, reason = p.secure()
 	}
-	return p.secure()
+	return p.untilReached(steps, reason)
 }
 
 // lead is the way to g, whatever becomes of the stack without traffic.
@@ -338,6 +338,9 @@ func (p planner) drain(c Color) []Step {
 // is not given up for that, even if it is down: it is the way back.
 func (p planner) replaceLive(g goal) ([]Step, Reason) {
 	over := goal{g.release, g.color.Other()}
+	if p.inPlace(g) {
+		return p.bring(g)
+	}
 	if p.idle(g.color) && p.idle(over.color) && !p.m.Live.Is(g.color, p.o.Of(g.color).Release) {
 		steps, reason := p.bring(g)
 		return append([]Step{{Park, over.color, Release{}}}, steps...), reason
@@ -346,11 +349,6 @@ func (p planner) replaceLive(g goal) ([]Step, Reason) {
 	back := []Step{{Up, g.color, g.release}, {Gate, g.color, g.release}, {Flip, g.color, g.release}, {Confirm, g.color, g.release}}
 	back = append(back, p.handOverAfter(g)...)
 	return append(append(steps, p.drain(g.color)...), back...), NewRelease
-}
-
-func (p planner) idle(c Color) bool {
-	k := p.o.Of(c).Condition
-	return k == Absent || k == Stopped
 }
 
 // move is for a goal whose color does not have the traffic.

@@ -18,8 +18,11 @@ func TestPlan_APortThatIsTakenKeepsANewReleaseFromBeingBegun(t *testing.T) {
 		memory      remembered
 		want        string
 	}{
-		{"first deploy", wants(relA, Auto), Blue, absent, taken(absent), remembered{}, "PortTaken: "},
-		{"first deploy, the other color", wants(relA, Green), Blue, taken(absent), absent, remembered{}, "PortTaken: "},
+		{"first deploy", wants(relA, Auto), Blue, absent, taken(absent), remembered{}, "FirstDeploy: park green; up blue a; gate blue a; flip blue a; confirm blue a; watch blue a"},
+		{"first deploy, parked", wants(relA, Auto), Green, absent, taken(absent), remembered{}, "FirstDeploy: up blue a; gate blue a; flip blue a; confirm blue a; watch blue a"},
+		{"first deploy, no color is free", wants(relA, Auto), Blue, taken(absent), taken(absent), remembered{}, "PortTaken: "},
+		{"first deploy, the color that is asked for is free", wants(relA, Green), Blue, taken(absent), absent, remembered{}, "FirstDeploy: up green a; gate green a; flip green a; confirm green a; watch green a"},
+		{"first deploy, the color that is asked for is not", wants(relA, Green), Blue, absent, taken(absent), remembered{}, "PortTaken: "},
 		{"a new release beside a live one", wants(relB, Auto), Blue, warmA, taken(absent), aIsLive, "PortTaken: "},
 		{"a new release, a port of the live color", wants(relB, Auto), Blue, taken(warmA), absent, aIsLive, "PortTaken: "},
 		{"the live stack is dead", wants(relB, Auto), Blue, brokenA, taken(absent), aIsLive, "Healing: up blue a; gate blue a"},

@@ -132,11 +132,16 @@ type Router interface {
 	// which nothing can run yet: a site that includes them must not keep Nginx from being
 	// loaded. They lead nowhere, and nothing is loaded: others are served meanwhile.
 	Reserve(ctx context.Context, app App) error
-	// Live asks the running Nginx which color answers.
+	// Live asks the running Nginx which color answers. Beside the error of one that does not
+	// know the app, the color is the one that the app's files would make live.
 	Live(ctx context.Context, app App) (Color, error)
 	// Reach waits until the running Nginx itself has got an answer from the stack of
 	// that color through each of its routes, as far as its ports are open.
 	Reach(ctx context.Context, app App, color Color) error
+	// Site tells whether requests of people can come to the app, and that what its site says
+	// is in force. A *RouterError with Reason NotIncluded says what a person has to write
+	// first; where it cannot be told, they can.
+	Site(ctx context.Context, app App) error
 	// Flip makes color the live one. It returns when the change is written and,
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app App, color Color) error

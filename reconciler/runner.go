@@ -337,7 +337,7 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			}
 		}
 		if reason == PortTaken && len(steps) == 0 {
-			return takenError(w.taken)
+			return r.takenError(app, w.taken)
 		}
 		if len(steps) == 0 {
 			v.next = w.next
@@ -345,7 +345,7 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 		}
 		r.noteDrift(app, w, reason, steps[0])
 		broken := (reason == Held || reason == Healing) && reason != r.stuck && !w.of(w.facts.Live).loops()
-		if a := steps[0].Action; a == Watch || a == Expand || broken || reason.afterwards() && reason != Sparing {
+		if a := steps[0].Action; a == Watch || a == Expand || a == Up && w.unwritten || broken || reason.afterwards() && reason != Sparing {
 			// The traffic has arrived where it belongs, and what is left takes its time, as
 			// does a migration; or something is broken, which the next tries do not tell anew.
 			r.publish(*v)

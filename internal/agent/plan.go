@@ -39,6 +39,14 @@ func (r *readOnly) Live(ctx context.Context, app reconciler.App) (color reconcil
 	return color, err
 }
 
+// Site implements reconciler.Router.
+func (r *readOnly) Site(ctx context.Context, app reconciler.App) error {
+	if r.lacks != "" {
+		return nil // what there is to do is said, and the plan shows the rest of the way
+	}
+	return r.PeekSite(ctx, app)
+}
+
 // Spares implements reconciler.Spare.
 func (r *readOnly) Spares() bool { return r.lacks == "" && r.Proxy.Spares() }
 

@@ -1,0 +1,204 @@
+package nginx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"tandem/reconciler"
+)
+
+// ownReload is for how long a person who has changed the site is given to reload Nginx.
+const ownReload = 10 * time.Second
+
+// awaitedSite is an app whose site was seen not to pass any request to it.
+type awaitedSite struct {
+	since   time.Time // when that was seen first
+	written time.Time // when it was seen to be changed; zero: it is not
+}
+
+// Site tells whether the site passes requests to the app, and that Nginx has loaded what it
+// says: requests have come or, where nobody asks for anything, it is reloaded.
+func (p *Proxy) Site(ctx context.Context, app reconciler.App) error {
+	called := time.Now()
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer p.loading.Release(1)
+	v, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	configuration, err := p.testSince(ctx, called)
+	if err != nil {
+		return err
+	}
+	was, waited := p.awaited[app.Name]
+	if !p.passesTo(configuration, app) {
+		if !waited {
+			p.awaited[app.Name] = awaitedSite{since: called}
+		} else if !was.written.IsZero() {
+			p.awaited[app.Name] = awaitedSite{since: was.since}
+		}
+		return p.unused(v, app)
+	}
+	if !waited || p.asked(ctx, app, was.since) {
+		delete(p.awaited, app.Name)
+		return nil
+	}
+	if was.written.IsZero() {
+		was.written = called
+		p.awaited[app.Name] = was
+	}
+	if time.Since(was.written) < ownReload {
+		return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: fmt.Sprintf(
+			"the site passes requests to %s now, and none has come: reload Nginx; else tandem does so in %s", app.Name, ownReload)}
+	}
+	if err := p.loadSite(ctx, v, app.Name); err != nil {
+		return err
+	}
+	delete(p.awaited, app.Name)
+	return nil
+}
+
+// PeekSite is Site for who changes nothing.
+func (p *Proxy) PeekSite(ctx context.Context, app reconciler.App) error {
+	v, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
+	configuration, err := p.test(ctx)
+	if err != nil || p.passesTo(configuration, app) {
+		return err
+	}
+	return p.unused(v, app)
+}
+
+// asked tells whether people's requests came to the app since the moment.
+func (p *Proxy) asked(ctx context.Context, app reconciler.App, since time.Time) bool {
+	for _, c := range reconciler.Colors() {
+		if t, err := p.Traffic(ctx, app, c, since); err == nil && t.Requests > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// loadSite puts the site in force that stands on the disk.
+func (p *Proxy) loadSite(ctx context.Context, v view, app string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	p.former.note(v)
+	if err := p.reload(ctx); err != nil {
+		return err
+	}
+	return p.await(ctx, v, app, afterReload, func(answer) bool { return true })
+}
+
+// passesTo tells whether a file of the site names a variable of the app's routes or, in
+// reload mode, one of its groups. How it is used is the site's own business: with any of
+// the directives that pass requests on, in a map, or in another variable.
+func (p *Proxy) passesTo(configuration string, app reconciler.App) bool {
+	names := variablesOf(app)
+	if p.mode == SwitchReload {
+		names = append(names, liveGroups(app)...)
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		return slices.ContainsFunc(uses(configuration, name), func(u use) bool { return !u.declares(name) })
+	})
+}
+
+// liveGroups are the groups of reload mode.
+func liveGroups(app reconciler.App) []string {
+	var names []string
+	for _, r := range app.Routes {
+		names = append(names, upstreamName(app.Name, r.Name, reconciler.NoColor))
+	}
+	if len(app.Routes) == 1 {
+		names = append(names, upstreamName(app.Name, "backend", reconciler.NoColor))
+	}
+	return names
+}
+
+// proven tells whether requests may come to one of the app's stacks. Before, a site that
+// passes to it would serve nobody.
+func proven(app reconciler.App) bool {
+	return slices.ContainsFunc(app.Routes, func(r reconciler.Route) bool {
+		return r.Access.Blue == reconciler.Open || r.Access.Green == reconciler.Open
+	})
+}
+
+// keep is what is said of a site as long as nothing is proven.
+const keep = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
+
+func (p *Proxy) unused(v view, app reconciler.App) error {
+	detail := fmt.Sprintf("no site of Nginx passes requests to %s yet: ", app.Name)
+	_, line := includeLines(v.dir, app.Name)
+	switch {
+	case !proven(app):
+		detail += keep
+	case p.mode == SwitchReload:
+		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, and reload Nginx", passLines(app, liveGroups(app)[:len(app.Routes)]))
+	default:
+		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, in the server block with %q, and reload Nginx", passLines(app, variablesOf(app)), line)
+	}
+	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+}
+
+func variablesOf(app reconciler.App) []string {
+	var all []string
+	for _, r := range app.Routes {
+		all = append(all, Variable(app.Name, r.Name))
+	}
+	return all
+}
+
+// passLines are the lines with which a site passes requests to the routes.
+func passLines(app reconciler.App, targets []string) string {
+	lines := make([]string, len(targets))
+	for i, t := range targets {
+		lines[i] = fmt.Sprintf("%q", "proxy_pass http://"+t+";")
+		if len(targets) > 1 {
+			lines[i] += " for route " + app.Routes[i].Name
+		}
+	}
+	return strings.Join(lines, ", ")
+}
+
+// rival is the file of the site with a group of its own that has the name of one of the
+// app's, and that name.
+func rival(configuration string, app reconciler.App) (file, name string) {
+	for _, name := range liveGroups(app) {
+		for _, u := range uses(configuration, name) {
+			if u.declares(name) {
+				return u.file, name
+			}
+		}
+	}
+	return "", ""
+}
+
+var duplicate = regexp.MustCompile(`duplicate upstream "([^"]+)"(?: in (\S+))?`)
+
+// rivaled is what Nginx said to new files, or that the site has a group of the same name.
+func (p *Proxy) rivaled(w work, refused error) error {
+	var said *reconciler.RouterError
+	if p.mode != SwitchReload || !errors.As(refused, &said) {
+		return refused
+	}
+	m := duplicate.FindStringSubmatch(said.Detail)
+	if m == nil || !slices.Contains(liveGroups(w.of), m[1]) {
+		return refused
+	}
+	detail := fmt.Sprintf("the site has an upstream %q of its own (%s), and tandem's would be a second one: ", m[1], strings.TrimSuffix(m[2], ","))
+	if proven(w.of) {
+		detail += "take that one out, leave what passes to it as it is, and do not reload Nginx: tandem does so within seconds, and until then `nginx -t` does not find that host"
+	} else {
+		detail += keep
+	}
+	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail, Err: refused}
+}

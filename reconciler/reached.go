@@ -1,0 +1,54 @@
+package reconciler
+
+import (
+	"context"
+	"time"
+)
+
+// lookAgain is after how long the site of an app that waits for a person is looked at again.
+const lookAgain = 2 * time.Second
+
+// askLive asks Nginx where the traffic goes and, for an app that was never live, whether
+// any can come to it. unknown is why the app's files are not in use: then the color is the
+// one that they would make live.
+func (r *Runner) askLive(ctx context.Context, app App, w *world, unknown error) error {
+	first := r.memory.Live.Release.IsZero()
+	if unknown != nil && !(first && reasonOf(unknown) == NotIncluded) {
+		return unknown
+	}
+	live, err := r.Router.Live(ctx, app)
+	switch {
+	case err != nil && unknown == nil:
+		return err
+	case live == NoColor:
+		return unknown
+	}
+	w.facts.Live, w.known = live, err == nil
+	w.lacks, w.unwritten = unknown, unknown != nil
+	if first && unknown == nil {
+		if err := r.Router.Site(ctx, r.routing(app, w)); reasonOf(err) == NotIncluded {
+			w.lacks = err
+		} else if err != nil {
+			return err
+		}
+	}
+	if w.facts.Unused = w.lacks != nil; w.facts.Unused {
+		w.at(r.Now().Add(lookAgain))
+	}
+	return nil
+}
+
+// unheard tells whether err, of a flip to c, means no more than that Nginx does not read
+// yet what was written for it.
+func (r *Runner) unheard(ctx context.Context, app App, w world, c Color, err error) bool {
+	if !w.unwritten || reasonOf(err) != NotIncluded {
+		return false
+	}
+	written, _ := r.Router.Live(ctx, app) // the error is that Nginx does not know the app
+	return written == c
+}
+
+// awaitsLines tells whether a person may write the missing lines while the plan goes on.
+func (v view) awaitsLines() bool {
+	return v.world.unwritten && (v.reason == FirstDeploy || v.reason == NewRelease)
+}

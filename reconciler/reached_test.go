@@ -1,0 +1,129 @@
+package reconciler
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	notRead = &RouterError{Reason: NotIncluded, Detail: "write the include lines"}
+	notUsed = &RouterError{Reason: NotIncluded, Detail: "write proxy_pass"}
+)
+
+// lacking makes the site lack something, or nothing any more.
+func (w *stage) lacking(files, site error) {
+	w.change(func() { w.unread, w.site = files, site })
+}
+
+// The first stack proves itself beside what people are served by, and goes live when
+// requests come to it.
+func TestReached_TheFirstStackIsGatedFirstAndLiveOnlyWhenRequestsCanCome(t *testing.T) {
+	for name, lacks := range map[string]struct{ files, site error }{"include lines": {notRead, notUsed}, "proxy_pass": {nil, notUsed}} {
+		for _, color := range []Color{Blue, Green} {
+			bubble(t, func(t *testing.T, w *stage) {
+				w.lacking(lacks.files, lacks.site)
+				p := w.start()
+				text := yamlOf("1", color, "singletons: [scheduler]")
+				s := p.deploy("c1", text)
+				p.is(t, s, "Degraded/NotIncluded")
+				says(t, s, "write ", name)
+				c := string(color)
+				flip := map[Color]string{Green: "; flip green 1"}[color] // blue is what Nginx's files say without a flag
+				w.wantDid(t, "FirstDeploy: up "+c+" 1; gate "+c+" 1"+flip)
+				for range 2 { // what passed is not asked again
+					p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
+					w.wantDid(t, ": ")
+				}
+				if w.saved.Live != (Tenure{}) || w.count("singletons.engage") > 0 || w.count("visitor.visit") > 0 {
+					t.Errorf("%s, %s: it was taken to be live: %s", name, color, w.log())
+				}
+				w.lacking(nil, notUsed)
+				p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
+				w.lacking(nil, nil)
+				p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in "+c+"; history 1:Promoted")
+				w.wantDid(t, "FirstDeploy+Watching: confirm "+c+" 1; handover "+c+" 1; watch "+c+" 1")
+				w.lacking(nil, notUsed) // once it was live, that is a person's decision
+				p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in "+c+"; history 1:Promoted")
+			})
+		}
+	}
+}
+
+func TestReached_TheLinesAreAskedForBeforeTheFirstStackIsUp(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.lacking(notRead, notUsed)
+		asked := ""
+		p := w.start()
+		w.onCall = func(name string) {
+			if name == "stacks.up" { // not in the middle of a save, which has the status locked
+				asked = summary(p.Status()) + ": " + p.Status().Message
+			}
+		}
+		p.deploy("c1", yamlOf("1", Blue))
+		if want := "Degraded/NotIncluded: NotIncluded: write the include lines"; asked != want {
+			t.Errorf("while the stack was brought up the status was %q, want %q", asked, want)
+		}
+	})
+}
+
+func TestReached_TheSiteIsLookedAtAgainWithoutAnEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.lacking(notRead, notUsed)
+		p := w.start()
+		p.Offer(p.push("c1", yamlOf("1", Auto)))
+		p.run()
+		elapse(t, lookAgain*10)
+		p.is(t, p.Status(), "Degraded/NotIncluded")
+		w.lacking(nil, nil)
+		elapse(t, time.Minute)
+		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		p.kill()
+		synctest.Wait()
+	})
+}
+
+// Nothing has any traffic meanwhile, so nothing is in the way of a mend or a newer release,
+// whatever holds the ports of the other color.
+func TestReached_WhatWaitsIsMendedAndReplacedWhereItIs(t *testing.T) {
+	for name, lacks := range map[string]error{"include lines": notRead, "proxy_pass": nil} {
+		bubble(t, func(t *testing.T, w *stage) {
+			w.strangers[3002] = neighbor
+			w.lacking(lacks, notUsed)
+			p := w.start()
+			s := p.deploy("c1", yamlOf("1", Auto))
+			p.is(t, s, "Degraded/NotIncluded")
+			if strings.Contains(s.Message, "elsewhere") {
+				t.Errorf("%s: what people are served by is to go: %s", name, s.Message)
+			}
+			w.change(func() { w.lie(Blue, "exited") })
+			p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
+			p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Degraded/NotIncluded; history 1:Superseded")
+			w.fates["3"] = bearing{sick: true}
+			p.deploy("c3", yamlOf("3", Auto))
+			p.honest()
+			if s := w.stackOf(Blue); s.Condition != Stopped {
+				t.Errorf("%s: what was rejected is %s", name, s.Condition)
+			}
+			p.is(t, p.deploy("c4", yamlOf("4", Auto)), "Degraded/NotIncluded; history 3:Rejected 2:Superseded 1:Superseded")
+			w.lacking(nil, nil)
+			s = p.Once(p.ctx)
+			p.is(t, s, "Degraded/PortTaken, live 4 in blue; history 4:Promoted 3:Rejected 2:Superseded 1:Superseded")
+			says(t, s, "port 3002 of route api in green", "go elsewhere")
+			w.change(func() { delete(w.strangers, 3002) })
+			p.is(t, p.Once(p.ctx), "Live/UpToDate, live 4 in blue; history 4:Promoted 3:Rejected 2:Superseded 1:Superseded")
+		})
+	}
+}
+
+func TestReached_APortOfTheColorThatIsAskedForIsToldWithWhatToWrite(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.strangers[3002] = neighbor
+		p := w.start()
+		s := p.deploy("c1", yamlOf("1", Green))
+		p.is(t, s, "Degraded/PortTaken")
+		says(t, s, "port 3002 of route api in green is held by "+neighbor.Words, "routes.api.ports.green", "let that one run", `"color: blue"`)
+		p.is(t, p.deploy("c2", yamlOf("1", Blue)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
+	})
+}
