@@ -69,6 +69,7 @@ type actor struct {
 	release    Release
 	app        App // that brought it up
 	containers []Container
+	foreign    bool
 	row        int // healthy answers in a row since its containers are these
 	onDuty     bool
 	hookless   map[string]bool // containers whose hooks have not come to a good end, by id
@@ -300,7 +301,7 @@ func (w *stage) stackOf(c Color) Stack {
 	}
 	s := Stack{
 		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.app.Commit.Hash, Root: a.app.Root,
-		Condition: Running, Containers: slices.Clone(a.containers),
+		Condition: Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
 	}
 	down := 0
 	for _, x := range a.containers {

@@ -265,7 +265,7 @@ func (r *Runner) liveOf(w world) *StatusLive {
 func (r *Runner) standbyOf(w world) *StatusStack {
 	s := w.of(w.facts.Live.Other())
 	state := map[Condition]string{Running: "warm", Broken: "broken", Stopped: "stopped"}[w.facts.Of(s.Color).relied().Condition]
-	if state == "" {
+	if state == "" || s.Foreign {
 		return nil
 	}
 	if _, rejected := r.memory.Blocked(s.Release); rejected && s.Condition != Stopped {

@@ -127,3 +127,24 @@ func TestReached_APortOfTheColorThatIsAskedForIsToldWithWhatToWrite(t *testing.T
 		p.is(t, p.deploy("c2", yamlOf("1", Blue)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
 	})
 }
+
+// A script's projects may have the names of tandem's.
+func TestReached_AStackOfSomebodyElseIsNotReplacedBeforeTheAppWasLive(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.stacks[Green] = &actor{foreign: true, containers: []Container{{ID: "script", Name: "shop-green-api-1", Service: "api", State: "running"}}}
+		w.lacking(nil, notUsed)
+		p := w.start()
+		s := p.deploy("c1", yamlOf("1", Green))
+		p.is(t, s, "Degraded/PortTaken")
+		says(t, s, "the Compose project shop-green runs", "let it run as long as people are served by it", `"color: blue"`)
+		p.deploy("c2", yamlOf("2", Auto))
+		w.lacking(nil, nil)
+		if p.Once(p.ctx); w.count("stacks.stop") > 0 || w.stackOf(Green).Containers[0].ID != "script" {
+			t.Errorf("it was touched: %s", w.log())
+		}
+		if s := p.Status(); s.Phase != PhaseLive || s.Live.Color != Blue {
+			t.Errorf("got %s: %s", summary(s), s.Message)
+		}
+		p.is(t, p.deploy("c3", yamlOf("3", Auto)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted")
+	})
+}
