@@ -85,6 +85,18 @@ func TestStop_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
 	}
 }
 
+func TestRejection_AFullDiskIsOne(t *testing.T) {
+	b := newBed(t, "full")
+	for words, want := range map[string]reconciler.Reason{
+		"mkdir /var/lib/docker/overlay2/5f-init: no space left on device":                                reconciler.DiskFull,
+		"failed to create task: mkdir /sys/fs/cgroup/cpuset/docker/5f: no space left on device: cgroup":  reconciler.Failed,
+		"failed to start shim: start failed: inotify_add_watch /run/containerd: no space left on device": reconciler.Failed,
+	} {
+		err := b.client.Rejection(t.Context(), b.app.Project(reconciler.Blue), errors.New("Error response from daemon: "+words))
+		wantTemporary(t, err, want, words)
+	}
+}
+
 func TestRejection_NoAddressesForANetworkHasItsReasonAndAdvice(t *testing.T) {
 	b := newBed(t, "addresses")
 	for _, words := range []string{

@@ -45,6 +45,9 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	switch {
 	case mentions(err, "fully subnetted", "address pool among the defaults"):
 		return c.noAddresses(ctx, doing, err)
+	case mentions(err, "no space left on device") && !mentions(err, "cgroup", "inotify"): // which have limits of their own
+		return &reconciler.TemporaryError{Reason: reconciler.DiskFull, Err: fmt.Errorf(
+			"%s: the disk of Docker is full: remove what nobody needs (docker image prune): %w", doing, err)}
 	case mentions(err, hostTroubles()...):
 		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
 	case mentions(err, releaseTroubles()...):
