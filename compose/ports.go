@@ -142,7 +142,7 @@ func (c *checker) unreachable(r reconciler.Route, s types.ServiceConfig) bool {
 	case s.NetworkMode == "host", s.NetworkMode == "none", strings.HasPrefix(s.NetworkMode, types.ContainerPrefix):
 		c.fault(at(r.Service, "network_mode"), "with network_mode: %s no port is published, and the route %q needs one: remove network_mode, and write %s", s.NetworkMode, r.Name, ports)
 	case c.walled(s):
-		c.fault(at(r.Service, "networks"), "of %s no port is published, because each of its networks is internal or has no bridge of this host, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
+		c.fault(at(r.Service, "networks"), "of %s no port is published, because each of its networks is internal, macvlan or ipvlan, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
 	default:
 		c.elsewhere(r, s)
 	}
@@ -153,7 +153,7 @@ func (c *checker) unreachable(r reconciler.Route, s types.ServiceConfig) bool {
 func (c *checker) walled(s types.ServiceConfig) bool {
 	for key := range s.Networks {
 		n := c.project.Networks[key]
-		if bool(n.External) || !n.Internal && slices.Contains([]string{"", "default", "bridge"}, n.Driver) {
+		if bool(n.External) || !n.Internal && !slices.Contains([]string{"macvlan", "ipvlan"}, n.Driver) {
 			return false
 		}
 	}
