@@ -125,6 +125,11 @@ func TestReached_APortOfTheColorThatIsAskedForIsToldWithWhatToWrite(t *testing.T
 		p.is(t, s, "Degraded/PortTaken")
 		says(t, s, "port 3002 of route api in green is held by "+neighbor.Words, "routes.api.ports.green", "let that one run", `"color: blue"`)
 		p.is(t, p.deploy("c2", yamlOf("1", Blue)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
+		for _, e := range w.told(StatusChanged) { // while it is watched, the way back is what holds the port
+			if e.Status.Phase == PhaseDeploying && strings.Contains(e.Message, "elsewhere") {
+				t.Errorf("in the middle of the first deploy the status said %q", e.Message)
+			}
+		}
 	})
 }
 
