@@ -8,6 +8,7 @@ import (
 // features are what the app of a story uses of that which comes after a flip.
 type features struct {
 	spares, singletons, migrations, windows bool
+	newcomer                                bool // no site passes requests to it at first
 }
 
 // ask is what git says with these features. With migrations each release but the
@@ -34,6 +35,7 @@ type afterwards struct {
 	features
 	armed          bool // Nginx lets the standby answer
 	closed         bool // no deploy window is open
+	unused         bool // nothing was ever live, and no site passes requests to it
 	promoted       [4]bool
 	expanded       [4]bool
 	contracted     [4]bool
@@ -161,6 +163,9 @@ func (w miniature) eventsAfter(add func(string, miniature)) {
 			add("singleton started or stopped by hand: "+string(h.color()), w.with(func(n *miniature) { n.stacks[h].onDuty = !n.stacks[h].onDuty }))
 		}
 	}
+	if w.after.newcomer && w.tenure.release == 0 {
+		add("the site is changed", w.with(func(n *miniature) { n.after.unused = !n.after.unused }))
+	}
 	if w.after.windows {
 		add("window opens or closes", w.with(func(n *miniature) { n.after.closed = !n.after.closed }))
 	}
@@ -168,6 +173,9 @@ func (w miniature) eventsAfter(add func(string, miniature)) {
 
 // promisesAfterwards are what holds for every step where these features are used.
 var promisesAfterwards = []promise{
+	{"never anything confirmed, watched or parked while no request can come to it", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.after.unused || s.Action != Confirm && s.Action != Watch && s.Action != Park && s.Action != HandOver
+	}},
 	{"never the traffic moved, or the standby touched, while it is a spare", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.after.armed || s.Action != Flip && s.Action != Park && (c == w.live || s.Action != Up && s.Action != Drain && s.Action != Retire)
 	}},
@@ -200,6 +208,22 @@ var promisesAfterwards = []promise{
 	}},
 }
 
+// faultUnused tells what an app lacks at rest that was never live and has no site.
+func (w miniature) faultUnused(reason Reason) string {
+	switch {
+	case w.verdict(w.desired) == rejected && (w.runs(blue, w.desired) || w.runs(green, w.desired)):
+		return "at rest, a first stack that was rejected is stopped"
+	case w.verdict(w.desired) == rejected || w.kept():
+		return ""
+	case reason != NotIncluded:
+		return "at rest, the reason is NotIncluded while no request can come: not " + string(reason)
+	case !w.runs(w.live, w.desired) || !w.stacks[w.live].gated:
+		return "at rest, the first stack has passed its gate where requests will come to"
+	default:
+		return ""
+	}
+}
+
 // faultAfterwards tells what these features still lack where all is at rest and
 // the desired release is live.
 func (w miniature) faultAfterwards(reason Reason) string {
@@ -221,7 +245,7 @@ func (w miniature) faultAfterwards(reason Reason) string {
 
 func (a afterwards) String() string {
 	var b strings.Builder
-	for _, f := range []flag{{a.armed, "armed"}, {a.closed, "closed"}} {
+	for _, f := range []flag{{a.armed, "armed"}, {a.closed, "closed"}, {a.unused, "unused"}} {
 		b.WriteString(f.String())
 	}
 	for p := pick(1); p <= 3; p++ {

@@ -29,7 +29,7 @@ func (p planner) inPlace(g goal) bool {
 
 // unserving is the color that has no traffic and may have a stack to be cleared away.
 func (p planner) unserving() Color {
-	if _, bad := p.m.Blocked(p.o.Of(p.o.Live).Release); bad && p.unreached() {
+	if _, bad := p.m.Blocked(p.o.Of(p.o.Live).Release); bad && p.unreached() && !p.idle(p.o.Live) {
 		return p.o.Live
 	}
 	return p.o.Live.Other()
@@ -48,6 +48,10 @@ func (p planner) untilReached(steps []Step, reason Reason) ([]Step, Reason) {
 	case !p.unreached() || at < 0:
 		return steps, reason
 	case at == 0:
+		c := p.unserving()
+		if _, bad := p.m.Blocked(p.o.Of(c).Release); bad {
+			return p.tidy(c, NotIncluded)
+		}
 		return nil, NotIncluded
 	default:
 		return steps[:at], reason

@@ -30,10 +30,11 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 		{name: "an expand migration that fails", fates: []fate{good, badExpand}, quick: true, lean: true, features: features{migrations: true}},
 		{name: "a contract migration that fails", fates: []fate{good, badContract}, quick: true, lean: true, features: features{migrations: true}},
 		{name: "deploy windows", fates: []fate{good, badInWatch}, quick: true, lean: true, features: features{windows: true}},
+		{name: "an app that has no site at first", fates: []fate{good, badAtGate}, quick: true, features: features{newcomer: true}},
 	}
 	for n, y := range stories {
-		if testing.Short() { // git names the colors in the second story, and in random ones
-			y.quick, y.lean = true, y.lean || n != 1
+		if testing.Short() { // git names the colors in two small stories, and in random ones
+			y.quick, y.lean = true, y.lean || n != 1 && !y.newcomer
 		}
 		t.Run(y.name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +141,7 @@ func (a *atlas) explore(t *testing.T) {
 	t.Helper()
 	for p := range a.story.fates {
 		for _, h := range a.story.choices() {
-			a.reach(miniature{desired: pick(p + 1), choice: h, after: afterwards{features: a.story.features}}, -1)
+			a.reach(miniature{desired: pick(p + 1), choice: h, after: afterwards{features: a.story.features, unused: a.story.newcomer}}, -1)
 		}
 	}
 	for i := int32(0); int(i) < len(a.states); i++ {
@@ -312,7 +313,7 @@ var promises = []promise{
 	}},
 	{"never a live stack brought up, except to mend the release that was confirmed there", func(w miniature, s Step, c hue, r pick) bool {
 		gone := w.stacks[c].condition == uint8(Absent)
-		return s.Action != Up || c != w.live || w.isTenure(c, r) && (w.stacks[c].release == r || gone)
+		return s.Action != Up || c != w.live || w.after.unused || w.isTenure(c, r) && (w.stacks[c].release == r || gone)
 	}},
 	{"never the only healthy stack stopped or replaced", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.touches(s, c, r) || !w.healthy(c) || w.healthy(c.other())
@@ -321,7 +322,7 @@ var promises = []promise{
 		return s.Action != Disarm || !w.backup() || w.healthy(w.live) || w.flipsTo(c)
 	}},
 	{"never a live container touched while it runs", func(w miniature, s Step, c hue, r pick) bool {
-		return c != w.live || s.Action != Drain && s.Action != Retire && (s.Action != Up || !w.runs(c, w.stacks[c].release))
+		return c != w.live || w.after.unused || s.Action != Drain && s.Action != Retire && (s.Action != Up || !w.runs(c, w.stacks[c].release))
 	}},
 	{"never a rejected release promoted again", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Flip && s.Action != Confirm && s.Action != Watch || w.verdict(r) != rejected
@@ -336,7 +337,7 @@ var promises = []promise{
 		return c == w.live || !w.touches(s, c, r) || !w.isWayBack(c)
 	}},
 	{"never a stack stopped or replaced that has connections", func(w miniature, s Step, c hue, r pick) bool {
-		return w.lies(c) || w.stacks[c].idle || s.Action != Retire && (s.Action != Up || w.stacks[c].release == r)
+		return w.lies(c) || w.stacks[c].idle || w.after.unused || s.Action != Retire && (s.Action != Up || w.stacks[c].release == r)
 	}},
 	{"nothing new while paused, frozen or outside a deploy window", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
@@ -436,6 +437,9 @@ func (y story) faultAtRest(w miniature, reason Reason) string {
 	live, t := w.stacks[w.live], w.tenure
 	kept := t.release != 0 && w.verdict(t.release) != rejected
 	other := w.stacks[w.live.other()]
+	if w.after.unused {
+		return w.faultUnused(reason)
+	}
 	switch {
 	case kept && (!w.isTenure(w.live, t.release) || !w.runs(w.live, t.release) || w.healing):
 		return "at rest, what was confirmed is live, whole and gated"

@@ -143,7 +143,7 @@ func (w miniature) app() App {
 }
 
 func (w miniature) observed() Observed {
-	return Observed{Live: w.live.color(), Spare: w.spare(), Closed: w.after.closed, Blue: w.facts(blue), Green: w.facts(green)}
+	return Observed{Live: w.live.color(), Spare: w.spare(), Closed: w.after.closed, Unused: w.after.unused, Blue: w.facts(blue), Green: w.facts(green)}
 }
 
 func (w miniature) facts(h hue) StackFacts {
@@ -306,6 +306,7 @@ func (w miniature) tidied() miniature {
 			w.stacks[h] = ministack{}
 		}
 	}
+	w.after.unused = w.after.unused && w.tenure.release == 0
 	return w
 }
 
@@ -444,7 +445,7 @@ func (w miniature) forgotten() miniature {
 	// What has the traffic is believed to have been started to the end.
 	w.stacks[w.live].cut, w.stacks[w.live.other()].cut = false, true
 	w.tenure, w.passed, w.verdicts, w.healing, w.paused = minitenure{}, [4]bool{}, [4]verdict{}, false, false
-	w.after = afterwards{features: w.after.features, closed: w.after.closed, armed: w.after.armed}
+	w.after = afterwards{features: w.after.features, closed: w.after.closed, armed: w.after.armed, unused: w.after.unused}
 	return w
 }
 
