@@ -161,9 +161,13 @@ func TestMigrate_GoesOnWithoutACallerAndIsTakenOver(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
-	if list := m.containersOf(); len(list) != 1 || list[0].State != "running" {
-		t.Fatalf("containers are %+v, want one that runs", list)
-	}
+	// It may write before Docker says that it runs.
+	tb.Until(t, patience, "one that runs", func() error {
+		if list := m.containersOf(); len(list) != 1 || list[0].State != "running" {
+			return fmt.Errorf("containers are %+v", list)
+		}
+		return nil
+	})
 	if err := m.client.Forget(t.Context(), m.app, reconciler.ExpandMigration); err != nil {
 		t.Fatal(err)
 	}

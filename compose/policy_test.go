@@ -22,7 +22,7 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 		{"narrow mount", "host-mounts:" + outside, head + "    volumes: ['" + outside + "/in/it:/s']\n"},
 		{"security", "security-options", head + "    security_opt: ['seccomp:unconfined']\n"},
 		{"address", "publish", strings.Replace(head, "'${", "'0.0.0.0:${", 1)},
-		{"narrow address", "publish:10.0.0.5", strings.Replace(head, "'${", "'10.0.0.5:${", 1)},
+		{"narrow address", "publish:10.0.0.5", strings.Replace(head, "['", "['10.0.0.5:${API_PORT}:3000', '", 1)},
 		{"provider", "host-programs", head + "  db: {provider: {type: cloud}}\n"},
 		{"runtime", "host-programs", head + "    runtime: nvidia\n"},
 		{"log driver", "host-programs", head + "    logging: {driver: syslog}\n"},
@@ -57,7 +57,7 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 
 func TestPolicy_ANarrowEntryAllowsNoNeighbour(t *testing.T) {
 	app := shop(t)
-	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['10.0.0.6:${API_PORT}:3000'], volumes: ['/srv/media2:/m']}}\n"})
+	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000', '10.0.0.6:${API_PORT}:3000'], volumes: ['/srv/media2:/m']}}\n"})
 	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts:/srv/media", "publish:10.0.0.5"}})
 	_, err := client.Resolve(t.Context(), app)
 	if faults, _ := reconciler.AsFaults(err); len(faults) != 2 {

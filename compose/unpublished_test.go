@@ -103,12 +103,12 @@ func TestUp_AContainerThatRunsWithoutItsPortCountsAsNotStarted(t *testing.T) {
 // A container on an internal network publishes nothing, and never will.
 func TestUp_AnInternalNetworkPublishesNothing(t *testing.T) {
 	b := newBed(t, "internal")
-	b.runs("IMAGE:1", "networks: {default: {internal: true}}\n")
+	b.runs("IMAGE:1", "    network_mode: bridge\n  worker: {image: 'IMAGE:1', command: [wait], networks: [walled], ports: ['8080']}\nnetworks: {walled: {internal: true}}\n")
 	b.up(reconciler.Blue)
 	before := instances(b.stack(reconciler.Blue))
 	b.up(reconciler.Blue)
 	after := b.stack(reconciler.Blue)
-	if after.Condition != reconciler.Running || instances(after)["api"] != before["api"] {
+	if after.Condition != reconciler.Running || instances(after)["worker"] != before["worker"] {
 		t.Errorf("containers were %v, are %v: want it as it was", before, after)
 	}
 }

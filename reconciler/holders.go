@@ -63,8 +63,9 @@ func (a *Accesses) set(c Color, to Access) {
 // while a container starts or ends.
 const strangerTime = time.Second
 
-// portsAgain is after how long a port that something else holds is looked at again.
-const portsAgain = 10 * time.Second
+// seldom is after how long is looked again at what no event tells of, and for which nothing
+// waits: a port that something else holds, a site that a person has to change.
+const seldom = 10 * time.Second
 
 // lookHolders asks who holds the ports that Nginx has or would get, and those that
 // the desired release wants.

@@ -56,7 +56,7 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 		return w, err
 	}
 	if w.taken = r.taken(app, w); len(w.taken) > 0 {
-		w.at(r.Now().Add(portsAgain)) // no event tells when a program gives a port back
+		w.at(r.Now().Add(seldom)) // no event tells when a program gives a port back
 	}
 	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
@@ -82,6 +82,7 @@ func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 	repaired, unknown := r.Router.Prepare(ctx, r.routing(app, w))
 	if ReasonOf(unknown) == SiteOutdated {
 		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on
+		w.at(r.Now().Add(seldom))
 	}
 	if err := r.askLive(ctx, app, w, unknown); err != nil {
 		return err

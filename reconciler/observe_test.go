@@ -3,6 +3,7 @@ package reconciler
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -82,6 +83,22 @@ func TestRunner_ASiteThatUsesARouteOfBeforeIsToldAndDeploysGoOn(t *testing.T) {
 		}
 		w.outdated = nil
 		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+	})
+}
+
+func TestRunner_ASiteThatWasOutdatedIsLookedAtAgainWithoutAnEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Green))
+		w.change(func() { w.outdated = &RouterError{Reason: SiteOutdated, Detail: "the site uses api"} })
+		p.is(t, p.Once(p.ctx), "Degraded/SiteOutdated, live 1 in green; history 1:Promoted")
+		p.run()
+		elapse(t, 2*seldom)
+		w.change(func() { w.outdated = nil })
+		elapse(t, 2*seldom)
+		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		p.kill()
+		synctest.Wait()
 	})
 }
 

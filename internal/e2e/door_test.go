@@ -107,10 +107,10 @@ func TestDoor_NoCommitLeadsPeopleToAnotherProgram(t *testing.T) {
 		blue, green bool
 		color       string
 	}{
-		{"blue's port, a program on loopback", "127.0.0.1", true, false, "auto"},
-		{"green's port", "127.0.0.1", false, true, "auto"},
-		{"the color that is asked for, a program on all addresses", "0.0.0.0", true, false, "blue"},
-		{"the other color, a program on all addresses of IPv6", "::", true, false, "green"},
+		{"blue's port, a program on loopback", "127.0.0.1", true, false, "blue"},
+		{"green's port", "127.0.0.1", false, true, "green"},
+		{"a program on all addresses", "0.0.0.0", true, false, "blue"},
+		{"a program on all addresses of IPv6", "::", true, false, "blue"},
 	} {
 		p := newPrivate(t, c.host, 0)
 		w.Ports = good
