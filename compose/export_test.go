@@ -43,5 +43,14 @@ func NextName(local image.InspectResponse, i reconciler.Image) (string, bool) {
 	return nextName(local, i)
 }
 
+// GiveBackNetworksOf is GiveBackNetworks for one project: other tests have stopped stacks, too.
+func (c *Client) GiveBackNetworksOf(ctx context.Context, project string) (int, error) {
+	list, err := c.networksOf(ctx, project)
+	if err != nil {
+		return 0, err
+	}
+	return c.giveBack(ctx, list)
+}
+
 // ImageDirs are those that a pull writes to.
 func ImageDirs(info system.Info, config string) []string { return imageDirs(info, config) }

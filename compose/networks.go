@@ -16,9 +16,9 @@ import (
 	"tandem/reconciler"
 )
 
-// Docker has addresses for some thirty networks, if nobody gives it more. So a stack that
-// is stopped gives its own back. Its containers name networks that are gone then, and are
-// made anew when the stack is started again: see anew.
+// Docker has addresses for some thirty networks, if nobody gives it more. Where there are
+// none left, stacks that are stopped give theirs back. Their containers name networks that
+// are gone then, and are made anew when they are started again: see anew.
 
 // networksOf lists the networks that Compose made for the project.
 func (c *Client) networksOf(ctx context.Context, project string) ([]network.Summary, error) {
@@ -26,33 +26,49 @@ func (c *Client) networksOf(ctx context.Context, project string) ([]network.Summ
 	return list, engineError(ctx, "list the networks of "+project, err)
 }
 
-// giveBackNetworks removes the project's own networks, except those that a container has
-// which is none of the app's. Docker removes none that a running container is in. One that
-// stays is no harm.
-func (c *Client) giveBackNetworks(ctx context.Context, app reconciler.App, project string) error {
-	list, err := c.networksOf(ctx, project)
-	if err != nil {
-		return err
+// GiveBackNetworks implements reconciler.Janitor.
+func (c *Client) GiveBackNetworks(ctx context.Context) (gone int, err error) {
+	if err := c.ready(ctx); err != nil {
+		return 0, err
 	}
+	list, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel))})
+	if err != nil {
+		return 0, engineError(ctx, "list the networks", err)
+	}
+	return c.giveBack(ctx, list)
+}
+
+// giveBack removes those of the networks that only one color's stack is in, whose containers
+// have all ended. Docker removes none that a running container is in. One that stays is no
+// harm.
+func (c *Client) giveBack(ctx context.Context, list []network.Summary) (gone int, err error) {
 	for _, n := range list {
 		in, err := c.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
 			filters.Arg("network", n.ID), filters.Arg("network", n.Name), // by its name, where one was never started
 		)})
 		if err != nil {
-			return engineError(ctx, "list who is in the network "+n.Name, err)
+			return gone, engineError(ctx, "list who is in the network "+n.Name, err)
 		}
-		if slices.ContainsFunc(in, func(s container.Summary) bool { return s.Labels[LabelApp] != app.Name || s.State == "running" }) {
+		project := n.Labels[api.ProjectLabel]
+		needed := func(s container.Summary) bool {
+			colored := s.Labels[LabelApp] != "" && s.Labels[LabelColor] != ColorShared && s.Labels[api.ProjectLabel] == project
+			return !colored || s.State != "exited" && s.State != "dead"
+		}
+		if len(in) == 0 || slices.ContainsFunc(in, needed) {
 			continue
 		}
 		err = c.engine.NetworkRemove(ctx, n.ID)
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && !cerrdefs.IsNotFound(err):
+			return gone, ctx.Err()
+		case err == nil:
+			gone++
+			c.log.Info("the network of a stopped stack was given back", "network", n.Name)
+		case !cerrdefs.IsNotFound(err):
 			c.log.Warn("the network of a stopped stack stays", "network", n.Name, "err", err)
 		}
 	}
-	return nil
+	return gone, nil
 }
 
 // withoutNetworks marks those as unstartable that do not run and were in a network of

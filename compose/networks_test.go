@@ -26,7 +26,15 @@ func (b *bed) hasNetwork(color reconciler.Color) bool {
 	return err == nil
 }
 
-func TestStop_GivesTheNetworksBackAndTheStackComesBackWithoutAFailedStart(t *testing.T) {
+// giveBack wants so many networks of the blue stack to be given back.
+func (b *bed) giveBack(want int) {
+	b.t.Helper()
+	if gone, err := b.client.GiveBackNetworksOf(b.t.Context(), b.app.Project(reconciler.Blue)); err != nil || gone != want {
+		b.t.Errorf("%d networks were given back (%v), want %d", gone, err, want)
+	}
+}
+
+func TestGiveBack_AStoppedStackComesBackWithoutAFailedStart(t *testing.T) {
 	var log bytes.Buffer
 	b := newBed(t, "givesback", func(o *compose.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	b.app.Singletons = []string{"scheduler"}
@@ -36,7 +44,12 @@ func TestStop_GivesTheNetworksBackAndTheStackComesBackWithoutAFailedStart(t *tes
 	b.engage(reconciler.Blue)
 	before := b.stack(reconciler.Blue)
 	migrated := b.instance(reconciler.Blue, "migrate")
+	b.giveBack(0)
 	b.stop(reconciler.Blue)
+	if !b.hasNetwork(reconciler.Blue) {
+		t.Error("the network of a stopped stack is gone, for which nobody asked")
+	}
+	b.giveBack(1)
 	if b.hasNetwork(reconciler.Blue) {
 		t.Error("the stopped stack has its network still")
 	}
@@ -55,7 +68,7 @@ func TestStop_GivesTheNetworksBackAndTheStackComesBackWithoutAFailedStart(t *tes
 	}
 }
 
-func TestStop_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
+func TestGiveBack_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
 	b := newBed(t, "guests")
 	b.runs("IMAGE:1", "")
 	for _, runs := range []bool{true, false} {
@@ -72,6 +85,7 @@ func TestStop_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
 			}
 		}
 		b.stop(reconciler.Blue)
+		b.giveBack(0)
 		if !b.hasNetwork(reconciler.Blue) {
 			t.Errorf("the network is gone, in which there is a container of somebody else (it runs: %t)", runs)
 		}
@@ -79,7 +93,7 @@ func TestStop_LeavesANetworkThatSomebodyElseIsIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.stop(reconciler.Blue)
+	b.giveBack(1)
 	if b.hasNetwork(reconciler.Blue) {
 		t.Error("the network is there still, although nobody is in it")
 	}

@@ -217,7 +217,7 @@ func (c *Client) start(ctx context.Context, app reconciler.App, p *types.Project
 }
 
 // Stop stops the stack's containers, those that need others first, each with
-// its own grace period, and keeps them. It gives the stack's networks back. It reads labels only. Stopping a stopped
+// its own grace period, and keeps them. It reads labels only. Stopping a stopped
 // or absent stack is no error.
 func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
 	if !color.Valid() {
@@ -227,10 +227,7 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 		return err
 	}
 	// What stands stopped must stay so, whatever restart policy it has.
-	if err := c.standDown(ctx, app, color); err != nil {
-		return err
-	}
-	return c.giveBackNetworks(ctx, app, app.Project(color))
+	return c.standDown(ctx, app, color)
 }
 
 // stop stops the services, or without any the whole project.

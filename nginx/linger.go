@@ -12,11 +12,21 @@ import (
 // fails. Every mode reloads now and then.
 const lingerName = "keepalive_min_timeout"
 
+// refusesLinger tells whether Nginx refused the files for that directive: a program that
+// was made from Nginx may have less than its version says. It is left out then.
+func (p *Proxy) refusesLinger(refused error) bool {
+	if p.noLinger || refused == nil || !strings.Contains(refused.Error(), `unknown directive "`+lingerName+`"`) {
+		return false
+	}
+	p.noLinger = true
+	return true
+}
+
 // lingers tells whether tandem.conf is to have that directive: where Nginx knows it and
 // nobody else has written it, because Nginx accepts no second one. Once it is there,
 // that is not asked again.
 func (p *Proxy) lingers(ctx context.Context, nginx version, w work) (bool, error) {
-	if !nginx.atLeast(version{1, 27, 4}) || p.foreignLinger {
+	if !nginx.atLeast(version{1, 27, 4}) || p.noLinger {
 		return false, nil
 	}
 	text, err := p.readOwn(ownName + confFile)
@@ -30,6 +40,6 @@ func (p *Proxy) lingers(ctx context.Context, nginx version, w work) (bool, error
 	if err != nil {
 		return false, ctx.Err() // it comes with a later change of the files
 	}
-	p.foreignLinger = len(uses(configuration, lingerName)) > 0
-	return !p.foreignLinger, nil
+	p.noLinger = len(uses(configuration, lingerName)) > 0
+	return !p.noLinger, nil
 }

@@ -40,7 +40,11 @@ func (p *Proxy) take(ctx context.Context, t *turn) error {
 	case err != nil:
 		return err
 	case due:
-		return p.load(ctx, t.work)
+		err := p.load(ctx, t.work)
+		if p.refusesLinger(err) {
+			return p.take(ctx, t)
+		}
+		return err
 	default:
 		return p.checkSite(ctx, t.work)
 	}

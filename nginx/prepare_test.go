@@ -74,8 +74,8 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 func TestPrepare_AProgramWithANameOfItsOwnIsAskedWhichNginxItIs(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.options.Command = r.script(t, `case $1 in
--v) echo "Angie version: Angie/1.9.1" >&2; exit;;
--V) printf "Angie version: Angie/1.9.1\nnginx version: nginx/1.27.3\nbuilt by gcc\n" >&2; exit;;
+-v) echo "Angie version: Angie/1.11.3" >&2; exit;;
+-V) printf "Angie version: Angie/1.11.3\nnginx version: nginx/1.29.3\nbuilt by gcc\n" >&2; exit;;
 esac`)
 	r.restart(t)
 	r.prepare(t)

@@ -70,7 +70,7 @@ type Proxy struct {
 	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
 	last    reading                // guarded by loading
 
-	foreignLinger bool // guarded by loading; a person's configuration has lingerName
+	noLinger bool // guarded by loading; a person's configuration has lingerName, or Nginx does not know it
 
 	former formerWorkers
 

@@ -259,6 +259,29 @@ func TestRunner_AFullDiskIsMadeRoomOnBeforeTheDeployGivesUp(t *testing.T) {
 	})
 }
 
+func TestRunner_WithoutAddressesTheNetworksOfStoppedStacksAreGivenBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", Auto))
+		none := &TemporaryError{Reason: NoAddresses, Err: errors.New("all predefined address pools have been fully subnetted")}
+		w.change(func() { w.fates["2"], w.networks = bearing{up: none}, 3 })
+		w.onCall = func(call string) {
+			if call == "janitor.networks" {
+				w.change(func() { delete(w.fates, "2") })
+			}
+		}
+		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		if w.networks != 0 {
+			t.Errorf("%d networks are left", w.networks)
+		}
+		w.onCall = nil
+		w.change(func() { w.fates["3"] = bearing{up: none} })
+		if s := p.deploy("c3", yamlOf("3", Auto)); s.Reason != NoAddresses || s.Live.Tag != "2" {
+			t.Errorf("with nothing left to give back: %s, want NoAddresses", summary(s))
+		}
+	})
+}
+
 func TestRunner_DrainGivesWebSocketsTheirOwnTimeAndTheReceiptSaysWhatWasCut(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -155,6 +155,14 @@ func (f fakeJanitor) RemoveImages(ctx context.Context, images []Image) (gone []I
 	return gone, err
 }
 
+func (f fakeJanitor) GiveBackNetworks(ctx context.Context) (gone int, err error) {
+	err = f.p.call(ctx, "janitor.networks", func() error {
+		gone, f.p.stage.networks = f.p.stage.networks, 0
+		return nil
+	})
+	return gone, err
+}
+
 type fakeReverter struct{ p *process }
 
 func (f fakeReverter) Revert(ctx context.Context, _, _, good, _ string) error {

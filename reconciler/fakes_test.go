@@ -34,6 +34,7 @@ type stage struct {
 	outdated  error    // what every Prepare says of the site
 	routing   App      // as the last Prepare got it
 	serial    int      // of containers
+	networks  int      // of stopped stacks, which can be given back
 	saved     Memory
 	saves     []Memory // all that were ever saved
 	offences  []string

@@ -36,12 +36,19 @@ func (r *Runner) clean(ctx context.Context, app App, w world) error {
 	return err
 }
 
-// madeRoom tells whether images were removed because of err, which says that the disk is
-// too full for another one. All go that nothing has a stack of and that a registry has:
-// to return to such a release, they are pulled again.
+// madeRoom tells whether something was removed because of err, which says that there is no
+// room for it: networks of stopped stacks, or images. Of these all go that nothing has a
+// stack of and that a registry has: to return to such a release, they are pulled again.
 func (r *Runner) madeRoom(ctx context.Context, app App, w world, err error) bool {
-	if reasonOf(err) != DiskFull || ctx.Err() != nil {
+	why := reasonOf(err)
+	if ctx.Err() != nil || why != DiskFull && why != NoAddresses {
 		return false
+	}
+	if why == NoAddresses {
+		ctx, cancel := context.WithTimeout(ctx, cleanTime)
+		defer cancel()
+		gone, err := r.Janitor.GiveBackNetworks(ctx)
+		return err == nil && gone > 0
 	}
 	kept := []Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
 	gone, err := r.removeWaste(ctx, r.waste(kept, func(i Image) bool { return i.Digest != "" }))

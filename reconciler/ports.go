@@ -245,6 +245,10 @@ type Janitor interface {
 	// project still uses one or it has another name than ours. It returns those
 	// that are gone now, or were before.
 	RemoveImages(ctx context.Context, images []Image) ([]Image, error)
+	// GiveBackNetworks removes the networks of the stacks that are stopped, of whatever app,
+	// and returns how many those were. The containers of such a stack are made anew when
+	// it is started again.
+	GiveBackNetworks(ctx context.Context) (int, error)
 }
 
 // Image is an image as this app pulled it.

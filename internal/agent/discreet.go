@@ -97,6 +97,12 @@ func (d discreet) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.
 	return images, d.hide.Error(err)
 }
 
+// GiveBackNetworks implements reconciler.Janitor.
+func (d discreet) GiveBackNetworks(ctx context.Context) (int, error) {
+	gone, err := d.stacks.GiveBackNetworks(ctx)
+	return gone, d.hide.Error(err)
+}
+
 // RemoveImages implements reconciler.Janitor.
 func (d discreet) RemoveImages(ctx context.Context, images []reconciler.Image) ([]reconciler.Image, error) {
 	gone, err := d.stacks.RemoveImages(ctx, images)
