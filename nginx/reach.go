@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -101,22 +97,9 @@ func (p *Proxy) askThrough(ctx context.Context, app reconciler.App, r reconciler
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+reachPath(app.Name, r.Name, color)+"/"+strings.TrimPrefix(r.Health.Path, "/"), nil)
+	res, err := p.through(ctx, v, reachPath(app.Name, r.Name, color)+r.Health.Path, r.Ports.Of(color))
 	if err != nil {
-		return fmt.Errorf("reach %s: %w", r.Name, err)
-	}
-	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports.Of(color)))
-	req.Header.Set("User-Agent", "tandem")
-	res, err := p.visitor.Do(req)
-	if err != nil {
-		return p.unreached(ctx, v, app, r, color, plain(err).Error())
-	}
-	_, err = io.CopyN(io.Discard, res.Body, 4<<10)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return p.unreached(ctx, v, app, r, color, plain(err).Error())
+		return p.unreached(ctx, v, app, r, color, err.Error())
 	}
 	if took := res.Header.Get(reachedHeader); !strings.ContainsAny(took, "0123456789") {
 		return p.unreached(ctx, v, app, r, color, "Nginx answers "+res.Status+" in its place")

@@ -50,6 +50,7 @@ func TestReach_TrafficWaitsUntilNginxHasFoundTheNewContainer(t *testing.T) {
 
 func TestReach_NamesTheContainerThatNginxDoesNotFind(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
+	b.app.Routes[0].Health.Path = "/"
 	b.stack(t, reconciler.Blue)
 	b.prepare(t, b.passing())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -53,16 +53,29 @@ func (p *Proxy) Visit(ctx context.Context, app reconciler.App, route reconciler.
 }
 
 func (p *Proxy) visit(ctx context.Context, v view, app string, route reconciler.Route) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+"/"+app+"/"+route.Name+route.Health.Path, nil)
-	if err != nil {
-		return 0, fmt.Errorf("visit %s: %w", route.Name, err)
-	}
 	// An app that looks at the host's name gets the one that the gate used.
-	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(route.Ports.Blue))
+	res, err := p.through(ctx, v, "/"+app+"/"+route.Name+route.Health.Path, route.Ports.Blue)
+	if err != nil {
+		return 0, err
+	}
+	if res.Header.Get(generationHeader) == "" {
+		return 0, errors.New("the running Nginx knows no way to route " + route.Name + " of " + app + " yet")
+	}
+	return res.StatusCode, nil
+}
+
+// through asks the confirm server for a page of an app, which is told that it is asked on
+// that port of 127.0.0.1. The body of the answer is read a little and closed.
+func (p *Proxy) through(ctx context.Context, v view, path string, port int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ask nginx for %s: %w", path, err)
+	}
+	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	req.Header.Set("User-Agent", "tandem")
 	res, err := p.visitor.Do(req)
 	if err != nil {
-		return 0, plain(err)
+		return nil, plain(err)
 	}
 	// Read a little, so that the far side does not see its answer cut off.
 	_, err = io.CopyN(io.Discard, res.Body, 4<<10)
@@ -70,12 +83,9 @@ func (p *Proxy) visit(ctx context.Context, v view, app string, route reconciler.
 		err = nil
 	}
 	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return 0, fmt.Errorf("visit %s: %w", route.Name, err)
+		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if res.Header.Get(generationHeader) == "" {
-		return 0, errors.New("the running Nginx knows no way to route " + route.Name + " of " + app + " yet")
-	}
-	return res.StatusCode, nil
+	return res, nil
 }
 
 // plain leaves out the address, which is not the one that people use.
