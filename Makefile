@@ -51,7 +51,8 @@ build: ## Build bin/tandem, one static binary
 
 .PHONY: demo
 demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it running
-	@$(BINARY) demo $(if $(filter-out 0,$(KEEP)),--keep)
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(dir $(BINARY))tandem-demo ./cmd/tandem-demo
+	@$(dir $(BINARY))tandem-demo $(if $(filter-out 0,$(KEEP)),-keep)
 
 # -count=1: most of these tests look at Docker, Nginx and Git, of which Go's
 # cache of results knows nothing. -vet=off: lint has vetted. The program is built
@@ -61,7 +62,7 @@ demo: setup build ## Show the whole story on this machine; KEEP=1 leaves it runn
 test: setup build lint ## Run every check: lint, then all tests with the race detector
 	@log=$$(mktemp); trap 'rm -f "$$log" "$$log".*' EXIT; status=0; \
 	$(GO) test $(CHECKED) $(REPEAT) -vet=off -count=1 -p $(PARALLEL) -parallel $(CONCURRENT) -timeout $(TIMEOUT) -exec "$(CURDIR)/.ci/turn $$log" \
-		./internal/e2e ./source ./compose ./nginx ./reconciler ./internal/demo ./internal/soak ./... 2>&1 | tee "$$log" || status=$$?; \
+		./internal/harness/e2e ./source ./compose ./nginx ./reconciler ./internal/harness/demo ./internal/harness/soak ./... 2>&1 | tee "$$log" || status=$$?; \
 	printf '\n%d packages ok, %d failed; %d tests failed\n' \
 		"$$(grep -c '^ok ' "$$log")" "$$(grep -c '^FAIL	' "$$log")" "$$(grep -c '^--- FAIL' "$$log")"; \
 	exit $$status
@@ -90,7 +91,7 @@ BENCH    ?=
 .PHONY: bench
 bench: ## Measure tandem beside what people use instead, into docs/performance.md: an hour or two
 	@.ci/setup bench
-	@$(GO) run ./internal/bench -write=docs/performance.md $(BENCH)
+	@$(GO) run ./internal/harness/bench -write=docs/performance.md $(BENCH)
 
 # SEED= takes one of chance, and says which. STEPS= takes those steps of it alone: a
 # story that a failure printed.
@@ -99,7 +100,7 @@ DURATION ?= 10m
 STEPS    ?=
 .PHONY: soak
 soak: setup ## Random walk of deploys, kills and trouble under load: SEED=…, DURATION=10m, STEPS=…
-	@$(GO) run ./internal/soak -seed $(SEED) -duration $(DURATION) $(if $(STEPS),-steps $(STEPS))
+	@$(GO) run ./internal/harness/soak -seed $(SEED) -duration $(DURATION) $(if $(STEPS),-steps $(STEPS))
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME each
@@ -111,7 +112,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 
 .PHONY: licenses
 licenses: ## Write docs/licenses.md anew, after a dependency changed
-	@$(GO) run ./internal/licenses docs/licenses.md
+	@$(GO) run ./internal/harness/licenses docs/licenses.md
 	@echo 'wrote docs/licenses.md'
 
 # The tool is not in go.mod: it should be the newest each time, and so should the

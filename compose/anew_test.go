@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // prune removes the networks of a stopped stack, as "docker network prune" does.
@@ -24,7 +24,7 @@ func (b *bed) prune(names ...string) {
 	}
 }
 
-func (b *bed) stop(color reconciler.Color) {
+func (b *bed) stop(color deploy.Color) {
 	b.t.Helper()
 	if err := b.client.Stop(b.t.Context(), b.app, color); err != nil {
 		b.t.Fatal(err)
@@ -43,10 +43,10 @@ func TestUp_AStoppedStackComesBackAfterItsNetworkWasPruned(t *testing.T) {
   scheduler: {image: 'IMAGE:1', command: [wait]}
 networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 `)
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
-	b.relieve(reconciler.Blue)
-	b.stop(reconciler.Blue)
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
+	b.relieve(deploy.Blue)
+	b.stop(deploy.Blue)
 	db, err := b.client.Shared(t.Context(), b.app)
 	if err != nil {
 		t.Fatal(err)
@@ -55,11 +55,11 @@ networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 	b.stopContainer(db.Containers[0])
 	b.prune(b.app.SharedProject() + "_default") // the stack's own is given back at once
 
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || s.Release != b.app.Release || len(s.Containers) != 2 {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Running || s.Release != b.app.Release || len(s.Containers) != 2 {
 		t.Errorf("observed %+v, want both services running with %s", s, b.app.Release)
 	}
 	if db, err = b.client.Shared(t.Context(), b.app); err != nil || len(db.Containers) != 1 || !db.Containers[0].Up() {
@@ -70,7 +70,7 @@ networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 	}
 }
 
-func (b *bed) stopContainer(c reconciler.Container) {
+func (b *bed) stopContainer(c deploy.Container) {
 	b.t.Helper()
 	if err := b.engine.Client.ContainerStop(b.t.Context(), c.ID, container.StopOptions{}); err != nil {
 		b.t.Fatal(err)
@@ -91,22 +91,22 @@ func TestUp_AContainerThatCannotBeStartedIsMadeAnewBesideOneThatRuns(t *testing.
   worker: {image: 'IMAGE:1', command: [wait], network_mode: none, volumes: ['./conf:/conf:ro']}
   migrate: {image: 'IMAGE:1', command: [exit, "0"], network_mode: none, volumes: ['./conf:/conf:ro']}
 `)
-	b.up(reconciler.Blue)
-	before := instances(b.stack(reconciler.Blue))
-	b.kill(b.instance(reconciler.Blue, "worker"))
+	b.up(deploy.Blue)
+	before := instances(b.stack(deploy.Blue))
+	b.kill(b.instance(deploy.Blue, "worker"))
 	old := b.app.Root
 	b.move()
 	if err := os.RemoveAll(filepath.Join(old, "conf")); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	after := b.stack(reconciler.Blue)
+	b.up(deploy.Blue)
+	after := b.stack(deploy.Blue)
 	for _, service := range []string{"api", "migrate"} {
 		if now := instances(after)[service]; now != before[service] {
 			t.Errorf("%s was %s, is %s: want it untouched", service, before[service], now)
 		}
 	}
-	if w := b.instance(reconciler.Blue, "worker"); !w.Up() || after.Condition != reconciler.Running {
+	if w := b.instance(deploy.Blue, "worker"); !w.Up() || after.Condition != deploy.Running {
 		t.Errorf("the worker is %+v in a %s stack, want it running", w, after.Condition)
 	}
 }
@@ -123,13 +123,13 @@ func TestUp_AContainerWhoseStartFailedIsMadeAnew(t *testing.T) {
 	if err := b.attempt(); err == nil {
 		t.Error("the stack came up on a port that is taken")
 	}
-	failed := b.instance(reconciler.Blue, "api")
+	failed := b.instance(deploy.Blue, "api")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	if diff := cmp.Diff(failed.ID, b.instance(reconciler.Blue, "api").ID); diff == "" {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	if diff := cmp.Diff(failed.ID, b.instance(deploy.Blue, "api").ID); diff == "" {
 		t.Error("the container that could not be started was started, want it made anew")
 	}
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/internal/strictyaml"
-	"tandem/reconciler"
+	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
 )
 
 // This file checks the services that stand aside from the stacks: singletons and
@@ -47,7 +47,7 @@ func (c *checker) migrations(p *types.Project) {
 			continue
 		case c.routeTo(name) != "":
 			c.appFault(where, "%s answers the route %s, and a migration ends: name a service that migrates and exits", name, c.routeTo(name))
-		case kind == reconciler.ContractMigration && name == c.app.Migrations.Expand:
+		case kind == deploy.ContractMigration && name == c.app.Migrations.Expand:
 			c.appFault(where, "%s is the expand migration too, and would run before the release and after it: name another service", name)
 		}
 		for _, other := range partners(p.Services[name]) {

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"tandem/compose"
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // patience is how long a test waits for something that ought to happen: far more than
@@ -27,7 +27,7 @@ type bed struct {
 	t      *testing.T
 	engine *testbed.Engine
 	client *compose.Client
-	app    reconciler.App
+	app    deploy.App
 	config string // Docker's configuration directory
 	image  string // name of the probe image, without a tag
 }
@@ -47,14 +47,14 @@ func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) 
 	name += fmt.Sprintf("-%05x", rand.N(1<<20))
 	b := &bed{t: t, engine: tb.Engine(t), config: t.TempDir(), image: "ct-probe-" + name}
 	ports := tb.Ports(t, 2)
-	b.app = reconciler.App{
+	b.app = deploy.App{
 		Name: "ct-" + name, Dir: "apps/" + name, File: "apps/" + name + "/tandem.yaml",
-		Tag: "1", Root: t.TempDir(), Commit: reconciler.Commit{Hash: strings.Repeat("a", 40)},
-		Gate:   reconciler.GatePolicy{Timeout: patience},
-		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: ports[0], Green: ports[1]}}},
+		Tag: "1", Root: t.TempDir(), Commit: deploy.Commit{Hash: strings.Repeat("a", 40)},
+		Gate:   deploy.GatePolicy{Timeout: patience},
+		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: ports[0], Green: ports[1]}}},
 	}
 	// Cleaned up in the other order: the colors may be on the shared network.
-	for _, project := range []string{b.app.SharedProject(), b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green)} {
+	for _, project := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
 		tb.Project(t, b.engine, project)
 	}
 	b.build(b.image+":1", "1")
@@ -128,7 +128,7 @@ func (b *bed) resolve() {
 }
 
 // up resolves the app and brings one color up.
-func (b *bed) up(color reconciler.Color) {
+func (b *bed) up(color deploy.Color) {
 	b.t.Helper()
 	b.resolve()
 	if err := b.client.Up(b.t.Context(), b.app, color, nil); err != nil {
@@ -137,7 +137,7 @@ func (b *bed) up(color reconciler.Color) {
 }
 
 // stack observes one color.
-func (b *bed) stack(color reconciler.Color) reconciler.Stack {
+func (b *bed) stack(color deploy.Color) deploy.Stack {
 	b.t.Helper()
 	stacks, err := b.client.Observe(b.t.Context(), b.app)
 	if err != nil {
@@ -149,13 +149,13 @@ func (b *bed) stack(color reconciler.Color) reconciler.Stack {
 		}
 	}
 	b.t.Fatalf("no stack %s in %v", color, stacks)
-	return reconciler.Stack{}
+	return deploy.Stack{}
 }
 
 // instance is the container of a service that must have exactly one.
-func (b *bed) instance(color reconciler.Color, service string) reconciler.Container {
+func (b *bed) instance(color deploy.Color, service string) deploy.Container {
 	b.t.Helper()
-	var found []reconciler.Container
+	var found []deploy.Container
 	stack := b.stack(color)
 	for _, c := range stack.Containers {
 		if c.Service == service {
@@ -169,7 +169,7 @@ func (b *bed) instance(color reconciler.Color, service string) reconciler.Contai
 }
 
 // answers waits until the route of a color gives the wanted body.
-func (b *bed) answers(color reconciler.Color, want string) {
+func (b *bed) answers(color deploy.Color, want string) {
 	b.t.Helper()
 	url := fmt.Sprintf("http://127.0.0.1:%d/", b.app.Routes[0].Ports.Of(color))
 	tb.Until(b.t, patience, url, func() error {
@@ -189,7 +189,7 @@ func (b *bed) answers(color reconciler.Color, want string) {
 }
 
 // logged waits until a container's log is read as the text.
-func (b *bed) logged(c reconciler.Container, want string) {
+func (b *bed) logged(c deploy.Container, want string) {
 	b.t.Helper()
 	tb.Until(b.t, patience, "the log of "+c.Name, func() error {
 		got, err := b.client.Logs(b.t.Context(), c, 5)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // How much an app may ask for: its services of one color, the shared ones and the
@@ -32,13 +32,13 @@ const (
 type budget struct {
 	containers, ports, networks, joins, mounts, values, text int
 
-	faults reconciler.Faults
+	faults deploy.Faults
 }
 
 // budgetFaults finds what the app asks too much of. Some of it makes its check alone
 // too slow; that is told first, and alone.
-func (r *resolution) budgetFaults(stack, shared *file) (grave, rest reconciler.Faults) {
-	for _, color := range reconciler.Colors() {
+func (r *resolution) budgetFaults(stack, shared *file) (grave, rest deploy.Faults) {
+	for _, color := range deploy.Colors() {
 		var b budget
 		b.project(stack, r.colored[color])
 		if r.shared != nil {
@@ -128,9 +128,9 @@ func (b *budget) replicas(f *file, p *types.Project) {
 }
 
 // onNewLines leaves out those that stand where somebody else found a fault already.
-func onNewLines(found, more reconciler.Faults) reconciler.Faults {
-	return slices.DeleteFunc(more, func(f reconciler.Fault) bool {
-		return slices.ContainsFunc(found, func(o reconciler.Fault) bool { return o.File == f.File && o.Line == f.Line })
+func onNewLines(found, more deploy.Faults) deploy.Faults {
+	return slices.DeleteFunc(more, func(f deploy.Fault) bool {
+		return slices.ContainsFunc(found, func(o deploy.Fault) bool { return o.File == f.File && o.Line == f.Line })
 	})
 }
 
@@ -198,7 +198,7 @@ func (f *file) variableBytes(p *types.Project) error {
 		}
 		if total > maxText {
 			file, line := f.source.locate(at(name, "env_file")...)
-			return reconciler.Faults{{File: file, Line: line, Path: shown(at(name, "env_file")), Text: fmt.Sprintf(
+			return deploy.Faults{{File: file, Line: line, Path: shown(at(name, "env_file")), Text: fmt.Sprintf(
 				"with these the services get more than %d MiB from files with variables: give each service what it needs", maxText>>20)}}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // api is the service that the route of shop leads to.
@@ -30,7 +30,7 @@ func TestResolve_AnAppMayAskForSoMuch(t *testing.T) {
 			if mib := (allocated() - before) >> 20; mib > 1024 {
 				t.Errorf("it took %d MiB, want less than 1024", mib)
 			}
-			if _, refused := reconciler.AsFaults(err); !refused || !strings.Contains(err.Error(), c.want) {
+			if _, refused := deploy.AsFaults(err); !refused || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %.400v\nwant %s", err, c.want)
 			}
 			if _, also := tried.Resolve(t.Context(), app); fmt.Sprint(also) != fmt.Sprint(err) {
@@ -42,7 +42,7 @@ func TestResolve_AnAppMayAskForSoMuch(t *testing.T) {
 
 type greed struct {
 	files  map[string]string
-	change func(app *reconciler.App)
+	change func(app *deploy.App)
 	want   string
 }
 
@@ -56,7 +56,7 @@ func greedy() map[string]greed {
 	shared := func(compose, file, want string) greed {
 		return greed{
 			files: map[string]string{"compose.yaml": compose, "shared.yaml": file}, want: want,
-			change: func(app *reconciler.App) { app.Shared = "shared.yaml" },
+			change: func(app *deploy.App) { app.Shared = "shared.yaml" },
 		}
 	}
 	w := func(n int, s string) string { return each("  w%d: "+s+"\n", n) }
@@ -76,8 +76,8 @@ func greedy() map[string]greed {
 		"replicas by extends":          one(api+"  base: {image: 'a:1', scale: 2}\n"+w(60, "{extends: base}"), containers),
 		"shared replicas":              shared(api, "services: {db: {image: 'd:1', scale: 101}}\n", "shop/shared.yaml:1: services.db.scale: with 101 of db "+containers),
 		"colored and shared replicas":  shared(api+w(1, "{image: 'a:1', scale: 60}"), "services: {db: {image: 'd:1', scale: 60}}\n", "shop/shared.yaml:1: services.db.scale"),
-		"replicas of a migration":      {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', profiles: [m], scale: 3000000}")}, change: func(app *reconciler.App) { app.Migrations.Expand = "w0" }, want: containers},
-		"replicas of singletons":       {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', scale: 3000000}")}, change: func(app *reconciler.App) { app.Singletons = []string{"w0"} }, want: "w0"},
+		"replicas of a migration":      {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', profiles: [m], scale: 3000000}")}, change: func(app *deploy.App) { app.Migrations.Expand = "w0" }, want: containers},
+		"replicas of singletons":       {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', scale: 3000000}")}, change: func(app *deploy.App) { app.Singletons = []string{"w0"} }, want: "w0"},
 		"an override":                  with(api+w(1, "{image: 'a:1'}"), containers, "compose.override.yaml", "services: {w0: {scale: 200}}\n"),
 		"expose":                       one(api+w(1, "{image: 'a:1', expose: ['1-65535']}"), "shop/compose.yaml:3: services.w0.expose: with these the app has "+ports),
 		"expose of many":               one("x-w: &w {image: 'a:1', expose: ['1-65535']}\n"+api+w(150, "*w"), ports),

@@ -17,7 +17,7 @@ import (
 	moby "github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // DefaultHost is where Docker listens on a usual machine.
@@ -58,16 +58,6 @@ type Client struct {
 	listenersLock sync.Mutex
 	listeners     map[string]listeners // by app
 }
-
-var (
-	_ reconciler.Resolver   = (*Client)(nil)
-	_ reconciler.Stacks     = (*Client)(nil)
-	_ reconciler.Examiner   = (*Client)(nil)
-	_ reconciler.Singletons = (*Client)(nil)
-	_ reconciler.Migrator   = (*Client)(nil)
-	_ reconciler.Gauge      = (*Client)(nil)
-	_ reconciler.Janitor    = (*Client)(nil)
-)
 
 // New returns a client, and asks Docker nothing. A daemon that is away shows in the
 // first call. A name in Policy that means nothing is an error.
@@ -120,7 +110,7 @@ func (c *Client) Close() error {
 
 // service returns the Compose SDK, for containers of one project of the app, with
 // Docker's configuration as it is now.
-func (c *Client) service(ctx context.Context, app reconciler.App, project string) (api.Compose, error) {
+func (c *Client) service(ctx context.Context, app deploy.App, project string) (api.Compose, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}

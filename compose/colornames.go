@@ -12,7 +12,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Compose lets a container answer for its service's name on every network that it is
@@ -135,11 +135,11 @@ func eachNameAmongOthers(p *types.Project, do func(path []string, network, name 
 }
 
 // ownNetworkOf returns the color whose stack makes the network of that name.
-func ownNetworkOf(app reconciler.App, name string) reconciler.Color {
-	for _, color := range reconciler.Colors() {
+func ownNetworkOf(app deploy.App, name string) deploy.Color {
+	for _, color := range deploy.Colors() {
 		if strings.HasPrefix(name, app.Project(color)+"_") {
 			return color
 		}
 	}
-	return reconciler.NoColor
+	return deploy.NoColor
 }

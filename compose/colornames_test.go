@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // callers ask for services from each combination of networks, whose names are before and
@@ -59,7 +59,7 @@ func (b *bed) network(name string, addresses ...network.IPAMConfig) {
 	b.t.Cleanup(func() {
 		ctx := context.WithoutCancel(b.t.Context())
 		var failed error
-		for _, color := range reconciler.Colors() {
+		for _, color := range deploy.Colors() {
 			failed = errors.Join(failed, b.engine.RemoveProject(ctx, b.app.Project(color)))
 		}
 		if err := errors.Join(failed, b.engine.Client.NetworkRemove(ctx, name)); err != nil {
@@ -69,13 +69,13 @@ func (b *bed) network(name string, addresses ...network.IPAMConfig) {
 }
 
 // asks returns what a service hears from another one: each different answer once.
-func (b *bed) asks(color reconciler.Color, service, url string) string {
+func (b *bed) asks(color deploy.Color, service, url string) string {
 	b.t.Helper()
 	return b.runsIn(b.instance(color, service), "/probe", "ask", url, "40")
 }
 
 // runsIn runs a command in a container and returns what it wrote.
-func (b *bed) runsIn(c reconciler.Container, command ...string) string {
+func (b *bed) runsIn(c deploy.Container, command ...string) string {
 	b.t.Helper()
 	exec, err := b.engine.Client.ContainerExecCreate(b.t.Context(), c.ID, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
 	if err != nil {
@@ -97,33 +97,33 @@ func (b *bed) runsIn(c reconciler.Container, command ...string) string {
 // each of them.
 func TestUp_AColorFindsOnlyItsOwnServices(t *testing.T) {
 	b := onNetworksOfBoth(t, "names")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.bump()
 	b.writeCallers("    networks: [default, first, last, shared]\n" + callers)
-	b.up(reconciler.Green)
-	b.answers(reconciler.Blue, "1 blue")
-	b.answers(reconciler.Green, "2 green")
+	b.up(deploy.Green)
+	b.answers(deploy.Blue, "1 blue")
+	b.answers(deploy.Green, "2 green")
 	for _, caller := range []string{"api", "caller-first", "caller-own-first", "caller-own-last", "caller-all", "caller-own"} {
 		for _, ask := range []struct {
-			color     reconciler.Color
+			color     deploy.Color
 			url, want string
 		}{
-			{reconciler.Blue, "http://api:3000/", "1 blue"},
-			{reconciler.Green, "http://api:3000/", "2 green"},
-			{reconciler.Blue, "http://extra:3000/", "1 blue"},
-			{reconciler.Green, "http://extra:3000/", "nobody"},
+			{deploy.Blue, "http://api:3000/", "1 blue"},
+			{deploy.Green, "http://api:3000/", "2 green"},
+			{deploy.Blue, "http://extra:3000/", "1 blue"},
+			{deploy.Green, "http://extra:3000/", "nobody"},
 		} {
 			if got := b.asks(ask.color, caller, ask.url); got != ask.want {
 				t.Errorf("%s of %s asks %s: %q, want %q", caller, ask.color, ask.url, got, ask.want)
 			}
 		}
 	}
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		if got := b.asks(color, "caller-all", "http://db:3000/"); got != "1 shared" {
 			t.Errorf("caller-all of %s asks the shared db: %q", color, got)
 		}
 		// As Nginx in a container does.
-		if got, want := b.asks(color, "caller-all", "http://"+b.app.Project(reconciler.Green)+"-api-1:3000/"), "2 green"; got != want {
+		if got, want := b.asks(color, "caller-all", "http://"+b.app.Project(deploy.Green)+"-api-1:3000/"), "2 green"; got != want {
 			t.Errorf("caller-all of %s asks for a container by its own name: %q, want %q", color, got, want)
 		}
 	}
@@ -134,8 +134,8 @@ func TestUp_AColorFindsOnlyItsOwnServices(t *testing.T) {
 func TestUp_ScaledServicesShareTheirName(t *testing.T) {
 	b := onNetworksOfBoth(t, "scaled")
 	b.writeCallers("    networks: [first]\n  hosts: {image: 'IMAGE:1', command: [serve-name], scale: 2, networks: [first]}\n" + callers)
-	b.up(reconciler.Blue)
-	if got := b.asks(reconciler.Blue, "caller-first", "http://hosts:3000/"); len(strings.Split(got, ", ")) != 2 {
+	b.up(deploy.Blue)
+	if got := b.asks(deploy.Blue, "caller-first", "http://hosts:3000/"); len(strings.Split(got, ", ")) != 2 {
 		t.Errorf("two containers of a service answer %q, want both", got)
 	}
 }
@@ -145,8 +145,8 @@ func TestUp_ScaledServicesShareTheirName(t *testing.T) {
 func TestUp_AStackOfAnOlderTandemIsHealedAsItIs(t *testing.T) {
 	b := onNetworksOfBoth(t, "older")
 	b.writeCallers("    networks: [first]\n  caller: {image: 'IMAGE:1', command: [wait], networks: [first]}\nnetworks: {first: {name: FIRST, external: true}}\n")
-	b.up(reconciler.Blue)
-	for _, c := range b.stack(reconciler.Blue).Containers {
+	b.up(deploy.Blue)
+	for _, c := range b.stack(deploy.Blue).Containers {
 		net := "a-" + b.app.Name
 		err := errors.Join(b.engine.Client.NetworkDisconnect(t.Context(), net, c.ID, true),
 			b.engine.Client.NetworkConnect(t.Context(), net, c.ID, &network.EndpointSettings{Aliases: []string{c.Name, c.Service}}))
@@ -154,23 +154,23 @@ func TestUp_AStackOfAnOlderTandemIsHealedAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := instances(b.stack(reconciler.Blue))
-	b.up(reconciler.Blue)
-	if after := instances(b.stack(reconciler.Blue)); after["api"] != before["api"] || after["caller"] != before["caller"] {
+	before := instances(b.stack(deploy.Blue))
+	b.up(deploy.Blue)
+	if after := instances(b.stack(deploy.Blue)); after["api"] != before["api"] || after["caller"] != before["caller"] {
 		t.Errorf("the containers were %v, are %v: want them untouched", before, after)
 	}
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID); err != nil {
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	if after := instances(b.stack(reconciler.Blue)); after["caller"] != before["caller"] {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	if after := instances(b.stack(deploy.Blue)); after["caller"] != before["caller"] {
 		t.Errorf("the caller was %s, is %s: want it untouched", before["caller"], after["caller"])
 	}
 	b.bump()
-	b.up(reconciler.Green)
-	b.answers(reconciler.Green, "2 green")
-	for color, want := range map[reconciler.Color]string{reconciler.Blue: "1 blue", reconciler.Green: "2 green"} {
+	b.up(deploy.Green)
+	b.answers(deploy.Green, "2 green")
+	for color, want := range map[deploy.Color]string{deploy.Blue: "1 blue", deploy.Green: "2 green"} {
 		if got := b.asks(color, "caller", "http://api:3000/"); got != want {
 			t.Errorf("the caller of %s hears %q, want %q", color, got, want)
 		}
@@ -182,25 +182,25 @@ func TestUp_AStackOfAnOlderTandemIsHealedAsItIs(t *testing.T) {
 func TestEngage_ASingletonFindsOnlyItsOwnColor(t *testing.T) {
 	b := onNetworksOfBoth(t, "lone")
 	b.app.Singletons = []string{"caller-first"}
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.bump()
-	b.up(reconciler.Green)
-	b.answers(reconciler.Blue, "1 blue")
-	b.answers(reconciler.Green, "2 green")
-	b.engage(reconciler.Green)
-	if got := b.asks(reconciler.Green, "caller-first", "http://api:3000/"); got != "2 green" {
+	b.up(deploy.Green)
+	b.answers(deploy.Blue, "1 blue")
+	b.answers(deploy.Green, "2 green")
+	b.engage(deploy.Green)
+	if got := b.asks(deploy.Green, "caller-first", "http://api:3000/"); got != "2 green" {
 		t.Errorf("the singleton of green hears %q", got)
 	}
-	if got := b.asks(reconciler.Blue, "caller-all", "http://caller-first:3000/"); got != "nobody" {
+	if got := b.asks(deploy.Blue, "caller-all", "http://caller-first:3000/"); got != "nobody" {
 		t.Errorf("a service of blue finds the singleton of green: %q", got)
 	}
-	if names := b.aliasesOf(b.instance(reconciler.Green, "caller-first"), "a-"+b.app.Name); slices.Contains(names, "caller-first") {
+	if names := b.aliasesOf(b.instance(deploy.Green, "caller-first"), "a-"+b.app.Name); slices.Contains(names, "caller-first") {
 		t.Errorf("the singleton answers for %v", names)
 	}
 }
 
 // aliasesOf are the names of a container in a network.
-func (b *bed) aliasesOf(c reconciler.Container, network string) []string {
+func (b *bed) aliasesOf(c deploy.Container, network string) []string {
 	b.t.Helper()
 	info, err := b.engine.Client.ContainerInspect(b.t.Context(), c.ID)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/rootfile"
 )
 
 // What a release may mount of its own files. More than that is no copy of a commit:

@@ -10,13 +10,13 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // mounting is a Compose file with a directory of the app, and other files that count.
 const mounting = "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000'], env_file: [a.env, {path: none.env, required: false}], label_file: l.env, volumes: ['./d:/d:ro', './f:/f:ro', './l:/l:ro'], configs: [c]}\nconfigs: {c: {file: ./d/x}}\n"
 
-func mounted(t *testing.T) reconciler.App {
+func mounted(t *testing.T) deploy.App {
 	t.Helper()
 	app := shop(t)
 	put(t, app, map[string]string{
@@ -111,7 +111,7 @@ func TestResolve_FilesThatAreNone(t *testing.T) {
 			}
 			c.make(t, path)
 			_, err := newClient(t, compose.Options{ConfigDir: t.TempDir()}).Resolve(t.Context(), app)
-			if _, refused := reconciler.AsFaults(err); c.want == "" && err != nil || c.want != "" && (!refused || !strings.Contains(err.Error(), c.want)) {
+			if _, refused := deploy.AsFaults(err); c.want == "" && err != nil || c.want != "" && (!refused || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})

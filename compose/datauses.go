@@ -8,7 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // What a datastore keeps in a volume or a directory of this host is lost when a second
@@ -32,7 +32,7 @@ type use struct {
 
 // usesOf lists what the services of a project can write to. What comes from git is
 // mounted read-only.
-func usesOf(app reconciler.App, p *types.Project) []use {
+func usesOf(app deploy.App, p *types.Project) []use {
 	var all []use
 	for _, name := range p.ServiceNames() {
 		s, mounts, writer := p.Services[name], mountsOf(p, name, map[string]bool{}), p.Name+"/"+name
@@ -115,19 +115,19 @@ func directoryPlace(dir string) string {
 }
 
 // dataFaults finds every service that would write where a datastore keeps its data.
-func (r *resolution) dataFaults(app reconciler.App) reconciler.Faults {
+func (r *resolution) dataFaults(app deploy.App) deploy.Faults {
 	var all []use
 	if r.shared != nil {
 		all = usesOf(app, r.shared)
 	}
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		all = append(all, usesOf(app, r.colored[color])...)
 	}
 	byPlace := map[string][]use{}
 	for _, u := range all {
 		byPlace[u.place] = append(byPlace[u.place], u)
 	}
-	var faults reconciler.Faults
+	var faults deploy.Faults
 	for _, place := range sortedKeys(byPlace) {
 		uses := byPlace[place]
 		if i := slices.IndexFunc(uses, func(u use) bool { return u.data }); i >= 0 {
@@ -138,10 +138,10 @@ func (r *resolution) dataFaults(app reconciler.App) reconciler.Faults {
 }
 
 // sharers are the faults of those that write where owner keeps its data.
-func (r *resolution) sharers(owner use, uses []use) reconciler.Faults {
-	var faults reconciler.Faults
+func (r *resolution) sharers(owner use, uses []use) deploy.Faults {
+	var faults deploy.Faults
 	for _, u := range uses {
-		c := r.stackFile.checker(r.colored[reconciler.Blue], hostRules{})
+		c := r.stackFile.checker(r.colored[deploy.Blue], hostRules{})
 		if r.shared != nil && u.project == r.shared.Name {
 			c = r.sharedFile.checker(r.shared, hostRules{})
 		}

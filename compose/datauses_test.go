@@ -14,7 +14,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestResolve_OneDatabaseHasItsDirectoryForItself shares what a database keeps in all
@@ -64,7 +64,7 @@ func TestResolve_OneDatabaseHasItsDirectoryForItself(t *testing.T) {
 			put(t, app, files)
 			client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts"}, Offline: true})
 			_, err := client.Resolve(t.Context(), app)
-			faults, _ := reconciler.AsFaults(err)
+			faults, _ := deploy.AsFaults(err)
 			if len(faults) != c.faults || err != nil && c.faults == 0 {
 				t.Errorf("got %v, want %d faults", err, c.faults)
 			}
@@ -120,13 +120,13 @@ func TestUp_NoDatabaseIsPutBesideOneThatRuns(t *testing.T) {
 				b.app.Shared = "compose.shared.yaml"
 				b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['"+fill.Replace(c.shared)+"'], network_mode: none}}\n"+declared)
 			}
-			wantRejected(t, b.attempt(), reconciler.CannotStart, "the container "+other, "docker stop "+other+" && docker rm "+other, "tandem retry "+b.app.Name)
+			wantRejected(t, b.attempt(), deploy.CannotStart, "the container "+other, "docker stop "+other+" && docker rm "+other, "tandem retry "+b.app.Name)
 			b.nothingIsThere()
 			if err := b.engine.RemoveContainer(t.Context(), other); err != nil {
 				t.Fatal(err)
 			}
-			b.up(reconciler.Blue)
-			b.answers(reconciler.Blue, "1 blue")
+			b.up(deploy.Blue)
+			b.answers(deploy.Blue, "1 blue")
 		})
 	}
 }
@@ -136,13 +136,13 @@ func TestUp_NoDatabaseIsPutBesideOneThatRuns(t *testing.T) {
 func TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits(t *testing.T) {
 	b := withDatabase(t, "joined")
 	b.write(b.app.Shared, mysqlFile)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	before := b.shared()
 	vol, other := b.app.SharedProject()+"_dbdata", b.app.Name+"-other"
 	b.theirs(other, vol)
 	b.other(other, vol+":/x")
 	b.bump()
-	b.up(reconciler.Green)
+	b.up(deploy.Green)
 	if after := b.shared(); before["db"] == "" || after["db"] != before["db"] {
 		t.Errorf("the database was %v, is %v", before, after)
 	}
@@ -151,11 +151,11 @@ func TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits(t *testing.T) {
 		t.Fatalf("the shared stack is %v (%v)", shared, err)
 	}
 	b.kill(shared.Containers[0])
-	wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Green, nil), reconciler.CannotStart, "the container "+other, vol)
+	wantRejected(t, b.client.Up(t.Context(), b.app, deploy.Green, nil), deploy.CannotStart, "the container "+other, vol)
 	if err := b.engine.RemoveContainer(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Green)
+	b.up(deploy.Green)
 	if shared, err = b.client.Shared(t.Context(), b.app); err != nil || !shared.Containers[0].Up() {
 		t.Errorf("the shared stack is %v (%v), want it running", shared, err)
 	}
@@ -166,14 +166,14 @@ func TestUp_ADatabaseThatRunsIsLeftAloneAndADeadOneWaits(t *testing.T) {
 func TestUp_ARenamedDatabaseWaitsForTheOneOfTheOldName(t *testing.T) {
 	b := withDatabase(t, "renamed")
 	b.write(b.app.Shared, mysqlFile)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.write(b.app.Shared, strings.Replace(mysqlFile, "db:", "database:", 1))
 	old := b.app.SharedProject() + "-db-1"
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "docker stop "+old+" && docker rm "+old)
+	wantRejected(t, b.attempt(), deploy.CannotStart, "docker stop "+old+" && docker rm "+old)
 	if err := b.engine.RemoveContainer(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	if after := b.shared(); len(after) != 1 || after["database"] == "" {
 		t.Errorf("the shared stack is %v, want the database", after)
 	}
@@ -186,7 +186,7 @@ func (b *bed) theirs(containerName, volumeName string) {
 	b.t.Cleanup(func() {
 		ctx := context.WithoutCancel(b.t.Context())
 		err := errors.Join(b.engine.RemoveContainer(ctx, containerName),
-			b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, b.app.Project(reconciler.Blue)))
+			b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, b.app.Project(deploy.Blue)))
 		if err == nil {
 			err = b.engine.Client.VolumeRemove(ctx, volumeName, true)
 		}

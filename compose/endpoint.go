@@ -11,7 +11,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Endpoint returns where the containers of a route are reached in one color, which an
@@ -19,27 +19,27 @@ import (
 // port says so itself, because its release may listen elsewhere than that of app; what
 // is not known from a container that runs, the files of app tell. They are read once for
 // a release: in a drain this is asked many times a second.
-func (c *Client) Endpoint(ctx context.Context, app reconciler.App, route reconciler.Route, color reconciler.Color) (reconciler.Endpoint, error) {
+func (c *Client) Endpoint(ctx context.Context, app deploy.App, route deploy.Route, color deploy.Color) (deploy.Endpoint, error) {
 	if err := c.ready(ctx); err != nil {
-		return reconciler.Endpoint{}, err
+		return deploy.Endpoint{}, err
 	}
 	project := app.Project(color)
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{
 		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project)),
 	})
 	if err != nil {
-		return reconciler.Endpoint{}, engineError(ctx, "list the containers of "+project, err)
+		return deploy.Endpoint{}, engineError(ctx, "list the containers of "+project, err)
 	}
 	for _, s := range list {
 		for _, p := range s.Ports {
 			if int(p.PublicPort) == route.Ports.Of(color) && p.Type == "tcp" && len(s.Names) > 0 {
 				addresses, err := addressesOf(s.NetworkSettings)
-				return reconciler.Endpoint{Host: strings.TrimPrefix(s.Names[0], "/"), Port: int(p.PrivatePort), Addresses: addresses}, err
+				return deploy.Endpoint{Host: strings.TrimPrefix(s.Names[0], "/"), Port: int(p.PrivatePort), Addresses: addresses}, err
 			}
 		}
 	}
 	port, err := c.containerPort(ctx, app, route)
-	return reconciler.Endpoint{Host: project + api.Separator + route.Service + api.Separator + "1", Port: port}, err
+	return deploy.Endpoint{Host: project + api.Separator + route.Service + api.Separator + "1", Port: port}, err
 }
 
 func addressesOf(s *container.NetworkSettingsSummary) (map[string]netip.Addr, error) {
@@ -68,14 +68,14 @@ func addressOf(e *network.EndpointSettings) (netip.Addr, error) {
 
 // listeners are the ports in the containers that were read from the files of one release.
 type listeners struct {
-	release reconciler.Release
-	ports   map[reconciler.Route]int
+	release deploy.Release
+	ports   map[deploy.Route]int
 }
 
 // containerPort is the port inside the containers of the route's service that the files
 // publish as the route's.
-func (c *Client) containerPort(ctx context.Context, app reconciler.App, route reconciler.Route) (int, error) {
-	key := reconciler.Route{Name: route.Name, Service: route.Service, Ports: route.Ports}
+func (c *Client) containerPort(ctx context.Context, app deploy.App, route deploy.Route) (int, error) {
+	key := deploy.Route{Name: route.Name, Service: route.Service, Ports: route.Ports}
 	c.listenersLock.Lock()
 	known := c.listeners[app.Name]
 	port := known.ports[key]
@@ -87,7 +87,7 @@ func (c *Client) containerPort(ctx context.Context, app reconciler.App, route re
 	if err != nil {
 		return 0, err
 	}
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		if port = targetOf(r.colored[color].Services[route.Service], route.Ports.Of(color)); port != 0 {
 			break
 		}
@@ -100,14 +100,14 @@ func (c *Client) containerPort(ctx context.Context, app reconciler.App, route re
 	return port, nil
 }
 
-func (c *Client) keepPort(app reconciler.App, route reconciler.Route, port int) {
+func (c *Client) keepPort(app deploy.App, route deploy.Route, port int) {
 	if app.Release.IsZero() {
 		return // nobody knows yet what the files are to run
 	}
 	c.listenersLock.Lock()
 	defer c.listenersLock.Unlock()
 	if known := c.listeners[app.Name]; known.ports == nil || known.release != app.Release {
-		c.listeners[app.Name] = listeners{app.Release, map[reconciler.Route]int{}}
+		c.listeners[app.Name] = listeners{app.Release, map[deploy.Route]int{}}
 	}
 	c.listeners[app.Name].ports[route] = port
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestEndpoint_IsThatOfTheContainerThatRuns commits a release that listens elsewhere than
@@ -14,7 +14,7 @@ import (
 func TestEndpoint_IsThatOfTheContainerThatRuns(t *testing.T) {
 	b := newBed(t, "endpoint")
 	const file = "services:\n  api: {image: 'IMAGE:1', command: [wait], network_mode: bridge, ports: ['9000', '${API_PORT}:TARGET']}\n"
-	endpoint := func(c reconciler.Color) reconciler.Endpoint {
+	endpoint := func(c deploy.Color) deploy.Endpoint {
 		t.Helper()
 		got, err := b.client.Endpoint(t.Context(), b.app, b.app.Routes[0], c)
 		if err != nil {
@@ -23,19 +23,19 @@ func TestEndpoint_IsThatOfTheContainerThatRuns(t *testing.T) {
 		return got
 	}
 	b.write("compose.yaml", strings.Replace(file, "TARGET", "3000", 1))
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.write("compose.yaml", strings.Replace(file, "TARGET", "8080", 1))
 	b.resolve()
 
-	live := endpoint(reconciler.Blue)
-	if want := b.instance(reconciler.Blue, "api").Name; live.Host != want || live.Port != 3000 {
+	live := endpoint(deploy.Blue)
+	if want := b.instance(deploy.Blue, "api").Name; live.Host != want || live.Port != 3000 {
 		t.Errorf("blue is reached at %s, port %d; want %s, port 3000", live.Host, live.Port, want)
 	}
 	if !live.Addresses["bridge"].IsPrivate() {
 		t.Errorf("its addresses are %v, want one on the bridge", live.Addresses)
 	}
-	next := endpoint(reconciler.Green)
-	if want := b.app.Project(reconciler.Green) + "-api-1"; next.Host != want || next.Port != 8080 || len(next.Addresses) != 0 {
+	next := endpoint(deploy.Green)
+	if want := b.app.Project(deploy.Green) + "-api-1"; next.Host != want || next.Port != 8080 || len(next.Addresses) != 0 {
 		t.Errorf("green will be reached at %+v, want %s, port 8080, and no address yet", next, want)
 	}
 }
@@ -46,8 +46,8 @@ func TestEndpoint_ReadsTheFilesOnceForARelease(t *testing.T) {
 	b := newBed(t, "endpointonce")
 	b.runs(b.image + ":1")
 	b.resolve()
-	ask := func() (reconciler.Endpoint, error) {
-		return b.client.Endpoint(t.Context(), b.app, b.app.Routes[0], reconciler.Green)
+	ask := func() (deploy.Endpoint, error) {
+		return b.client.Endpoint(t.Context(), b.app, b.app.Routes[0], deploy.Green)
 	}
 	first, err := ask()
 	if err != nil || first.Port != 3000 {

@@ -8,7 +8,7 @@ import (
 	"github.com/docker/docker/client"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // engineError says what the engine was asked for, and tells a daemon that is
@@ -20,7 +20,7 @@ func engineError(ctx context.Context, doing string, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isAway(err):
-		return &reconciler.TemporaryError{Reason: reconciler.DockerAway, Err: fmt.Errorf("%s: %w", doing, err)}
+		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("%s: %w", doing, err)}
 	default:
 		return fmt.Errorf("%s: %w", doing, err)
 	}

@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestEvents_WakeTheAppWhoseContainerDies(t *testing.T) {
 	b := deployed(t, "events")
 	names := b.client.Events(t.Context())
-	b.kill(b.instance(reconciler.Blue, "worker"))
+	b.kill(b.instance(deploy.Blue, "worker"))
 	expect(t, names, b.app.Name)
 	drained(t, names)
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID); err != nil {
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, names, b.app.Name)
@@ -32,7 +32,7 @@ func TestEvents_ComeBackWithADaemonThatWasAway(t *testing.T) {
 	client := newClient(t, compose.Options{ConfigDir: b.config, Host: "unix://" + gate.path})
 	names := client.Events(t.Context())
 	tb.Until(t, patience, "the first connection", gate.used)
-	b.kill(b.instance(reconciler.Blue, "worker"))
+	b.kill(b.instance(deploy.Blue, "worker"))
 	expect(t, names, b.app.Name) // the stream is open
 	gate.close()
 	if _, err := client.Observe(t.Context(), b.app); err == nil {
@@ -40,7 +40,7 @@ func TestEvents_ComeBackWithADaemonThatWasAway(t *testing.T) {
 	}
 	gate.open()
 	expect(t, names, compose.EveryApp)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	expect(t, names, b.app.Name)
 	stacks, err := client.Observe(t.Context(), b.app)
 	if err != nil || stacks[0].EngineLost != 1 || stacks[1].EngineLost != 1 {

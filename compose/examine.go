@@ -13,8 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"tandem/internal/containerexec"
-	"tandem/reconciler"
+	"tandem/internal/lib/containerexec"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -28,7 +28,7 @@ const (
 // and bounds it by the timeout of the health check. nil is healthy; the error
 // holds the command's exit code and the end of its output. A container without
 // a health command is an error: there is nothing to ask.
-func (c *Client) Health(ctx context.Context, ctr reconciler.Container) error {
+func (c *Client) Health(ctx context.Context, ctr deploy.Container) error {
 	if err := c.ready(ctx); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (c *Client) exec(ctx context.Context, id string, o container.ExecOptions) (
 
 // Logs returns the last n lines that the container wrote to either stream, at
 // most 64 KiB of them, without control characters that would change a terminal.
-func (c *Client) Logs(ctx context.Context, ctr reconciler.Container, n int) (string, error) {
+func (c *Client) Logs(ctx context.Context, ctr deploy.Container, n int) (string, error) {
 	if err := c.ready(ctx); err != nil {
 		return "", err
 	}

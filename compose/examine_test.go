@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestHealth_RunsTheContainersOwnCommand(t *testing.T) {
@@ -21,13 +21,13 @@ func TestHealth_RunsTheContainersOwnCommand(t *testing.T) {
   wrong: {image: 'IMAGE:1', command: [wait], healthcheck: {test: [CMD, /no/such/program], interval: 1h}}
   none:  {image: 'IMAGE:1', command: [wait], healthcheck: {disable: true}}
 `)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	cases := map[string][]string{
 		"good": nil, "bad": {"exit code 3", "leaving with 3"}, "hangs": {"no answer within 1s"},
 		"loud": {"exit code 3", "the end"}, "wrong": {"/no/such/program"}, "none": {"no health command"},
 	}
 	for service, words := range cases {
-		c := b.instance(reconciler.Blue, service)
+		c := b.instance(deploy.Blue, service)
 		if c.HealthCommand != (service != "none") {
 			t.Errorf("%s: it has a health command: %t", service, c.HealthCommand)
 		}
@@ -51,8 +51,8 @@ func TestHealth_ACommandThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
 	late := tb.LateEngine(t, tb.Engine(t))
 	b := newBed(t, "latehealth", func(o *compose.Options) { o.Host = late.Host() })
 	b.runs(b.image+":1", "  bad: {image: 'IMAGE:1', command: [wait], healthcheck: {test: [CMD, /probe, exit, '3'], interval: 1h}}\n")
-	b.up(reconciler.Blue)
-	err := b.client.Health(t.Context(), b.instance(reconciler.Blue, "bad"))
+	b.up(deploy.Blue)
+	err := b.client.Health(t.Context(), b.instance(deploy.Blue, "bad"))
 	if late.Told() == 0 || err == nil || !strings.Contains(err.Error(), "exit code 3") {
 		t.Errorf("got %v after the engine was late for %d commands, want exit code 3", err, late.Told())
 	}
@@ -65,10 +65,10 @@ func TestLogs_ReadBothStreamsWithoutTheirControlCharacters(t *testing.T) {
   terminal: {image: 'IMAGE:1', tty: true, command: [print, 'one\n\x1b]0;title\x07two\n', 'three\n']}
   many: {image: 'IMAGE:1', command: [flood]}
 `)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	logs := func(service string, n int) string {
 		t.Helper()
-		text, err := b.client.Logs(t.Context(), b.instance(reconciler.Blue, service), n)
+		text, err := b.client.Logs(t.Context(), b.instance(deploy.Blue, service), n)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,11 +10,11 @@ import (
 	"github.com/docker/docker/api/types/system"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Guarded is the engine as the Compose SDK sees it, past all rules for the file.
-func (c *Client) Guarded(app reconciler.App, color reconciler.Color) moby.APIClient {
+func (c *Client) Guarded(app deploy.App, color deploy.Color) moby.APIClient {
 	return c.guarded(app, app.Project(color))
 }
 
@@ -39,7 +39,7 @@ func (c *Client) Rejection(ctx context.Context, project string, err error) error
 }
 
 // NextName is what would be removed of an image next.
-func NextName(local image.InspectResponse, i reconciler.Image) (string, bool) {
+func NextName(local image.InspectResponse, i deploy.Image) (string, bool) {
 	return nextName(local, i)
 }
 

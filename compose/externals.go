@@ -12,7 +12,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/network"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // An engine has networks, volumes and containers of others. Whoever joins a network
@@ -76,7 +76,7 @@ const labelTime = 5 * time.Second
 // freeOf lists what the app's files may use without a word in the policy: what its
 // shared stack makes, and what carries the app's label. The engine is asked only about
 // what nothing else allows, so that most files are read without it.
-func (c *Client) freeOf(ctx context.Context, app reconciler.App, shared *types.Project, users ...*types.Project) (map[external]bool, error) {
+func (c *Client) freeOf(ctx context.Context, app deploy.App, shared *types.Project, users ...*types.Project) (map[external]bool, error) {
 	if c.engine == nil {
 		return nil, nil // a trial, after which the files are read once more
 	}
@@ -148,7 +148,7 @@ func (c *Client) labelsOf(ctx context.Context, x external) (labels map[string]st
 // mayUse rejects the release where what a project would make is there already and is
 // somebody else's: Compose would take it as its own. It is asked before anything that
 // runs is taken away for the project.
-func (c *Client) mayUse(ctx context.Context, app reconciler.App, p *types.Project) error {
+func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) error {
 	j := judge{hostRules: c.rules(nil), scope: c.guarded(app, p.Name).scope}
 	var all []external
 	for _, n := range p.Networks {
@@ -167,7 +167,7 @@ func (c *Client) mayUse(ctx context.Context, app reconciler.App, p *types.Projec
 			return err
 		}
 		if exists && !j.owned(labels) {
-			return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf(
+			return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 				"create %s: the %s %s is no part of the app: give it another name, or let this host's policy.allow list \"%s:%s\"", p.Name, x.kind, x.name, AllowExternal, x.name)}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestUp_ThingsOfOthersNeedAWordOfTheHost asks for what the engine has already, in ways
@@ -32,21 +32,21 @@ func TestUp_ThingsOfOthersNeedAWordOfTheHost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, "others", noPolicy)
 			of := b.foreignThings()
-			fill := strings.NewReplacer("NETWORK", of.network, "VOLUME", of.volume, "CONTAINER", of.container, "GREEN", b.app.Project(reconciler.Green), "SHOWN", of.shown)
+			fill := strings.NewReplacer("NETWORK", of.network, "VOLUME", of.volume, "CONTAINER", of.container, "GREEN", b.app.Project(deploy.Green), "SHOWN", of.shown)
 			b.runs(b.image+":1", fill.Replace(c.stack))
 			if c.shared != "" {
 				b.app.Shared = "compose.shared.yaml"
 				b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n    command: [wait]\n"+fill.Replace(c.shared))
 			}
 			release, err := b.client.Resolve(t.Context(), b.app)
-			if _, refused := reconciler.AsFaults(err); refused != !c.rejected {
+			if _, refused := deploy.AsFaults(err); refused != !c.rejected {
 				t.Fatalf("the file: %v", err)
 			}
 			if !c.rejected {
 				return
 			}
 			b.app.Release = release
-			wantRejected(t, b.client.Up(t.Context(), b.app, reconciler.Blue, nil), reconciler.CannotStart, "policy.allow")
+			wantRejected(t, b.client.Up(t.Context(), b.app, deploy.Blue, nil), deploy.CannotStart, "policy.allow")
 		})
 	}
 }
@@ -69,7 +69,7 @@ func TestUp_ThingsThatAreSetAsideForTheAppAreFree(t *testing.T) {
 		}
 		t.Cleanup(func() {
 			ctx := context.WithoutCancel(b.t.Context())
-			err := b.engine.RemoveProject(ctx, b.app.Project(reconciler.Blue))
+			err := b.engine.RemoveProject(ctx, b.app.Project(deploy.Blue))
 			_, netErr := raw.NetworkRemove(ctx, net, moby.NetworkRemoveOptions{})
 			_, volErr := raw.VolumeRemove(ctx, vol, moby.VolumeRemoveOptions{})
 			if err := errors.Join(err, netErr, volErr); err != nil {
@@ -77,8 +77,8 @@ func TestUp_ThingsThatAreSetAsideForTheAppAreFree(t *testing.T) {
 			}
 		})
 		b.runs(b.image+":1", "    volumes: ['vol:/x']\nvolumes: {vol: {name: "+vol+", external: true}}\nnetworks: {default: {name: "+net+", external: true}}\n")
-		b.up(reconciler.Blue)
-		b.answers(reconciler.Blue, "1 blue")
+		b.up(deploy.Blue)
+		b.answers(deploy.Blue, "1 blue")
 	}
 }
 
@@ -90,11 +90,11 @@ func TestUp_WhatRunsIsNotTakenAwayForAThingOfOthers(t *testing.T) {
 	b.app.Shared = "compose.shared.yaml"
 	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: }\n")
 	b.runs(b.image+":1", "    network_mode: bridge\n")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	before := b.shared()
 	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait, more], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: {name: "+of.volume+"}}\n")
 	b.move()
-	wantRejected(t, b.attempt(), reconciler.CannotStart, of.volume, "policy.allow")
+	wantRejected(t, b.attempt(), deploy.CannotStart, of.volume, "policy.allow")
 	if after := b.shared(); len(before) != 1 || after["db"] != before["db"] {
 		t.Errorf("the shared stack was %v, is %v", before, after)
 	}

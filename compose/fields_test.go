@@ -14,7 +14,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // fields says of each field of a type who looks at it: "judged NAME" names a case of
@@ -169,7 +169,7 @@ func TestFields_EachOfAComposeFileIsJudgedOrKnownToBeHarmless(t *testing.T) {
 
 func TestFields_EachOfTheEngineIsJudgedOrKnownToBeHarmless(t *testing.T) {
 	var ways []string
-	for _, way := range waysToTheHost(reconciler.App{Name: "shop"}, foreign{}) {
+	for _, way := range waysToTheHost(deploy.App{Name: "shop"}, foreign{}) {
 		ways = append(ways, way.name)
 	}
 	everyField(t, engineFields(), func(name string) bool { return slices.Contains(ways, name) })

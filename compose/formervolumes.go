@@ -11,14 +11,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/docker/compose/v5/pkg/api"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // formerVolumes refuses the files where the shared stack would begin with an empty
 // volume, although this host has the one that Compose would have used for them until
 // now: the database would be empty, and nobody would be told. It asks the engine only,
 // so that nothing has been made or touched when it refuses.
-func (c *Client) formerVolumes(ctx context.Context, app reconciler.App, r *resolution) error {
+func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *resolution) error {
 	if r.shared == nil || c.offline {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (c *Client) formerVolume(ctx context.Context, projects []string, key string
 // tandem ran it: COMPOSE_PROJECT_NAME of the .env file, name: of a file, and the
 // directory that the file is in. The app's own name comes first, because that is what
 // people call both.
-func (r *resolution) formerProjects(app reconciler.App) []string {
+func (r *resolution) formerProjects(app deploy.App) []string {
 	names := []string{app.Name}
 	for _, f := range []*file{r.sharedFile, r.stackFile} {
 		if f == nil {
@@ -80,7 +80,7 @@ func (r *resolution) formerProjects(app reconciler.App) []string {
 		}
 		p := r.shared
 		if f == r.stackFile {
-			p = r.colored[reconciler.Blue]
+			p = r.colored[deploy.Blue]
 		}
 		beside, err := f.dotenv(nil) // the loader writes its own project's name over it
 		if err == nil {
@@ -88,7 +88,7 @@ func (r *resolution) formerProjects(app reconciler.App) []string {
 		}
 		names = append(names, f.projectName(p.Environment.Resolve), path.Base(path.Dir(f.name())))
 	}
-	own := []string{app.SharedProject(), app.Project(reconciler.Blue), app.Project(reconciler.Green)}
+	own := []string{app.SharedProject(), app.Project(deploy.Blue), app.Project(deploy.Green)}
 	var former []string
 	for _, name := range names {
 		if name = loader.NormalizeProjectName(name); name != "" && !slices.Contains(former, name) && !slices.Contains(own, name) {

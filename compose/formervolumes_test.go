@@ -14,7 +14,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const databaseFile = "services: {db: {image: 'IMAGE:1', command: [cat, /data/orders], volumes: ['dbdata:/data'], network_mode: none}}\nvolumes:\n  dbdata: {}\n"
@@ -71,23 +71,23 @@ func (b *bed) ran(project string) (volumeName, containerName string) {
 // nothingIsThere makes sure that no container and no volume of the app was made.
 func (b *bed) nothingIsThere() {
 	b.t.Helper()
-	for _, project := range []string{b.app.SharedProject(), b.app.Project(reconciler.Blue), b.app.Project(reconciler.Green)} {
+	for _, project := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
 		of := filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+project))
 		volumes, err := b.engine.Client.VolumeList(b.t.Context(), volume.ListOptions{Filters: of})
 		if err != nil || len(volumes.Volumes) > 0 {
 			b.t.Errorf("%s has the volumes %v (%v), want none", project, volumes.Volumes, err)
 		}
 	}
-	if stack := b.stack(reconciler.Blue); stack.Condition != reconciler.Absent || len(b.shared()) > 0 {
+	if stack := b.stack(deploy.Blue); stack.Condition != deploy.Absent || len(b.shared()) > 0 {
 		b.t.Errorf("the stack is %v and the shared one %v, want nothing", stack, b.shared())
 	}
 }
 
 // refusal resolves the app, which must be refused with one fault.
-func (b *bed) refusal() reconciler.Fault {
+func (b *bed) refusal() deploy.Fault {
 	b.t.Helper()
 	_, err := b.client.Resolve(b.t.Context(), b.app)
-	faults, refused := reconciler.AsFaults(err)
+	faults, refused := deploy.AsFaults(err)
 	if !refused || len(faults) != 1 {
 		b.t.Fatalf("got %v, want one fault", err)
 	}
@@ -109,14 +109,14 @@ func TestResolve_AMovedDatabaseIsNotStartedEmpty(t *testing.T) {
 
 	b.write(b.app.Shared, strings.Replace(databaseFile, "dbdata: {}", line, 1))
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "external:" + old}})
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "the container "+running+" of the project "+b.app.Name, "docker stop "+running+" && docker rm "+running)
+	wantRejected(t, b.attempt(), deploy.CannotStart, "the container "+running+" of the project "+b.app.Name, "docker stop "+running+" && docker rm "+running)
 	b.nothingIsThere()
 
 	if err := errors.Join(b.engine.Client.ContainerStop(t.Context(), running, engine.StopOptions{}), b.engine.RemoveContainer(t.Context(), running)); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 	b.keepsTheOrder()
 }
 
@@ -140,8 +140,8 @@ func TestResolve_WhoWantsAnEmptyDatabaseSaysSo(t *testing.T) {
 		t.Fatalf("refused with %s, want %q", got, line)
 	}
 	b.write(b.app.Shared, strings.NewReplacer("dbdata: {}", line, "[cat, /data/orders]", "[wait]").Replace(databaseFile))
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 }
 
 // TestResolve_KnowsTheProjectThatRanTheApp has the old volume under each of the names
@@ -175,7 +175,7 @@ func TestResolve_KnowsTheProjectThatRanTheApp(t *testing.T) {
 func TestResolve_AVolumeThatTheAppHasIsItsOwn(t *testing.T) {
 	b := withDatabase(t, "hasown")
 	b.write(b.app.Shared, strings.Replace(databaseFile, "[cat, /data/orders]", "[wait]", 1))
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.volume(b.app.Name+"_dbdata", map[string]string{"com.docker.compose.project": b.app.Name})
 	b.resolve()
 	b.removeVolume(b.app.Name + "_dbdata")

@@ -11,14 +11,14 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Usage looks at the containers of the stack once. Those that do not run, or are
 // gone, count nothing.
-func (c *Client) Usage(ctx context.Context, s reconciler.Stack) (reconciler.Usage, error) {
+func (c *Client) Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error) {
 	if err := c.ready(ctx); err != nil {
-		return reconciler.Usage{}, err
+		return deploy.Usage{}, err
 	}
 	each := make([]reading, len(s.Containers))
 	group, inner := errgroup.WithContext(ctx)
@@ -30,7 +30,7 @@ func (c *Client) Usage(ctx context.Context, s reconciler.Stack) (reconciler.Usag
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return reconciler.Usage{}, err
+		return deploy.Usage{}, err
 	}
 	return total(each), ctx.Err()
 }
@@ -44,7 +44,7 @@ type reading struct {
 	cpu     time.Duration
 }
 
-func (c *Client) measure(ctx context.Context, ctr reconciler.Container) (reading, error) {
+func (c *Client) measure(ctx context.Context, ctr deploy.Container) (reading, error) {
 	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 	if cerrdefs.IsNotFound(err) || (err == nil && !info.State.Running) {
 		return reading{}, nil
@@ -64,7 +64,7 @@ func (c *Client) measure(ctx context.Context, ctr reconciler.Container) (reading
 
 // stats asks once, and not for a second look a moment later, which is all that
 // the engine's usual answer waits for.
-func (c *Client) stats(ctx context.Context, ctr reconciler.Container) (s container.StatsResponse, err error) {
+func (c *Client) stats(ctx context.Context, ctr deploy.Container) (s container.StatsResponse, err error) {
 	res, err := c.engine.ContainerStatsOneShot(ctx, ctr.ID)
 	if cerrdefs.IsNotFound(err) {
 		return s, nil
@@ -92,8 +92,8 @@ func inUse(m container.MemoryStats) int64 {
 	return int64(m.Usage - inactive)
 }
 
-func total(each []reading) reconciler.Usage {
-	var u reconciler.Usage
+func total(each []reading) deploy.Usage {
+	var u deploy.Usage
 	for _, r := range each {
 		if r.name == "" {
 			continue

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
-func (b *bed) usage(s reconciler.Stack) reconciler.Usage {
+func (b *bed) usage(s deploy.Stack) deploy.Usage {
 	b.t.Helper()
 	u, err := b.client.Usage(b.t.Context(), s)
 	if err != nil {
@@ -21,13 +21,13 @@ func (b *bed) usage(s reconciler.Stack) reconciler.Usage {
 func TestUsage_GrowsWithWhatAProgramTakes(t *testing.T) {
 	b := newBed(t, "usage")
 	b.runs("IMAGE:${TAG}", "    mem_limit: 512m\n", "  hog: {image: 'IMAGE:1', command: [grow], mem_limit: 128m}\n", "  idle: {image: 'IMAGE:1', command: [wait]}\n")
-	b.up(reconciler.Blue)
-	stack := b.stack(reconciler.Blue)
+	b.up(deploy.Blue)
+	stack := b.stack(deploy.Blue)
 	before := b.usage(stack)
 	if before.Memory <= 0 || before.Memory > 64<<20 || before.Share <= 0 || before.Share > 0.5 {
 		t.Errorf("at rest it uses %+v, want some of the memory", before)
 	}
-	hog := b.instance(reconciler.Blue, "hog")
+	hog := b.instance(deploy.Blue, "hog")
 	if err := b.engine.Client.ContainerKill(t.Context(), hog.ID, "HUP"); err != nil {
 		t.Fatal(err)
 	}
@@ -52,18 +52,18 @@ func TestUsage_GrowsWithWhatAProgramTakes(t *testing.T) {
 func TestUsage_OfWhatDoesNotRunIsNothing(t *testing.T) {
 	b := newBed(t, "nousage")
 	b.runs("IMAGE:${TAG}", "    mem_limit: 512m\n")
-	b.up(reconciler.Blue)
-	stack := b.stack(reconciler.Blue)
-	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+	b.up(deploy.Blue)
+	stack := b.stack(deploy.Blue)
+	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.usage(stack); got != (reconciler.Usage{}) {
+	if got := b.usage(stack); got != (deploy.Usage{}) {
 		t.Errorf("a stopped stack uses %+v, want nothing", got)
 	}
 	if err := b.engine.RemoveContainer(t.Context(), stack.Containers[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.usage(stack); got != (reconciler.Usage{}) {
+	if got := b.usage(stack); got != (deploy.Usage{}) {
 		t.Errorf("a stack that is gone uses %+v, want nothing", got)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/moby/moby/api/types/volume"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // guard is the engine as the Compose SDK sees it, for the containers of one stack.
@@ -36,7 +36,7 @@ var _ moby.APIClient = (*guard)(nil)
 
 // guarded returns the engine for making and starting containers of one of the app's
 // projects. For a project of no app it makes and starts nothing.
-func (c *Client) guarded(app reconciler.App, project string) *guard {
+func (c *Client) guarded(app deploy.App, project string) *guard {
 	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), client: c}
 	if app.Name != "" {
 		g.scope = scope{app: app.Name, project: project, projects: []string{project, app.SharedProject()}, roots: []string{app.Root}}

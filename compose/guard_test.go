@@ -15,7 +15,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // hostile is one way from a container to the host, or to somebody else's things.
@@ -35,7 +35,7 @@ func onHost(change func(h *container.HostConfig)) func(*moby.ContainerCreateOpti
 type foreign struct{ container, network, volume, shown string }
 
 // waysToTheHost are more than any rule for a Compose file knows of.
-func waysToTheHost(app reconciler.App, of foreign) []hostile {
+func waysToTheHost(app deploy.App, of foreign) []hostile {
 	yes := true
 	mask := func(h *container.HostConfig) { h.MaskedPaths = []string{} }
 	bare := func(h *container.HostConfig) { h.ReadonlyPaths = []string{} }
@@ -91,7 +91,7 @@ func waysToTheHost(app reconciler.App, of foreign) []hostile {
 		{name: "a foreign volume", spec: bind(of.volume + ":/x")},
 		{name: "a volume of the app that shows the host", spec: bind(of.shown + ":/x")},
 		{name: "a volume that is made to show the host", spec: mounted(mount.Mount{
-			Type: mount.TypeVolume, Source: app.Project(reconciler.Blue) + "_new", Target: "/x",
+			Type: mount.TypeVolume, Source: app.Project(deploy.Blue) + "_new", Target: "/x",
 			VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{"type": "none", "o": "bind", "device": "/etc"}}},
 		})},
 		{name: "a port for everybody", spec: onHost(func(h *container.HostConfig) {
@@ -128,7 +128,7 @@ func waysToTheHost(app reconciler.App, of foreign) []hostile {
 // judged.
 func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
 	b := newBed(t, "guard", noPolicy)
-	ctx, raw, guarded := t.Context(), b.client.SDKEngine(), b.client.Guarded(b.app, reconciler.Blue)
+	ctx, raw, guarded := t.Context(), b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
 	if err := os.Symlink("/", filepath.Join(b.app.Root, "link")); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
 func TestGuard_StartsWhatIsHarmless(t *testing.T) {
 	b := newBed(t, "harmless", noPolicy)
 	b.foreignThings()
-	ctx, guarded := t.Context(), b.client.Guarded(b.app, reconciler.Blue)
+	ctx, guarded := t.Context(), b.client.Guarded(b.app, deploy.Blue)
 	o := b.harmless()
 	o.HostConfig.Binds = []string{b.app.Root + ":/files:ro", b.app.SharedProject() + "_data:/data"}
 	o.HostConfig.SecurityOpt = []string{"no-new-privileges"}
@@ -190,7 +190,7 @@ func TestGuard_StartsWhatIsHarmless(t *testing.T) {
 func TestGuard_MakesNothingForNobody(t *testing.T) {
 	b := newBed(t, "nobody", noPolicy)
 	o := b.harmless()
-	nobody := b.client.Guarded(reconciler.App{}, reconciler.Blue)
+	nobody := b.client.Guarded(deploy.App{}, deploy.Blue)
 	if _, err := nobody.ContainerCreate(t.Context(), o); err == nil {
 		t.Error("a container was made for no app")
 	}
@@ -206,8 +206,8 @@ func TestGuard_MakesNothingForNobody(t *testing.T) {
 // harmless is a container of the blue stack as Compose would ask for it.
 func (b *bed) harmless() moby.ContainerCreateOptions {
 	b.t.Helper()
-	labels := map[string]string{"com.docker.compose.project": b.app.Project(reconciler.Blue)}
-	net := b.app.Project(reconciler.Blue) + "_default"
+	labels := map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)}
+	net := b.app.Project(deploy.Blue) + "_default"
 	_, err := b.client.SDKEngine().NetworkInspect(b.t.Context(), net, moby.NetworkInspectOptions{})
 	if cerrdefs.IsNotFound(err) {
 		_, err = b.client.SDKEngine().NetworkCreate(b.t.Context(), net, moby.NetworkCreateOptions{Labels: labels})
@@ -216,7 +216,7 @@ func (b *bed) harmless() moby.ContainerCreateOptions {
 		b.t.Fatal(err)
 	}
 	return moby.ContainerCreateOptions{
-		Name: b.app.Project(reconciler.Blue) + "-api-1",
+		Name: b.app.Project(deploy.Blue) + "-api-1",
 		Config: &container.Config{
 			Image: b.image + ":1", Labels: labels, ExposedPorts: network.PortSet{network.MustParsePort("3000/tcp"): {}},
 		},
@@ -230,7 +230,7 @@ func (b *bed) harmless() moby.ContainerCreateOptions {
 func (b *bed) foreignThings() foreign {
 	b.t.Helper()
 	ctx, raw := b.t.Context(), b.client.SDKEngine()
-	of := foreign{container: b.app.Name + "-other", network: b.app.Name + "-othernet", volume: b.app.Name + "-othervol", shown: b.app.Project(reconciler.Blue) + "_shown"}
+	of := foreign{container: b.app.Name + "-other", network: b.app.Name + "-othernet", volume: b.app.Name + "-othervol", shown: b.app.Project(deploy.Blue) + "_shown"}
 	made, err := raw.ContainerCreate(ctx, moby.ContainerCreateOptions{Name: of.container, Config: &container.Config{Image: b.image + ":1"}})
 	if err == nil {
 		_, err = raw.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{})
@@ -244,7 +244,7 @@ func (b *bed) foreignThings() foreign {
 	}
 	for _, v := range []moby.VolumeCreateOptions{
 		{Name: of.volume},
-		{Name: of.shown, Labels: map[string]string{"com.docker.compose.project": b.app.Project(reconciler.Blue)},
+		{Name: of.shown, Labels: map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)},
 			DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/etc"}},
 		{Name: b.app.SharedProject() + "_data", Labels: map[string]string{"com.docker.compose.project": b.app.SharedProject()}},
 	} {

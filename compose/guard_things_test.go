@@ -11,14 +11,14 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestGuard_MakesNoNetworkThatReachesTheHost hands the engine's layer networks that no
 // Compose file gets as far as this.
 func TestGuard_MakesNoNetworkThatReachesTheHost(t *testing.T) {
 	b := newBed(t, "networks", noPolicy)
-	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, reconciler.Blue)
+	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
 	subnet := func(text string) *network.IPAM {
 		return &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix(text)}}}
 	}
@@ -48,8 +48,8 @@ func TestGuard_MakesNoNetworkThatReachesTheHost(t *testing.T) {
 		"the engine's own way in":              {Ingress: true},
 	} {
 		t.Run(what, func(t *testing.T) {
-			name := b.app.Project(reconciler.Blue) + "_hostile"
-			o.Labels = map[string]string{"com.docker.compose.project": b.app.Project(reconciler.Blue)}
+			name := b.app.Project(deploy.Blue) + "_hostile"
+			o.Labels = map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)}
 			made, err := guarded.NetworkCreate(t.Context(), name, o)
 			if !compose.IsNotAllowed(err) {
 				t.Errorf("got %v, want a refusal", err)
@@ -89,7 +89,7 @@ func ownNetwork(t *testing.T) netip.Prefix {
 
 func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 	b := newBed(t, "volumes", noPolicy)
-	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, reconciler.Blue)
+	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
 	options := func(pairs ...string) moby.VolumeCreateOptions {
 		o := moby.VolumeCreateOptions{DriverOpts: map[string]string{}}
 		for i := 0; i < len(pairs); i += 2 {
@@ -113,7 +113,7 @@ func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			if o.Name == "" {
-				o.Name = b.app.Project(reconciler.Blue) + "_hostile"
+				o.Name = b.app.Project(deploy.Blue) + "_hostile"
 			}
 			_, err := guarded.VolumeCreate(t.Context(), o)
 			if !compose.IsNotAllowed(err) {
@@ -132,7 +132,7 @@ func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 // TestGuard_MakesNetworksAndVolumesOfTheAppsOwn has what is harmless in them.
 func TestGuard_MakesNetworksAndVolumesOfTheAppsOwn(t *testing.T) {
 	b := newBed(t, "own-things", noPolicy)
-	raw, guarded, project := b.client.SDKEngine(), b.client.Guarded(b.app, reconciler.Blue), b.app.Project(reconciler.Blue)
+	raw, guarded, project := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue), b.app.Project(deploy.Blue)
 	labels := map[string]string{"com.docker.compose.project": project}
 	made, err := guarded.NetworkCreate(t.Context(), project+"_back", moby.NetworkCreateOptions{
 		Labels: labels, Options: map[string]string{"com.docker.network.driver.mtu": "1400"},

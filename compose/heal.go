@@ -10,18 +10,18 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
-func (c *Client) heal(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed, was reconciler.Started) error {
+func (c *Client) heal(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
 	return c.anew(ctx, whole.Name, present, func(present []observed) error {
 		return c.healOnce(ctx, app, color, whole, present, was)
 	})
 }
 
-func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, present []observed, was reconciler.Started) error {
+func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
 	stack := sum(color, present)
 	missing, ended := missingServices(stack, was)
 	p, err := withoutFinished(withoutSingletons(whole, app), ended, stack)
@@ -54,7 +54,7 @@ func (c *Client) healOnce(ctx context.Context, app reconciler.App, color reconci
 // missingServices names the services of the stack that have to be created, and the one-shots that
 // are gone, although they had ended well: all of them had before the stack passed its gate. What
 // may end at any time is taken to have ended, too: nobody is to start it again.
-func missingServices(s reconciler.Stack, was reconciler.Started) (missing, ended []string) {
+func missingServices(s deploy.Stack, was deploy.Started) (missing, ended []string) {
 	if !was.Gated {
 		return s.Missing, nil
 	}
@@ -63,10 +63,10 @@ func missingServices(s reconciler.Stack, was reconciler.Started) (missing, ended
 
 // withoutFinished is the project with no more containers of these services than there are, so
 // that Compose creates none, and waits for none.
-func withoutFinished(p *types.Project, ended []string, stack reconciler.Stack) (*types.Project, error) {
+func withoutFinished(p *types.Project, ended []string, stack deploy.Stack) (*types.Project, error) {
 	p, err := p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
 		if slices.Contains(ended, name) {
-			others := func(c reconciler.Container) bool { return c.Service != name }
+			others := func(c deploy.Container) bool { return c.Service != name }
 			s.SetScale(len(slices.DeleteFunc(slices.Clone(stack.Containers), others)))
 		}
 		return s, nil
@@ -79,7 +79,7 @@ func withoutFinished(p *types.Project, ended []string, stack reconciler.Stack) (
 
 // healWithoutFiles starts what is dead from labels alone, for a stack whose
 // files cannot be read. What needs the files is told with cause.
-func (c *Client) healWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, was reconciler.Started, cause error) error {
+func (c *Client) healWithoutFiles(ctx context.Context, app deploy.App, color deploy.Color, present []observed, was deploy.Started, cause error) error {
 	missing, _ := missingServices(sum(color, present), was)
 	plain, err := c.withoutNetworks(ctx, app.Project(color), plainOf(present))
 	if err != nil {
@@ -113,7 +113,7 @@ func unlessStopped(all []observed) []observed {
 
 // revive starts the containers that should run and do not. What may end, and
 // ended well, is not run again.
-func (c *Client) revive(ctx context.Context, app reconciler.App, p *types.Project, present []observed) error {
+func (c *Client) revive(ctx context.Context, app deploy.App, p *types.Project, present []observed) error {
 	if err := c.unpause(ctx, present); err != nil {
 		return err
 	}

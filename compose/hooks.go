@@ -19,8 +19,8 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	moby "github.com/moby/moby/client"
 
-	"tandem/internal/containerexec"
-	"tandem/reconciler"
+	"tandem/internal/lib/containerexec"
+	"tandem/reconciler/deploy"
 )
 
 // A hook that fails fails the start. What it wrote is taken down here: the Compose SDK
@@ -157,14 +157,14 @@ var preStart = regexp.MustCompile(`^service "([^"]+)" pre_start\[\d+\] exited wi
 func (c *Client) hookFailed(ctx context.Context, project string, err error) error {
 	var hook *hookError
 	if errors.As(err, &hook) {
-		return &reconciler.RejectError{Reason: reconciler.CannotStart, Logs: hook.output, Detail: fmt.Sprintf(
+		return &deploy.RejectError{Reason: deploy.CannotStart, Logs: hook.output, Detail: fmt.Sprintf(
 			"start %s: a post_start hook exited with status %d", project, hook.code)}
 	}
 	m := preStart.FindStringSubmatch(err.Error())
 	if m == nil {
 		return nil
 	}
-	reject := &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf(
+	reject := &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 		"start %s: a pre_start hook of %s exited with code %s", project, m[1], m[2])}
 	logs, removeErr := c.removeHooks(ctx, project)
 	reject.Logs = logs
@@ -184,7 +184,7 @@ func (c *Client) removeHooks(ctx context.Context, project string) (logs string, 
 		return "", engineError(ctx, "list the hooks of "+project, err)
 	}
 	for _, s := range list {
-		ctr := reconciler.Container{ID: s.ID, Name: s.ID[:12]}
+		ctr := deploy.Container{ID: s.ID, Name: s.ID[:12]}
 		if logs == "" {
 			if logs, err = c.Logs(ctx, ctr, logLines); err != nil {
 				logs = "(no log: " + strconv.Quote(err.Error()) + ")"

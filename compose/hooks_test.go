@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret has hooks write so much after a
@@ -30,8 +30,8 @@ func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
 	} {
 		b.write("compose.yaml", head+more)
 		err := b.attempt()
-		wantRejected(t, err, reconciler.CannotStart, "hook", "4")
-		var reject *reconciler.RejectError
+		wantRejected(t, err, deploy.CannotStart, "hook", "4")
+		var reject *deploy.RejectError
 		if !errors.As(err, &reject) {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -59,7 +59,7 @@ func TestUp_AHookThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
     ports: ['${API_PORT}:3000']
     post_start: [{command: [/probe, exit, '4']}]
 `)
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "4")
+	wantRejected(t, b.attempt(), deploy.CannotStart, "hook", "4")
 	if late.Told() != 1 {
 		t.Errorf("the engine was late for %d commands, want 1", late.Told())
 	}
@@ -72,18 +72,18 @@ func TestUp_AHookWhoseEndNobodyKnowsIsRunAgain(t *testing.T) {
 	const hook, work = "    post_start: [{command: [/probe, exit, '%s']}]\n", "  work: {image: 'IMAGE:1', command: [wait]}\n"
 	b.runs(b.image+":1", fmt.Sprintf(hook, "3"), work)
 	for range 2 {
-		wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "3")
+		wantRejected(t, b.attempt(), deploy.CannotStart, "hook", "3")
 	}
-	api := b.instance(reconciler.Blue, "api")
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, &reconciler.Start{Was: reconciler.Started{Containers: []string{api.ID}}}); err != nil {
+	api := b.instance(deploy.Blue, "api")
+	if err := b.client.Up(t.Context(), b.app, deploy.Blue, &deploy.Start{Was: deploy.Started{Containers: []string{api.ID}}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.instance(reconciler.Blue, "api"); !got.StartedAt.Equal(api.StartedAt) {
+	if got := b.instance(deploy.Blue, "api"); !got.StartedAt.Equal(api.StartedAt) {
 		t.Error("a container that lacks nothing was started again")
 	}
-	work1 := b.instance(reconciler.Blue, "work")
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "hook", "3")
-	if got := b.instance(reconciler.Blue, "work"); !got.StartedAt.Equal(work1.StartedAt) {
+	work1 := b.instance(deploy.Blue, "work")
+	wantRejected(t, b.attempt(), deploy.CannotStart, "hook", "3")
+	if got := b.instance(deploy.Blue, "work"); !got.StartedAt.Equal(work1.StartedAt) {
 		t.Error("a container without a hook was started again")
 	}
 
@@ -91,14 +91,14 @@ func TestUp_AHookWhoseEndNobodyKnowsIsRunAgain(t *testing.T) {
 	if err := b.attempt(); err != nil {
 		t.Fatal(err)
 	}
-	api = b.instance(reconciler.Blue, "api")
+	api = b.instance(deploy.Blue, "api")
 	if err := b.attempt(); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.instance(reconciler.Blue, "api"); got.ID != api.ID || got.StartedAt.Equal(api.StartedAt) {
+	if got := b.instance(deploy.Blue, "api"); got.ID != api.ID || got.StartedAt.Equal(api.StartedAt) {
 		t.Errorf("the hook was not run again: %s since %s, before %s since %s", got.ID, got.StartedAt, api.ID, api.StartedAt)
 	}
-	b.answers(reconciler.Blue, "1 blue")
+	b.answers(deploy.Blue, "1 blue")
 }
 
 // TestUp_NothingOfAFailedHookIsLeft is about its container, which has all variables of
@@ -114,8 +114,8 @@ func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {
 		"a user that does not exist":  "    pre_start: [{command: [exit, '0'], user: nobody-here}]\n",
 	} {
 		b.runs(b.image+":1", more)
-		var reject *reconciler.RejectError
-		if err := b.attempt(); !errors.As(err, &reject) || reject.Reason != reconciler.CannotStart {
+		var reject *deploy.RejectError
+		if err := b.attempt(); !errors.As(err, &reject) || reject.Reason != deploy.CannotStart {
 			t.Errorf("%s: got %v, want the release rejected", name, err)
 		}
 		b.noHooks()
@@ -124,14 +124,14 @@ func TestUp_NothingOfAFailedHookIsLeft(t *testing.T) {
 	if err := b.attempt(); err != nil {
 		t.Fatal(err)
 	}
-	b.answers(reconciler.Blue, "1 blue")
+	b.answers(deploy.Blue, "1 blue")
 	b.noHooks()
 }
 
 func (b *bed) noHooks() {
 	b.t.Helper()
 	list, err := b.engine.Client.ContainerList(b.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", "com.docker.compose.project="+b.app.Project(reconciler.Blue)), filters.Arg("label", "com.docker.compose.hook=pre_start"),
+		filters.Arg("label", "com.docker.compose.project="+b.app.Project(deploy.Blue)), filters.Arg("label", "com.docker.compose.hook=pre_start"),
 	)})
 	if err != nil || len(list) != 0 {
 		b.t.Errorf("%d containers of hooks are left (%v)", len(list), err)
@@ -148,12 +148,12 @@ func TestLogs_ACutDoesNotFallIntoASecret(t *testing.T) {
 		return fmt.Sprintf("  %s: {image: 'IMAGE:1', command: [long, '%d', %q, '%d']}\n", name, part-7, strings.ReplaceAll(secret, "$", "$$"), after*part-len(secret)+7)
 	}
 	b.runs(b.image+":1", line("long", 5)+line("shorter", 3))
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	// The line is longer than what is shown of a log, and what is shown is all after the secret.
-	b.logged(b.instance(reconciler.Blue, "long"), strings.Repeat("z", 64<<10))
+	b.logged(b.instance(deploy.Blue, "long"), strings.Repeat("z", 64<<10))
 	// The last three parts of this one begin in the middle of the secret.
 	tb.Until(t, patience, "the shorter log", func() error {
-		got, err := b.client.Logs(t.Context(), b.instance(reconciler.Blue, "shorter"), 3)
+		got, err := b.client.Logs(t.Context(), b.instance(deploy.Blue, "shorter"), 3)
 		if err == nil && !strings.Contains(got, "y(hidden)z") {
 			err = fmt.Errorf("it is read as %.40q…", got)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-connections/nat"
 
-	"tandem/internal/listening"
+	"tandem/internal/lib/listening"
 )
 
 // hostPort is a port of the engine's host that a container is to publish.

@@ -9,16 +9,16 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Images returns the images that the stack's containers were made from, each
 // once.
-func (c *Client) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.Image, error) {
+func (c *Client) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	var images []reconciler.Image
+	var images []deploy.Image
 	for _, ctr := range s.Containers {
 		info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 		if cerrdefs.IsNotFound(err) {
@@ -27,7 +27,7 @@ func (c *Client) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.I
 		if err != nil {
 			return nil, engineError(ctx, "inspect container "+ctr.Name, err)
 		}
-		i := reconciler.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[LabelImage]}
+		i := deploy.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[LabelImage]}
 		if !slices.Contains(images, i) {
 			images = append(images, i)
 		}
@@ -40,7 +40,7 @@ func (c *Client) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.I
 // container uses, of whatever project and running or not, is left alone, and is
 // not among those returned. One that has another name stays under that name, and
 // counts as gone. Nothing is forced.
-func (c *Client) RemoveImages(ctx context.Context, images []reconciler.Image) ([]reconciler.Image, error) {
+func (c *Client) RemoveImages(ctx context.Context, images []deploy.Image) ([]deploy.Image, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c *Client) RemoveImages(ctx context.Context, images []reconciler.Image) ([
 	for _, s := range list {
 		used[s.ImageID] = true
 	}
-	var gone []reconciler.Image
+	var gone []deploy.Image
 	for _, i := range images {
 		if used[i.ID] {
 			continue
@@ -70,7 +70,7 @@ func (c *Client) RemoveImages(ctx context.Context, images []reconciler.Image) ([
 
 // removeImage tells whether the image is gone, or has none of our names any
 // more.
-func (c *Client) removeImage(ctx context.Context, i reconciler.Image) (bool, error) {
+func (c *Client) removeImage(ctx context.Context, i deploy.Image) (bool, error) {
 	// An image has few names, and each turn takes one of them away.
 	for range 8 {
 		local, err := c.engine.ImageInspect(ctx, i.ID)
@@ -102,7 +102,7 @@ func (c *Client) removeImage(ctx context.Context, i reconciler.Image) (bool, err
 //
 // With containerd's image store, Docker 29's default, a digest by which an image was pulled
 // is listed as a tag of it, too.
-func nextName(local image.InspectResponse, i reconciler.Image) (name string, ours bool) {
+func nextName(local image.InspectResponse, i deploy.Image) (name string, ours bool) {
 	local.RepoTags = slices.DeleteFunc(slices.Clone(local.RepoTags), func(tag string) bool { return slices.Contains(local.RepoDigests, tag) })
 	if len(local.RepoTags)+len(local.RepoDigests) == 0 {
 		return local.ID, true

@@ -10,21 +10,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // pulled deploys an image from a registry and takes the stack away again, so
 // that nothing but its names keeps the image.
-func pulled(t *testing.T, name string) (*bed, reconciler.Image) {
+func pulled(t *testing.T, name string) (*bed, deploy.Image) {
 	t.Helper()
 	b := newBed(t, name)
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	// Its own label makes it an image that no other test has.
 	b.runs(b.publish(r, testbed.Login{}, "1", "of "+b.app.Name))
-	b.up(reconciler.Blue)
-	images, err := b.client.Images(t.Context(), b.stack(reconciler.Blue))
+	b.up(deploy.Blue)
+	images, err := b.client.Images(t.Context(), b.stack(deploy.Blue))
 	if err != nil || len(images) != 1 || images[0].Digest == "" {
 		t.Fatalf("images are %+v (%v), want one with a digest", images, err)
 	}
@@ -32,13 +32,13 @@ func pulled(t *testing.T, name string) (*bed, reconciler.Image) {
 	if gone := b.remove(images[0]); len(gone) > 0 {
 		t.Fatalf("removed %v while the stack runs", gone)
 	}
-	if err := b.engine.RemoveProject(t.Context(), b.app.Project(reconciler.Blue)); err != nil {
+	if err := b.engine.RemoveProject(t.Context(), b.app.Project(deploy.Blue)); err != nil {
 		t.Fatal(err)
 	}
 	return b, images[0]
 }
 
-func (b *bed) remove(images ...reconciler.Image) []reconciler.Image {
+func (b *bed) remove(images ...deploy.Image) []deploy.Image {
 	b.t.Helper()
 	gone, err := b.client.RemoveImages(b.t.Context(), images)
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bed) remove(images ...reconciler.Image) []reconciler.Image {
 }
 
 // names are the image's tags on this host, and whether it is here at all.
-func (b *bed) names(i reconciler.Image) (tags []string, here bool) {
+func (b *bed) names(i deploy.Image) (tags []string, here bool) {
 	b.t.Helper()
 	info, err := b.engine.Client.ImageInspect(b.t.Context(), i.ID)
 	if err != nil && !cerrdefs.IsNotFound(err) {
@@ -60,7 +60,7 @@ func (b *bed) names(i reconciler.Image) (tags []string, here bool) {
 func TestRemoveImages_RemovesWhatNobodyNeeds(t *testing.T) {
 	b, image := pulled(t, "sweep")
 	for range 2 { // gone is gone, also when it was before
-		if diff := cmp.Diff([]reconciler.Image{image}, b.remove(image)); diff != "" {
+		if diff := cmp.Diff([]deploy.Image{image}, b.remove(image)); diff != "" {
 			t.Errorf("gone (-want +got):\n%s", diff)
 		}
 		if tags, here := b.names(image); here {
@@ -118,19 +118,19 @@ func TestRemoveImages_OfOneThatIsPinnedByItsDigest(t *testing.T) {
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	ref := b.publish(r, testbed.Login{}, "1", "pinned in "+b.app.Name)
 	b.runs(ref)
-	b.up(reconciler.Blue)
-	digest := b.instance(reconciler.Blue, "api").Image
-	if err := b.engine.RemoveProject(t.Context(), b.app.Project(reconciler.Blue)); err != nil {
+	b.up(deploy.Blue)
+	digest := b.instance(deploy.Blue, "api").Image
+	if err := b.engine.RemoveProject(t.Context(), b.app.Project(deploy.Blue)); err != nil {
 		t.Fatal(err)
 	}
-	b.remove(reconciler.Image{Ref: ref, ID: b.idOf(ref), Digest: digest})
+	b.remove(deploy.Image{Ref: ref, ID: b.idOf(ref), Digest: digest})
 	b.runs(ref + "@" + digest)
-	b.up(reconciler.Blue)
-	images, err := b.client.Images(t.Context(), b.stack(reconciler.Blue))
+	b.up(deploy.Blue)
+	images, err := b.client.Images(t.Context(), b.stack(deploy.Blue))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.engine.RemoveProject(t.Context(), b.app.Project(reconciler.Blue)); err != nil {
+	if err := b.engine.RemoveProject(t.Context(), b.app.Project(deploy.Blue)); err != nil {
 		t.Fatal(err)
 	}
 	if gone := b.remove(images...); len(gone) != 1 {
@@ -174,7 +174,7 @@ func TestNextName_WithContainerdsImageStore(t *testing.T) {
 		if strings.HasSuffix(c.ref, other) {
 			digest = other
 		}
-		got, ours := compose.NextName(image.InspectResponse{ID: id, RepoTags: c.tags, RepoDigests: c.digests}, reconciler.Image{Ref: c.ref, ID: id, Digest: digest})
+		got, ours := compose.NextName(image.InspectResponse{ID: id, RepoTags: c.tags, RepoDigests: c.digests}, deploy.Image{Ref: c.ref, ID: id, Digest: digest})
 		if got != c.want || ours != c.ours {
 			t.Errorf("%s: %q, ours: %t; want %q, %t", name, got, ours, c.want, c.ours)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The labels that every container of a stack carries, and that everything known
@@ -155,7 +155,7 @@ func composeLabels(p *types.Project, service string) types.Labels {
 
 // label gives every service of the project of one color its labels. The roster
 // is that of the whole stack, of which the project may be a part.
-func label(p *types.Project, app reconciler.App, color string, whole roster, more func(service string) map[string]string) {
+func label(p *types.Project, app deploy.App, color string, whole roster, more func(service string) map[string]string) {
 	services := whole.String()
 	for name, s := range p.Services {
 		s.CustomLabels = composeLabels(p, name).

@@ -3,9 +3,9 @@ package compose_test
 import (
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // TestUp_LabelsOfAnImageDecideNothing gives images labels by which containers are found,
@@ -30,20 +30,20 @@ func TestUp_LabelsOfAnImageDecideNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.runs(ref)
-			b.up(reconciler.Blue)
-			b.answers(reconciler.Blue, "1 blue")
-			before := b.stack(reconciler.Blue)
-			if before.Condition != reconciler.Running || before.Release != b.app.Release || len(before.Containers) != 1 || before.Color != reconciler.Blue {
+			b.up(deploy.Blue)
+			b.answers(deploy.Blue, "1 blue")
+			before := b.stack(deploy.Blue)
+			if before.Condition != deploy.Running || before.Release != b.app.Release || len(before.Containers) != 1 || before.Color != deploy.Blue {
 				t.Fatalf("it is seen as %+v", before)
 			}
-			b.up(reconciler.Blue)
-			if after := b.stack(reconciler.Blue); after.Instance() != before.Instance() {
+			b.up(deploy.Blue)
+			if after := b.stack(deploy.Blue); after.Instance() != before.Instance() {
 				t.Errorf("the same release was started anew: %+v", after)
 			}
-			if err := b.client.Forget(t.Context(), b.app, reconciler.ExpandMigration); err != nil {
+			if err := b.client.Forget(t.Context(), b.app, deploy.ExpandMigration); err != nil {
 				t.Error(err)
 			}
-			if green := b.stack(reconciler.Green); green.Condition != reconciler.Absent {
+			if green := b.stack(deploy.Green); green.Condition != deploy.Absent {
 				t.Errorf("it is in the green stack, too: %+v", green)
 			}
 		})

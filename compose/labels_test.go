@@ -7,14 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestNewRoster_WhoMayEnd has restart: "no" said in each way, and not said.
 func TestNewRoster_WhoMayEnd(t *testing.T) {
-	app := reconciler.App{
+	app := deploy.App{
 		Name: "shop", Tag: "1", Root: t.TempDir(),
-		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: 3001, Green: 3002}}},
+		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}}},
 	}
 	const text = `
 services:
@@ -41,7 +41,7 @@ volumes: {data: {}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := newRoster(projects[reconciler.Blue]).String()
+	got := newRoster(projects[deploy.Blue]).String()
 	if want := "api,deploy:ends,deploy-any,loops,plain:ends,psql:ends,quoted:ends,silent,store,waited:once"; got != want {
 		t.Errorf("the roster is %s\nwant %s", got, want)
 	}

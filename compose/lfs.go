@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // A file in Git LFS is a pointer of some 130 bytes in git, and the content is on another
@@ -28,14 +28,14 @@ const pointerAdvice = "the file is in Git LFS, and tandem does not fetch its con
 const maxPointers = 10
 
 // pointerFaults refuses the files of the app that are pointers.
-func pointerFaults(app reconciler.App, names []string) reconciler.Faults {
-	var faults reconciler.Faults
+func pointerFaults(app deploy.App, names []string) deploy.Faults {
+	var faults deploy.Faults
 	for i, name := range names {
 		if i == maxPointers {
-			faults = append(faults, reconciler.Fault{File: path.Join(app.Dir, name), Text: fmt.Sprintf("%s (and %d more files are)", pointerAdvice, len(names)-i-1)})
+			faults = append(faults, deploy.Fault{File: path.Join(app.Dir, name), Text: fmt.Sprintf("%s (and %d more files are)", pointerAdvice, len(names)-i-1)})
 			break
 		}
-		faults = append(faults, reconciler.Fault{File: path.Join(app.Dir, name), Text: pointerAdvice})
+		faults = append(faults, deploy.Fault{File: path.Join(app.Dir, name), Text: pointerAdvice})
 	}
 	return faults
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 var (
@@ -24,13 +24,13 @@ func (f *file) loadFault(err error) error {
 	if found := f.secrets.in(text); len(found) > 0 {
 		path := pathIn(text)
 		name, line := f.source.locate(path...)
-		return reconciler.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: misplacedText(found[0].Name, path)}}
+		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: misplacedText(found[0].Name, path)}}
 	}
 	text = plainText([]byte(text))
-	fault := reconciler.Fault{File: f.name(), Text: text}
+	fault := deploy.Fault{File: f.name(), Text: text}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		fault.Line, _ = strconv.Atoi(m[1]) // digits only; too many of them give no line
-		return reconciler.Faults{fault}
+		return deploy.Faults{fault}
 	}
 	path := pathIn(text)
 	fault.Text = strings.TrimLeft(strings.TrimPrefix(text, strings.Join(path, ".")), ": ")
@@ -48,7 +48,7 @@ func (f *file) loadFault(err error) error {
 	if len(path) > 0 {
 		fault.File, fault.Line = f.source.locate(path...)
 	}
-	return reconciler.Faults{fault}
+	return deploy.Faults{fault}
 }
 
 // tidy takes away what only repeats the place, and the directory of this host.

@@ -7,20 +7,20 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	cerrdefs "github.com/containerd/errdefs"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // LookForImages asks whether the images of app.Release, of both colors, of its
 // migrations and of the shared stack, can be had: on this host, or in their registries,
 // which are asked for a manifest and nothing else. One that does not exist is a
-// *reconciler.RejectError with Reason ImageNotFound.
-func (c *Client) LookForImages(ctx context.Context, app reconciler.App) error {
+// *deploy.RejectError with Reason ImageNotFound.
+func (c *Client) LookForImages(ctx context.Context, app deploy.App) error {
 	files, err := c.resolveRelease(ctx, app)
 	if err != nil {
 		return fmt.Errorf("look for the images of %s: %w", app.Name, err)
 	}
 	var projects []*types.Project
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		projects = append(projects, files.colored[color])
 		for _, byColor := range files.migrations {
 			projects = append(projects, byColor[color])
@@ -60,7 +60,7 @@ func (c *Client) lookForImage(ctx context.Context, s types.ServiceConfig) error 
 	}
 	auth, err := c.credentials(s.Image)
 	if err != nil {
-		return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: err}
+		return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: err}
 	}
 	if _, err := c.engine.DistributionInspect(ctx, s.Image, auth); err != nil {
 		return pullError(ctx, s.Image, err)

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"testing"
 
-	"tandem/internal/testbed"
+	"tandem/internal/harness/testbed"
 )
 
 // TestMain removes what the tests kept for each other.

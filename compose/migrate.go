@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
-	cerrdefs "github.com/containerd/errdefs"
-
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Migrate runs a migration of app.Release to its end, in the networks of that
@@ -22,11 +21,11 @@ import (
 // ended is not begun again before Forget. So a killed agent runs nothing twice.
 // When ctx ends, the run goes on, and the next call takes it over.
 //
-// A run that ended with another code than 0 is a *reconciler.RejectError with
+// A run that ended with another code than 0 is a *deploy.RejectError with
 // what it wrote last. That includes one that was killed with its engine, which
 // cannot be told from one that somebody killed; only where this host was
 // restarted under it is that certain, and then it runs once more.
-func (c *Client) Migrate(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind) error {
+func (c *Client) Migrate(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind) error {
 	if app.Release.IsZero() || !color.Valid() || app.Migrations.Of(kind) == "" {
 		return fmt.Errorf("migrate %s: want a resolved release, a color and a migration, got %q, %q and %q", app.Name, app.Release, color, kind)
 	}
@@ -51,7 +50,7 @@ func (c *Client) Migrate(ctx context.Context, app reconciler.App, color reconcil
 }
 
 // runs looks for this run, nil if there is none, and for any other that goes on.
-func (c *Client) runs(ctx context.Context, app reconciler.App, kind reconciler.MigrationKind) (mine, other *observed, err error) {
+func (c *Client) runs(ctx context.Context, app deploy.App, kind deploy.MigrationKind) (mine, other *observed, err error) {
 	all, err := c.migrationRuns(ctx, app)
 	if err != nil {
 		return nil, nil, err
@@ -86,7 +85,7 @@ func (c *Client) awaitEnd(ctx context.Context, o observed) error {
 }
 
 // verdict says how a run ended.
-func (c *Client) verdict(ctx context.Context, o observed, kind reconciler.MigrationKind) error {
+func (c *Client) verdict(ctx context.Context, o observed, kind deploy.MigrationKind) error {
 	if o.ExitCode == 0 {
 		c.log.Info("migration ended well", "container", o.Name, "kind", kind, "took", o.finished.Sub(o.StartedAt).Round(time.Millisecond))
 		return nil
@@ -95,13 +94,13 @@ func (c *Client) verdict(ctx context.Context, o observed, kind reconciler.Migrat
 	if err != nil {
 		return err
 	}
-	return &reconciler.RejectError{Reason: reconciler.MigrationFailed, Logs: logs, Detail: fmt.Sprintf(
+	return &deploy.RejectError{Reason: deploy.MigrationFailed, Logs: logs, Detail: fmt.Sprintf(
 		"the %s migration %s ended with exit code %d", kind, o.Service, o.ExitCode)}
 }
 
 // Forget removes the containers of finished runs of that kind, of whatever
 // release, so that the next Migrate begins anew. One that runs stays.
-func (c *Client) Forget(ctx context.Context, app reconciler.App, kind reconciler.MigrationKind) error {
+func (c *Client) Forget(ctx context.Context, app deploy.App, kind deploy.MigrationKind) error {
 	all, err := c.migrationRuns(ctx, app)
 	if err != nil {
 		return err

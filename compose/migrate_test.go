@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // migrating is an app with an expand and a contract migration, which write what
@@ -30,7 +30,7 @@ func withMigrations(t *testing.T, name string) *migrating {
 	t.Helper()
 	m := &migrating{out: t.TempDir()}
 	m.bed = newBed(t, name, func(o *compose.Options) { o.Policy = []string{"host-mounts:" + m.out} })
-	m.app.Migrations = reconciler.Migrations{Expand: "grow", Contract: "shrink"}
+	m.app.Migrations = deploy.Migrations{Expand: "grow", Contract: "shrink"}
 	m.app.Env = map[string]string{"KEY": "open sesame"}
 	m.migrations("[once, /out/log, /out/go]")
 	m.resolve()
@@ -63,7 +63,7 @@ func (m *migrating) proceed() {
 }
 
 func (m *migrating) expand(ctx context.Context) error {
-	return m.client.Migrate(ctx, m.app, reconciler.Blue, reconciler.ExpandMigration)
+	return m.client.Migrate(ctx, m.app, deploy.Blue, deploy.ExpandMigration)
 }
 
 // wrote is what the migrations wrote into a file.
@@ -117,16 +117,16 @@ func TestMigrate_RunsOnceForARelease(t *testing.T) {
 		}
 	}
 	m.wantLog(once)
-	m.up(reconciler.Blue)
-	s := m.stack(reconciler.Blue)
-	if len(s.Containers) != 1 || s.Condition != reconciler.Running || s.Release != m.app.Release {
+	m.up(deploy.Blue)
+	s := m.stack(deploy.Blue)
+	if len(s.Containers) != 1 || s.Condition != deploy.Running || s.Release != m.app.Release {
 		t.Errorf("observed %+v, want the api alone", s)
 	}
 	if err := m.expand(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	m.wantLog(once)
-	if err := m.client.Forget(t.Context(), m.app, reconciler.ExpandMigration); err != nil {
+	if err := m.client.Forget(t.Context(), m.app, deploy.ExpandMigration); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.expand(t.Context()); err != nil {
@@ -168,7 +168,7 @@ func TestMigrate_GoesOnWithoutACallerAndIsTakenOver(t *testing.T) {
 		}
 		return nil
 	})
-	if err := m.client.Forget(t.Context(), m.app, reconciler.ExpandMigration); err != nil {
+	if err := m.client.Forget(t.Context(), m.app, deploy.ExpandMigration); err != nil {
 		t.Fatal(err)
 	}
 	// A new process knows nothing, and need not have the files.
@@ -191,7 +191,7 @@ func TestMigrate_AFailureRejectsTheReleaseUntilItIsForgotten(t *testing.T) {
 	var first string
 	for i := range 3 {
 		err := m.expand(t.Context())
-		wantRejected(t, err, reconciler.MigrationFailed, "grow", "7", "expand")
+		wantRejected(t, err, deploy.MigrationFailed, "grow", "7", "expand")
 		wantLogs(t, err, "leaving with 7")
 		id := m.containersOf()[0].ID
 		if i == 0 {
@@ -201,7 +201,7 @@ func TestMigrate_AFailureRejectsTheReleaseUntilItIsForgotten(t *testing.T) {
 			t.Errorf("call %d: container %s, the first was %s", i, id, first)
 		}
 		if i == 1 {
-			if err := m.client.Forget(t.Context(), m.app, reconciler.ExpandMigration); err != nil {
+			if err := m.client.Forget(t.Context(), m.app, deploy.ExpandMigration); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -240,7 +240,7 @@ func TestMigrate_WaitsForAnyOtherMigrationOfTheApp(t *testing.T) {
 	m.bump()
 	m.resolve()
 	go func() {
-		done <- m.client.Migrate(t.Context(), m.app, reconciler.Green, reconciler.ContractMigration)
+		done <- m.client.Migrate(t.Context(), m.app, deploy.Green, deploy.ContractMigration)
 	}()
 	m.proceed()
 	if err := <-done; err != nil {
@@ -292,11 +292,11 @@ services:
 networks: {data: {name: `+b.app.SharedProject()+`_default, external: true}}
 `)
 	b.resolve()
-	if err := b.client.Migrate(t.Context(), b.app, reconciler.Green, reconciler.ExpandMigration); err != nil {
+	if err := b.client.Migrate(t.Context(), b.app, deploy.Green, deploy.ExpandMigration); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Green)
-	b.answers(reconciler.Green, "1 green")
+	b.up(deploy.Green)
+	b.answers(deploy.Green, "1 green")
 }
 
 func TestMigrate_IsNotBlamedForASharedServiceThatIsUnhealthy(t *testing.T) {
@@ -306,8 +306,8 @@ func TestMigrate_IsNotBlamedForASharedServiceThatIsUnhealthy(t *testing.T) {
 	b.write("compose.shared.yaml", "services: {db: {image: 'IMAGE:1', command: [wait], healthcheck: {test: [CMD, /probe, exit, '1'], interval: 100ms, retries: 1}}}\n")
 	b.runs("IMAGE:${TAG}", "  grow: {image: 'IMAGE:1', command: [wait], profiles: [migrate]}\n")
 	b.resolve()
-	err := b.client.Migrate(t.Context(), b.app, reconciler.Green, reconciler.ExpandMigration)
-	wantTemporary(t, err, reconciler.Failed, "db", "unhealthy")
+	err := b.client.Migrate(t.Context(), b.app, deploy.Green, deploy.ExpandMigration)
+	wantTemporary(t, err, deploy.Failed, "db", "unhealthy")
 }
 
 func TestMigrate_AnImageThatDoesNotExistRejectsTheRelease(t *testing.T) {
@@ -315,23 +315,23 @@ func TestMigrate_AnImageThatDoesNotExistRejectsTheRelease(t *testing.T) {
 	b.app.Migrations.Expand = "grow"
 	b.runs("IMAGE:${TAG}", "  grow: {image: 'ct-nowhere:1', pull_policy: never}\n")
 	b.resolve()
-	err := b.client.Migrate(t.Context(), b.app, reconciler.Blue, reconciler.ExpandMigration)
-	wantRejected(t, err, reconciler.ImageNotFound, "ct-nowhere:1")
+	err := b.client.Migrate(t.Context(), b.app, deploy.Blue, deploy.ExpandMigration)
+	wantRejected(t, err, deploy.ImageNotFound, "ct-nowhere:1")
 	b.runs("IMAGE:${TAG}", "  grow: {image: 'IMAGE:1', entrypoint: [/no/such/program]}\n")
 	b.resolve()
 	for range 2 {
-		err = b.client.Migrate(t.Context(), b.app, reconciler.Blue, reconciler.ExpandMigration)
-		wantRejected(t, err, reconciler.CannotStart, "/no/such/program")
+		err = b.client.Migrate(t.Context(), b.app, deploy.Blue, deploy.ExpandMigration)
+		wantRejected(t, err, deploy.CannotStart, "/no/such/program")
 	}
-	if err := b.client.Forget(t.Context(), b.app, reconciler.ContractMigration); err != nil {
+	if err := b.client.Forget(t.Context(), b.app, deploy.ContractMigration); err != nil {
 		t.Errorf("forget what never ran: %v", err)
 	}
 }
 
 func TestResolve_TheExpandMigrationIsPartOfTheReleaseAndTheContractIsNot(t *testing.T) {
-	release := func(expand, contract string, change ...string) reconciler.Release {
+	release := func(expand, contract string, change ...string) deploy.Release {
 		app := shop(t)
-		app.Migrations = reconciler.Migrations{Expand: expand, Contract: contract}
+		app.Migrations = deploy.Migrations{Expand: expand, Contract: contract}
 		file := "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000']}\n" +
 			"  grow: {image: 'a:1', command: [grow], profiles: [migrate], networks: [more]}\n" +
 			"  shrink: {image: 'a:1', command: [shrink], profiles: [migrate]}\nnetworks: {more: }\n"
@@ -355,7 +355,7 @@ func TestResolve_TheExpandMigrationIsPartOfTheReleaseAndTheContractIsNot(t *test
 }
 
 func TestResolve_TheListOfSingletonsIsPartOfTheReleaseAndItsOrderIsNot(t *testing.T) {
-	release := func(names ...string) reconciler.Release {
+	release := func(names ...string) deploy.Release {
 		app := shop(t)
 		app.Singletons = names
 		put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}, one: {image: 'a:1'}, two: {image: 'a:1'}}\n"})

@@ -10,11 +10,11 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	moby "github.com/moby/moby/client"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // migrationRuns returns the containers of all migrations of the app.
-func (c *Client) migrationRuns(ctx context.Context, app reconciler.App) ([]observed, error) {
+func (c *Client) migrationRuns(ctx context.Context, app deploy.App) ([]observed, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (c *Client) migrationRuns(ctx context.Context, app reconciler.App) ([]obser
 
 // begin creates and starts the run, unless another call did meanwhile. What is
 // left of a run that was never started is thrown away: it may be half made.
-func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind) error {
+func (c *Client) begin(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind) error {
 	end, err := c.turn(ctx, app.Name)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *Client) begin(ctx context.Context, app reconciler.App, color reconciler
 
 // run starts the one service of p. Compose's own "run" will not do: it takes the
 // signals of the whole process for itself.
-func (c *Client) run(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind, p *types.Project) error {
+func (c *Client) run(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind, p *types.Project) error {
 	p, err := withColorNames(p)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (c *Client) run(ctx context.Context, app reconciler.App, color reconciler.C
 
 // labelMigration makes the container known as this run, and as no part of the
 // stack, to Compose and to Observe. Its name makes sure that there is one.
-func labelMigration(p *types.Project, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind, digests map[string]string) {
+func labelMigration(p *types.Project, app deploy.App, color deploy.Color, kind deploy.MigrationKind, digests map[string]string) {
 	label(p, app, string(color), nil, func(service string) map[string]string {
 		return map[string]string{
 			LabelRelease: app.Release.Text(), LabelMigration: string(kind),

@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Docker has addresses for some thirty networks, if nobody gives it more. Where there are
@@ -101,7 +101,7 @@ func (c *Client) noAddresses(ctx context.Context, words string, cause error) err
 	if list, err := c.engine.NetworkList(ctx, network.ListOptions{}); err == nil {
 		text += fmt.Sprintf(" (it has %d)%s", len(list), mostNetworks(list))
 	}
-	return &reconciler.TemporaryError{Reason: reconciler.NoAddresses, Err: fmt.Errorf(
+	return &deploy.TemporaryError{Reason: deploy.NoAddresses, Err: fmt.Errorf(
 		"%s: remove those that nobody uses (docker network prune), or give Docker more addresses (default-address-pools in /etc/docker/daemon.json; Docker has to be restarted): %w", text, cause)}
 }
 

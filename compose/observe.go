@@ -13,19 +13,19 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"golang.org/x/sync/errgroup"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Observe returns the stacks as the engine has them, blue first. It reads
 // labels only, so it also works for an app whose files are gone. A container of
 // the project that has no label of ours (somebody's own "docker compose up")
 // leaves the release unknown, so that Up replaces it.
-func (c *Client) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
-	var stacks [2]reconciler.Stack
+func (c *Client) Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
+	var stacks [2]deploy.Stack
 	// Before the engine is asked: what is lost from here on, the next look tells.
 	lost := int(c.lost.Load())
 	group, ctx := errgroup.WithContext(ctx)
-	for i, color := range reconciler.Colors() {
+	for i, color := range deploy.Colors() {
 		group.Go(func() error {
 			containers, err := c.containers(ctx, app.Project(color))
 			if err != nil {
@@ -37,14 +37,14 @@ func (c *Client) Observe(ctx context.Context, app reconciler.App) ([2]reconciler
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return [2]reconciler.Stack{}, err
+		return [2]deploy.Stack{}, err
 	}
 	return stacks, nil
 }
 
 // observed is one container with the labels that the domain does not need.
 type observed struct {
-	reconciler.Container
+	deploy.Container
 	labels  map[string]string
 	created time.Time
 	// finished is when it ended last, or when the engine came to know.
@@ -173,8 +173,8 @@ func parseTime(s string) time.Time {
 }
 
 // sum makes one stack of its containers.
-func sum(color reconciler.Color, all []observed) reconciler.Stack {
-	s := reconciler.Stack{Color: color}
+func sum(color deploy.Color, all []observed) deploy.Stack {
+	s := deploy.Stack{Color: color}
 	if len(all) == 0 {
 		return s
 	}
@@ -190,7 +190,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 			release = ""
 		}
 	}
-	s.Release = reconciler.ReleaseFromText(release)
+	s.Release = deploy.ReleaseFromText(release)
 	if s.Release.IsZero() {
 		s.Tag, s.Commit, s.Root = "", "", ""
 	}
@@ -214,7 +214,7 @@ func sum(color reconciler.Color, all []observed) reconciler.Stack {
 }
 
 // split sets the singletons apart.
-func split(all []reconciler.Container) (singletons, plain []reconciler.Container) {
+func split(all []deploy.Container) (singletons, plain []deploy.Container) {
 	for _, c := range all {
 		if c.Singleton {
 			singletons = append(singletons, c)
@@ -225,37 +225,37 @@ func split(all []reconciler.Container) (singletons, plain []reconciler.Container
 	return singletons, plain
 }
 
-func condition(all []reconciler.Container, missing []string) reconciler.Condition {
+func condition(all []deploy.Container, missing []string) deploy.Condition {
 	up, alive := tally(all)
 	switch {
 	case up == len(all) && len(missing) == 0:
-		return reconciler.Running
+		return deploy.Running
 	case alive == 0:
-		return reconciler.Stopped
+		return deploy.Stopped
 	default:
-		return reconciler.Broken
+		return deploy.Broken
 	}
 }
 
 // duty takes singletons that have all ended well for ones that are on duty: Relieve leaves
 // no container of such.
-func duty(singletons []reconciler.Container, missing []string) reconciler.Duty {
+func duty(singletons []deploy.Container, missing []string) deploy.Duty {
 	up, alive := tally(singletons)
 	switch {
 	case len(singletons)+len(missing) == 0:
-		return reconciler.NoDuty
+		return deploy.NoDuty
 	case up == len(singletons) && len(missing) == 0:
-		return reconciler.OnDuty
+		return deploy.OnDuty
 	case alive == 0:
-		return reconciler.OffDuty
+		return deploy.OffDuty
 	default:
-		return reconciler.Partly
+		return deploy.Partly
 	}
 }
 
 // tally counts the containers that do what they should, and those that have a
 // process.
-func tally(all []reconciler.Container) (up, alive int) {
+func tally(all []deploy.Container) (up, alive int) {
 	for _, c := range all {
 		if c.Up() {
 			up++
@@ -268,16 +268,16 @@ func tally(all []reconciler.Container) (up, alive int) {
 }
 
 // isAlive tells whether the engine keeps a process for the container, or is about to.
-func isAlive(c reconciler.Container) bool {
+func isAlive(c deploy.Container) bool {
 	return c.State == "running" || c.State == "restarting" || c.State == "paused"
 }
 
 // Shared returns the shared stack of the app as the engine has it: a stack
 // without a color and without a release.
-func (c *Client) Shared(ctx context.Context, app reconciler.App) (reconciler.Stack, error) {
+func (c *Client) Shared(ctx context.Context, app deploy.App) (deploy.Stack, error) {
 	all, err := c.containers(ctx, app.SharedProject())
 	if err != nil {
-		return reconciler.Stack{}, err
+		return deploy.Stack{}, err
 	}
-	return sum(reconciler.NoColor, all), nil
+	return sum(deploy.NoColor, all), nil
 }

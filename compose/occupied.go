@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // rejectOccupied rejects the release where a container that is to be started would share what
@@ -21,7 +21,7 @@ import (
 // app before, of another app, or of a service that no file names any more. The projects
 // are those whose containers are made new; of the shared stack those count that do not
 // run. It is asked before anything is touched.
-func (c *Client) rejectOccupied(ctx context.Context, app reconciler.App, r *resolution, projects ...*types.Project) error {
+func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *resolution, projects ...*types.Project) error {
 	var uses []use
 	for _, p := range projects {
 		uses = append(uses, usesOf(app, p)...)
@@ -40,7 +40,7 @@ func (c *Client) rejectOccupied(ctx context.Context, app reconciler.App, r *reso
 	if err != nil {
 		return err
 	}
-	former, stacks := r.formerProjects(app), []string{app.Project(reconciler.Blue), app.Project(reconciler.Green)}
+	former, stacks := r.formerProjects(app), []string{app.Project(deploy.Blue), app.Project(deploy.Green)}
 	for _, u := range uses {
 		u.place = cmp.Or(same[u.place], u.place)
 		for _, o := range running {
@@ -48,7 +48,7 @@ func (c *Client) rejectOccupied(ctx context.Context, app reconciler.App, r *reso
 			// The old one of the app's own services is the same program, known or not.
 			again := u.project == app.SharedProject() && slices.Contains(former, o.project)
 			if o.place == u.place && !mine && (u.data || o.data || again) {
-				return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf(
+				return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 					"create %s: %s would write to the %s, to which %s writes, and what a database keeps there would be lost: "+
 						"stop that one and remove it (docker stop %s && docker rm %s; what it has written stays), or give %s a volume of its own; then tandem retry %s",
 					u.project, u.service, u.place, o.words, o.name, o.name, u.service, app.Name)}

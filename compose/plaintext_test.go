@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"tandem/internal/testbed/fuzzline"
+	"tandem/internal/harness/testbed/fuzzline"
 )
 
 func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {

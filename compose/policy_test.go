@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
@@ -60,7 +60,7 @@ func TestPolicy_ANarrowEntryAllowsNoNeighbour(t *testing.T) {
 	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000', '10.0.0.6:${API_PORT}:3000'], volumes: ['/srv/media2:/m']}}\n"})
 	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts:/srv/media", "publish:10.0.0.5"}})
 	_, err := client.Resolve(t.Context(), app)
-	if faults, _ := reconciler.AsFaults(err); len(faults) != 2 {
+	if faults, _ := deploy.AsFaults(err); len(faults) != 2 {
 		t.Errorf("got %v, want both refused", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestResolve_AnAppWithoutAFileIsAFault(t *testing.T) {
 		app := shop(t)
 		app.Compose = named
 		_, err := client.Resolve(t.Context(), app)
-		faults, ok := reconciler.AsFaults(err)
+		faults, ok := deploy.AsFaults(err)
 		if !ok || faults[0].File != "shop/tandem.yaml" || faults[0].Path != "compose" {
 			t.Errorf("compose: %q gives %v, want a fault of tandem.yaml", named, err)
 		}
@@ -105,7 +105,7 @@ networks:
 	})
 	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
 	_, err := client.Resolve(t.Context(), app)
-	if faults, _ := reconciler.AsFaults(err); len(faults) != 1 || faults[0].Path != "networks.back.ipam" {
+	if faults, _ := deploy.AsFaults(err); len(faults) != 1 || faults[0].Path != "networks.back.ipam" {
 		t.Errorf("got %v, want to be told only that both colors claim the subnet", err)
 	}
 }

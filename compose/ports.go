@@ -9,7 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // address checks on which address of the host a port is published. One without
@@ -129,7 +129,7 @@ func targetOf(s types.ServiceConfig, port int) int {
 
 // unreachable tells whether the route's port cannot be reached at 127.0.0.1, where Nginx
 // and the gate ask, whatever is published, and adds a fault then.
-func (c *checker) unreachable(r reconciler.Route, s types.ServiceConfig) bool {
+func (c *checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
 	ports := fmt.Sprintf(`ports: ["${%s}:%s"]`, r.Variable(), likelyTarget(s))
 	other, isService := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
 	before := len(c.faults)
@@ -161,7 +161,7 @@ func (c *checker) walled(s types.ServiceConfig) bool {
 }
 
 // elsewhere adds a fault where the route's port is published at other addresses only.
-func (c *checker) elsewhere(r reconciler.Route, s types.ServiceConfig) {
+func (c *checker) elsewhere(r deploy.Route, s types.ServiceConfig) {
 	var there []types.ServicePortConfig
 	for _, p := range s.Ports {
 		if p.Published != strconv.Itoa(r.Ports.Blue) || p.Protocol != "tcp" {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestStop_RunsPreStopHooks stops services in each way that there is: a singleton that
@@ -25,8 +25,8 @@ func TestStop_RunsPreStopHooks(t *testing.T) {
 	b.app.Shared = "compose.shared.yaml"
 	b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n"+service("db"))
 	b.runs("IMAGE:${TAG}", service("api"), "  scheduler:\n    image: IMAGE:1\n    command: [wait]\n", service("scheduler"))
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
 	wantRuns := func(name string, want int) {
 		t.Helper()
 		text, err := os.ReadFile(filepath.Join(notes, name))
@@ -35,21 +35,21 @@ func TestStop_RunsPreStopHooks(t *testing.T) {
 		}
 	}
 	wantRuns("api", 0)
-	b.relieve(reconciler.Blue)
+	b.relieve(deploy.Blue)
 	wantRuns("scheduler", 1)
 	b.move()
 	b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n    environment: {CHANGED: 'yes'}\n"+service("db"))
 	b.bump()
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	wantRuns("api", 1)
 	wantRuns("db", 1)
 	wantRuns("scheduler", 1) // it did not run
 	if err := os.RemoveAll(b.app.Root); err != nil {
 		t.Fatal(err)
 	}
-	b.stop(reconciler.Blue)
+	b.stop(deploy.Blue)
 	wantRuns("api", 2)
-	b.stop(reconciler.Blue)
+	b.stop(deploy.Blue)
 	wantRuns("api", 2)
 }
 
@@ -62,9 +62,9 @@ func TestStop_AHookThatFailsOrNeverEndsKeepsNothingRunning(t *testing.T) {
   missing: {image: 'IMAGE:1', command: [wait], network_mode: none, pre_stop: [{command: [/no/such/program]}]}
   slow: {image: 'IMAGE:1', command: [wait], network_mode: none, stop_grace_period: 0s, pre_stop: [{command: [/probe, hang]}]}
 `)
-	b.up(reconciler.Blue)
-	b.stop(reconciler.Blue)
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped || len(s.Containers) != 3 {
+	b.up(deploy.Blue)
+	b.stop(deploy.Blue)
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Stopped || len(s.Containers) != 3 {
 		t.Errorf("the stack is %+v, want three stopped containers", s)
 	}
 }

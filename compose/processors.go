@@ -5,21 +5,21 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // processorFaults finds the services that would have more processors than this host: the
 // engine makes no such container, and says so only when the old ones are gone.
-func (c *Client) processorFaults(ctx context.Context, r *resolution) (reconciler.Faults, error) {
-	checks := []*checker{r.stackFile.checker(r.colored[reconciler.Blue], hostRules{})}
+func (c *Client) processorFaults(ctx context.Context, r *resolution) (deploy.Faults, error) {
+	checks := []*checker{r.stackFile.checker(r.colored[deploy.Blue], hostRules{})}
 	for _, pair := range r.migrations {
-		checks = append(checks, r.stackFile.checker(pair[reconciler.Blue], hostRules{}))
+		checks = append(checks, r.stackFile.checker(pair[deploy.Blue], hostRules{}))
 	}
 	if r.shared != nil {
 		checks = append(checks, r.sharedFile.checker(r.shared, hostRules{}))
 	}
 	most := 0 // nobody was asked
-	var faults reconciler.Faults
+	var faults deploy.Faults
 	for _, check := range checks {
 		for _, name := range check.project.ServiceNames() {
 			path, want := processorsOf(name, check.project.Services[name])

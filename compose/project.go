@@ -18,33 +18,33 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/compose-spec/compose-go/v2/utils"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // file is one Compose file of an app, together with the override file that
 // Compose reads beside a file that it found by itself.
 type file struct {
-	app     reconciler.App
+	app     deploy.App
 	paths   []string // absolute; later ones win
 	source  sources  // where everything stands in them, for messages
 	secrets sealed   // that the variables of resolve are of
 	quota   *quota
-	walked  bool              // the references were looked at
-	refused reconciler.Faults // what was wrong with them
+	walked  bool          // the references were looked at
+	refused deploy.Faults // what was wrong with them
 }
 
 // openStack finds the file of the colored stack: the one that the app names, or
-// the first of reconciler.ComposeNames that exists.
-func openStack(app reconciler.App) (*file, error) {
+// the first of deploy.ComposeNames that exists.
+func openStack(app deploy.App) (*file, error) {
 	if app.Compose != "" {
 		return openFile(app, "compose", app.Compose)
 	}
-	for _, name := range reconciler.ComposeNames() {
+	for _, name := range deploy.ComposeNames() {
 		if exists(app.Root, name) {
 			return openFile(app, "compose", append([]string{name}, overrides(app.Root)...)...)
 		}
 	}
-	return nil, reconciler.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(
+	return nil, deploy.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(
 		"there is no Compose file in %q: add a compose.yaml (or compose.yml, docker-compose.yaml, docker-compose.yml) beside tandem.yaml, or name yours here", app.Dir)}}
 }
 
@@ -64,16 +64,16 @@ func exists(root, name string) bool {
 
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
-func openFile(app reconciler.App, key string, names ...string) (*file, error) {
+func openFile(app deploy.App, key string, names ...string) (*file, error) {
 	f := &file{app: app, quota: newQuota()}
 	for _, name := range names {
 		full, err := inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, reconciler.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
+			return nil, deploy.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
 				"%s does not exist in %q: add it, or name the right file", name, app.Dir)}}
 		}
 		if errors.Is(err, errOutside) {
-			return nil, reconciler.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
+			return nil, deploy.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
 				"%s leads out of the app's directory: move the file into it", name)}}
 		}
 		if err != nil {
@@ -81,7 +81,7 @@ func openFile(app reconciler.App, key string, names ...string) (*file, error) {
 		}
 		data, err := f.read(full)
 		if err != nil {
-			return nil, reconciler.Faults{{File: app.File, Path: key, Text: err.Error()}}
+			return nil, deploy.Faults{{File: app.File, Path: key, Text: err.Error()}}
 		}
 		f.paths = append(f.paths, full)
 		f.source = append(f.source, parseSource(data, path.Join(app.Dir, filepath.ToSlash(name))))
@@ -162,9 +162,9 @@ func enable(p *types.Project, names []string) {
 }
 
 // colored resolves the file once for each color, with the app's migrations.
-func (f *file) colored(ctx context.Context) (map[reconciler.Color]*types.Project, error) {
-	projects := map[reconciler.Color]*types.Project{}
-	for _, color := range reconciler.Colors() {
+func (f *file) colored(ctx context.Context) (map[deploy.Color]*types.Project, error) {
+	projects := map[deploy.Color]*types.Project{}
+	for _, color := range deploy.Colors() {
 		variables := f.secrets.variables()
 		maps.Copy(variables, f.app.Variables(color))
 		p, err := f.resolve(ctx, f.app.Project(color), variables, migrationsOf(f.app)...)
@@ -179,7 +179,7 @@ func (f *file) colored(ctx context.Context) (map[reconciler.Color]*types.Project
 // sharedVariables are what the shared file can interpolate: the variables and
 // secrets of the app that are the same for both colors. The tag is not among them, because
 // what it names must survive every deploy.
-func sharedVariables(app reconciler.App, secrets sealed) map[string]string {
+func sharedVariables(app deploy.App, secrets sealed) map[string]string {
 	v := secrets.variables()
 	maps.Copy(v, app.Env)
 	return v

@@ -11,18 +11,18 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Publishers returns the container that publishes each of the ports on this host's
 // 127.0.0.1, as the engine has it now and not as a file asked for it. What an engine
 // of another host publishes says nothing about this one: then nobody knows who holds
 // them.
-func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]reconciler.Holder, error) {
-	held := map[int]reconciler.Holder{}
+func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]deploy.Holder, error) {
+	held := map[int]deploy.Holder{}
 	if !c.here() {
 		for _, port := range ports {
-			held[port] = reconciler.Holder{Unknown: true, Words: "nobody knows whom: docker.host is another host"}
+			held[port] = deploy.Holder{Unknown: true, Words: "nobody knows whom: docker.host is another host"}
 		}
 		return held, nil
 	}
@@ -39,7 +39,7 @@ func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]reconcile
 			if p.Type != "tcp" || !onLoopback(p.IP) || !slices.Contains(ports, port) {
 				continue
 			}
-			held[port] = reconciler.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[LabelApp]}
+			held[port] = deploy.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[LabelApp]}
 		}
 	}
 	return held, nil

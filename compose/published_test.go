@@ -11,8 +11,8 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // foreign is a container of nobody's stack, created with its port published as the
@@ -32,7 +32,7 @@ func (b *bed) foreign(ip string, port int, proto string) (id, name string) {
 	return created.ID, name
 }
 
-func (b *bed) publisher(port int) (reconciler.Holder, bool) {
+func (b *bed) publisher(port int) (deploy.Holder, bool) {
 	b.t.Helper()
 	held, err := b.client.Publishers(b.t.Context(), []int{port})
 	if err != nil {
@@ -78,10 +78,10 @@ func TestPublishers_NameTheServicesOwnContainer(t *testing.T) {
 	b := newBed(t, "publishes")
 	b.write("compose.yaml", "services:\n  api:\n    image: IMAGE:${TAG}\n    ports: [\"${API_PORT}:3000\"]\n")
 	b.resolve()
-	b.up(reconciler.Green)
-	own := b.instance(reconciler.Green, "api")
+	b.up(deploy.Green)
+	own := b.instance(deploy.Green, "api")
 	h, found := b.publisher(b.app.Routes[0].Ports.Green)
-	if !found || h.Container != own.ID || !strings.Contains(h.Words, "of the project "+b.app.Project(reconciler.Green)) {
+	if !found || h.Container != own.ID || !strings.Contains(h.Words, "of the project "+b.app.Project(deploy.Green)) {
 		t.Errorf("got %+v, want the container %s", h, own.ID)
 	}
 	if h, found := b.publisher(b.app.Routes[0].Ports.Blue); found {

@@ -16,7 +16,7 @@ import (
 	"github.com/docker/docker/api/types/registry"
 	"golang.org/x/sync/errgroup"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // urgency says which images are asked for in the registry although they are here.
@@ -161,7 +161,7 @@ func (c *Client) download(ctx context.Context, s types.ServiceConfig) error {
 	}
 	auth, err := c.credentials(s.Image)
 	if err != nil {
-		return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: err}
+		return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: err}
 	}
 	start := time.Now()
 	stream, err := c.engine.ImagePull(ctx, s.Image, image.PullOptions{RegistryAuth: auth, Platform: s.Platform})

@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // publish pushes the probe as <registry>/probe:<tag> and takes it off this host.
@@ -45,7 +45,7 @@ func (b *bed) runs(image string, more ...string) {
 func (b *bed) attempt() error {
 	b.t.Helper()
 	b.resolve()
-	return b.client.Up(b.t.Context(), b.app, reconciler.Blue, nil)
+	return b.client.Up(b.t.Context(), b.app, deploy.Blue, nil)
 }
 
 // login writes Docker's configuration.
@@ -59,9 +59,9 @@ func (b *bed) login(registry string, l testbed.Login) {
 }
 
 // wantRejected checks why a release was turned down.
-func wantRejected(t *testing.T, err error, reason reconciler.Reason, words ...string) {
+func wantRejected(t *testing.T, err error, reason deploy.Reason, words ...string) {
 	t.Helper()
-	var reject *reconciler.RejectError
+	var reject *deploy.RejectError
 	if !errors.As(err, &reject) || reject.Reason != reason {
 		t.Fatalf("got %v, want the release rejected: %s", err, reason)
 	}
@@ -75,15 +75,15 @@ func wantRejected(t *testing.T, err error, reason reconciler.Reason, words ...st
 // wantLogs checks what a rejection shows of the container's log.
 func wantLogs(t *testing.T, err error, want string) {
 	t.Helper()
-	var reject *reconciler.RejectError
+	var reject *deploy.RejectError
 	if !errors.As(err, &reject) || reject.Logs != want {
 		t.Errorf("got %+v, want the log %q", err, want)
 	}
 }
 
-func wantTemporary(t *testing.T, err error, reason reconciler.Reason, words ...string) {
+func wantTemporary(t *testing.T, err error, reason deploy.Reason, words ...string) {
 	t.Helper()
-	var temporary *reconciler.TemporaryError
+	var temporary *deploy.TemporaryError
 	if !errors.As(err, &temporary) || temporary.Reason != reason {
 		t.Fatalf("got %v, want it to be temporary: %s", err, reason)
 	}
@@ -99,14 +99,14 @@ func TestUp_PullsAndRecordsTheDigest(t *testing.T) {
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	ref := b.publish(r, testbed.Login{}, "1", "one")
 	b.runs(ref)
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "one blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "one blue")
 	info, err := b.engine.Client.ImageInspect(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The same image may have come from the registry of another test, too.
-	if got := b.instance(reconciler.Blue, "api").Image; !slices.Contains(info.RepoDigests, r.Addr()+"/probe@"+got) {
+	if got := b.instance(deploy.Blue, "api").Image; !slices.Contains(info.RepoDigests, r.Addr()+"/probe@"+got) {
 		t.Errorf("container says %s, the registries said %s", got, info.RepoDigests)
 	}
 }
@@ -116,13 +116,13 @@ func TestUp_AnImageThatDoesNotExistRejectsTheReleaseAndKeepsTheOldOne(t *testing
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	ref := b.publish(r, testbed.Login{}, "1", "one")
 	b.runs(ref)
-	b.up(reconciler.Blue)
-	before := instances(b.stack(reconciler.Blue))
+	b.up(deploy.Blue)
+	before := instances(b.stack(deploy.Blue))
 	for _, image := range []string{r.Addr() + "/probe:no-such-tag", r.Addr() + "/no-such-repository:1"} {
 		b.runs(image)
-		wantRejected(t, b.attempt(), reconciler.ImageNotFound, image)
+		wantRejected(t, b.attempt(), deploy.ImageNotFound, image)
 	}
-	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
+	if diff := cmp.Diff(before, instances(b.stack(deploy.Blue))); diff != "" {
 		t.Errorf("the old containers (-before +after):\n%s", diff)
 	}
 }
@@ -137,7 +137,7 @@ func TestLookForImages_NamesTheOneThatIsNotThereYetAndPullsNothing(t *testing.T)
 	for _, images := range [][2]string{{late, there}, {there, late}} { // of the worker, of the migration
 		b.runs(there, fmt.Sprintf("  worker: {image: '%s'}\n  shrink: {image: '%s', profiles: [migrate]}\n", images[0], images[1]))
 		b.resolve()
-		wantRejected(t, b.client.LookForImages(t.Context(), b.app), reconciler.ImageNotFound, late)
+		wantRejected(t, b.client.LookForImages(t.Context(), b.app), deploy.ImageNotFound, late)
 	}
 	b.publish(r, testbed.Login{}, "2", "two")
 	if err := b.client.LookForImages(t.Context(), b.app); err != nil {
@@ -158,12 +158,12 @@ func TestUp_ARegistryThatIsAwayIsTemporary(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.runs(ref)
-	wantTemporary(t, b.attempt(), reconciler.PullFailed, ref)
+	wantTemporary(t, b.attempt(), deploy.PullFailed, ref)
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "one blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "one blue")
 }
 
 func TestUp_ReadsTheCredentialsAnewAtEachPull(t *testing.T) {
@@ -175,13 +175,13 @@ func TestUp_ReadsTheCredentialsAnewAtEachPull(t *testing.T) {
 	expired := testbed.Login{User: "ci", Password: "s3cret-of-yesterday"}
 	b.login(r.Addr(), expired)
 	err := b.attempt()
-	wantTemporary(t, err, reconciler.PullFailed, ref, "docker login")
+	wantTemporary(t, err, deploy.PullFailed, ref, "docker login")
 	if strings.Contains(err.Error(), expired.Password) {
 		t.Errorf("the error tells the password: %v", err)
 	}
 	b.login(r.Addr(), good)
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "private blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "private blue")
 }
 
 func TestUp_AsksACredentialHelper(t *testing.T) {
@@ -199,8 +199,8 @@ func TestUp_AsksACredentialHelper(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(b.config, "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "helped blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "helped blue")
 }
 
 func TestUp_HonoursThePullPolicy(t *testing.T) {
@@ -217,41 +217,41 @@ func TestUp_HonoursThePullPolicy(t *testing.T) {
 	}
 	for _, c := range cases {
 		b.runs(c.image, c.policy)
-		b.up(reconciler.Blue)
-		b.answers(reconciler.Blue, c.want+" blue")
+		b.up(deploy.Blue)
+		b.answers(deploy.Blue, c.want+" blue")
 	}
 	if err := r.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.runs(moving, "    command: [serve, again]\n")
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "remote blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "remote blue")
 	b.runs(fixed, "    pull_policy: always\n", "    command: [serve, again]\n")
-	wantTemporary(t, b.attempt(), reconciler.PullFailed, fixed)
+	wantTemporary(t, b.attempt(), deploy.PullFailed, fixed)
 	b.runs("ct-nowhere:1", "    pull_policy: never\n")
-	wantRejected(t, b.attempt(), reconciler.ImageNotFound, "ct-nowhere:1", "never")
+	wantRejected(t, b.attempt(), deploy.ImageNotFound, "ct-nowhere:1", "never")
 }
 
 func TestUp_HealsWithoutARegistry(t *testing.T) {
 	b := newBed(t, "healpull")
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	b.runs(b.publish(r, testbed.Login{}, "latest", "one"), "    pull_policy: always\n")
-	b.up(reconciler.Blue)
-	if err := errors.Join(r.Stop(t.Context()), b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID)); err != nil {
+	b.up(deploy.Blue)
+	if err := errors.Join(r.Stop(t.Context()), b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID)); err != nil {
 		t.Fatal(err)
 	}
 	// With no container left nothing says what ran, so this is a first start.
-	wantTemporary(t, b.attempt(), reconciler.PullFailed)
+	wantTemporary(t, b.attempt(), deploy.PullFailed)
 	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.runs(r.Addr()+"/probe", "    pull_policy: always\n", "  other: {image: "+r.Addr()+"/probe, command: [wait], pull_policy: always}\n")
-	b.up(reconciler.Blue)
-	if err := errors.Join(r.Stop(t.Context()), b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID)); err != nil {
+	b.up(deploy.Blue)
+	if err := errors.Join(r.Stop(t.Context()), b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID)); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "one blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "one blue")
 }
 
 // TestUp_CutShortInAPullReturnsAndLaterConverges pulls from a registry that
@@ -280,7 +280,7 @@ func TestUp_CutShortInAPullReturnsAndLaterConverges(t *testing.T) {
 	b.resolve()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, nil) }()
+	go func() { done <- b.client.Up(ctx, b.app, deploy.Blue, nil) }()
 	<-asked
 	cancel()
 	select {
@@ -292,6 +292,6 @@ func TestUp_CutShortInAPullReturnsAndLaterConverges(t *testing.T) {
 		t.Fatal("Up goes on after its context has ended")
 	}
 	b.runs(b.image + ":1")
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // pullError tells an image that does not exist from a registry that is away or
@@ -20,7 +20,7 @@ func pullError(ctx context.Context, name string, err error) error {
 	}
 	switch {
 	case mentions(err, "unauthorized", "no basic auth credentials", "authentication required", "toomanyrequests"):
-		return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: fmt.Errorf(
+		return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: fmt.Errorf(
 			"pull %s: the registry refuses the credentials in Docker's configuration (docker login renews them): %w", name, err)}
 	case mentions(err, "pull access denied"):
 		return notFound("image %s does not exist in its registry, or the credentials in Docker's configuration may not pull it", name)
@@ -29,20 +29,20 @@ func pullError(ctx context.Context, name string, err error) error {
 	case mentions(err, "invalid reference format", "must be lowercase"):
 		return notFound("%q is no image name: %s", name, lastWords(err))
 	case mentions(err, "no space left on device"):
-		return &reconciler.TemporaryError{Reason: reconciler.DiskFull, Err: fmt.Errorf(
+		return &deploy.TemporaryError{Reason: deploy.DiskFull, Err: fmt.Errorf(
 			"pull %s: the disk of Docker is full: remove what nobody needs (docker image prune): %w", name, err)}
 	}
-	return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: fmt.Errorf("pull %s: %w", name, err)}
+	return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: fmt.Errorf("pull %s: %w", name, err)}
 }
 
 func notFound(format string, args ...any) error {
-	return &reconciler.RejectError{Reason: reconciler.ImageNotFound, Detail: fmt.Sprintf(format, args...)}
+	return &deploy.RejectError{Reason: deploy.ImageNotFound, Detail: fmt.Sprintf(format, args...)}
 }
 
 // imageGone is for an image that was here a moment ago, and was removed by somebody
 // before a container was made of it: the next pull brings it back.
 func imageGone(err error) error {
-	return &reconciler.TemporaryError{Reason: reconciler.PullFailed, Err: fmt.Errorf(
+	return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: fmt.Errorf(
 		"somebody removed an image just after it was pulled: %s", lastWords(err))}
 }
 

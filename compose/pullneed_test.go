@@ -8,7 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestNeedOf_ReadsThePullPolicy(t *testing.T) {
@@ -51,26 +51,26 @@ func TestNeedOf_ReadsThePullPolicy(t *testing.T) {
 }
 
 func TestPullError_TellsTheReleaseFromTheWorld(t *testing.T) {
-	for text, want := range map[string]reconciler.Reason{
-		"manifest for a:9 not found: manifest unknown: manifest unknown":                                                             reconciler.ImageNotFound,
-		"pull access denied for a, repository does not exist or may require 'docker login': denied: requested access":                reconciler.ImageNotFound,
-		"no matching manifest for linux/arm64/v8 in the manifest list entries":                                                       reconciler.ImageNotFound,
-		"repository name not known to registry: name unknown":                                                                        reconciler.ImageNotFound,
-		"Get \"https://r/v2/\": unauthorized: authentication required":                                                               reconciler.PullFailed,
-		"Head \"http://r/v2/a/manifests/1\": no basic auth credentials":                                                              reconciler.PullFailed,
-		"toomanyrequests: You have reached your pull rate limit":                                                                     reconciler.PullFailed,
-		"Get \"https://r/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused":                                                reconciler.PullFailed,
-		"Get \"https://r/v2/\": dial tcp: lookup r on 127.0.0.53:53: no such host":                                                   reconciler.PullFailed,
-		"Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded)":                   reconciler.PullFailed,
-		"Get \"https://r/v2/a/blobs/sha256:1\": read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer":                   reconciler.PullFailed,
-		"received unexpected HTTP status: 503 Service Unavailable":                                                                   reconciler.PullFailed,
-		"write /var/lib/docker/tmp/GetImageBlob1: no space left on device":                                                           reconciler.DiskFull,
-		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?: error during connect: x": reconciler.DockerAway,
+	for text, want := range map[string]deploy.Reason{
+		"manifest for a:9 not found: manifest unknown: manifest unknown":                                                             deploy.ImageNotFound,
+		"pull access denied for a, repository does not exist or may require 'docker login': denied: requested access":                deploy.ImageNotFound,
+		"no matching manifest for linux/arm64/v8 in the manifest list entries":                                                       deploy.ImageNotFound,
+		"repository name not known to registry: name unknown":                                                                        deploy.ImageNotFound,
+		"Get \"https://r/v2/\": unauthorized: authentication required":                                                               deploy.PullFailed,
+		"Head \"http://r/v2/a/manifests/1\": no basic auth credentials":                                                              deploy.PullFailed,
+		"toomanyrequests: You have reached your pull rate limit":                                                                     deploy.PullFailed,
+		"Get \"https://r/v2/\": dial tcp 127.0.0.1:5000: connect: connection refused":                                                deploy.PullFailed,
+		"Get \"https://r/v2/\": dial tcp: lookup r on 127.0.0.53:53: no such host":                                                   deploy.PullFailed,
+		"Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded)":                   deploy.PullFailed,
+		"Get \"https://r/v2/a/blobs/sha256:1\": read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer":                   deploy.PullFailed,
+		"received unexpected HTTP status: 503 Service Unavailable":                                                                   deploy.PullFailed,
+		"write /var/lib/docker/tmp/GetImageBlob1: no space left on device":                                                           deploy.DiskFull,
+		"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?: error during connect: x": deploy.DockerAway,
 	} {
 		err := pullError(context.Background(), "a:9", errors.New("Error response from daemon: "+text))
-		var reject *reconciler.RejectError
-		var temporary *reconciler.TemporaryError
-		var got reconciler.Reason
+		var reject *deploy.RejectError
+		var temporary *deploy.TemporaryError
+		var got deploy.Reason
 		switch {
 		case errors.As(err, &reject):
 			got = reject.Reason

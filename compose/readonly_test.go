@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestUp_NothingFromGitCanBeWrittenTo mounts the release's copy in all the ways that
@@ -45,10 +45,10 @@ configs: {c: {file: ./d/file}}
 secrets: {s: {file: ./d/file}}
 `)
 	b.resolve()
-	if err := b.client.Migrate(t.Context(), b.app, reconciler.Blue, reconciler.ExpandMigration); err != nil {
+	if err := b.client.Migrate(t.Context(), b.app, deploy.Blue, deploy.ExpandMigration); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	list, err := b.engine.Client.ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "dev.tandem.app="+b.app.Name))})
 	if err != nil {
 		t.Fatal(err)
@@ -82,14 +82,14 @@ func TestUp_ALinkThatCameAfterTheCheckIsNotFollowed(t *testing.T) {
 	b := newBed(t, "swapped")
 	b.write("d/file", "x")
 	b.runs(b.image+":1", "    volumes: ['./d:/d:ro']\n    network_mode: bridge\n")
-	b.up(reconciler.Blue)
-	api := b.instance(reconciler.Blue, "api")
+	b.up(deploy.Blue)
+	api := b.instance(deploy.Blue, "api")
 	b.kill(api)
 	d := filepath.Join(b.app.Root, "d")
 	if err := errors.Join(os.RemoveAll(d), os.Symlink("/", d)); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err == nil {
+	if err := b.client.Up(t.Context(), b.app, deploy.Blue, nil); err == nil {
 		t.Error("the stack was healed with a link to / in place of a directory")
 	}
 	if info, err := b.engine.Client.ContainerInspect(t.Context(), api.ID); err == nil && info.State.Running {

@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // references is the part of a Compose file that makes the loader read others, and
@@ -122,7 +122,7 @@ func needsOf(s map[string]any) []string {
 // a message of its own could quote a file of this host. Files that are too large
 // for the loader are found on the way, and what would grow too large when they are
 // put together.
-func (f *file) referenceFaults() reconciler.Faults {
+func (f *file) referenceFaults() deploy.Faults {
 	if f.walked {
 		return f.refused // the same for both colors
 	}
@@ -140,7 +140,7 @@ func (f *file) referenceFaults() reconciler.Faults {
 type referenceWalk struct {
 	*file
 	*growth
-	faults reconciler.Faults
+	faults deploy.Faults
 }
 
 // visit looks at one file; base is what its includes and extends are relative
@@ -160,7 +160,7 @@ func (w *referenceWalk) visit(full, base string, src *source, inner bool) string
 	}
 	if part.references, err = w.referencesOf(full, data); err != nil {
 		// Nothing may be followed in a file that only the loader can read.
-		if faults, ok := reconciler.AsFaults(w.loadFault(fmt.Errorf("failed to parse %s: %w", full, err))); ok {
+		if faults, ok := deploy.AsFaults(w.loadFault(fmt.Errorf("failed to parse %s: %w", full, err))); ok {
 			w.faults = append(w.faults, faults...)
 		}
 		return key
@@ -288,7 +288,7 @@ func (w *referenceWalk) variables(full string, where []string, src *source) {
 // refuse adds a fault. It returns false, for the caller to return.
 func (w *referenceWalk) refuse(src *source, where []string, format string, args ...any) bool {
 	file, line := sources{src}.locate(where...)
-	w.faults = append(w.faults, reconciler.Fault{File: file, Line: line, Path: strings.Join(where, "."), Text: plainText([]byte(fmt.Sprintf(format, args...)))})
+	w.faults = append(w.faults, deploy.Fault{File: file, Line: line, Path: strings.Join(where, "."), Text: plainText([]byte(fmt.Sprintf(format, args...)))})
 	return false
 }
 

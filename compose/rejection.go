@@ -10,7 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // rejection sorts what creating or starting a stack failed with: the release
@@ -27,31 +27,31 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	var refused *notAllowedError
 	switch {
 	case errors.As(err, &refused):
-		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: doing + ": " + refused.what}
+		return &deploy.RejectError{Reason: deploy.CannotStart, Detail: doing + ": " + refused.what}
 	case mentions(err, "no such image"):
 		return imageGone(err)
 	case mentions(err, "didn't complete successfully"):
-		return c.dependencyFailed(ctx, p, reconciler.ContainerExited, err)
+		return c.dependencyFailed(ctx, p, deploy.ContainerExited, err)
 	case mentions(err, "dependency failed to start"):
-		reason := reconciler.Unhealthy
+		reason := deploy.Unhealthy
 		if mentions(err, "exited") {
-			reason = reconciler.ContainerExited
+			reason = deploy.ContainerExited
 		}
 		return c.dependencyFailed(ctx, p, reason, err)
 	}
 	if taken := c.portTaken(ctx, p, err); taken != "" {
-		return &reconciler.TemporaryError{Reason: reconciler.PortTaken, Err: fmt.Errorf("%s: %s: %w", doing, taken, err)}
+		return &deploy.TemporaryError{Reason: deploy.PortTaken, Err: fmt.Errorf("%s: %s: %w", doing, taken, err)}
 	}
 	switch {
 	case mentions(err, "fully subnetted", "address pool among the defaults"):
 		return c.noAddresses(ctx, doing, err)
 	case mentions(err, "no space left on device") && !mentions(err, "cgroup", "inotify"): // which have limits of their own
-		return &reconciler.TemporaryError{Reason: reconciler.DiskFull, Err: fmt.Errorf(
+		return &deploy.TemporaryError{Reason: deploy.DiskFull, Err: fmt.Errorf(
 			"%s: the disk of Docker is full: remove what nobody needs (docker image prune): %w", doing, err)}
 	case mentions(err, hostTroubles()...):
-		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
+		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
 	case mentions(err, releaseTroubles()...):
-		return &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: fmt.Sprintf("%s: %s", doing, lastWords(err))}
+		return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf("%s: %s", doing, lastWords(err))}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -106,8 +106,8 @@ func (c *Client) portTaken(ctx context.Context, p *types.Project, cause error) s
 
 // dependencyFailed rejects a release one of whose services was waited for in
 // vain, with what that service wrote last.
-func (c *Client) dependencyFailed(ctx context.Context, p *types.Project, reason reconciler.Reason, cause error) error {
-	reject := &reconciler.RejectError{Reason: reason, Detail: cause.Error()}
+func (c *Client) dependencyFailed(ctx context.Context, p *types.Project, reason deploy.Reason, cause error) error {
+	reject := &deploy.RejectError{Reason: reason, Detail: cause.Error()}
 	all, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return errors.Join(reject, err)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // rootPlaceholder stands for the directory of the app's files, which is another
@@ -25,7 +25,7 @@ const rootPlaceholder = "<root>"
 // another release. So do the list of singletons and the expand migration, where
 // there are some; the contract migration does not, because a commit that only
 // adds it must not deploy again what it is to run after.
-func releaseHash(ctx context.Context, app reconciler.App, r *resolution, files *contents) (string, error) {
+func releaseHash(ctx context.Context, app deploy.App, r *resolution, files *contents) (string, error) {
 	h := sha256.New()
 	if err := hashProjects(ctx, h, app, r, files, r.colored); err != nil {
 		return "", err
@@ -34,7 +34,7 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution, files *
 		names := slices.Sorted(slices.Values(app.Singletons))
 		writePart(h, []byte("singletons "+strings.Join(slices.Compact(names), ",")))
 	}
-	if expand := r.migrations[reconciler.ExpandMigration]; expand != nil {
+	if expand := r.migrations[deploy.ExpandMigration]; expand != nil {
 		writePart(h, []byte("expand "+app.Migrations.Expand))
 		if err := hashProjects(ctx, h, app, r, files, expand); err != nil {
 			return "", err
@@ -44,9 +44,9 @@ func releaseHash(ctx context.Context, app reconciler.App, r *resolution, files *
 }
 
 // hashProjects adds the project of each color, and the files that they use.
-func hashProjects(ctx context.Context, h hash.Hash, app reconciler.App, r *resolution, files *contents, projects map[reconciler.Color]*types.Project) error {
+func hashProjects(ctx context.Context, h hash.Hash, app deploy.App, r *resolution, files *contents, projects map[deploy.Color]*types.Project) error {
 	var used []string
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		p := projects[color]
 		text, err := canonical(p, app.Root)
 		if err != nil {
@@ -95,7 +95,7 @@ func contentsOf(p *types.Project, services types.Services) []string {
 }
 
 // hashShared notes what each service of the shared stack is made from.
-func (r *resolution) hashShared(ctx context.Context, app reconciler.App, files *contents) (err error) {
+func (r *resolution) hashShared(ctx context.Context, app deploy.App, files *contents) (err error) {
 	if r.shared == nil {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (r *resolution) hashShared(ctx context.Context, app reconciler.App, files *
 // serviceHash is the same for one service of the shared stack: what decides
 // whether its container is replaced. Compose's own hash will not do, because it
 // changes with the directory.
-func serviceHash(ctx context.Context, app reconciler.App, r *resolution, files *contents, name string) (string, error) {
+func serviceHash(ctx context.Context, app deploy.App, r *resolution, files *contents, name string) (string, error) {
 	p := r.shared
 	only := &types.Project{Name: p.Name, Services: types.Services{name: p.Services[name]}, Configs: p.Configs, Secrets: p.Secrets}
 	h := sha256.New()

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // everything is an app whose files use most of what a stack may: anchors, an
@@ -65,7 +65,7 @@ secrets: {key: {file: key.txt}}
 	}
 }
 
-func resolved(t *testing.T, app reconciler.App) reconciler.Release {
+func resolved(t *testing.T, app deploy.App) deploy.Release {
 	t.Helper()
 	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"external:elsewhere"}})
 	release, err := client.Resolve(t.Context(), app)
@@ -79,7 +79,7 @@ func TestResolve_SameContentInAnotherDirectoryIsTheSameRelease(t *testing.T) {
 	first, second := shop(t), shop(t)
 	put(t, first, everything())
 	put(t, second, everything())
-	second.Commit = reconciler.Commit{Hash: "another"}
+	second.Commit = deploy.Commit{Hash: "another"}
 	a, b := resolved(t, first), resolved(t, second)
 	if a != b {
 		t.Errorf("two copies give %s and %s, want the same release", a, b)
@@ -94,8 +94,8 @@ func TestResolve_WhatChangesTheReleaseAndWhatDoesNot(t *testing.T) {
 	base.Shared = "compose.shared.yaml"
 	put(t, base, everything())
 	before := resolved(t, base)
-	edit := func(name, old, new string) func(*reconciler.App, map[string]string) {
-		return func(_ *reconciler.App, files map[string]string) {
+	edit := func(name, old, new string) func(*deploy.App, map[string]string) {
+		return func(_ *deploy.App, files map[string]string) {
 			changed := regexp.MustCompile(regexp.QuoteMeta(old)).ReplaceAllLiteralString(files[name], new)
 			if changed == files[name] {
 				panic(name + " has no " + old)
@@ -104,7 +104,7 @@ func TestResolve_WhatChangesTheReleaseAndWhatDoesNot(t *testing.T) {
 		}
 	}
 	cases := map[string]struct {
-		change func(*reconciler.App, map[string]string)
+		change func(*deploy.App, map[string]string)
 		same   bool
 	}{
 		"another file":                  {edit("README.md", "read", "write"), true},
@@ -112,25 +112,25 @@ func TestResolve_WhatChangesTheReleaseAndWhatDoesNot(t *testing.T) {
 		"the shared stack":              {edit("compose.shared.yaml", "16", "17"), true},
 		"a comment":                     {edit("docker-compose.yml", "services:", "services: # all"), true},
 		"an inactive profile":           {edit("docker-compose.yml", "debug:1", "debug:2"), true},
-		"the watch":                     {func(a *reconciler.App, _ map[string]string) { a.Watch.MinRequests = 9 }, true},
-		"an unused variable":            {func(a *reconciler.App, _ map[string]string) { a.Env = map[string]string{"OTHER": "x"} }, true},
-		"the desired color":             {func(a *reconciler.App, _ map[string]string) { a.Color = reconciler.Green }, true},
-		"the tag":                       {func(a *reconciler.App, _ map[string]string) { a.Tag = "1.4.3" }, false},
-		"a variable":                    {func(a *reconciler.App, _ map[string]string) { a.Env = map[string]string{"MODE": "fast"} }, false},
-		"a port of blue":                {func(a *reconciler.App, _ map[string]string) { a.Routes[0].Ports.Blue = 3003 }, false},
-		"a port of green":               {func(a *reconciler.App, _ map[string]string) { a.Routes[0].Ports.Green = 3003 }, false},
+		"the watch":                     {func(a *deploy.App, _ map[string]string) { a.Watch.MinRequests = 9 }, true},
+		"an unused variable":            {func(a *deploy.App, _ map[string]string) { a.Env = map[string]string{"OTHER": "x"} }, true},
+		"the desired color":             {func(a *deploy.App, _ map[string]string) { a.Color = deploy.Green }, true},
+		"the tag":                       {func(a *deploy.App, _ map[string]string) { a.Tag = "1.4.3" }, false},
+		"a variable":                    {func(a *deploy.App, _ map[string]string) { a.Env = map[string]string{"MODE": "fast"} }, false},
+		"a port of blue":                {func(a *deploy.App, _ map[string]string) { a.Routes[0].Ports.Blue = 3003 }, false},
+		"a port of green":               {func(a *deploy.App, _ map[string]string) { a.Routes[0].Ports.Green = 3003 }, false},
 		"a command":                     {edit("base.yaml", "work]", "work, hard]"), false},
 		"the .env file":                 {edit(".env", "one", "two"), false},
 		"an environment file":           {edit("settings.env", "info", "debug"), false},
 		"a file in a mounted directory": {edit("conf/sub/more.conf", "1", "2"), false},
-		"a new file in it":              {func(_ *reconciler.App, f map[string]string) { f["conf/new.conf"] = "" }, false},
+		"a new file in it":              {func(_ *deploy.App, f map[string]string) { f["conf/new.conf"] = "" }, false},
 		"a file of an included file":    {edit("parts/extra.conf", "e", "f"), false},
 		"an included file":              {edit("parts/extra.yaml", "extra:$", "other:$"), false},
 		"a config":                      {edit("motd.txt", "hello", "bye"), false},
 		"a secret":                      {edit("key.txt", "k", "l"), false},
 		"a health command":              {edit("docker-compose.yml", "/health\"", "/ready\""), false},
 		"the number of containers":      {edit("docker-compose.yml", "scale: 2", "scale: 3"), false},
-		"the content of two files swapped": {func(_ *reconciler.App, f map[string]string) {
+		"the content of two files swapped": {func(_ *deploy.App, f map[string]string) {
 			f["conf/app.conf"], f["conf/sub/more.conf"] = f["conf/sub/more.conf"], f["conf/app.conf"]
 		}, false},
 	}
@@ -191,7 +191,7 @@ func TestResolve_FollowsSymbolicLinksOnlyWithinTheDirectory(t *testing.T) {
 			}
 			client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
 			_, err := client.Resolve(t.Context(), app)
-			if _, refused := reconciler.AsFaults(err); refused == c.ok || (c.ok && err != nil) {
+			if _, refused := deploy.AsFaults(err); refused == c.ok || (c.ok && err != nil) {
 				t.Errorf("a link %s: %v, want it to be fine: %t", c.to, err, c.ok)
 			}
 		})
@@ -220,7 +220,7 @@ func TestResolve_LinksInPlaceOfFilesThatAreReadAreRefused(t *testing.T) {
 			}
 			client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
 			_, err := client.Resolve(t.Context(), app)
-			if _, refused := reconciler.AsFaults(err); !refused || regexp.MustCompile("SECRET").MatchString(err.Error()) {
+			if _, refused := deploy.AsFaults(err); !refused || regexp.MustCompile("SECRET").MatchString(err.Error()) {
 				t.Errorf("got %v, want a fault that quotes nothing", err)
 			}
 		})

@@ -9,42 +9,42 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // resolution is an app's Compose files, resolved and found fit.
 type resolution struct {
-	colored    map[reconciler.Color]*types.Project // all services of the stack, singletons too
-	migrations map[reconciler.MigrationKind]map[reconciler.Color]*types.Project
+	colored    map[deploy.Color]*types.Project // all services of the stack, singletons too
+	migrations map[deploy.MigrationKind]map[deploy.Color]*types.Project
 	shared     *types.Project // nil: the app has none
 	stackFile  *file
 	sharedFile *file             // nil: the app has none
 	made       map[string]string // service of shared -> serviceHash
 	secrets    sealed            // the projects have marks in place of their values until they are revealed
-	release    reconciler.Release
+	release    deploy.Release
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
 // file that cannot be run blue/green, or that asks for more of this host than
-// its policy allows, is reconciler.Faults: all of them at once. So is one that would
+// its policy allows, is deploy.Faults: all of them at once. So is one that would
 // begin with an empty volume where this host has the one with the data (see
 // formerVolumes), or that asks for more processors than it has. Docker is asked only for what the file alone does not tell.
-func (c *Client) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
+func (c *Client) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	r, err := c.resolve(ctx, app)
 	if err != nil {
-		return reconciler.Release{}, err
+		return deploy.Release{}, err
 	}
 	faults, err := c.processorFaults(ctx, r)
 	if err != nil {
-		return reconciler.Release{}, err
+		return deploy.Release{}, err
 	}
 	if err := withFaults(faults, c.formerVolumes(ctx, app, r)); err != nil {
-		return reconciler.Release{}, err
+		return deploy.Release{}, err
 	}
 	return r.release, nil
 }
 
-func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, error) {
+func (c *Client) resolve(ctx context.Context, app deploy.App) (*resolution, error) {
 	secrets, err := c.openSecrets(ctx, app)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (c *Client) resolve(ctx context.Context, app reconciler.App) (*resolution, 
 }
 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
-func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (*resolution, error) {
+func (c *Client) load(ctx context.Context, app deploy.App, secrets sealed) (*resolution, error) {
 	r := &resolution{secrets: secrets}
 	stack, err := openStack(app)
 	if err != nil {
@@ -69,7 +69,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 		return nil, err
 	}
 	shared, err := r.loadShared(ctx, app)
-	if _, refused := reconciler.AsFaults(err); err != nil && !refused {
+	if _, refused := deploy.AsFaults(err); err != nil && !refused {
 		return nil, err
 	}
 	r.stackFile, r.sharedFile = stack, shared
@@ -80,7 +80,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if err != nil {
 		return nil, withFaults(stack.check(r.colored, c.rules(nil)), err)
 	}
-	free, err := c.freeOf(ctx, app, r.shared, r.colored[reconciler.Blue], r.colored[reconciler.Green], r.shared)
+	free, err := c.freeOf(ctx, app, r.shared, r.colored[deploy.Blue], r.colored[deploy.Green], r.shared)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 	if err := r.hash(ctx, app); err != nil {
 		var much tooMuch
 		if errors.As(err, &much) {
-			return nil, reconciler.Faults{{File: stack.name(), Text: err.Error()}}
+			return nil, deploy.Faults{{File: stack.name(), Text: err.Error()}}
 		}
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (c *Client) load(ctx context.Context, app reconciler.App, secrets sealed) (
 }
 
 // hash notes what the release and each shared service is made from.
-func (r *resolution) hash(ctx context.Context, app reconciler.App) error {
+func (r *resolution) hash(ctx context.Context, app deploy.App) error {
 	files := newContents(app.Root)
 	if err := r.hashShared(ctx, app, files); err != nil {
 		return err
@@ -131,17 +131,17 @@ func (r *resolution) hash(ctx context.Context, app reconciler.App) error {
 		return err
 	}
 	// What the contract migration mounts is no part of the release, and is mounted as well.
-	for _, p := range r.migrations[reconciler.ContractMigration] {
+	for _, p := range r.migrations[deploy.ContractMigration] {
 		if err := files.add(ctx, sha256.New(), filesOf(p, p.Services)); err != nil {
 			return err
 		}
 	}
-	r.release = reconciler.Release{Tag: app.Tag, Hash: hash}
+	r.release = deploy.Release{Tag: app.Tag, Hash: hash}
 	return pointerFaults(app, files.lfs).Err()
 }
 
 // loadShared loads the shared stack; the file is nil when the app has none.
-func (r *resolution) loadShared(ctx context.Context, app reconciler.App) (*file, error) {
+func (r *resolution) loadShared(ctx context.Context, app deploy.App) (*file, error) {
 	shared, err := openShared(app)
 	if err != nil || shared == nil {
 		return nil, err
@@ -159,13 +159,13 @@ func (c *Client) rules(free map[external]bool) hostRules {
 
 // resolveRelease resolves the app for being run, with the values of its secrets,
 // and makes sure that its files are those of app.Release.
-func (c *Client) resolveRelease(ctx context.Context, app reconciler.App) (*resolution, error) {
+func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*resolution, error) {
 	r, err := c.resolve(ctx, app)
-	if faults, refused := reconciler.AsFaults(err); refused {
-		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root, Err: faults} // a release has none
+	if faults, refused := deploy.AsFaults(err); refused {
+		err = &deploy.FilesChangedError{Release: app.Release, Root: app.Root, Err: faults} // a release has none
 	}
 	if err == nil && r.release != app.Release {
-		err = &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
+		err = &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 	}
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (r *resolution) reveal() {
 }
 
 // openShared returns nil when the app has no shared stack.
-func openShared(app reconciler.App) (*file, error) {
+func openShared(app deploy.App) (*file, error) {
 	if app.Shared == "" {
 		return nil, nil
 	}
@@ -197,11 +197,11 @@ func openShared(app reconciler.App) (*file, error) {
 
 // withFaults adds the faults in err to those already found, so that a person is
 // told of all of them; any other error comes first.
-func withFaults(found reconciler.Faults, err error) error {
+func withFaults(found deploy.Faults, err error) error {
 	if err == nil {
 		return found.Err()
 	}
-	if more, ok := reconciler.AsFaults(err); ok {
+	if more, ok := deploy.AsFaults(err); ok {
 		return append(found, more...)
 	}
 	return err
@@ -239,7 +239,7 @@ func (f *file) settle(p *types.Project) error {
 }
 
 // labelFaults finds reserved labels that came from a file.
-func (f *file) labelFaults(p *types.Project) reconciler.Faults {
+func (f *file) labelFaults(p *types.Project) deploy.Faults {
 	c := f.checker(p, hostRules{})
 	for _, name := range p.ServiceNames() {
 		for _, key := range sortedKeys(p.Services[name].Labels) {

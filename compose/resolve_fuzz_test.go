@@ -9,8 +9,8 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"tandem/compose"
-	"tandem/internal/testbed/fuzzline"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/reconciler/deploy"
 )
 
 // What FuzzResolve makes of the second file, and of the service w0.
@@ -68,7 +68,7 @@ func FuzzResolve(f *testing.F) {
 		put(t, app, map[string]string{"compose.yaml": string(text), ".env": dotenv, name: string(other)})
 		line.Hold(t, len(text)+len(dotenv)+len(other), func() {
 			release, err := client.Resolve(t.Context(), app)
-			faults, refused := reconciler.AsFaults(err)
+			faults, refused := deploy.AsFaults(err)
 			switch {
 			case err == nil && release.Hash == "":
 				t.Error("resolved to nothing")

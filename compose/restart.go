@@ -8,7 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // A singleton that was stopped must not come back by itself, or two would run.
@@ -53,7 +53,7 @@ func dutyRestart(s types.ServiceConfig) string {
 // standDown makes sure that the engine starts no singleton of the stack again.
 // It comes after the stop, because the engine changes the policy of no container
 // that it is just restarting.
-func (c *Client) standDown(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) standDown(ctx context.Context, app deploy.App, color deploy.Color) error {
 	all, err := c.containers(ctx, app.Project(color))
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/go-units"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // room makes sure that the disks which Docker keeps images on have Options.MinFree
@@ -35,7 +35,7 @@ func (c *Client) room(ctx context.Context, image string) error {
 			continue // it is not on this host
 		}
 		if free := int64(disk.Bavail) * int64(disk.Bsize); free < c.minFree {
-			return &reconciler.TemporaryError{Reason: reconciler.DiskFull, Err: fmt.Errorf(
+			return &deploy.TemporaryError{Reason: deploy.DiskFull, Err: fmt.Errorf(
 				"pull %s: %s are free in %s, and docker.min_free wants %s: remove what nobody needs (docker image prune), or lower docker.min_free",
 				image, units.BytesSize(float64(free)), dir, units.BytesSize(float64(c.minFree)))}
 		}

@@ -10,26 +10,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestUp_PullsNothingOntoADiskWithTooLittleSpace(t *testing.T) {
 	b := newBed(t, "room", func(o *compose.Options) { o.MinFree = 1 << 60 })
 	b.runs("IMAGE:${TAG}")
-	b.up(reconciler.Blue) // what is here already needs no space
-	before := instances(b.stack(reconciler.Blue))
+	b.up(deploy.Blue) // what is here already needs no space
+	before := instances(b.stack(deploy.Blue))
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	ref := b.publish(r, testbed.Login{}, "1", "one")
 	b.runs(ref)
-	wantTemporary(t, b.attempt(), reconciler.DiskFull, ref, "1EiB", "docker image prune", "docker.min_free")
-	if after := instances(b.stack(reconciler.Blue)); after["api"] != before["api"] {
+	wantTemporary(t, b.attempt(), deploy.DiskFull, ref, "1EiB", "docker image prune", "docker.min_free")
+	if after := instances(b.stack(deploy.Blue)); after["api"] != before["api"] {
 		t.Errorf("the api was %s, is %s: want it untouched", before["api"], after["api"])
 	}
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, MinFree: 1})
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "one blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "one blue")
 }
 
 // What Docker 20.10, 28 with containerd's image store, and one with a containerd of its own say.

@@ -11,7 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // checker collects what is wrong with one Compose file, resolved for one color
@@ -20,7 +20,7 @@ type checker struct {
 	*file
 	project *types.Project
 	hostRules
-	faults reconciler.Faults
+	faults deploy.Faults
 }
 
 func (f *file) checker(p *types.Project, h hostRules) *checker {
@@ -35,9 +35,9 @@ type hostRules struct {
 }
 
 // check returns everything that makes the file unfit for the colored stack.
-func (f *file) check(projects map[reconciler.Color]*types.Project, h hostRules) reconciler.Faults {
-	var all reconciler.Faults
-	for _, color := range reconciler.Colors() {
+func (f *file) check(projects map[deploy.Color]*types.Project, h hostRules) deploy.Faults {
+	var all deploy.Faults
+	for _, color := range deploy.Colors() {
 		c := f.checker(projects[color], h)
 		if c.tooManyPorts() {
 			return c.faults // each is compared with every other
@@ -51,20 +51,20 @@ func (f *file) check(projects map[reconciler.Color]*types.Project, h hostRules) 
 		c.secretPlaces()
 		all = append(all, c.faults...)
 	}
-	c := f.checker(projects[reconciler.Blue], h)
-	c.ports(projects[reconciler.Blue], projects[reconciler.Green])
-	c.networks(projects[reconciler.Blue], projects[reconciler.Green])
-	c.fixedAddresses(projects[reconciler.Blue], projects[reconciler.Green])
-	c.commonNames(projects[reconciler.Blue], projects[reconciler.Green])
+	c := f.checker(projects[deploy.Blue], h)
+	c.ports(projects[deploy.Blue], projects[deploy.Green])
+	c.networks(projects[deploy.Blue], projects[deploy.Green])
+	c.fixedAddresses(projects[deploy.Blue], projects[deploy.Green])
+	c.commonNames(projects[deploy.Blue], projects[deploy.Green])
 	c.routes(projects)
-	c.singletons(projects[reconciler.Blue])
-	c.migrations(projects[reconciler.Blue])
+	c.singletons(projects[deploy.Blue])
+	c.migrations(projects[deploy.Blue])
 	return inOrder(append(all, c.faults...))
 }
 
 // checkShared returns what is wrong with the shared stack's file. It exists
 // once, so fixed ports, names and volumes are its good right.
-func (f *file) checkShared(p *types.Project, h hostRules) reconciler.Faults {
+func (f *file) checkShared(p *types.Project, h hostRules) deploy.Faults {
 	c := f.checker(p, h)
 	for _, name := range p.ServiceNames() {
 		c.service(name, p.Services[name])
@@ -86,8 +86,8 @@ func (c *checker) secretPlaces() {
 
 // inOrder sorts the faults as they stand in the file and takes out those that
 // both colors have.
-func inOrder(faults reconciler.Faults) reconciler.Faults {
-	slices.SortStableFunc(faults, func(a, b reconciler.Fault) int {
+func inOrder(faults deploy.Faults) deploy.Faults {
+	slices.SortStableFunc(faults, func(a, b deploy.Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
 	})
 	return slices.Compact(faults)
@@ -96,7 +96,7 @@ func inOrder(faults reconciler.Faults) reconciler.Faults {
 // fault adds one, at the deepest part of path that the file has.
 func (c *checker) fault(path []string, format string, args ...any) {
 	name, line := c.source.locate(path...)
-	c.faults = append(c.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: plainText([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
+	c.faults = append(c.faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: plainText([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
 }
 
 // shown is a path as a person reads it, without what only finds the line.
@@ -186,7 +186,7 @@ func (c *checker) image(name string, s types.ServiceConfig) {
 func (c *checker) colored(name string, s types.ServiceConfig) {
 	if s.ContainerName != "" {
 		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
-			s.ContainerName, c.app.Project(reconciler.Blue), name, c.app.Project(reconciler.Green), name)
+			s.ContainerName, c.app.Project(deploy.Blue), name, c.app.Project(deploy.Green), name)
 	}
 	targets := make([]string, len(s.Volumes))
 	for i, v := range s.Volumes {
@@ -240,18 +240,18 @@ func (c *checker) networks(blue, green *types.Project) {
 }
 
 // routes checks that Nginx will find every route where tandem.yaml says.
-func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
-	if len(projects[reconciler.Blue].Services) == 0 {
+func (c *checker) routes(projects map[deploy.Color]*types.Project) {
+	if len(projects[deploy.Blue].Services) == 0 {
 		c.fault([]string{"services"}, "there is no service to run: add one (a service with profiles: counts only if COMPOSE_PROFILES names one of them)")
 		return
 	}
 	for _, r := range c.app.Routes {
-		blue, ok := projects[reconciler.Blue].Services[r.Service]
+		blue, ok := projects[deploy.Blue].Services[r.Service]
 		if !ok {
-			c.noService(r, projects[reconciler.Blue].ServiceNames())
+			c.noService(r, projects[deploy.Blue].ServiceNames())
 			continue
 		}
-		green := projects[reconciler.Green].Services[r.Service]
+		green := projects[deploy.Green].Services[r.Service]
 		if c.unreachable(r, blue) {
 			continue
 		}
@@ -267,13 +267,13 @@ func (c *checker) routes(projects map[reconciler.Color]*types.Project) {
 }
 
 // noService says so where the person wrote the name: in tandem.yaml.
-func (c *checker) noService(r reconciler.Route, names []string) {
+func (c *checker) noService(r deploy.Route, names []string) {
 	c.appFault([]string{"routes", r.Name, "service"}, "%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))
 }
 
 // appFault adds a fault of tandem.yaml.
 func (c *checker) appFault(where []string, format string, args ...any) {
-	fault := reconciler.Fault{File: c.app.File, Path: shown(where), Text: fmt.Sprintf(format, args...)}
+	fault := deploy.Fault{File: c.app.File, Path: shown(where), Text: fmt.Sprintf(format, args...)}
 	if src, err := readSource(filepath.Join(c.app.Root, path.Base(c.app.File)), c.app.File); err == nil {
 		_, fault.Line = sources{src}.locate(where...)
 	}

@@ -12,22 +12,22 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what testdata/refused must say from what is said now")
 
 // shop is an app with one route, without files.
-func shop(t *testing.T) reconciler.App {
+func shop(t *testing.T) deploy.App {
 	t.Helper()
-	return reconciler.App{
+	return deploy.App{
 		Name: "shop", Dir: "shop", File: "shop/tandem.yaml", Tag: "1.4.2", Root: t.TempDir(),
-		Routes: []reconciler.Route{{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: 3001, Green: 3002}}},
+		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}}},
 	}
 }
 
 // put writes files below the app's directory.
-func put(t *testing.T, app reconciler.App, files map[string]string) {
+func put(t *testing.T, app deploy.App, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		full := filepath.Join(app.Root, name)
@@ -56,7 +56,7 @@ func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
 			}
 			app, want := unpack(t, archive)
 			_, err = client.Resolve(t.Context(), app)
-			faults, ok := reconciler.AsFaults(err)
+			faults, ok := deploy.AsFaults(err)
 			if !ok {
 				t.Fatalf("resolved with %v, want faults", err)
 			}
@@ -75,7 +75,7 @@ func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
 }
 
 // unpack makes the app of an archive and returns what must be said of it.
-func unpack(t *testing.T, archive *txtar.Archive) (app reconciler.App, want string) {
+func unpack(t *testing.T, archive *txtar.Archive) (app deploy.App, want string) {
 	t.Helper()
 	app = shop(t)
 	files := map[string]string{}
@@ -84,7 +84,7 @@ func unpack(t *testing.T, archive *txtar.Archive) (app reconciler.App, want stri
 		case "want":
 			want = string(f.Data)
 		case "routes":
-			var r reconciler.Route
+			var r deploy.Route
 			if _, err := fmt.Sscan(string(f.Data), &r.Name, &r.Service, &r.Ports.Blue, &r.Ports.Green); err != nil {
 				t.Fatal(err)
 			}

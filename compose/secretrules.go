@@ -6,7 +6,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // misplaced finds each secret that stands where others than the container can read
@@ -14,7 +14,7 @@ import (
 // content of a secret or a config, which is copied into the container. Everything
 // else of a service is in its command line, its labels or a name, which any process
 // list, docker ps or status shows.
-func (f *file) misplaced(p *types.Project) (reconciler.Faults, error) {
+func (f *file) misplaced(p *types.Project) (deploy.Faults, error) {
 	if len(f.secrets.marks) == 0 {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func (f *file) misplaced(p *types.Project) (reconciler.Faults, error) {
 
 type secretWalk struct {
 	file   *file
-	faults reconciler.Faults
+	faults deploy.Faults
 }
 
 func (w *secretWalk) value(v any, path []string) {
@@ -68,7 +68,7 @@ func (w *secretWalk) refuse(text string, path []string) {
 	for _, s := range w.file.secrets.in(text) {
 		where := append(path[:len(path):len(path)], "~"+s.Name)
 		name, line := w.file.source.locate(where...)
-		w.faults = append(w.faults, reconciler.Fault{File: name, Line: line, Path: shown(path), Text: misplacedText(s.Name, path)})
+		w.faults = append(w.faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: misplacedText(s.Name, path)})
 	}
 }
 

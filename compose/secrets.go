@@ -9,14 +9,14 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Vault opens the encrypted files of apps.
 type Vault interface {
 	// Open returns the variables in the files that app.Secrets names. What is wrong
-	// with the files, or with the key, is reconciler.Faults without any value.
-	Open(ctx context.Context, app reconciler.App) ([]reconciler.Secret, error)
+	// with the files, or with the key, is deploy.Faults without any value.
+	Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error)
 	// HideCut returns the text without the values that Open has ever returned, also
 	// where the beginning of the text was cut off in the middle of one.
 	HideCut(text string) string
@@ -26,17 +26,17 @@ type Vault interface {
 // place of each value: so it shows where a value would go, no message of the loader
 // can repeat one, and the hash of a release tells nothing about one.
 type sealed struct {
-	list  []reconciler.Secret
+	list  []deploy.Secret
 	marks map[string]string // name -> mark
 }
 
 // openSecrets reads the app's encrypted files.
-func (c *Client) openSecrets(ctx context.Context, app reconciler.App) (sealed, error) {
+func (c *Client) openSecrets(ctx context.Context, app deploy.App) (sealed, error) {
 	if len(app.Secrets) == 0 {
 		return sealed{}, nil
 	}
 	if c.vault == nil {
-		return sealed{}, reconciler.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
+		return sealed{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
 	}
 	list, err := c.vault.Open(ctx, app)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) openSecrets(ctx context.Context, app reconciler.App) (sealed, e
 	return sealOf(list), nil
 }
 
-func sealOf(list []reconciler.Secret) sealed {
+func sealOf(list []deploy.Secret) sealed {
 	s := sealed{list: list, marks: map[string]string{}}
 	for _, x := range list {
 		if x.Encrypted {
@@ -76,14 +76,14 @@ func (s sealed) variables() map[string]string {
 }
 
 // in returns the secrets whose marks the text has, in the order of their names.
-func (s sealed) in(text string) []reconciler.Secret {
-	var found []reconciler.Secret
+func (s sealed) in(text string) []deploy.Secret {
+	var found []deploy.Secret
 	for _, x := range s.list {
 		if mark, ok := s.marks[x.Name]; ok && strings.Contains(text, mark) {
 			found = append(found, x)
 		}
 	}
-	slices.SortFunc(found, func(a, b reconciler.Secret) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(found, func(a, b deploy.Secret) int { return strings.Compare(a.Name, b.Name) })
 	return found
 }
 

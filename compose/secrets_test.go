@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // vault has the secrets of a test; its Hide shouts, so that it can be told that a
@@ -21,11 +21,11 @@ type vault map[string]string
 
 const planted = "planted-$ecret-value"
 
-func (v vault) Open(context.Context, reconciler.App) ([]reconciler.Secret, error) {
-	var all []reconciler.Secret
+func (v vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
+	var all []deploy.Secret
 	for name, value := range v {
-		all = append(all, reconciler.Secret{
-			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: reconciler.Hidden(value), Sealed: "sealed " + name,
+		all = append(all, deploy.Secret{
+			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Sealed: "sealed " + name,
 		})
 		if strings.HasPrefix(name, "PLAIN") {
 			all[len(all)-1].Sealed = value
@@ -39,7 +39,7 @@ func (v vault) HideCut(text string) string { return strings.ReplaceAll(text, pla
 // resealed is vault after the file was encrypted anew.
 type resealed struct{ vault }
 
-func (v resealed) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secret, error) {
+func (v resealed) Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error) {
 	all, err := v.vault.Open(ctx, app)
 	for i := range all {
 		all[i].Sealed += " anew"
@@ -47,7 +47,7 @@ func (v resealed) Open(ctx context.Context, app reconciler.App) ([]reconciler.Se
 	return all, err
 }
 
-func secretive(t *testing.T) reconciler.App {
+func secretive(t *testing.T) deploy.App {
 	app := shop(t)
 	app.Secrets = []string{"secrets.env"}
 	return app
@@ -109,7 +109,7 @@ func TestSecrets_AreRefusedWhereOthersReadThem(t *testing.T) {
 			app.Shared = "shared.yaml"
 		}
 		_, err := client.Resolve(t.Context(), app)
-		if _, ok := reconciler.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
+		if _, ok := deploy.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got\n%v\nwant faults with\n%s", name, err, c.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), planted) || strings.Contains(err.Error(), "tandemsecret")) {
@@ -120,7 +120,7 @@ func TestSecrets_AreRefusedWhereOthersReadThem(t *testing.T) {
 
 func TestSecrets_AReleaseIsWhatStandsInGit(t *testing.T) {
 	used := vault{"DB_PASSWORD": planted, "UNUSED": "x"}
-	release := func(v compose.Vault, lines string) reconciler.Release {
+	release := func(v compose.Vault, lines string) deploy.Release {
 		t.Helper()
 		app := secretive(t)
 		put(t, app, map[string]string{"compose.yaml": stackWith(lines)})
@@ -148,7 +148,7 @@ func TestSecrets_WithoutAVaultAreRefused(t *testing.T) {
 	app := secretive(t)
 	put(t, app, map[string]string{"compose.yaml": stackWith("")})
 	_, err := newClient(t, compose.Options{}).Resolve(t.Context(), app)
-	if _, ok := reconciler.AsFaults(err); !ok {
+	if _, ok := deploy.AsFaults(err); !ok {
 		t.Errorf("got %v, want faults", err)
 	}
 }
@@ -171,8 +171,8 @@ services:
     environment: [DB_PASSWORD]
 secrets: {password: {environment: DB_PASSWORD}}
 `)
-	b.up(reconciler.Blue)
-	api := b.instance(reconciler.Blue, "api")
+	b.up(deploy.Blue)
+	api := b.instance(deploy.Blue, "api")
 	info, err := b.engine.Client.ContainerInspect(t.Context(), api.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -195,11 +195,11 @@ secrets: {password: {environment: DB_PASSWORD}}
 	if file := b.fileOf(api, "/run/secrets/password"); file != planted {
 		t.Errorf("the file has %q", file)
 	}
-	b.logged(b.instance(reconciler.Blue, "echo"), "DB_PASSWORD=(hidden)")
+	b.logged(b.instance(deploy.Blue, "echo"), "DB_PASSWORD=(hidden)")
 }
 
 // fileOf reads a file out of a container.
-func (b *bed) fileOf(c reconciler.Container, path string) string {
+func (b *bed) fileOf(c deploy.Container, path string) string {
 	b.t.Helper()
 	stream, _, err := b.engine.Client.CopyFromContainer(b.t.Context(), c.ID, path)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
-func kinds() []reconciler.MigrationKind {
-	return []reconciler.MigrationKind{reconciler.ExpandMigration, reconciler.ContractMigration}
+func kinds() []deploy.MigrationKind {
+	return []deploy.MigrationKind{deploy.ExpandMigration, deploy.ContractMigration}
 }
 
 // migrationsOf names the services that are migrations.
-func migrationsOf(app reconciler.App) []string {
+func migrationsOf(app deploy.App) []string {
 	var names []string
 	for _, kind := range kinds() {
 		if name := app.Migrations.Of(kind); name != "" {
@@ -26,14 +26,14 @@ func migrationsOf(app reconciler.App) []string {
 
 // separate takes the migrations out of the stacks and gives each a project of
 // its own.
-func (r *resolution) separate(app reconciler.App) error {
-	r.migrations = map[reconciler.MigrationKind]map[reconciler.Color]*types.Project{}
+func (r *resolution) separate(app deploy.App) error {
+	r.migrations = map[deploy.MigrationKind]map[deploy.Color]*types.Project{}
 	for _, kind := range kinds() {
 		name := app.Migrations.Of(kind)
 		if name == "" {
 			continue
 		}
-		r.migrations[kind] = map[reconciler.Color]*types.Project{}
+		r.migrations[kind] = map[deploy.Color]*types.Project{}
 		for color, p := range r.colored {
 			alone, err := alone(p, name)
 			if err != nil {
@@ -68,13 +68,13 @@ func alone(p *types.Project, name string) (*types.Project, error) {
 }
 
 // withoutSingletons is the part of a stack that runs in both colors.
-func withoutSingletons(p *types.Project, app reconciler.App) *types.Project {
+func withoutSingletons(p *types.Project, app deploy.App) *types.Project {
 	return p.WithServicesDisabled(app.Singletons...)
 }
 
 // onlySingletons is the other part; what a singleton needs of the stack runs
 // already, so that it waits for other singletons only.
-func onlySingletons(p *types.Project, app reconciler.App) (*types.Project, error) {
+func onlySingletons(p *types.Project, app deploy.App) (*types.Project, error) {
 	p, err := p.WithSelectedServices(app.Singletons, types.IgnoreDependencies)
 	if err != nil {
 		return nil, fmt.Errorf("find the singletons of %s: %w", app.Name, err)
@@ -84,7 +84,7 @@ func onlySingletons(p *types.Project, app reconciler.App) (*types.Project, error
 
 // withNeeds is onlySingletons with the services that they depend on, or share a
 // namespace with: Compose looks for those when it creates a container.
-func withNeeds(p *types.Project, app reconciler.App) (*types.Project, error) {
+func withNeeds(p *types.Project, app deploy.App) (*types.Project, error) {
 	p, err := p.WithSelectedServices(app.Singletons)
 	if err != nil {
 		return nil, fmt.Errorf("find what the singletons of %s need: %w", app.Name, err)
@@ -92,10 +92,10 @@ func withNeeds(p *types.Project, app reconciler.App) (*types.Project, error) {
 	return p, nil
 }
 
-func isSingleton(app reconciler.App, service string) bool {
+func isSingleton(app deploy.App, service string) bool {
 	return slices.Contains(app.Singletons, service)
 }
 
-func isMigration(app reconciler.App, service string) bool {
+func isMigration(app deploy.App, service string) bool {
 	return slices.Contains(migrationsOf(app), service)
 }

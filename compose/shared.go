@@ -7,14 +7,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // upShared makes the shared stack what its file says. A service whose
 // declaration and files did not change is not touched, whatever directory the
 // file is in now; nothing is ever removed but the container of a service that
 // changed. Volumes stay. Where there is an await, all of it is waited for.
-func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolution, await func(words string)) error {
+func (c *Client) upShared(ctx context.Context, app deploy.App, files *resolution, await func(words string)) error {
 	p, hashes := files.shared, files.made
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
@@ -24,7 +24,7 @@ func (c *Client) upShared(ctx context.Context, app reconciler.App, files *resolu
 		// The files of one directory are one commit's: only somebody on this host can have
 		// changed them, and the database must not be made anew for that.
 		if made := o.labels[LabelConfig]; made != "" && made != hashes[o.Service] && o.labels[LabelRoot] == app.Root && p.Services[o.Service].Name != "" {
-			return &reconciler.FilesChangedError{Release: app.Release, Root: app.Root}
+			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 	}
 	return c.anew(ctx, p.Name, present, func(present []observed) error {
@@ -69,7 +69,7 @@ func sharedChanges(p *types.Project, present []observed, hashes map[string]strin
 	return changed, missing
 }
 
-func (c *Client) createShared(ctx context.Context, app reconciler.App, p *types.Project, hashes map[string]string, changed, missing []string) error {
+func (c *Client) createShared(ctx context.Context, app deploy.App, p *types.Project, hashes map[string]string, changed, missing []string) error {
 	if err := c.mayUse(ctx, app, p); err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const sharedFile = `
@@ -29,7 +29,7 @@ func withShared(t *testing.T, name string) *bed {
 	b.write("compose.shared.yaml", sharedFile)
 	b.write("init/schema.sql", "create")
 	b.runs("IMAGE:${TAG}", "networks: {default: {name: "+b.app.SharedProject()+"_default, external: true}}\n")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	return b
 }
 
@@ -51,8 +51,8 @@ func TestUp_BringsTheSharedStackUpOnceForBothColorsAndAllCommits(t *testing.T) {
 	}
 	b.move()
 	b.bump()
-	b.up(reconciler.Green)
-	b.answers(reconciler.Green, "2 green")
+	b.up(deploy.Green)
+	b.answers(deploy.Green, "2 green")
 	if diff := cmp.Diff(before, b.shared()); diff != "" {
 		t.Errorf("shared containers (-before +after):\n%s", diff)
 	}
@@ -63,7 +63,7 @@ func TestUp_ReplacesOnlyTheSharedServiceThatChangedAndKeepsItsVolume(t *testing.
 	before := b.shared()
 	b.write("init/schema.sql", "create more")
 	b.move()
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	after := b.shared()
 	if after["cache"] != before["cache"] || after["db"] == before["db"] || len(after) != 2 {
 		t.Errorf("shared containers were %v, are %v: want only db replaced", before, after)
@@ -72,9 +72,9 @@ func TestUp_ReplacesOnlyTheSharedServiceThatChangedAndKeepsItsVolume(t *testing.
 	if err != nil || !strings.HasPrefix(volume.Name, "ct-") {
 		t.Errorf("the volume is %v (%v)", volume.Name, err)
 	}
-	api := instances(b.stack(reconciler.Blue))["api"]
-	b.up(reconciler.Blue)
-	if again := instances(b.stack(reconciler.Blue))["api"]; again != api {
+	api := instances(b.stack(deploy.Blue))["api"]
+	b.up(deploy.Blue)
+	if again := instances(b.stack(deploy.Blue))["api"]; again != api {
 		t.Errorf("the api was %s, is %s: want it untouched", api, again)
 	}
 }
@@ -91,7 +91,7 @@ func TestUp_StartsASharedServiceThatDiedAndKeepsOneThatIsNoLongerNamed(t *testin
 		}
 	}
 	b.write("compose.shared.yaml", strings.Replace(sharedFile, "  cache:\n    image: IMAGE:1\n    command: [wait]\n", "", 1))
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	after, err := b.client.Shared(t.Context(), b.app)
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -37,20 +37,20 @@ type lacking struct {
 // ready: a migration, or a release at its gate, that finds its database still starting
 // fails, although nothing is wrong with either. Both together take no longer than the
 // gate may.
-func (c *Client) reviveShared(ctx context.Context, app reconciler.App, p *types.Project, present []observed, await func(words string)) error {
+func (c *Client) reviveShared(ctx context.Context, app deploy.App, p *types.Project, present []observed, await func(words string)) error {
 	deadline, cancel := context.WithTimeoutCause(ctx, app.Gate.Timeout, errSharedLate)
 	defer cancel()
 	err := c.revive(deadline, app, p, present)
 	if err == nil {
 		err = c.awaitShared(deadline, p, await)
 	}
-	var bad *reconciler.RejectError
+	var bad *deploy.RejectError
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case errors.Is(context.Cause(deadline), errSharedLate):
 		return c.sharedLate(ctx, app, p)
-	case errors.As(err, &bad) && (bad.Reason == reconciler.Unhealthy || bad.Reason == reconciler.ContainerExited):
+	case errors.As(err, &bad) && (bad.Reason == deploy.Unhealthy || bad.Reason == deploy.ContainerExited):
 		// One shared service waited for another.
 		return sharedError(bad.Detail, bad.Logs)
 	default:
@@ -90,7 +90,7 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 		if o.State != "running" || (o.health != container.Starting && o.health != container.Unhealthy) || p.Services[o.Service].Name == "" {
 			continue
 		}
-		var away *reconciler.TemporaryError
+		var away *deploy.TemporaryError
 		switch err := c.Health(ctx, o.Container); {
 		case errors.As(err, &away):
 			return nil, err
@@ -154,7 +154,7 @@ func lackOf(o observed, m member, now time.Time) (what string, failed bool) {
 }
 
 // sharedLate says what is still lacking.
-func (c *Client) sharedLate(ctx context.Context, app reconciler.App, p *types.Project) error {
+func (c *Client) sharedLate(ctx context.Context, app deploy.App, p *types.Project) error {
 	look, cancel := context.WithTimeout(ctx, lastLook)
 	defer cancel()
 	lacks, err := c.lookAtShared(look, p)
@@ -189,7 +189,7 @@ func sharedError(what, logs string) error {
 	if logs != "" {
 		text += "\n  | " + strings.ReplaceAll(logs, "\n", "\n  | ")
 	}
-	return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: errors.New(text)}
+	return &deploy.TemporaryError{Reason: deploy.Failed, Err: errors.New(text)}
 }
 
 // services names the services, each once.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // needing is an app whose shared stack has these services.
@@ -24,8 +24,8 @@ func needing(t *testing.T, name, services string) *bed {
 // deploys brings up what was never up before, and returns what it waited for.
 func (b *bed) deploys() (waited []string, err error) {
 	b.t.Helper()
-	err = b.client.Up(b.t.Context(), b.app, reconciler.Blue, &reconciler.Start{Await: func(words string) {
-		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Absent {
+	err = b.client.Up(b.t.Context(), b.app, deploy.Blue, &deploy.Start{Await: func(words string) {
+		if s := b.stack(deploy.Blue); s.Condition != deploy.Absent {
 			b.t.Errorf("the stack is %s while the shared one is waited for", s.Condition)
 		}
 		waited = append(waited, words)
@@ -44,7 +44,7 @@ func TestUp_WaitsUntilTheHealthChecksOfTheSharedStackPass(t *testing.T) {
 	if diff := cmp.Diff([]string{"waits for the shared stack: db"}, waited); diff != "" {
 		t.Errorf("what was waited for (-want +got):\n%s", diff)
 	}
-	b.answers(reconciler.Blue, "1 blue")
+	b.answers(deploy.Blue, "1 blue")
 	shared, err := b.client.Shared(t.Context(), b.app)
 	if err != nil {
 		t.Fatal(err)
@@ -71,8 +71,8 @@ func TestUp_ASharedServiceThatIsNeverReadyIsNamedWhenTheTimeOfTheGateIsOver(t *t
 			b := needing(t, "shlate-"+name, never+more)
 			b.app.Gate.Timeout = 2 * time.Second
 			_, err := b.deploys()
-			wantTemporary(t, err, reconciler.Failed, "within 2s (gate.timeout)", "gate.timeout): db: unhealthy: ", "exit code 3", "\n  | last words")
-			if s := b.stack(reconciler.Blue); s.Condition != reconciler.Absent {
+			wantTemporary(t, err, deploy.Failed, "within 2s (gate.timeout)", "gate.timeout): db: unhealthy: ", "exit code 3", "\n  | last words")
+			if s := b.stack(deploy.Blue); s.Condition != deploy.Absent {
 				t.Errorf("the stack is %s, want nothing started", s.Condition)
 			}
 		})
@@ -81,10 +81,10 @@ func TestUp_ASharedServiceThatIsNeverReadyIsNamedWhenTheTimeOfTheGateIsOver(t *t
 
 func TestUp_WhatMendsAStackDoesNotWaitForASharedServiceThatIsSick(t *testing.T) {
 	b := needing(t, "shmend", "  db: {image: 'IMAGE:1', network_mode: none, command: [wait], healthcheck: {test: [CMD, /probe, exit, '3'], interval: 100ms, retries: 1}}\n")
-	b.up(reconciler.Blue)
-	b.kill(b.instance(reconciler.Blue, "api"))
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.up(deploy.Blue)
+	b.kill(b.instance(deploy.Blue, "api"))
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 }
 
 func TestUp_ASharedServiceThatFailsIsNamedAndTheReleaseIsNotBlamed(t *testing.T) {
@@ -99,8 +99,8 @@ func TestUp_ASharedServiceThatFailsIsNamedAndTheReleaseIsNotBlamed(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			b := needing(t, "shfail-"+name, c.services)
 			_, err := b.deploys()
-			wantTemporary(t, err, reconciler.Failed, "db", c.want, "\n  | "+c.log)
-			if s := b.stack(reconciler.Blue); s.Condition != reconciler.Absent {
+			wantTemporary(t, err, deploy.Failed, "db", c.want, "\n  | "+c.log)
+			if s := b.stack(deploy.Blue); s.Condition != deploy.Absent {
 				t.Errorf("the stack is %s, want nothing started", s.Condition)
 			}
 			if err != nil && strings.Contains(err.Error(), "gate.timeout") {

@@ -4,13 +4,13 @@ import (
 	"testing"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 	now := time.Now()
 	is := func(state string, code, restarts int, age time.Duration) observed {
-		o := observed{Container: reconciler.Container{Name: "db-1", Service: "db", State: state, ExitCode: code, Restarts: restarts, StartedAt: now.Add(-age)}}
+		o := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: state, ExitCode: code, Restarts: restarts, StartedAt: now.Add(-age)}}
 		return o
 	}
 	withHealth := is("running", 0, 1, 0)
@@ -44,8 +44,8 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 }
 
 func TestLacksOf_AServiceOfTheFileHasItsContainersAndAnyOtherIsWaitedForByNobody(t *testing.T) {
-	gone := observed{Container: reconciler.Container{Name: "old-1", Service: "old", State: "exited", ExitCode: 1}}
-	runs := observed{Container: reconciler.Container{Name: "db-1", Service: "db", State: "running"}}
+	gone := observed{Container: deploy.Container{Name: "old-1", Service: "old", State: "exited", ExitCode: 1}}
+	runs := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: "running"}}
 	lacks := lacksOf(roster{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
 	if len(lacks) != 1 || lacks[0].Service != "cache" || lacks[0].what != "it has no container" || lacks[0].failed {
 		t.Errorf("lacking %+v, want a container for cache alone", lacks)

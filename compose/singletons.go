@@ -8,14 +8,14 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Relieve stops the singletons of one color's stack, each with its own grace
 // period, and returns nil only when an inspection has shown that none of them
 // runs. Those that may end are removed then. It reads labels only. Docker does not start them again by itself, also
 // not when it is restarted.
-func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) Relieve(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if !color.Valid() {
 		return fmt.Errorf("relieve %s: want a color, got %q", app.Name, color)
 	}
@@ -42,7 +42,7 @@ func (c *Client) Relieve(ctx context.Context, app reconciler.App, color reconcil
 
 // removeMayEnd removes the singletons that may end: a container of such that ended well is
 // one that has done its duty where it is, and not one that was stopped.
-func (c *Client) removeMayEnd(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) removeMayEnd(ctx context.Context, app deploy.App, color deploy.Color) error {
 	all, err := c.containers(ctx, app.Project(color))
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (c *Client) removeMayEnd(ctx context.Context, app reconciler.App, color rec
 }
 
 // onDuty names the singletons that the engine keeps a process for, or is about to.
-func (c *Client) onDuty(ctx context.Context, app reconciler.App, color reconciler.Color) ([]string, error) {
+func (c *Client) onDuty(ctx context.Context, app deploy.App, color deploy.Color) ([]string, error) {
 	all, err := c.containers(ctx, app.Project(color))
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func singletonsOf(all []observed) []observed {
 // Engage creates and starts the singletons of app.Release in that color, whose
 // stack Up made run that release. The caller made sure that those of the other
 // color do not run. Without the app's files it starts what exists already.
-func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) Engage(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if len(app.Singletons) == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (c *Client) Engage(ctx context.Context, app reconciler.App, color reconcile
 
 // createSingletons creates the containers that are not there yet. The stack has passed its
 // gate, so that what they need of it and runs once has run.
-func (c *Client) createSingletons(ctx context.Context, app reconciler.App, stack reconciler.Stack, whole *types.Project) error {
+func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack deploy.Stack, whole *types.Project) error {
 	digests, err := c.pull(ctx, only(whole, app.Singletons), whenMissing)
 	if err != nil {
 		return err
@@ -147,7 +147,7 @@ func (c *Client) createSingletons(ctx context.Context, app reconciler.App, stack
 	return c.create(ctx, app, p, createMissing())
 }
 
-func (c *Client) startSingletons(ctx context.Context, app reconciler.App, p *types.Project) error {
+func (c *Client) startSingletons(ctx context.Context, app deploy.App, p *types.Project) error {
 	all, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (c *Client) startSingletons(ctx context.Context, app reconciler.App, p *typ
 
 // engageWithoutFiles starts the singletons from labels alone. What needs the
 // files is told with cause.
-func (c *Client) engageWithoutFiles(ctx context.Context, app reconciler.App, color reconciler.Color, present []observed, cause error) error {
+func (c *Client) engageWithoutFiles(ctx context.Context, app deploy.App, color deploy.Color, present []observed, cause error) error {
 	singles := singletonsOf(present)
 	for _, name := range app.Singletons {
 		exists := slices.ContainsFunc(singles, func(o observed) bool { return o.Service == name })

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // withScheduler is an app in blue whose scheduler and clock run in the live color
@@ -26,18 +26,18 @@ func withScheduler(t *testing.T, name string) *bed {
     depends_on: [api, clock]
   clock: {image: 'IMAGE:1', command: [hang], restart: on-failure, stop_grace_period: 0s}
 `)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	return b
 }
 
-func (b *bed) engage(color reconciler.Color) {
+func (b *bed) engage(color deploy.Color) {
 	b.t.Helper()
 	if err := b.client.Engage(b.t.Context(), b.app, color); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func (b *bed) relieve(color reconciler.Color) {
+func (b *bed) relieve(color deploy.Color) {
 	b.t.Helper()
 	if err := b.client.Relieve(b.t.Context(), b.app, color); err != nil {
 		b.t.Fatal(err)
@@ -45,16 +45,16 @@ func (b *bed) relieve(color reconciler.Color) {
 }
 
 // wantDuty checks the duty of a color, and that it decides nothing else.
-func (b *bed) wantDuty(color reconciler.Color, want reconciler.Duty) {
+func (b *bed) wantDuty(color deploy.Color, want deploy.Duty) {
 	b.t.Helper()
 	s := b.stack(color)
-	if s.Duty != want || s.Condition != reconciler.Running || len(s.Missing) > 0 || s.Release != b.app.Release {
+	if s.Duty != want || s.Condition != deploy.Running || len(s.Missing) > 0 || s.Release != b.app.Release {
 		b.t.Fatalf("observed %+v, want it running, complete and %s", s, want)
 	}
 }
 
 // restartOf is the restart policy that the engine has for a service's container.
-func (b *bed) restartOf(color reconciler.Color, service string) string {
+func (b *bed) restartOf(color deploy.Color, service string) string {
 	b.t.Helper()
 	info, err := b.engine.Client.ContainerInspect(b.t.Context(), b.instance(color, service).ID)
 	if err != nil {
@@ -65,63 +65,63 @@ func (b *bed) restartOf(color reconciler.Color, service string) string {
 
 func TestUp_StartsNoSingleton(t *testing.T) {
 	b := withScheduler(t, "single")
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	if got := b.stack(reconciler.Blue).Containers; len(got) != 1 || got[0].Service != "api" || got[0].Singleton {
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	if got := b.stack(deploy.Blue).Containers; len(got) != 1 || got[0].Service != "api" || got[0].Singleton {
 		t.Errorf("containers are %+v, want the api alone", got)
 	}
 	b.app.Singletons = nil
 	b.resolve()
-	b.up(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.NoDuty)
+	b.up(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.NoDuty)
 }
 
 func TestEngageAndRelieve_HandTheSingletonsOverAndBack(t *testing.T) {
 	b := withScheduler(t, "handover")
-	api := instances(b.stack(reconciler.Blue))["api"]
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	b.up(reconciler.Green)
-	b.wantDuty(reconciler.Green, reconciler.OffDuty)
-	scheduler := b.instance(reconciler.Blue, "scheduler")
+	api := instances(b.stack(deploy.Blue))["api"]
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.up(deploy.Green)
+	b.wantDuty(deploy.Green, deploy.OffDuty)
+	scheduler := b.instance(deploy.Blue, "scheduler")
 	for range 2 { // neither minds being called again
-		b.relieve(reconciler.Blue)
-		b.wantDuty(reconciler.Blue, reconciler.OffDuty)
+		b.relieve(deploy.Blue)
+		b.wantDuty(deploy.Blue, deploy.OffDuty)
 	}
 	for range 2 {
-		b.engage(reconciler.Green)
-		b.wantDuty(reconciler.Green, reconciler.OnDuty)
+		b.engage(deploy.Green)
+		b.wantDuty(deploy.Green, deploy.OnDuty)
 	}
-	b.relieve(reconciler.Green)
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	again := b.instance(reconciler.Blue, "scheduler")
+	b.relieve(deploy.Green)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	again := b.instance(deploy.Blue, "scheduler")
 	if again.ID != scheduler.ID || !again.StartedAt.After(scheduler.StartedAt) || !again.Singleton {
 		t.Errorf("the scheduler was %+v, is %+v: want it started again", scheduler, again)
 	}
-	if now := instances(b.stack(reconciler.Blue))["api"]; now != api {
+	if now := instances(b.stack(deploy.Blue))["api"]; now != api {
 		t.Errorf("the api was %s, is %s: want it untouched", api, now)
 	}
 }
 
 func TestRelieve_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
 	b := withScheduler(t, "norestart")
-	b.engage(reconciler.Blue)
+	b.engage(deploy.Blue)
 	policies := func() []string {
-		return []string{b.restartOf(reconciler.Blue, "scheduler"), b.restartOf(reconciler.Blue, "clock")}
+		return []string{b.restartOf(deploy.Blue, "scheduler"), b.restartOf(deploy.Blue, "clock")}
 	}
 	onDuty, offDuty := []string{"unless-stopped", "on-failure"}, []string{"unless-stopped", "no"}
 	if diff := cmp.Diff(onDuty, policies()); diff != "" {
 		t.Errorf("restart policies on duty (-want +got):\n%s", diff)
 	}
-	b.relieve(reconciler.Blue)
+	b.relieve(deploy.Blue)
 	if diff := cmp.Diff(offDuty, policies()); diff != "" {
 		t.Errorf("restart policies off duty (-want +got):\n%s", diff)
 	}
-	b.engage(reconciler.Blue)
+	b.engage(deploy.Blue)
 	if diff := cmp.Diff(onDuty, policies()); diff != "" {
 		t.Errorf("restart policies on duty again (-want +got):\n%s", diff)
 	}
-	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(offDuty, policies()); diff != "" {
@@ -135,67 +135,67 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 	b.runs("IMAGE:${TAG}", `  crasher: {image: 'IMAGE:1', command: [exit, "3"], restart: on-failure}
   sleeper: {image: 'IMAGE:1', command: [wait], stop_grace_period: 0s}
 `)
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
-	if err := b.engine.Client.ContainerPause(t.Context(), b.instance(reconciler.Blue, "sleeper").ID); err != nil {
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
+	if err := b.engine.Client.ContainerPause(t.Context(), b.instance(deploy.Blue, "sleeper").ID); err != nil {
 		t.Fatal(err)
 	}
 	tb.Until(t, patience, "a restart", func() error {
-		if c := b.instance(reconciler.Blue, "crasher"); c.State != "restarting" {
+		if c := b.instance(deploy.Blue, "crasher"); c.State != "restarting" {
 			return errors.New("it is " + c.State)
 		}
 		return nil
 	})
-	b.wantDuty(reconciler.Blue, reconciler.Partly)
-	b.relieve(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	if got := b.restartOf(reconciler.Blue, "crasher"); got != "no" {
+	b.wantDuty(deploy.Blue, deploy.Partly)
+	b.relieve(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	if got := b.restartOf(deploy.Blue, "crasher"); got != "no" {
 		t.Errorf("its restart policy is %s, want no", got)
 	}
 }
 
 func TestDuty_IsPartlyWhileOneSingletonIsDeadOrMissing(t *testing.T) {
 	b := withScheduler(t, "partly")
-	b.engage(reconciler.Blue)
-	b.kill(b.instance(reconciler.Blue, "clock"))
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "clock").ID); err != nil {
+	b.engage(deploy.Blue)
+	b.kill(b.instance(deploy.Blue, "clock"))
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "clock").ID); err != nil {
 		t.Fatal(err)
 	}
-	b.wantDuty(reconciler.Blue, reconciler.Partly)
-	b.up(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.Partly)
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
+	b.wantDuty(deploy.Blue, deploy.Partly)
+	b.up(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.Partly)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
 }
 
 func TestUp_HealsAStackWithoutTouchingItsSingletons(t *testing.T) {
 	b := withScheduler(t, "healsingle")
-	b.engage(reconciler.Blue)
-	b.relieve(reconciler.Blue)
-	before := b.instance(reconciler.Blue, "scheduler")
-	b.kill(b.instance(reconciler.Blue, "api"))
-	b.up(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID); err != nil {
+	b.engage(deploy.Blue)
+	b.relieve(deploy.Blue)
+	before := b.instance(deploy.Blue, "scheduler")
+	b.kill(b.instance(deploy.Blue, "api"))
+	b.up(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID); err != nil {
 		t.Fatal(err)
 	}
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped || len(s.Missing) != 1 {
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Stopped || len(s.Missing) != 1 {
 		t.Errorf("observed %+v, want the api missing", s)
 	}
-	b.up(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	if after := b.instance(reconciler.Blue, "scheduler"); after.ID != before.ID || !after.StartedAt.Equal(before.StartedAt) {
+	b.up(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	if after := b.instance(deploy.Blue, "scheduler"); after.ID != before.ID || !after.StartedAt.Equal(before.StartedAt) {
 		t.Errorf("the scheduler was %+v, is %+v: want it untouched", before, after)
 	}
 }
 
 func TestUp_AnotherReleaseRemovesTheSingletonsToo(t *testing.T) {
 	b := withScheduler(t, "oldsingle")
-	b.engage(reconciler.Blue)
+	b.engage(deploy.Blue)
 	b.bump()
-	b.up(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	if got := b.stack(reconciler.Blue).Containers; len(got) != 1 {
+	b.up(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	if got := b.stack(deploy.Blue).Containers; len(got) != 1 {
 		t.Errorf("containers are %+v, want the api alone", got)
 	}
 }
@@ -204,24 +204,24 @@ func TestUp_PullsTheSingletonsImagesBeforeAnythingIsStopped(t *testing.T) {
 	b := newBed(t, "singlepull")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'ct-nowhere:1', pull_policy: never}\n")
-	wantRejected(t, b.attempt(), reconciler.ImageNotFound, "ct-nowhere:1")
+	wantRejected(t, b.attempt(), deploy.ImageNotFound, "ct-nowhere:1")
 }
 
 func TestEngage_ASingletonThatCannotStartRejectsTheRelease(t *testing.T) {
 	b := newBed(t, "badsingle")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', entrypoint: [/no/such/program]}\n")
-	b.up(reconciler.Blue)
-	wantRejected(t, b.client.Engage(t.Context(), b.app, reconciler.Blue), reconciler.CannotStart, "/no/such/program")
+	b.up(deploy.Blue)
+	wantRejected(t, b.client.Engage(t.Context(), b.app, deploy.Blue), deploy.CannotStart, "/no/such/program")
 }
 
 func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 	b := withScheduler(t, "wrongstack")
 	b.bump()
 	b.resolve()
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		err := b.client.Engage(t.Context(), b.app, color)
-		if err == nil || !strings.Contains(err.Error(), b.app.Release.String()) || errors.As(err, new(*reconciler.RejectError)) {
+		if err == nil || !strings.Contains(err.Error(), b.app.Release.String()) || errors.As(err, new(*deploy.RejectError)) {
 			t.Errorf("%s: got %v, want an error that names release %s and blames none", color, err, b.app.Release)
 		}
 	}
@@ -229,22 +229,22 @@ func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 
 func TestEngageAndRelieve_NeedNoFilesForWhatExists(t *testing.T) {
 	b := withScheduler(t, "nofiles")
-	b.engage(reconciler.Blue)
+	b.engage(deploy.Blue)
 	if err := os.Remove(b.app.Root + "/compose.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	b.relieve(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	if got := b.restartOf(reconciler.Blue, "clock"); got != "on-failure" {
+	b.relieve(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	if got := b.restartOf(deploy.Blue, "clock"); got != "on-failure" {
 		t.Errorf("the clock's restart policy is %s, want on-failure", got)
 	}
-	b.relieve(reconciler.Blue)
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "clock").ID); err != nil {
+	b.relieve(deploy.Blue)
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "clock").ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Engage(t.Context(), b.app, reconciler.Blue); err == nil || !strings.Contains(err.Error(), "clock") {
+	if err := b.client.Engage(t.Context(), b.app, deploy.Blue); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("with the clock's container gone: %v, want it named", err)
 	}
 }
@@ -253,9 +253,9 @@ func TestEngage_ASingletonCanShareTheNetworkOfTheStacksService(t *testing.T) {
 	b := newBed(t, "sidecar")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', command: [wait], network_mode: 'service:api'}\n")
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
 }
 
 func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
@@ -264,12 +264,12 @@ func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
 	ref := b.publish(r, testbed.Login{}, "1", "scheduler")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: '"+ref+"', command: [wait]}\n")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	if err := b.engine.Remove(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
 }
 
 // TestRelieve_LeavesNoContainerOfWhatMayEnd has a singleton that ends, and one that ends
@@ -281,34 +281,34 @@ func TestRelieve_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
   mailer: {image: 'IMAGE:1', command: [wait], restart: "no"}
   seed: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
 `)
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
 	tb.Until(t, patience, "the seed", func() error {
-		if c := b.instance(reconciler.Blue, "seed"); c.State != "exited" {
+		if c := b.instance(deploy.Blue, "seed"); c.State != "exited" {
 			return errors.New(c.State)
 		}
 		return nil
 	})
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	seed := b.instance(reconciler.Blue, "seed")
-	if err := b.engine.Client.ContainerKill(t.Context(), b.instance(reconciler.Blue, "mailer").ID, "TERM"); err != nil {
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	seed := b.instance(deploy.Blue, "seed")
+	if err := b.engine.Client.ContainerKill(t.Context(), b.instance(deploy.Blue, "mailer").ID, "TERM"); err != nil {
 		t.Fatal(err)
 	}
 	tb.Until(t, patience, "the mailer", func() error {
-		if c := b.instance(reconciler.Blue, "mailer"); c.State != "exited" {
+		if c := b.instance(deploy.Blue, "mailer"); c.State != "exited" {
 			return errors.New(c.State)
 		}
 		return nil
 	})
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty) // both have ended well
-	b.engage(reconciler.Blue)
-	if again := b.instance(reconciler.Blue, "seed"); !again.StartedAt.Equal(seed.StartedAt) {
+	b.wantDuty(deploy.Blue, deploy.OnDuty) // both have ended well
+	b.engage(deploy.Blue)
+	if again := b.instance(deploy.Blue, "seed"); !again.StartedAt.Equal(seed.StartedAt) {
 		t.Errorf("the seed was %+v, is %+v: want it to run once", seed, again)
 	}
-	b.relieve(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OffDuty)
-	b.engage(reconciler.Blue)
-	if c := b.instance(reconciler.Blue, "mailer"); c.State != "running" {
+	b.relieve(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.engage(deploy.Blue)
+	if c := b.instance(deploy.Blue, "mailer"); c.State != "running" {
 		t.Errorf("on duty again the mailer is %s", c.State)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/rootfile"
 )
 
 // What the loader may be given to read: it keeps all of it in memory, many times

@@ -11,8 +11,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
-	"tandem/internal/rootfile"
-	"tandem/internal/strictyaml"
+	"tandem/internal/lib/rootfile"
+	"tandem/internal/lib/strictyaml"
 )
 
 // source is one YAML file as it was written, to tell the line of a fault: what

@@ -14,19 +14,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestUp_ACommandThatDoesNotExistRejectsTheRelease(t *testing.T) {
 	b := newBed(t, "nocommand")
 	b.runs(b.image+":1", "    entrypoint: [/no/such/program]\n")
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "/no/such/program")
+	wantRejected(t, b.attempt(), deploy.CannotStart, "/no/such/program")
 	b.runs(b.image+":1", "    user: nobody-here\n")
-	wantRejected(t, b.attempt(), reconciler.CannotStart, "nobody-here")
+	wantRejected(t, b.attempt(), deploy.CannotStart, "nobody-here")
 	b.runs(b.image + ":1")
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 }
 
 func TestUp_WaitsForAOneShotAndRunsItOnce(t *testing.T) {
@@ -36,19 +36,19 @@ func TestUp_WaitsForAOneShotAndRunsItOnce(t *testing.T) {
     image: IMAGE:1
     command: [exit, "0"]
 `)
-	b.up(reconciler.Blue)
-	migrate := b.instance(reconciler.Blue, "migrate")
-	if !migrate.OneShot || !migrate.Up() || b.stack(reconciler.Blue).Condition != reconciler.Running {
-		t.Errorf("migrate is %+v in %s stack, want a one-shot that ended well", migrate, b.stack(reconciler.Blue).Condition)
+	b.up(deploy.Blue)
+	migrate := b.instance(deploy.Blue, "migrate")
+	if !migrate.OneShot || !migrate.Up() || b.stack(deploy.Blue).Condition != deploy.Running {
+		t.Errorf("migrate is %+v in %s stack, want a one-shot that ended well", migrate, b.stack(deploy.Blue).Condition)
 	}
-	b.kill(b.instance(reconciler.Blue, "api"))
-	b.up(reconciler.Blue)
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "api").ID); err != nil {
+	b.kill(b.instance(deploy.Blue, "api"))
+	b.up(deploy.Blue)
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	if again := b.instance(reconciler.Blue, "migrate"); again.ID != migrate.ID || !again.StartedAt.Equal(migrate.StartedAt) {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	if again := b.instance(deploy.Blue, "migrate"); again.ID != migrate.ID || !again.StartedAt.Equal(migrate.StartedAt) {
 		t.Errorf("migrate was %+v, is %+v: want it to run once", migrate, again)
 	}
 }
@@ -64,27 +64,27 @@ func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
   scheduler: {image: 'IMAGE:1', command: [wait], `+waits+`}
   worker: {image: 'IMAGE:1', command: [wait]}
 `)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.removeService("migrate")
-	pruned := b.stack(reconciler.Blue)
-	if diff := cmp.Diff([]string{"migrate"}, pruned.MissingOneShots); diff != "" || pruned.Condition != reconciler.Broken {
+	pruned := b.stack(deploy.Blue)
+	if diff := cmp.Diff([]string{"migrate"}, pruned.MissingOneShots); diff != "" || pruned.Condition != deploy.Broken {
 		t.Errorf("the stack is %s and misses (-want +got):\n%s", pruned.Condition, diff)
 	}
-	how := &reconciler.Start{Was: reconciler.Started{Release: b.app.Release, Gated: true}}
+	how := &deploy.Start{Was: deploy.Started{Release: b.app.Release, Gated: true}}
 	heal := func() {
 		t.Helper()
-		if err := b.client.Up(t.Context(), b.app, reconciler.Blue, how); err != nil {
+		if err := b.client.Up(t.Context(), b.app, deploy.Blue, how); err != nil {
 			t.Fatal(err)
 		}
-		b.answers(reconciler.Blue, "1 blue")
+		b.answers(deploy.Blue, "1 blue")
 	}
-	b.kill(b.instance(reconciler.Blue, "api"))
+	b.kill(b.instance(deploy.Blue, "api"))
 	heal()
 	b.removeService("api")
 	heal()
-	b.engage(reconciler.Blue)
+	b.engage(deploy.Blue)
 	var services []string
-	for _, c := range b.stack(reconciler.Blue).Containers {
+	for _, c := range b.stack(deploy.Blue).Containers {
 		services = append(services, c.Service)
 	}
 	if diff := cmp.Diff([]string{"api", "scheduler", "worker"}, services); diff != "" {
@@ -93,7 +93,7 @@ func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
 
 	how.Was.Gated = false
 	heal()
-	if again := b.instance(reconciler.Blue, "migrate"); !again.Up() {
+	if again := b.instance(deploy.Blue, "migrate"); !again.Up() {
 		t.Errorf("in a stack that never passed a gate migrate is %+v, want it run", again)
 	}
 }
@@ -101,7 +101,7 @@ func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
 // removeService removes the container of a service in blue.
 func (b *bed) removeService(service string) {
 	b.t.Helper()
-	if err := b.engine.RemoveContainer(b.t.Context(), b.instance(reconciler.Blue, service).ID); err != nil {
+	if err := b.engine.RemoveContainer(b.t.Context(), b.instance(deploy.Blue, service).ID); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -114,36 +114,36 @@ func TestUp_WhatMayEndIsDoneOnceItHasEnded(t *testing.T) {
   import: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
   mailer: {image: 'IMAGE:1', command: [wait], restart: "no"}
 `)
-	b.up(reconciler.Blue)
-	ended := func() reconciler.Container {
+	b.up(deploy.Blue)
+	ended := func() deploy.Container {
 		t.Helper()
 		tb.Until(t, patience, "the import", func() error {
-			if c := b.instance(reconciler.Blue, "import"); c.State != "exited" {
+			if c := b.instance(deploy.Blue, "import"); c.State != "exited" {
 				return errors.New(c.State)
 			}
 			return nil
 		})
-		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running {
+		if s := b.stack(deploy.Blue); s.Condition != deploy.Running {
 			t.Fatalf("the stack is %s, want it running: %+v", s.Condition, s)
 		}
-		return b.instance(reconciler.Blue, "import")
+		return b.instance(deploy.Blue, "import")
 	}
 	first := ended()
-	b.kill(b.instance(reconciler.Blue, "api"))
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
+	b.kill(b.instance(deploy.Blue, "api"))
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
 	if again := ended(); again.ID != first.ID || !again.StartedAt.Equal(first.StartedAt) {
 		t.Errorf("the import was %+v, is %+v: want it to run once", first, again)
 	}
-	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
 	}
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Stopped {
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Stopped {
 		t.Errorf("after its stop the stack is %s", s.Condition)
 	}
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	if c := b.instance(reconciler.Blue, "mailer"); c.State != "running" {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	if c := b.instance(deploy.Blue, "mailer"); c.State != "running" {
 		t.Errorf("the mailer ended with %d when it was stopped, and is %s now", c.ExitCode, c.State)
 	}
 }
@@ -156,9 +156,9 @@ func TestUp_AOneShotThatFailsRejectsTheReleaseWithItsLog(t *testing.T) {
     command: [exit, "7"]
 `)
 	err := b.attempt()
-	wantRejected(t, err, reconciler.ContainerExited, "migrate", "7")
+	wantRejected(t, err, deploy.ContainerExited, "migrate", "7")
 	wantLogs(t, err, "leaving with 7")
-	if s := b.stack(reconciler.Blue); s.Condition == reconciler.Running {
+	if s := b.stack(deploy.Blue); s.Condition == deploy.Running {
 		t.Error("the stack counts as running")
 	}
 }
@@ -172,7 +172,7 @@ func TestUp_ADependencyThatIsUnhealthyRejectsTheRelease(t *testing.T) {
     healthcheck: {test: [CMD, /probe, exit, "1"], interval: 100ms, retries: 1}
 `)
 	err := b.attempt()
-	wantRejected(t, err, reconciler.Unhealthy, "cache")
+	wantRejected(t, err, deploy.Unhealthy, "cache")
 	wantLogs(t, err, "not ready")
 }
 
@@ -185,9 +185,9 @@ func TestUp_HealsBesideADependencyThatBecameUnhealthy(t *testing.T) {
     healthcheck: {test: [CMD, /probe, stat, /healthy], interval: 100ms, retries: 1}
   worker: {image: 'IMAGE:1', command: [wait]}
 `)
-	b.up(reconciler.Blue)
-	before := instances(b.stack(reconciler.Blue))
-	cache := b.instance(reconciler.Blue, "cache")
+	b.up(deploy.Blue)
+	before := instances(b.stack(deploy.Blue))
+	cache := b.instance(deploy.Blue, "cache")
 	if err := b.engine.Client.ContainerKill(t.Context(), cache.ID, "HUP"); err != nil {
 		t.Fatal(err)
 	}
@@ -198,10 +198,10 @@ func TestUp_HealsBesideADependencyThatBecameUnhealthy(t *testing.T) {
 		}
 		return err
 	})
-	b.kill(b.instance(reconciler.Blue, "worker"))
-	b.up(reconciler.Blue)
-	after := b.stack(reconciler.Blue)
-	if got := instances(after); got["api"] != before["api"] || got["cache"] != before["cache"] || after.Condition != reconciler.Running {
+	b.kill(b.instance(deploy.Blue, "worker"))
+	b.up(deploy.Blue)
+	after := b.stack(deploy.Blue)
+	if got := instances(after); got["api"] != before["api"] || got["cache"] != before["cache"] || after.Condition != deploy.Running {
 		t.Errorf("containers were %v, are %v: want only the worker started", before, after)
 	}
 }
@@ -214,25 +214,25 @@ func TestUp_APortOfSomebodyElseIsTemporaryAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantTemporary(t, b.attempt(), reconciler.PortTaken, fmt.Sprintf("port %d is in use by the program ", port))
+	wantTemporary(t, b.attempt(), deploy.PortTaken, fmt.Sprintf("port %d is in use by the program ", port))
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	b.app.Routes[0].Ports.Green = port // as somebody else's stack would have it
 	b.app.Routes[0].Ports.Blue = port + 1
 	b.resolve()
-	err = b.client.Up(t.Context(), b.app, reconciler.Green, nil)
-	wantTemporary(t, err, reconciler.PortTaken, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(reconciler.Blue)))
+	err = b.client.Up(t.Context(), b.app, deploy.Green, nil)
+	wantTemporary(t, err, deploy.PortTaken, fmt.Sprintf("port %d is in use by the container %s-api-1", port, b.app.Project(deploy.Blue)))
 }
 
 // TestObserve_WhatTookTooMuchMemorySaysSo has the engine start it again and again.
 func TestObserve_WhatTookTooMuchMemorySaysSo(t *testing.T) {
 	b := newBed(t, "oom")
 	b.runs(b.image+":1", "  worker: {image: 'IMAGE:1', command: [grow, now], restart: always, mem_limit: 16m, memswap_limit: 16m, network_mode: none}\n")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	tb.Until(t, patience, "the end of the worker", func() error {
-		c := b.instance(reconciler.Blue, "worker")
+		c := b.instance(deploy.Blue, "worker")
 		if c.State != "restarting" || c.HowEnded() != "exit code 137, out of memory" {
 			return fmt.Errorf("it is %s: %s", c.State, c.HowEnded())
 		}
@@ -255,7 +255,7 @@ func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {
 	}
 	write(info.NCPU + 1)
 	_, err = b.client.Resolve(t.Context(), b.app)
-	faults, ok := reconciler.AsFaults(err)
+	faults, ok := deploy.AsFaults(err)
 	if !ok || len(faults) != 3 {
 		t.Fatalf("got %v, want three faults", err)
 	}
@@ -264,7 +264,7 @@ func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {
 		t.Errorf("told %s\nwant %s", got, want)
 	}
 	write(info.NCPU)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 }
 
 // The singleton of both colors wants one address on a network, which it has in one at a time.
@@ -276,16 +276,16 @@ func TestEngage_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
 	b.network(name, network.IPAMConfig{Subnet: subnet + "0/24"})
 	b.app.Singletons = []string{"clock"}
 	b.runs(b.image+":1", "  clock: {image: 'IMAGE:1', command: [wait], networks: {n: {ipv4_address: "+subnet+"9}}}\nnetworks: {n: {name: "+name+", external: true}}\n")
-	b.up(reconciler.Blue)
-	b.up(reconciler.Green)
-	b.engage(reconciler.Blue)
-	err := b.client.Engage(t.Context(), b.app, reconciler.Green)
-	var temporary *reconciler.TemporaryError
+	b.up(deploy.Blue)
+	b.up(deploy.Green)
+	b.engage(deploy.Blue)
+	err := b.client.Engage(t.Context(), b.app, deploy.Green)
+	var temporary *deploy.TemporaryError
 	if err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "ddress already in use") {
 		t.Errorf("got %v, want Docker's words about the address", err)
 	}
-	b.relieve(reconciler.Blue)
-	b.engage(reconciler.Green)
+	b.relieve(deploy.Blue)
+	b.engage(deploy.Green)
 }
 
 func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
@@ -299,9 +299,9 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 	b.resolve()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- b.client.Up(ctx, b.app, reconciler.Blue, nil) }()
+	go func() { done <- b.client.Up(ctx, b.app, deploy.Blue, nil) }()
 	tb.Until(t, patience, "the one-shot", func() error {
-		for _, c := range b.stack(reconciler.Blue).Containers {
+		for _, c := range b.stack(deploy.Blue).Containers {
 			if c.Service == "slow" && c.State == "running" {
 				return nil
 			}
@@ -318,9 +318,9 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 		t.Fatal("Up goes on after its context has ended")
 	}
 	b.runs(b.image + ":1")
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	if s := b.stack(reconciler.Blue); len(s.Containers) != 1 || s.Condition != reconciler.Running {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	if s := b.stack(deploy.Blue); len(s.Containers) != 1 || s.Condition != deploy.Running {
 		t.Errorf("observed %+v, want the api alone", s)
 	}
 }
@@ -334,10 +334,10 @@ func TestClient_SaysThatDockerIsAway(t *testing.T) {
 	_, roots := client.Roots(t.Context())
 	for name, err := range map[string]error{
 		"observe": observe, "roots": roots,
-		"up":     client.Up(t.Context(), app, reconciler.Blue, nil),
-		"stop":   client.Stop(t.Context(), app, reconciler.Blue),
-		"health": client.Health(t.Context(), reconciler.Container{ID: strings.Repeat("0", 64)}),
+		"up":     client.Up(t.Context(), app, deploy.Blue, nil),
+		"stop":   client.Stop(t.Context(), app, deploy.Blue),
+		"health": client.Health(t.Context(), deploy.Container{ID: strings.Repeat("0", 64)}),
 	} {
-		t.Run(name, func(t *testing.T) { wantTemporary(t, err, reconciler.DockerAway) })
+		t.Run(name, func(t *testing.T) { wantTemporary(t, err, deploy.DockerAway) })
 	}
 }

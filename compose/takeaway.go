@@ -6,13 +6,13 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TakeAway stops and removes the containers of one color's stack and its networks, and
 // no volume. It returns how many containers there were. It reads labels only; a stack
 // that is not there is no error.
-func (c *Client) TakeAway(ctx context.Context, app reconciler.App, color reconciler.Color) (containers int, err error) {
+func (c *Client) TakeAway(ctx context.Context, app deploy.App, color deploy.Color) (containers int, err error) {
 	if !color.Valid() {
 		return 0, fmt.Errorf("take away %s: want a color, got %q", app.Name, color)
 	}

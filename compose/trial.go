@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Files of a repository are loaded by another process first, which may use so much
@@ -52,7 +52,7 @@ type trials struct {
 // took so much that others would wait for each further time.
 type outcome struct {
 	took    int64 // bytes
-	refused error // reconciler.Faults
+	refused error // deploy.Faults
 }
 
 func newTrials(o Options) *trials {
@@ -66,15 +66,15 @@ func newTrials(o Options) *trials {
 // job is what a trial is given. Nothing secret is in it: files are loaded with marks
 // in place of the values.
 type job struct {
-	App     reconciler.App
-	Secrets []reconciler.Secret // without their values
-	Options Options             // without what is no plain value
+	App     deploy.App
+	Secrets []deploy.Secret // without their values
+	Options Options         // without what is no plain value
 }
 
 // answer is what it has to say. Exactly one of the first three is there.
 type answer struct {
-	Release *reconciler.Release
-	Faults  reconciler.Faults
+	Release *deploy.Release
+	Faults  deploy.Faults
 	Error   string
 	Memory  int64 // bytes that it took
 }
@@ -83,8 +83,8 @@ type answer struct {
 var errNotStarted = errors.New("the trial could not be started")
 
 // tryOut returns when this process may load the app's files, which ends with leave.
-// What is wrong with them is reconciler.Faults.
-func (c *Client) tryOut(ctx context.Context, app reconciler.App, secrets sealed) (leave func(), err error) {
+// What is wrong with them is deploy.Faults.
+func (c *Client) tryOut(ctx context.Context, app deploy.App, secrets sealed) (leave func(), err error) {
 	if len(c.trials.options.Trial) == 0 {
 		return func() {}, nil
 	}
@@ -105,7 +105,7 @@ func (c *Client) tryOut(ctx context.Context, app reconciler.App, secrets sealed)
 			// started, which is when it is needed most.
 			c.log.Warn("files are loaded without a trial", "app", app.Name, "err", err)
 		case errors.Is(err, errNotStarted):
-			return nil, &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("read the Compose files of %s: %w", app.Name, err)}
+			return nil, &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("read the Compose files of %s: %w", app.Name, err)}
 		case err != nil:
 			return nil, err
 		default:
@@ -120,14 +120,14 @@ func (c *Client) tryOut(ctx context.Context, app reconciler.App, secrets sealed)
 }
 
 // jobOf is the same for the same release, whatever commit and state of it.
-func (c *Client) jobOf(app reconciler.App, secrets sealed) ([]byte, error) {
-	app.Commit, app.Release, app.Frozen = reconciler.Commit{}, reconciler.Release{}, false
+func (c *Client) jobOf(app deploy.App, secrets sealed) ([]byte, error) {
+	app.Commit, app.Release, app.Frozen = deploy.Commit{}, deploy.Release{}, false
 	j := job{App: app, Options: c.trials.options}
 	for _, s := range secrets.list {
 		s.Value = ""
 		j.Secrets = append(j.Secrets, s)
 	}
-	slices.SortFunc(j.Secrets, func(a, b reconciler.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(j.Secrets, func(a, b deploy.Secret) int { return cmp.Compare(a.Name, b.Name) })
 	return json.Marshal(j)
 }
 
@@ -148,7 +148,7 @@ func (t *trials) keep(text []byte, o outcome) {
 }
 
 // try has another process load the files, and returns the bytes that it took.
-func (c *Client) try(ctx context.Context, app reconciler.App, text []byte) (int64, error) {
+func (c *Client) try(ctx context.Context, app deploy.App, text []byte) (int64, error) {
 	if err := c.trials.turns.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
@@ -184,7 +184,7 @@ func (c *Client) try(ctx context.Context, app reconciler.App, text []byte) (int6
 	c.log.Debug("files tried", "app", app.Name, "cpu", cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), "memory", a.Memory, "err", err)
 	if err != nil {
 		err := failed(limited, app, cmd.ProcessState, string(errs.data))
-		if _, refused := reconciler.AsFaults(err); refused {
+		if _, refused := deploy.AsFaults(err); refused {
 			c.trials.keep(text, outcome{refused: err})
 		}
 		return 0, err
@@ -199,9 +199,9 @@ func (c *Client) try(ctx context.Context, app reconciler.App, text []byte) (int6
 }
 
 // failed says what the end of a trial means: that of the files, or of this host.
-func failed(limited context.Context, app reconciler.App, state *os.ProcessState, said string) error {
+func failed(limited context.Context, app deploy.App, state *os.ProcessState, said string) error {
 	refuse := func(format string, args ...any) error {
-		return reconciler.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(format, args...)}}
+		return deploy.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(format, args...)}}
 	}
 	status, _ := state.Sys().(syscall.WaitStatus)
 	cpu := state.UserTime() + state.SystemTime()
@@ -211,11 +211,11 @@ func failed(limited context.Context, app reconciler.App, state *os.ProcessState,
 	case state.ExitCode() == exitTime, cpu >= trialCPU:
 		return refuse("the Compose files need more than %s to be read: write them with less that is put together from other parts", trialCPU)
 	case strings.Contains(said, "failed to create new OS thread"):
-		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("read the Compose files of %s: this host has no more room for threads", app.Name)}
+		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("read the Compose files of %s: this host has no more room for threads", app.Name)}
 	case limited.Err() != nil:
-		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("the Compose files of %s were not read within %s: this host is too busy", app.Name, trialTime)}
+		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("the Compose files of %s were not read within %s: this host is too busy", app.Name, trialTime)}
 	case status.Signaled():
-		return &reconciler.TemporaryError{Reason: reconciler.Failed, Err: fmt.Errorf("reading the Compose files of %s was ended from outside: %s", app.Name, status.Signal())}
+		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("reading the Compose files of %s was ended from outside: %s", app.Name, status.Signal())}
 	}
 	return refuse("the Compose files end the program that reads them: look for a value of the wrong type, or for parts that contain themselves")
 }

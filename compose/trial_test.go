@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/internal/testbed"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/reconciler/deploy"
 )
 
 // The arguments with which this program makes a trial, and trials that go wrong: what
@@ -96,7 +96,7 @@ func descend(n int) int {
 	return descend(n-1) + 1
 }
 
-func resolveWith(t *testing.T, arguments ...string) (*compose.Client, reconciler.App) {
+func resolveWith(t *testing.T, arguments ...string) (*compose.Client, deploy.App) {
 	t.Helper()
 	app := shop(t)
 	put(t, app, map[string]string{"compose.yaml": api})
@@ -115,7 +115,7 @@ func TestTrial_WhatItMeansThatItEnds(t *testing.T) {
 		t.Run(arguments, func(t *testing.T) {
 			client, app := resolveWith(t, arguments)
 			_, err := client.Resolve(t.Context(), app)
-			if faults, ok := reconciler.AsFaults(err); !ok || !strings.HasPrefix(faults.Error(), want) {
+			if faults, ok := deploy.AsFaults(err); !ok || !strings.HasPrefix(faults.Error(), want) {
 				t.Errorf("got %v, want the fault %s", err, want)
 			}
 			ended, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func TestTrial_WhatItMeansThatItEnds(t *testing.T) {
 	t.Run(trialIsKilled, func(t *testing.T) {
 		client, app := resolveWith(t, trialIsKilled)
 		_, err := client.Resolve(t.Context(), app)
-		if temporary := (*reconciler.TemporaryError)(nil); !errors.As(err, &temporary) {
+		if temporary := (*deploy.TemporaryError)(nil); !errors.As(err, &temporary) {
 			t.Errorf("got %v, want a temporary error", err)
 		}
 	})
@@ -160,11 +160,11 @@ func TestTrial_EndsWithItsContext(t *testing.T) {
 func TestTrial_ThatCannotBeStarted(t *testing.T) {
 	client, app := resolveWith(t, strings.Repeat("x", 3<<20))
 	_, err := client.Resolve(t.Context(), app)
-	if temporary := (*reconciler.TemporaryError)(nil); !errors.As(err, &temporary) {
+	if temporary := (*deploy.TemporaryError)(nil); !errors.As(err, &temporary) {
 		t.Errorf("got %.200v, want a temporary error", err)
 	}
-	app.Release = reconciler.Release{Tag: app.Tag, Hash: "abc"}
-	if got, err := client.Endpoint(t.Context(), app, app.Routes[0], reconciler.Blue); err != nil || got.Port != 3000 {
+	app.Release = deploy.Release{Tag: app.Tag, Hash: "abc"}
+	if got, err := client.Endpoint(t.Context(), app, app.Routes[0], deploy.Blue); err != nil || got.Port != 3000 {
 		t.Errorf("got %+v, %.200v, want port 3000: what runs needs no trial to be kept alive", got, err)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -50,7 +50,7 @@ func Try(ctx context.Context, in io.Reader, out io.Writer) error {
 	r, err := c.load(ctx, j.App, sealOf(j.Secrets))
 	if err == nil {
 		a.Release = &r.release
-	} else if faults, ok := reconciler.AsFaults(err); ok {
+	} else if faults, ok := deploy.AsFaults(err); ok {
 		a.Faults = faults
 	} else {
 		a.Error = err.Error()

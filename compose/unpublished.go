@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Docker 29 starts a container whose start failed for a taken port at the second try, by
@@ -104,7 +104,7 @@ func (c *Client) unpublishedNow(ctx context.Context, all []observed) ([]observed
 
 // allPublish is an error where a container of the project runs without its ports. One of
 // the shared stack that ran so before may be the database: nobody need wait for it.
-func (c *Client) allPublish(ctx context.Context, app reconciler.App, p *types.Project, before []observed) error {
+func (c *Client) allPublish(ctx context.Context, app deploy.App, p *types.Project, before []observed) error {
 	all, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *Client) allPublish(ctx context.Context, app reconciler.App, p *types.Pr
 		case p.Name == app.SharedProject() && slices.ContainsFunc(before, func(b observed) bool { return b.ID == o.ID && b.Unpublished != "" }):
 			c.log.Warn("a shared service was not made anew", "what", what, "taken", taken)
 		case taken != "":
-			return &reconciler.TemporaryError{Reason: reconciler.PortTaken, Err: fmt.Errorf("%s: %s", what, taken)}
+			return &deploy.TemporaryError{Reason: deploy.PortTaken, Err: fmt.Errorf("%s: %s", what, taken)}
 		default:
 			return errors.New(what)
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"tandem/compose"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestUnpublished_IsWhatAContainerLacksOfWhatItWasMadeWith(t *testing.T) {
@@ -49,7 +49,7 @@ func TestUnpublished_IsWhatAContainerLacksOfWhatItWasMadeWith(t *testing.T) {
 
 // cutOff takes a running container out of its network, and so its ports away: what Docker
 // 29 does at the second start, on an engine of any version.
-func (b *bed) cutOff(c reconciler.Container) {
+func (b *bed) cutOff(c deploy.Container) {
 	b.t.Helper()
 	info, err := b.engine.Client.ContainerInspect(b.t.Context(), c.ID)
 	if err != nil {
@@ -80,22 +80,22 @@ func TestUp_AContainerThatRunsWithoutItsPortCountsAsNotStarted(t *testing.T) {
 	b := newBed(t, "portless")
 	port := b.app.Routes[0].Ports.Blue
 	b.runs("IMAGE:1", "    network_mode: bridge\n  worker: {image: 'IMAGE:1', command: [wait], network_mode: none}\n")
-	b.up(reconciler.Blue)
-	before := instances(b.stack(reconciler.Blue))
-	b.cutOff(b.instance(reconciler.Blue, "api"))
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Broken || b.instance(reconciler.Blue, "api").Unpublished != fmt.Sprintf("port %d", port) {
+	b.up(deploy.Blue)
+	before := instances(b.stack(deploy.Blue))
+	b.cutOff(b.instance(deploy.Blue, "api"))
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Broken || b.instance(deploy.Blue, "api").Unpublished != fmt.Sprintf("port %d", port) {
 		t.Fatalf("observed %+v, want it broken", s)
 	}
 	leave := b.occupy(port)
-	wantTemporary(t, b.attempt(), reconciler.PortTaken, fmt.Sprintf("api-1 runs without port %d", port), fmt.Sprintf("port %d is in use by the program ", port))
-	if now := instances(b.stack(reconciler.Blue)); now["api"] != before["api"] {
+	wantTemporary(t, b.attempt(), deploy.PortTaken, fmt.Sprintf("api-1 runs without port %d", port), fmt.Sprintf("port %d is in use by the program ", port))
+	if now := instances(b.stack(deploy.Blue)); now["api"] != before["api"] {
 		t.Errorf("the api was %s, is %s: want it left alone while somebody else has the port", before["api"], now["api"])
 	}
 	leave()
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "1 blue")
-	after := b.stack(reconciler.Blue)
-	if now := instances(after); now["api"] == before["api"] || now["worker"] != before["worker"] || after.Condition != reconciler.Running {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	after := b.stack(deploy.Blue)
+	if now := instances(after); now["api"] == before["api"] || now["worker"] != before["worker"] || after.Condition != deploy.Running {
 		t.Errorf("containers were %v, are %v: want the api made anew, and nothing else", before, after)
 	}
 }
@@ -104,11 +104,11 @@ func TestUp_AContainerThatRunsWithoutItsPortCountsAsNotStarted(t *testing.T) {
 func TestUp_AnInternalNetworkPublishesNothing(t *testing.T) {
 	b := newBed(t, "internal")
 	b.runs("IMAGE:1", "    network_mode: bridge\n  worker: {image: 'IMAGE:1', command: [wait], networks: [walled], ports: ['8080']}\nnetworks: {walled: {internal: true}}\n")
-	b.up(reconciler.Blue)
-	before := instances(b.stack(reconciler.Blue))
-	b.up(reconciler.Blue)
-	after := b.stack(reconciler.Blue)
-	if after.Condition != reconciler.Running || instances(after)["worker"] != before["worker"] {
+	b.up(deploy.Blue)
+	before := instances(b.stack(deploy.Blue))
+	b.up(deploy.Blue)
+	after := b.stack(deploy.Blue)
+	if after.Condition != deploy.Running || instances(after)["worker"] != before["worker"] {
 		t.Errorf("containers were %v, are %v: want it as it was", before, after)
 	}
 }
@@ -121,31 +121,31 @@ func TestUp_SharedServicesAndSingletonsThatRunWithoutTheirPorts(t *testing.T) {
 	b.app.Singletons, b.app.Shared = []string{"scheduler"}, "compose.shared.yaml"
 	b.write(b.app.Shared, fmt.Sprintf("services: {db: {image: 'IMAGE:1', network_mode: bridge, volumes: [/kept], ports: ['%d:8080']}}\n", port))
 	b.runs("IMAGE:1", "    network_mode: bridge\n  scheduler: {image: 'IMAGE:1', command: [wait], network_mode: bridge, ports: ['8080']}\n")
-	b.up(reconciler.Blue)
-	b.engage(reconciler.Blue)
-	db, scheduler := b.db(), b.instance(reconciler.Blue, "scheduler")
+	b.up(deploy.Blue)
+	b.engage(deploy.Blue)
+	db, scheduler := b.db(), b.instance(deploy.Blue, "scheduler")
 	volume := b.mountOf(db)
 	b.cutOff(db)
 	b.cutOff(scheduler)
 	leave := b.occupy(port)
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	if now := b.db(); now.ID != db.ID || now.Up() {
 		t.Errorf("the database is %+v, want it to run on without its port", now)
 	}
 	leave()
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	if now := b.db(); now.ID == db.ID || !now.Up() || b.mountOf(now) != volume {
 		t.Errorf("the database is %+v on %s, want it made anew on %s", now, b.mountOf(now), volume)
 	}
-	b.wantDuty(reconciler.Blue, reconciler.Partly)
-	b.engage(reconciler.Blue)
-	b.wantDuty(reconciler.Blue, reconciler.OnDuty)
-	if now := b.instance(reconciler.Blue, "scheduler"); now.ID == scheduler.ID || !now.Up() {
+	b.wantDuty(deploy.Blue, deploy.Partly)
+	b.engage(deploy.Blue)
+	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	if now := b.instance(deploy.Blue, "scheduler"); now.ID == scheduler.ID || !now.Up() {
 		t.Errorf("the scheduler is %+v, want it made anew", now)
 	}
 }
 
-func (b *bed) db() reconciler.Container {
+func (b *bed) db() deploy.Container {
 	b.t.Helper()
 	s, err := b.client.Shared(b.t.Context(), b.app)
 	if err != nil || len(s.Containers) != 1 {
@@ -173,21 +173,21 @@ func TestRejection_ATakenPortIsToldWhateverTheEngineSays(t *testing.T) {
 	}
 	rejection := func(words string) error {
 		words = strings.ReplaceAll(words, "PORT", port)
-		return b.client.Rejection(t.Context(), b.app.Project(reconciler.Blue), errors.New("Error response from daemon: "+words))
+		return b.client.Rejection(t.Context(), b.app.Project(deploy.Blue), errors.New("Error response from daemon: "+words))
 	}
 	for version, words := range takenWords {
 		t.Log(version)
-		wantTemporary(t, rejection(words), reconciler.PortTaken, "port "+port+" is in use by the program ", "(pid ")
+		wantTemporary(t, rejection(words), deploy.PortTaken, "port "+port+" is in use by the program ", "(pid ")
 	}
 	leave()
 	for version, words := range takenWords {
 		if version != "none" { // it was taken a moment ago: then its words are all there is
 			t.Log(version)
-			wantTemporary(t, rejection(words), reconciler.PortTaken, "port "+port+" is in use by another program")
+			wantTemporary(t, rejection(words), deploy.PortTaken, "port "+port+" is in use by another program")
 		}
 	}
 	for _, words := range []string{takenWords["none"], "failed to set up container networking: something is missing", "address already in use"} {
-		var temporary *reconciler.TemporaryError
+		var temporary *deploy.TemporaryError
 		if err := rejection(words); err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "is in use by") {
 			t.Errorf("%s: got %v, want no word of a taken port, because it is free", words, err)
 		}

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
-
-	cerrdefs "github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Up makes the stack of one color run app.Release, which Resolve returned:
@@ -23,7 +22,7 @@ import (
 // Compose file says that one service waits for another, and, where how says so, for the
 // shared stack's. Where the stack has that release already, only what is dead or missing
 // is touched, and what may lack a post_start hook. Once it was gated, a one-shot that is
-// gone is not run again. A release that cannot run here is a *reconciler.RejectError. How
+// gone is not run again. A release that cannot run here is a *deploy.RejectError. How
 // may be nil.
 //
 // Singletons are not started: see Engage. Those of another release are removed
@@ -31,12 +30,12 @@ import (
 //
 // Nothing is stopped before every image is there. A call that is cut short
 // leaves a stack that the next call completes.
-func (c *Client) Up(ctx context.Context, app reconciler.App, color reconciler.Color, how *reconciler.Start) error {
+func (c *Client) Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error {
 	if app.Release.IsZero() || !color.Valid() {
 		return fmt.Errorf("bring up %s: want a resolved release and a color, got %q and %q", app.Name, app.Release, color)
 	}
 	if how == nil {
-		how = &reconciler.Start{}
+		how = &deploy.Start{}
 	}
 	present, err := c.containers(ctx, app.Project(color))
 	if err != nil {
@@ -85,7 +84,7 @@ func plainOf(all []observed) []observed {
 }
 
 // replace takes the old containers of the color away and creates new ones.
-func (c *Client) replace(ctx context.Context, app reconciler.App, color reconciler.Color, whole *types.Project, old []observed) error {
+func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, old []observed) error {
 	start := time.Now()
 	p := withoutSingletons(whole, app)
 	// The singletons' images too: after the flip it is late to learn that one is missing.
@@ -124,7 +123,7 @@ func createMissing() api.CreateOptions {
 	return api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
 }
 
-func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, whole roster, digests map[string]string) {
+func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole roster, digests map[string]string) {
 	label(p, app, string(color), whole, func(service string) map[string]string {
 		return map[string]string{
 			LabelRelease: app.Release.Text(),
@@ -135,7 +134,7 @@ func labelStack(p *types.Project, app reconciler.App, color reconciler.Color, wh
 
 // remove stops and removes the containers of a project, and no volume: an
 // anonymous one may hold what somebody still wants.
-func (c *Client) remove(ctx context.Context, app reconciler.App, project string, old []observed) error {
+func (c *Client) remove(ctx context.Context, app deploy.App, project string, old []observed) error {
 	if len(old) == 0 {
 		return nil
 	}
@@ -165,7 +164,7 @@ func (c *Client) remove(ctx context.Context, app reconciler.App, project string,
 const removedAtOnce = 4
 
 // create lets Compose create what the project needs and has not.
-func (c *Client) create(ctx context.Context, app reconciler.App, p *types.Project, o api.CreateOptions) error {
+func (c *Client) create(ctx context.Context, app deploy.App, p *types.Project, o api.CreateOptions) error {
 	s, err := c.service(ctx, app, p.Name)
 	if err != nil {
 		return err
@@ -204,7 +203,7 @@ func withoutHostPaths(volumes []types.ServiceVolumeConfig, root string) []types.
 }
 
 // start starts the project's containers in the order of their dependencies.
-func (c *Client) start(ctx context.Context, app reconciler.App, p *types.Project) error {
+func (c *Client) start(ctx context.Context, app deploy.App, p *types.Project) error {
 	s, err := c.service(ctx, app, p.Name)
 	if err != nil {
 		return err
@@ -219,7 +218,7 @@ func (c *Client) start(ctx context.Context, app reconciler.App, p *types.Project
 // Stop stops the stack's containers, those that need others first, each with
 // its own grace period, and keeps them. It reads labels only. Stopping a stopped
 // or absent stack is no error.
-func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (c *Client) Stop(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if !color.Valid() {
 		return fmt.Errorf("stop %s: want a color, got %q", app.Name, color)
 	}
@@ -231,7 +230,7 @@ func (c *Client) Stop(ctx context.Context, app reconciler.App, color reconciler.
 }
 
 // stop stops the services, or without any the whole project.
-func (c *Client) stop(ctx context.Context, app reconciler.App, project string, services ...string) error {
+func (c *Client) stop(ctx context.Context, app deploy.App, project string, services ...string) error {
 	s, err := c.service(ctx, app, project)
 	if err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // apiAndWorker is the well-known layout: a service with a route, and one without. A
@@ -40,7 +40,7 @@ func deployed(t *testing.T, name string) *bed {
 	b := newBed(t, name)
 	b.write("docker-compose.yml", apiAndWorker)
 	b.write("conf/app.conf", "size = 1")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	return b
 }
 
@@ -55,7 +55,7 @@ func (b *bed) move() {
 }
 
 // instances maps each service's container to when it started.
-func instances(s reconciler.Stack) map[string]string {
+func instances(s deploy.Stack) map[string]string {
 	m := map[string]string{}
 	for _, c := range s.Containers {
 		m[c.Service] += c.ID + " " + c.StartedAt.String() + ";"
@@ -63,7 +63,7 @@ func instances(s reconciler.Stack) map[string]string {
 	return m
 }
 
-func (b *bed) kill(c reconciler.Container) {
+func (b *bed) kill(c deploy.Container) {
 	b.t.Helper()
 	if err := b.engine.Client.ContainerKill(b.t.Context(), c.ID, "KILL"); err != nil {
 		b.t.Fatal(err)
@@ -72,12 +72,12 @@ func (b *bed) kill(c reconciler.Container) {
 
 func TestUp_StartsEachColorWithItsReleaseOnItsOwnPort(t *testing.T) {
 	b := deployed(t, "start")
-	b.up(reconciler.Green)
-	b.answers(reconciler.Blue, "1 blue")
-	b.answers(reconciler.Green, "1 green")
-	for _, color := range reconciler.Colors() {
+	b.up(deploy.Green)
+	b.answers(deploy.Blue, "1 blue")
+	b.answers(deploy.Green, "1 green")
+	for _, color := range deploy.Colors() {
 		s := b.stack(color)
-		if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || s.Root != b.app.Root || len(s.Missing) > 0 {
+		if s.Condition != deploy.Running || s.Release != b.app.Release || s.Tag != "1" || s.Commit != b.app.Commit.Hash || s.Root != b.app.Root || len(s.Missing) > 0 {
 			t.Errorf("observed %+v, want everything running with release %s", s, b.app.Release)
 		}
 		var services []string
@@ -95,7 +95,7 @@ func TestUp_StartsEachColorWithItsReleaseOnItsOwnPort(t *testing.T) {
 
 func TestUp_BindsARouteToLoopbackOnly(t *testing.T) {
 	b := deployed(t, "loopback")
-	info, err := b.engine.Client.ContainerInspect(t.Context(), b.instance(reconciler.Blue, "api").ID)
+	info, err := b.engine.Client.ContainerInspect(t.Context(), b.instance(deploy.Blue, "api").ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,54 +110,54 @@ func TestUp_BindsARouteToLoopbackOnly(t *testing.T) {
 
 func TestUp_TheSameReleaseOfAnotherCommitTouchesNothing(t *testing.T) {
 	b := deployed(t, "same")
-	before := instances(b.stack(reconciler.Blue))
+	before := instances(b.stack(deploy.Blue))
 	b.write("README.md", "changed")
 	b.move()
-	b.up(reconciler.Blue)
-	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
+	b.up(deploy.Blue)
+	if diff := cmp.Diff(before, instances(b.stack(deploy.Blue))); diff != "" {
 		t.Errorf("containers (-before +after):\n%s", diff)
 	}
 }
 
 func TestUp_StartsOnlyWhatIsDead(t *testing.T) {
 	b := deployed(t, "dead")
-	before := instances(b.stack(reconciler.Blue))
-	worker := b.instance(reconciler.Blue, "worker")
+	before := instances(b.stack(deploy.Blue))
+	worker := b.instance(deploy.Blue, "worker")
 	b.kill(worker)
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Broken {
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Broken {
 		t.Errorf("with a dead worker the stack is %s, want broken", s.Condition)
 	}
 	b.move()
-	b.up(reconciler.Blue)
-	after := b.stack(reconciler.Blue)
+	b.up(deploy.Blue)
+	after := b.stack(deploy.Blue)
 	if got := instances(after); got["api"] != before["api"] {
 		t.Errorf("the api was %s, is %s: want it untouched", before["api"], got["api"])
 	}
-	if w := b.instance(reconciler.Blue, "worker"); w.ID != worker.ID || !w.Up() || !w.StartedAt.After(worker.StartedAt) {
+	if w := b.instance(deploy.Blue, "worker"); w.ID != worker.ID || !w.Up() || !w.StartedAt.After(worker.StartedAt) {
 		t.Errorf("worker is %+v, want %s started again", w, worker.ID)
 	}
-	if after.Condition != reconciler.Running {
+	if after.Condition != deploy.Running {
 		t.Errorf("the stack is %s, want running", after.Condition)
 	}
 }
 
 func TestUp_CreatesOnlyWhatIsMissing(t *testing.T) {
 	b := deployed(t, "missing")
-	before := instances(b.stack(reconciler.Blue))
-	if err := b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "worker").ID); err != nil {
+	before := instances(b.stack(deploy.Blue))
+	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "worker").ID); err != nil {
 		t.Fatal(err)
 	}
-	s := b.stack(reconciler.Blue)
-	if diff := cmp.Diff([]string{"worker"}, s.Missing); diff != "" || s.Condition != reconciler.Broken {
+	s := b.stack(deploy.Blue)
+	if diff := cmp.Diff([]string{"worker"}, s.Missing); diff != "" || s.Condition != deploy.Broken {
 		t.Errorf("stack is %s and misses (-want +got):\n%s", s.Condition, diff)
 	}
 	b.move()
-	b.up(reconciler.Blue)
-	after := b.stack(reconciler.Blue)
+	b.up(deploy.Blue)
+	after := b.stack(deploy.Blue)
 	if got := instances(after); got["api"] != before["api"] {
 		t.Errorf("the api was %s, is %s: want it untouched", before["api"], got["api"])
 	}
-	if after.Condition != reconciler.Running || after.Release != b.app.Release || after.Commit != strings.Repeat("a", 40) {
+	if after.Condition != deploy.Running || after.Release != b.app.Release || after.Commit != strings.Repeat("a", 40) {
 		t.Errorf("observed %+v, want it running, as of the first commit", after)
 	}
 }
@@ -171,7 +171,7 @@ func TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal(t *testing.T) {
 	b.write("init/schema.sql", "create")
 	b.write("docker-compose.yml", apiAndWorker)
 	b.write("conf/app.conf", "size = 1")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	db := b.shared()["db"]
 	changed, original := b.app, b.app
 	b.move()
@@ -187,17 +187,17 @@ func TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal(t *testing.T) {
 				os.WriteFile(filepath.Join(changed.Root, "init/schema.sql"), []byte("create more"), 0o644))
 		},
 	} {
-		if err := errors.Join(change(), b.engine.RemoveContainer(t.Context(), b.instance(reconciler.Blue, "worker").ID)); err != nil {
+		if err := errors.Join(change(), b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "worker").ID)); err != nil {
 			t.Fatal(err)
 		}
-		var told *reconciler.FilesChangedError
-		if err := b.client.Up(t.Context(), changed, reconciler.Blue, nil); !errors.As(err, &told) || told.Root != changed.Root {
+		var told *deploy.FilesChangedError
+		if err := b.client.Up(t.Context(), changed, deploy.Blue, nil); !errors.As(err, &told) || told.Root != changed.Root {
 			t.Errorf("got %v, want to be told that the files in %s were changed", err, changed.Root)
 		}
-		if err := b.client.Up(t.Context(), original, reconciler.Blue, nil); err != nil {
+		if err := b.client.Up(t.Context(), original, deploy.Blue, nil); err != nil {
 			t.Fatal(err)
 		}
-		if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || s.Release != original.Release {
+		if s := b.stack(deploy.Blue); s.Condition != deploy.Running || s.Release != original.Release {
 			t.Errorf("the stack is %+v, want it healed", s)
 		}
 	}
@@ -208,15 +208,15 @@ func TestUp_FilesThatWereChangedAreToldAndTheirOriginalsHeal(t *testing.T) {
 
 func TestUp_LetsAPausedContainerGoOn(t *testing.T) {
 	b := deployed(t, "paused")
-	api := b.instance(reconciler.Blue, "api")
+	api := b.instance(deploy.Blue, "api")
 	if err := b.engine.Client.ContainerPause(t.Context(), api.ID); err != nil {
 		t.Fatal(err)
 	}
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Broken {
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Broken {
 		t.Errorf("the stack is %s, want broken", s.Condition)
 	}
-	b.up(reconciler.Blue)
-	if got := b.instance(reconciler.Blue, "api"); got.State != "running" || !got.StartedAt.Equal(api.StartedAt) {
+	b.up(deploy.Blue)
+	if got := b.instance(deploy.Blue, "api"); got.State != "running" || !got.StartedAt.Equal(api.StartedAt) {
 		t.Errorf("the api is %+v, want it to go on", got)
 	}
 }
@@ -224,9 +224,9 @@ func TestUp_LetsAPausedContainerGoOn(t *testing.T) {
 func TestUp_AnotherReleaseReplacesTheStackAndKeepsItsVolumes(t *testing.T) {
 	b := deployed(t, "replace")
 	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "command: [wait]", "command: [wait]\n    volumes: [/kept]", 1))
-	b.up(reconciler.Blue)
-	old := b.stack(reconciler.Blue)
-	volume := b.mountOf(b.instance(reconciler.Blue, "worker"))
+	b.up(deploy.Blue)
+	old := b.stack(deploy.Blue)
+	volume := b.mountOf(b.instance(deploy.Blue, "worker"))
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
 		if err := b.engine.Client.VolumeRemove(context.Background(), volume, true); err != nil {
@@ -235,10 +235,10 @@ func TestUp_AnotherReleaseReplacesTheStackAndKeepsItsVolumes(t *testing.T) {
 	})
 	b.bump()
 	b.write("docker-compose.yml", strings.ReplaceAll(apiAndWorker, "worker:", "consumer:"))
-	b.up(reconciler.Blue)
-	b.answers(reconciler.Blue, "2 blue")
-	s := b.stack(reconciler.Blue)
-	if s.Condition != reconciler.Running || s.Release != b.app.Release || s.Tag != "2" {
+	b.up(deploy.Blue)
+	b.answers(deploy.Blue, "2 blue")
+	s := b.stack(deploy.Blue)
+	if s.Condition != deploy.Running || s.Release != b.app.Release || s.Tag != "2" {
 		t.Errorf("observed %+v, want release %s", s, b.app.Release)
 	}
 	for service, id := range instances(old) {
@@ -255,7 +255,7 @@ func TestUp_AnotherReleaseReplacesTheStackAndKeepsItsVolumes(t *testing.T) {
 }
 
 // mountOf is the one volume of a container.
-func (b *bed) mountOf(c reconciler.Container) string {
+func (b *bed) mountOf(c deploy.Container) string {
 	b.t.Helper()
 	info, err := b.engine.Client.ContainerInspect(b.t.Context(), c.ID)
 	if err != nil {
@@ -276,10 +276,10 @@ func TestUp_ReplacesWhatSomebodyElseStartedInTheProject(t *testing.T) {
 	b.write("conf/app.conf", "")
 	created, err := b.engine.Client.ContainerCreate(t.Context(), &container.Config{
 		Image: b.image + ":1", Labels: map[string]string{
-			"com.docker.compose.project": b.app.Project(reconciler.Blue), "com.docker.compose.service": "api",
+			"com.docker.compose.project": b.app.Project(deploy.Blue), "com.docker.compose.service": "api",
 			"com.docker.compose.container-number": "1", "com.docker.compose.oneoff": "False",
 		},
-	}, nil, nil, nil, b.app.Project(reconciler.Blue)+"-api-1")
+	}, nil, nil, nil, b.app.Project(deploy.Blue)+"-api-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,11 +287,11 @@ func TestUp_ReplacesWhatSomebodyElseStartedInTheProject(t *testing.T) {
 	if err := b.engine.Client.ContainerStart(t.Context(), created.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if s := b.stack(reconciler.Blue); s.Condition != reconciler.Running || !s.Release.IsZero() || s.Tag != "" {
+	if s := b.stack(deploy.Blue); s.Condition != deploy.Running || !s.Release.IsZero() || s.Tag != "" {
 		t.Errorf("observed %+v, want it running with an unknown release", s)
 	}
-	b.up(reconciler.Blue)
-	if s := b.stack(reconciler.Blue); s.Release != b.app.Release || b.instance(reconciler.Blue, "api").ID == created.ID {
+	b.up(deploy.Blue)
+	if s := b.stack(deploy.Blue); s.Release != b.app.Release || b.instance(deploy.Blue, "api").ID == created.ID {
 		t.Errorf("observed %+v, want it replaced", s)
 	}
 }
@@ -300,21 +300,21 @@ func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
 	b := newBed(t, "stop")
 	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "[wait]", `[print, 'listening\n', '']`, 1))
 	b.write("conf/app.conf", "size = 1")
-	b.up(reconciler.Blue)
+	b.up(deploy.Blue)
 	// The first process of a container is not told of a signal that it has not asked for yet.
-	b.answers(reconciler.Blue, "1 blue")
-	b.logged(b.instance(reconciler.Blue, "worker"), "listening")
-	before := b.stack(reconciler.Blue)
+	b.answers(deploy.Blue, "1 blue")
+	b.logged(b.instance(deploy.Blue, "worker"), "listening")
+	before := b.stack(deploy.Blue)
 	if err := os.RemoveAll(b.app.Root); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // stopping twice is no error
-		if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+		if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := b.stack(reconciler.Blue)
-	if s.Condition != reconciler.Stopped || s.Release != b.app.Release || len(s.Containers) != 2 {
+	s := b.stack(deploy.Blue)
+	if s.Condition != deploy.Stopped || s.Release != b.app.Release || len(s.Containers) != 2 {
 		t.Errorf("observed %+v, want two stopped containers", s)
 	}
 	for _, c := range s.Containers {
@@ -322,7 +322,7 @@ func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
 			t.Errorf("%s ended with %d: want it to end by itself within its grace period", c.Name, c.ExitCode)
 		}
 	}
-	if err := b.client.Stop(t.Context(), b.app, reconciler.Green); err != nil {
+	if err := b.client.Stop(t.Context(), b.app, deploy.Green); err != nil {
 		t.Errorf("stop a stack that does not exist: %v", err)
 	}
 	// The mounted directory is gone with the files, so only the engine can say
@@ -330,32 +330,32 @@ func TestStop_KeepsTheContainersAndNeedsNoFiles(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(b.app.Root, "conf"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err != nil {
+	if err := b.client.Up(t.Context(), b.app, deploy.Blue, nil); err != nil {
 		t.Fatalf("start again without files: %v", err)
 	}
-	after := b.stack(reconciler.Blue)
-	if after.Condition != reconciler.Running || after.Containers[0].ID != before.Containers[0].ID {
+	after := b.stack(deploy.Blue)
+	if after.Condition != deploy.Running || after.Containers[0].ID != before.Containers[0].ID {
 		t.Errorf("observed %+v, want the same containers running", after)
 	}
-	b.answers(reconciler.Blue, "1 blue")
+	b.answers(deploy.Blue, "1 blue")
 }
 
 func TestObserve_AnAbsentStackHasNothing(t *testing.T) {
 	b := newBed(t, "absent")
-	if diff := cmp.Diff(reconciler.Stack{Color: reconciler.Green}, b.stack(reconciler.Green)); diff != "" {
+	if diff := cmp.Diff(deploy.Stack{Color: deploy.Green}, b.stack(deploy.Green)); diff != "" {
 		t.Errorf("stack (-want +got):\n%s", diff)
 	}
 }
 
 func TestUp_OfFilesThatAreNotTheReleaseChangesNothing(t *testing.T) {
 	b := deployed(t, "mismatch")
-	before := instances(b.stack(reconciler.Blue))
+	before := instances(b.stack(deploy.Blue))
 	b.write("docker-compose.yml", strings.Replace(apiAndWorker, "[wait]", "[hang]", 1))
 	b.app.Release.Hash = strings.Repeat("0", 64)
-	if err := b.client.Up(t.Context(), b.app, reconciler.Blue, nil); err == nil || errors.As(err, new(*reconciler.RejectError)) {
+	if err := b.client.Up(t.Context(), b.app, deploy.Blue, nil); err == nil || errors.As(err, new(*deploy.RejectError)) {
 		t.Errorf("got %v, want an error that blames no release", err)
 	}
-	if diff := cmp.Diff(before, instances(b.stack(reconciler.Blue))); diff != "" {
+	if diff := cmp.Diff(before, instances(b.stack(deploy.Blue))); diff != "" {
 		t.Errorf("containers (-before +after):\n%s", diff)
 	}
 }
@@ -365,8 +365,8 @@ func TestRoots_AreThoseOfAllContainers(t *testing.T) {
 	first := b.app.Root
 	b.write("conf/app.conf", "size = 2")
 	b.move()
-	b.up(reconciler.Green)
-	if err := b.client.Stop(t.Context(), b.app, reconciler.Blue); err != nil {
+	b.up(deploy.Green)
+	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
 	}
 	roots, err := b.client.Roots(t.Context())
@@ -385,9 +385,9 @@ func TestClient_WritesNothingToTheTerminal(t *testing.T) {
 	}
 	stdout, stderr := os.Stdout, os.Stderr
 	os.Stdout, os.Stderr = file, file
-	b.up(reconciler.Blue)
-	upErr := b.client.Up(t.Context(), reconciler.App{}, reconciler.Blue, nil)
-	stopErr := b.client.Stop(t.Context(), b.app, reconciler.Blue)
+	b.up(deploy.Blue)
+	upErr := b.client.Up(t.Context(), deploy.App{}, deploy.Blue, nil)
+	stopErr := b.client.Stop(t.Context(), b.app, deploy.Blue)
 	os.Stdout, os.Stderr = stdout, stderr
 	if upErr == nil || stopErr != nil {
 		t.Errorf("up of nothing: %v; stop: %v", upErr, stopErr)

@@ -12,7 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // dotenv returns the variables of the .env file beside the Compose file, where there
@@ -24,10 +24,10 @@ func (f *file) dotenv(known map[string]string) (map[string]string, error) {
 	}
 	name := path.Join(f.app.Dir, ".env")
 	if _, err := inside(f.app.Root, full); err != nil {
-		return nil, reconciler.Faults{{File: name, Text: "it leads out of the app's directory: make it a file of its own"}}
+		return nil, deploy.Faults{{File: name, Text: "it leads out of the app's directory: make it a file of its own"}}
 	}
 	if err := f.readVariables(full); err != nil {
-		return nil, reconciler.Faults{{File: name, Text: err.Error()}}
+		return nil, deploy.Faults{{File: name, Text: err.Error()}}
 	}
 	vars := map[string]string{}
 	err := dotenv.ParseWithFormat(bytes.NewReader(f.quota.seen[full]), full, vars, lookIn(known, vars), "")

@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"tandem/compose"
-	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // The demo and the end-to-end tests write a tandem.yaml of their own, with free
@@ -26,13 +27,13 @@ func TestShop_FilesAreAcceptedAsTheyAre(t *testing.T) {
 	}
 }
 
-func accepted(t *testing.T, name string) reconciler.App {
+func accepted(t *testing.T, name string) deploy.App {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(name, "tandem.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := reconciler.ParseApp(reconciler.AppFile{Dir: name, Path: name + "/tandem.yaml", Data: data})
+	app, err := appfile.ParseApp(deploy.AppFile{Dir: name, Path: name + "/tandem.yaml", Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}

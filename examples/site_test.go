@@ -11,23 +11,23 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/load"
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/load"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The site that users copy, with nothing changed but the address it listens on
 // and the directory of the generated files, serves both routes of both colors.
 func TestMinimal_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 	p := tb.Ports(t, 5)
-	open := reconciler.Accesses{Blue: reconciler.Open, Green: reconciler.Open}
-	app := reconciler.App{Name: "shop", Routes: []reconciler.Route{
-		{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: p[0], Green: p[1]}, Access: open},
-		{Name: "web", Service: "web", Ports: reconciler.Ports{Blue: p[2], Green: p[3]}, Access: open},
+	open := deploy.Accesses{Blue: deploy.AccessOpen, Green: deploy.AccessOpen}
+	app := deploy.App{Name: "shop", Routes: []deploy.Route{
+		{Name: "api", Service: "api", Ports: deploy.Ports{Blue: p[0], Green: p[1]}, Access: open},
+		{Name: "web", Service: "web", Ports: deploy.Ports{Blue: p[2], Green: p[3]}, Access: open},
 	}}
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		for _, route := range app.Routes {
 			startShop(t, route.Name, color, route.Ports.Of(color))
 		}
@@ -38,15 +38,15 @@ func TestMinimal_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var away *reconciler.RouterError
-	if _, err := proxy.Prepare(t.Context(), app); !errors.As(err, &away) || away.Reason != reconciler.NotIncluded {
+	var away *deploy.RouterError
+	if _, err := proxy.Prepare(t.Context(), app); !errors.As(err, &away) || away.Reason != deploy.NotIncluded {
 		t.Fatalf("prepare before the site is there: got %v, want NotIncluded", err)
 	}
 	addSite(t, n, dir)
 	if _, err := proxy.Prepare(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	for _, color := range reconciler.Colors() {
+	for _, color := range deploy.Colors() {
 		if err := errors.Join(proxy.Flip(t.Context(), app, color), proxy.Confirm(t.Context(), app, color)); err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestMinimal_SiteServesBothRoutesAndWebSocketsOfTheLiveColor(t *testing.T) {
 	}
 }
 
-func startShop(t *testing.T, role string, color reconciler.Color, port int) {
+func startShop(t *testing.T, role string, color deploy.Color, port int) {
 	t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	cmd := exec.CommandContext(t.Context(), tb.GoBinary(t, "minimal/app"), role)
@@ -85,7 +85,7 @@ func addSite(t *testing.T, n *testbed.Nginx, dir string) {
 }
 
 // answeredBy asks through Nginx, and for the api holds a WebSocket too.
-func answeredBy(t *testing.T, n *testbed.Nginx, path string, color reconciler.Color) {
+func answeredBy(t *testing.T, n *testbed.Nginx, path string, color deploy.Color) {
 	t.Helper()
 	o := load.Options{URL: n.URL(), Host: "shop.example.com", GetPath: path, Connections: 2, Requests: 20}
 	want := load.Answer{Color: string(color), Tag: "web"}

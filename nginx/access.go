@@ -7,14 +7,14 @@ import (
 	"os"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // admit leaves out of the site what Nginx must not send requests to: see
-// reconciler.Access. What it has already is read from the generated files, so that
+// deploy.Access. What it has already is read from the generated files, so that
 // neither a new process nor a lost memory takes a port away from it that it uses.
 // color is the one that is live, or is to be.
-func (p *Proxy) admit(s site, app reconciler.App, w work, color reconciler.Color) (site, error) {
+func (p *Proxy) admit(s site, app deploy.App, w work, color deploy.Color) (site, error) {
 	leads, err := p.present(s, app, w)
 	if err != nil {
 		return site{}, err
@@ -23,13 +23,13 @@ func (p *Proxy) admit(s site, app reconciler.App, w work, color reconciler.Color
 	if err != nil {
 		return site{}, err
 	}
-	return s.only(app, func(b backend, c reconciler.Color, a reconciler.Access) bool {
+	return s.only(app, func(b backend, c deploy.Color, a deploy.Access) bool {
 		switch a {
-		case reconciler.Open:
+		case deploy.AccessOpen:
 			return true
-		case reconciler.AsItIs:
+		case deploy.AccessAsItIs:
 			return leads(b, c)
-		case reconciler.Taken:
+		case deploy.AccessTaken:
 			return leads(b, c) && c != w.heir && c != color && !spare
 		default:
 			return false
@@ -38,15 +38,15 @@ func (p *Proxy) admit(s site, app reconciler.App, w work, color reconciler.Color
 }
 
 // only is the site with the addresses that may be used.
-func (s site) only(app reconciler.App, may func(backend, reconciler.Color, reconciler.Access) bool) site {
+func (s site) only(app deploy.App, may func(backend, deploy.Color, deploy.Access) bool) site {
 	routes := make([]backend, len(s.routes))
 	for i, b := range s.routes {
 		access := app.Routes[i].Access
 		routes[i] = b
-		if !may(b, reconciler.Blue, access.Blue) {
+		if !may(b, deploy.Blue, access.Blue) {
 			routes[i].blue = ""
 		}
-		if !may(b, reconciler.Green, access.Green) {
+		if !may(b, deploy.Green, access.Green) {
 			routes[i].green = ""
 		}
 	}
@@ -56,7 +56,7 @@ func (s site) only(app reconciler.App, may func(backend, reconciler.Color, recon
 
 // present returns what tells whether Nginx has the address of a route in one color
 // now. Where somebody removed the files, the generation of the running Nginx says it.
-func (p *Proxy) present(s site, app reconciler.App, w work) (leads func(backend, reconciler.Color) bool, err error) {
+func (p *Proxy) present(s site, app deploy.App, w work) (leads func(backend, deploy.Color) bool, err error) {
 	var texts [2]string
 	for i, name := range []string{app.Name + confFile, app.Name + varsFile} {
 		text, err := p.readOwn(name)
@@ -66,24 +66,24 @@ func (p *Proxy) present(s site, app reconciler.App, w work) (leads func(backend,
 		texts[i] = string(text)
 	}
 	if texts[0] != "" || w.asked != nil {
-		return func(b backend, c reconciler.Color) bool { return s.leads(texts[0], texts[1], b, c) }, nil
+		return func(b backend, c deploy.Color) bool { return s.leads(texts[0], texts[1], b, c) }, nil
 	}
-	whole := s.only(app, func(_ backend, _ reconciler.Color, a reconciler.Access) bool { return a != reconciler.Closed })
+	whole := s.only(app, func(_ backend, _ deploy.Color, a deploy.Access) bool { return a != deploy.AccessClosed })
 	_, generation, err := render(whole)
 	if err != nil {
 		return nil, err
 	}
-	return func(backend, reconciler.Color) bool { return generation == w.running.generation }, nil
+	return func(backend, deploy.Color) bool { return generation == w.running.generation }, nil
 }
 
 // leads tells whether generated files lead a route's requests to its address in one
 // color. They may be those of another mode.
-func (s site) leads(conf, vars string, b backend, c reconciler.Color) bool {
+func (s site) leads(conf, vars string, b backend, c deploy.Color) bool {
 	if s.namesInVariables() {
 		return strings.Contains(vars, s.assignment(b)) && !strings.Contains(vars, s.closing(b, c))
 	}
 	if m := colorLine.FindStringSubmatch(conf); m != nil && m[1] == string(c) {
-		return firstMember(conf, upstreamName(s.app, b.route, reconciler.NoColor)) == b.of(c)
+		return firstMember(conf, upstreamName(s.app, b.route, deploy.NoColor)) == b.of(c)
 	}
 	return firstMember(conf, upstreamName(s.app, b.route, c)) == b.of(c)
 }
@@ -117,7 +117,7 @@ func (p *Proxy) spareRaised(app string, w work) (bool, error) {
 // closedName is the group without an address, for a route whose variable holds
 // containers' names.
 func (s site) closedName(b backend) string {
-	return upstreamName(s.app, b.route, reconciler.NoColor) + "_closed"
+	return upstreamName(s.app, b.route, deploy.NoColor) + "_closed"
 }
 
 // assignment sets a route's variable.
@@ -127,14 +127,14 @@ func (s site) assignment(b backend) string {
 
 // closing sends the requests of a route to nobody in one color, where the variable
 // holds a container's name.
-func (s site) closing(b backend, c reconciler.Color) string {
+func (s site) closing(b backend, c deploy.Color) string {
 	return fmt.Sprintf("if ($%s = %s) { set $%s %s; }\n", colorVariable(s.app), c, routeVariable(s.app, b.route), s.closedName(b))
 }
 
 // closedColors are those in which the route has no address.
-func (b backend) closedColors() []reconciler.Color {
-	var closed []reconciler.Color
-	for _, c := range reconciler.Colors() {
+func (b backend) closedColors() []deploy.Color {
+	var closed []deploy.Color
+	for _, c := range deploy.Colors() {
 		if b.of(c) == "" {
 			closed = append(closed, c)
 		}

@@ -9,24 +9,24 @@ import (
 	"testing"
 
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // grant sets what Nginx may have of every route.
-func (r *rig) grant(blue, green reconciler.Access) {
+func (r *rig) grant(blue, green deploy.Access) {
 	for i := range r.app.Routes {
-		r.app.Routes[i].Access = reconciler.Accesses{Blue: blue, Green: green}
+		r.app.Routes[i].Access = deploy.Accesses{Blue: blue, Green: green}
 	}
 }
 
 // wantNobody asks as people do, for the color that is live.
 func (r *rig) wantNobody(t *testing.T) {
 	t.Helper()
-	before := r.stacks[reconciler.Blue].connections.Load() + r.stacks[reconciler.Green].connections.Load()
+	before := r.stacks[deploy.Blue].connections.Load() + r.stacks[deploy.Green].connections.Load()
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		wantStatus(t, method, r.nginx.URL()+"/", http.StatusBadGateway)
 	}
-	if after := r.stacks[reconciler.Blue].connections.Load() + r.stacks[reconciler.Green].connections.Load(); after != before {
+	if after := r.stacks[deploy.Blue].connections.Load() + r.stacks[deploy.Green].connections.Load(); after != before {
 		t.Errorf("a stack got %d connections", after-before)
 	}
 }
@@ -39,12 +39,12 @@ func TestAccess_AClosedRouteAsksNobodyWhateverTheFlagsSay(t *testing.T) {
 				server = "location / { proxy_pass http://shop_api; }"
 			}
 			r := newRig(t, rigOptions{mode: mode, server: server})
-			for _, access := range []reconciler.Access{reconciler.Closed, reconciler.AsItIs, reconciler.Taken} {
+			for _, access := range []deploy.Access{deploy.AccessClosed, deploy.AccessAsItIs, deploy.AccessTaken} {
 				r.grant(access, access)
-				if access == reconciler.Closed {
+				if access == deploy.AccessClosed {
 					r.prepare(t)
 				}
-				for _, c := range []reconciler.Color{reconciler.Green, reconciler.Blue} {
+				for _, c := range []deploy.Color{deploy.Green, deploy.Blue} {
 					r.flip(t, c)
 					r.wantNobody(t)
 				}
@@ -59,9 +59,9 @@ func TestAccess_AClosedRouteAsksNobodyWhateverTheFlagsSay(t *testing.T) {
 					t.Errorf("shop.conf has port %d", s.port)
 				}
 			}
-			r.grant(reconciler.Open, reconciler.Open)
+			r.grant(deploy.AccessOpen, deploy.AccessOpen)
 			r.prepare(t)
-			r.wantTraffic(t, reconciler.Blue)
+			r.wantTraffic(t, deploy.Blue)
 		})
 	}
 }
@@ -70,17 +70,17 @@ func TestAccess_WhatNginxHasItKeepsWithoutAReload(t *testing.T) {
 	for name, befalls := range map[string]func(t *testing.T, r *rig){
 		"the same process":         func(*testing.T, *rig) {},
 		"the agent started again":  func(t *testing.T, r *rig) { r.restart(t) },
-		"held by something else":   func(_ *testing.T, r *rig) { r.grant(reconciler.AsItIs, reconciler.Taken) },
-		"open in one, in question": func(_ *testing.T, r *rig) { r.grant(reconciler.Open, reconciler.AsItIs) },
+		"held by something else":   func(_ *testing.T, r *rig) { r.grant(deploy.AccessAsItIs, deploy.AccessTaken) },
+		"open in one, in question": func(_ *testing.T, r *rig) { r.grant(deploy.AccessOpen, deploy.AccessAsItIs) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
 			r.prepare(t)
 			workers := r.workers(t)
-			r.grant(reconciler.AsItIs, reconciler.AsItIs)
+			r.grant(deploy.AccessAsItIs, deploy.AccessAsItIs)
 			befalls(t, r)
 			r.prepare(t)
-			r.wantTraffic(t, reconciler.Blue)
+			r.wantTraffic(t, deploy.Blue)
 			if got := r.workers(t); got != workers {
 				t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
 			}
@@ -96,7 +96,7 @@ func TestAccess_WhatNginxHasItKeepsWithoutAReload(t *testing.T) {
 		}
 	}
 	r.restart(t)
-	r.grant(reconciler.AsItIs, reconciler.AsItIs)
+	r.grant(deploy.AccessAsItIs, deploy.AccessAsItIs)
 	r.prepare(t)
 	if got := r.file(t, "shop.conf"); got != before {
 		t.Errorf("shop.conf was\n%s\nand is\n%s", before, got)
@@ -105,18 +105,18 @@ func TestAccess_WhatNginxHasItKeepsWithoutAReload(t *testing.T) {
 
 func TestAccess_APortThatSomethingElseHoldsIsClosedWhereRequestsCouldComeToIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		live         reconciler.Color
+		live         deploy.Color
 		spare, moved bool
-		blue, green  reconciler.Access
+		blue, green  deploy.Access
 		want         string // in shop.conf: whose port is there
 	}{
-		"the live color's":              {live: reconciler.Blue, blue: reconciler.Taken, green: reconciler.Open, want: "green"},
-		"the live color's, green":       {live: reconciler.Green, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
-		"the other's":                   {live: reconciler.Blue, blue: reconciler.Open, green: reconciler.Taken, want: "blue green"},
-		"the other's, which is a spare": {live: reconciler.Blue, spare: true, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
-		"a port that it never had":      {live: reconciler.Blue, moved: true, blue: reconciler.Open, green: reconciler.Taken, want: "blue"},
-		"one that is not known":         {live: reconciler.Blue, moved: true, blue: reconciler.Open, green: reconciler.AsItIs, want: "blue"},
-		"both":                          {live: reconciler.Green, spare: true, blue: reconciler.Taken, green: reconciler.Taken, want: ""},
+		"the live color's":              {live: deploy.Blue, blue: deploy.AccessTaken, green: deploy.AccessOpen, want: "green"},
+		"the live color's, green":       {live: deploy.Green, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"the other's":                   {live: deploy.Blue, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue green"},
+		"the other's, which is a spare": {live: deploy.Blue, spare: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"a port that it never had":      {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"one that is not known":         {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessAsItIs, want: "blue"},
+		"both":                          {live: deploy.Green, spare: true, blue: deploy.AccessTaken, green: deploy.AccessTaken, want: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
@@ -127,11 +127,11 @@ func TestAccess_APortThatSomethingElseHoldsIsClosedWhereRequestsCouldComeToIt(t 
 			}
 			r.grant(c.blue, c.green)
 			if c.moved {
-				r.app.Routes[0].Ports.Green = newStack(t, reconciler.Green).port
+				r.app.Routes[0].Ports.Green = newStack(t, deploy.Green).port
 			}
 			r.prepare(t)
 			text, has := r.file(t, "shop.conf"), []string{}
-			for _, color := range reconciler.Colors() {
+			for _, color := range deploy.Colors() {
 				if strings.Contains(text, fmt.Sprintf(":%d", r.app.Routes[0].Ports.Of(color))) {
 					has = append(has, string(color))
 				}

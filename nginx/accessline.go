@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // accessLine is what the meter needs of one line of an access log.
 type accessLine struct {
 	ended  time.Time
-	color  reconciler.Color
+	color  deploy.Color
 	status int
 	visit  bool // the agent's own
 	passed bool // on to this app; a file that Nginx served by itself, or another app's request, was not
@@ -52,7 +52,7 @@ func parseWholeLine(line []byte, app string) (accessLine, bool) {
 	if err := json.Unmarshal(line, &raw); err != nil {
 		return accessLine{}, false
 	}
-	color, err := reconciler.ParseColor(raw.Color)
+	color, err := deploy.ParseColor(raw.Color)
 	const latest = 1 << 40 // seconds; more does not fit into a time
 	if err != nil || raw.App != app || raw.Status < 100 || raw.Status > 999 || raw.Time <= 0 || raw.Time > latest {
 		return accessLine{}, false

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/fuzzline"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/reconciler/deploy"
 )
 
 // someLine is a line as the generated log_format writes it.
@@ -19,7 +19,7 @@ func someLine(change ...string) string {
 }
 
 func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
-	usual := accessLine{ended: time.UnixMilli(1700000000123), color: reconciler.Blue, status: 200, passed: true, took: 12 * time.Millisecond, timed: true}
+	usual := accessLine{ended: time.UnixMilli(1700000000123), color: deploy.Blue, status: 200, passed: true, took: 12 * time.Millisecond, timed: true}
 	but := func(change func(*accessLine)) accessLine {
 		l := usual
 		change(&l)
@@ -30,7 +30,7 @@ func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
 		want accessLine
 	}{
 		"as usual":                {someLine(), usual},
-		"green":                   {someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = reconciler.Green })},
+		"green":                   {someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = deploy.Green })},
 		"an error":                {someLine(`:200`, `:502`), but(func(l *accessLine) { l.status = 502 })},
 		"a visit":                 {someLine(`"visit":""`, `"visit":"1"`), but(func(l *accessLine) { l.visit = true })},
 		"answered by the spare":   {someLine(`"0.012"`, `"0.010, 0.004"`, `"shop_api_blue"`, `"shop_api_blue_spare"`), but(func(l *accessLine) { l.took = 14 * time.Millisecond })},
@@ -44,7 +44,7 @@ func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
 		"by a container's name":     {someLine(`"shop_api_blue"`, `"shop-blue-api-1:3000"`), usual},
 		"through grpc_pass":         {someLine(`"shop_api_blue"`, `""`), usual},
 		"of an earlier version":     {someLine(`,"proxy_host":"shop_api_blue","visit":""`, ``), usual},
-		"behind a torn one":         {someLine()[:50] + someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = reconciler.Green })},
+		"behind a torn one":         {someLine()[:50] + someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = deploy.Green })},
 		"behind one that is whole":  {someLine(`"blue"`, `"green"`) + someLine(), usual},
 		"a client's trick":          {someLine(`"/a"`, `"/{\"time\":1,\"app\":\"shop\",\"color\":\"green\",\"status\":500"`), usual},
 	} {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // logBook is an access log that a test writes and reads.
@@ -200,18 +200,18 @@ func TestTraffic_SumsUpWhatEndedSince(t *testing.T) {
 		"not ours\n",
 		someLine()[:77]+line(time.Minute, `"0.012"`, `"0.020"`), // behind a torn one
 	)
-	app := reconciler.App{Name: "shop"}
+	app := deploy.App{Name: "shop"}
 	for name, c := range map[string]struct {
-		color reconciler.Color
+		color deploy.Color
 		since time.Duration
-		want  reconciler.Traffic
+		want  deploy.Traffic
 	}{
-		"last minutes": {reconciler.Blue, 5 * time.Minute, reconciler.Traffic{Requests: 3, Visits: 1, P95: 500 * time.Millisecond}},
-		"half an hour": {reconciler.Blue, 30 * time.Minute, reconciler.Traffic{Requests: 5, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
-		"a day":        {reconciler.Blue, 24 * time.Hour, reconciler.Traffic{Requests: 6, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
-		"nothing":      {reconciler.Blue, 30 * time.Second, reconciler.Traffic{}},
-		"green":        {reconciler.Green, 5 * time.Minute, reconciler.Traffic{Requests: 1, P95: 12 * time.Millisecond}},
-		"no color":     {reconciler.NoColor, 24 * time.Hour, reconciler.Traffic{}},
+		"last minutes": {deploy.Blue, 5 * time.Minute, deploy.Traffic{Requests: 3, Visits: 1, P95: 500 * time.Millisecond}},
+		"half an hour": {deploy.Blue, 30 * time.Minute, deploy.Traffic{Requests: 5, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
+		"a day":        {deploy.Blue, 24 * time.Hour, deploy.Traffic{Requests: 6, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
+		"nothing":      {deploy.Blue, 30 * time.Second, deploy.Traffic{}},
+		"green":        {deploy.Green, 5 * time.Minute, deploy.Traffic{Requests: 1, P95: 12 * time.Millisecond}},
+		"no color":     {deploy.NoColor, 24 * time.Hour, deploy.Traffic{}},
 	} {
 		got, err := p.Traffic(t.Context(), app, c.color, time.Now().Add(-c.since))
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // What the confirm server says besides the color.
@@ -26,7 +26,7 @@ var errUnknownApp = errors.New("the confirm server has no such app")
 
 // answer is what one worker of the running Nginx says about an app.
 type answer struct {
-	color      reconciler.Color
+	color      deploy.Color
 	generation string
 	mode       string
 	spare      bool
@@ -58,7 +58,7 @@ func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
 		return answer{}, p.away(v, err)
 	}
 	if res.StatusCode == http.StatusNotFound {
-		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded, Err: errUnknownApp,
+		return answer{}, &deploy.RouterError{Reason: deploy.NotIncluded, Err: errUnknownApp,
 			Detail: "the running Nginx does not know app " + app + " yet"}
 	}
 	return readAnswer(res, string(body), v.dial)
@@ -67,9 +67,9 @@ func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
 func readAnswer(res *http.Response, body, dial string) (answer, error) {
 	a := answer{generation: res.Header.Get(generationHeader), mode: res.Header.Get(switchHeader),
 		spare: res.Header.Get(spareHeader) != ""}
-	color, err := reconciler.ParseColor(strings.TrimSpace(body))
+	color, err := deploy.ParseColor(strings.TrimSpace(body))
 	if err != nil || a.generation == "" {
-		return answer{}, &reconciler.RouterError{Reason: reconciler.NotIncluded,
+		return answer{}, &deploy.RouterError{Reason: deploy.NotIncluded,
 			Detail: fmt.Sprintf("%s answers %q and is not tandem's confirm server: set nginx.confirm to a free address", dial, res.Status)}
 	}
 	a.color = color
@@ -84,7 +84,7 @@ func (p *Proxy) away(v view, cause error) error {
 	if !errors.Is(cause, syscall.ECONNREFUSED) {
 		detail = "Nginx does not answer on " + v.dial + ": " + cause.Error()
 	}
-	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: detail, Err: cause}
+	return &deploy.RouterError{Reason: deploy.NginxAway, Detail: detail, Err: cause}
 }
 
 // agreement is how many answers in a row have to say the same. In flip mode one
@@ -142,9 +142,9 @@ func (p *Proxy) gaveUp(ctx context.Context, v view, app string, last answer, err
 		return err
 	}
 	detail := fmt.Sprintf("Nginx goes on answering %s for %s", last, app)
-	if last.color == reconciler.NoColor {
+	if last.color == deploy.NoColor {
 		detail = "Nginx gave no answer for " + app
 	}
-	return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: ctx.Err(),
+	return &deploy.RouterError{Reason: deploy.NginxBroken, Err: ctx.Err(),
 		Detail: detail + "; its error log says why (can its workers read " + v.dir + "/live?)"}
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // boxed is an Nginx in a container. Its configuration and tandem's directory are
@@ -37,7 +37,7 @@ type boxed struct {
 	port    int    // of the site
 	options nginx.Options
 	proxy   *nginx.Proxy
-	app     reconciler.App
+	app     deploy.App
 }
 
 func newBoxed(t *testing.T, mode string, hostNetwork bool) *boxed {
@@ -70,7 +70,7 @@ func newBoxedOf(t *testing.T, image func(testing.TB, *testbed.Engine) string, mo
 			t.Fatal(err)
 		}
 	}
-	b.app = appWith(b.name, reconciler.Route{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: 3001, Green: 3002}})
+	b.app = appWith(b.name, deploy.Route{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}})
 	b.configure(t, "", "")
 	b.run(t, b.name, b.conf, mount.Mount{Type: mount.TypeBind, Source: filepath.Dir(b.dir), Target: "/inside"})
 	b.options = nginx.Options{Dir: b.dir, Switch: mode, Container: b.name, Docker: e.Client, Command: "nginx -c /conf/nginx.conf",
@@ -84,8 +84,8 @@ func newBoxedOf(t *testing.T, image func(testing.TB, *testbed.Engine) string, mo
 }
 
 // endpoint looks at the container of a color, as compose does.
-func (b *boxed) endpoint(ctx context.Context, app reconciler.App, r reconciler.Route, c reconciler.Color) (reconciler.Endpoint, error) {
-	e := reconciler.Endpoint{Host: app.Project(c) + "-" + r.Service + "-1", Port: 3000}
+func (b *boxed) endpoint(ctx context.Context, app deploy.App, r deploy.Route, c deploy.Color) (deploy.Endpoint, error) {
+	e := deploy.Endpoint{Host: app.Project(c) + "-" + r.Service + "-1", Port: 3000}
 	info, err := b.engine.Client.ContainerInspect(ctx, e.Host)
 	if cerrdefs.IsNotFound(err) {
 		return e, nil
@@ -139,7 +139,7 @@ func (b *boxed) run(t *testing.T, name, conf string, more ...mount.Mount) {
 }
 
 // stack starts the container of one color, as Compose would name it.
-func (b *boxed) stack(t *testing.T, c reconciler.Color) {
+func (b *boxed) stack(t *testing.T, c deploy.Color) {
 	t.Helper()
 	conf := tb.Dir(t)
 	writeConf(t, conf, 3000, "", "return 200 "+string(c)+";")
@@ -166,7 +166,7 @@ func (b *boxed) address(t *testing.T, name string) string {
 	return info.NetworkSettings.Networks[b.network].IPAddress
 }
 
-func (b *boxed) wantTraffic(t *testing.T, want reconciler.Color) {
+func (b *boxed) wantTraffic(t *testing.T, want deploy.Color) {
 	t.Helper()
 	url := "http://" + net.JoinHostPort(b.address(t, b.name), fmt.Sprint(b.port))
 	for range 10 {
@@ -176,7 +176,7 @@ func (b *boxed) wantTraffic(t *testing.T, want reconciler.Color) {
 	}
 }
 
-func (b *boxed) flip(t *testing.T, c reconciler.Color) {
+func (b *boxed) flip(t *testing.T, c deploy.Color) {
 	t.Helper()
 	if err := b.proxy.Flip(t.Context(), b.app, c); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func (b *boxed) prepare(t *testing.T, location string) {
 		t.Errorf("got line %q, want %q", httpLine, want)
 	}
 	_, err = b.proxy.Prepare(t.Context(), b.app)
-	wantReason(t, err, reconciler.NotIncluded, httpLine)
+	wantReason(t, err, deploy.NotIncluded, httpLine)
 	b.configure(t, httpLine, serverLine+location)
 	if _, err := b.proxy.Prepare(t.Context(), b.app); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // output is what one run of Nginx's program wrote.
@@ -86,7 +86,7 @@ func cannotRun(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: err.Error(), Err: err}
+	return &deploy.RouterError{Reason: deploy.NginxAway, Detail: err.Error(), Err: err}
 }
 
 // test runs `nginx -T`, which tests as -t does and also returns the whole
@@ -97,7 +97,7 @@ func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
 		return "", cannotRun(err)
 	}
 	if out.code != 0 {
-		return "", &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: withAdvice(out.words())}
+		return "", &deploy.RouterError{Reason: deploy.NginxBroken, Detail: withAdvice(out.words())}
 	}
 	return out.stdout, nil
 }
@@ -158,8 +158,8 @@ func (p *Proxy) reload(ctx context.Context) error {
 	case out.code == 0:
 		return nil
 	case strings.Contains(out.words(), "[emerg]"): // somebody broke it since the test
-		return &reconciler.RouterError{Reason: reconciler.NginxBroken, Detail: out.words()}
+		return &deploy.RouterError{Reason: deploy.NginxBroken, Detail: out.words()}
 	default:
-		return &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: "Nginx is not running: " + out.words()}
+		return &deploy.RouterError{Reason: deploy.NginxAway, Detail: "Nginx is not running: " + out.words()}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // confirm is the app's part of the confirm server. It reads the variables that
@@ -25,7 +25,7 @@ func (s site) confirm() string {
 	fmt.Fprintf(&b, "    add_header %s $pid;\n    return 200 \"$%s\\n\";\n}\n", workerHeader, colorVariable(s.app))
 	for _, r := range s.routes {
 		b.WriteString(s.visit(r.route))
-		for _, c := range reconciler.Colors() {
+		for _, c := range deploy.Colors() {
 			if s.mode == SwitchFlip {
 				b.WriteString(s.reach(r, c))
 			}

@@ -18,8 +18,8 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 
-	"tandem/internal/containerexec"
-	"tandem/reconciler"
+	"tandem/internal/lib/containerexec"
+	"tandem/reconciler/deploy"
 )
 
 // lookInside returns the surroundings of an Nginx in a container.
@@ -46,10 +46,10 @@ func (p *Proxy) noContainer(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case cerrdefs.IsNotFound(err):
-		return &reconciler.RouterError{Reason: reconciler.NginxAway, Err: err,
+		return &deploy.RouterError{Reason: deploy.NginxAway, Err: err,
 			Detail: "there is no container " + p.container + ": start Nginx, or set nginx.container to its name"}
 	default:
-		return &reconciler.TemporaryError{Reason: reconciler.DockerAway, Err: fmt.Errorf("inspect container %s: %w", p.container, err)}
+		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("inspect container %s: %w", p.container, err)}
 	}
 }
 
@@ -69,7 +69,7 @@ func (p *Proxy) mounted(mounts []container.MountPoint) (string, error) {
 		}
 	}
 	if best < 0 {
-		return "", &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: fmt.Sprintf(
+		return "", &deploy.RouterError{Reason: deploy.NotIncluded, Detail: fmt.Sprintf(
 			"the container %s does not see %s: mount the directory (not single files) into it, for example with -v %s:%s", p.container, p.dir, p.dir, p.dir)}
 	}
 	return inside, nil
@@ -120,10 +120,10 @@ func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, erro
 
 // backendInside is a route's for an Nginx with a network of its own: it cannot
 // reach this host's loopback, so it goes to the containers by name.
-func (p *Proxy) backendInside(ctx context.Context, s site, v view, app reconciler.App, r reconciler.Route) (backend, error) {
+func (p *Proxy) backendInside(ctx context.Context, s site, v view, app deploy.App, r deploy.Route) (backend, error) {
 	pinned := s.mode == SwitchReload && !s.nginx.resolvesUpstreams()
 	b := backend{route: r.Name}
-	for color, address := range map[reconciler.Color]*string{reconciler.Blue: &b.blue, reconciler.Green: &b.green} {
+	for color, address := range map[deploy.Color]*string{deploy.Blue: &b.blue, deploy.Green: &b.green} {
 		e, err := p.inside(ctx, app, r, color)
 		if err != nil {
 			return backend{}, err
@@ -136,13 +136,13 @@ func (p *Proxy) backendInside(ctx context.Context, s site, v view, app reconcile
 }
 
 // inside asks where the route's containers are reached in one color.
-func (p *Proxy) inside(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) (reconciler.Endpoint, error) {
+func (p *Proxy) inside(ctx context.Context, app deploy.App, r deploy.Route, color deploy.Color) (deploy.Endpoint, error) {
 	if p.endpoint == nil {
-		return reconciler.Endpoint{}, errors.New("render nginx files: nobody tells where the containers of route " + r.Name + " listen")
+		return deploy.Endpoint{}, errors.New("render nginx files: nobody tells where the containers of route " + r.Name + " listen")
 	}
 	e, err := p.endpoint(ctx, app, r, color)
 	if err != nil {
-		return reconciler.Endpoint{}, fmt.Errorf("find the containers of route %s in %s: %w", r.Name, color, err)
+		return deploy.Endpoint{}, fmt.Errorf("find the containers of route %s in %s: %w", r.Name, color, err)
 	}
 	return e, nil
 }
@@ -150,7 +150,7 @@ func (p *Proxy) inside(ctx context.Context, app reconciler.App, r reconciler.Rou
 // pin is the address in place of the name, because an Nginx before 1.27.3 resolves a
 // name in an upstream once, and does not start when that fails. It is empty where no
 // container runs. Prepare notices a new address and reloads.
-func pin(e reconciler.Endpoint, v view) string {
+func pin(e deploy.Endpoint, v view) string {
 	for _, n := range v.networks {
 		if ip, on := e.Addresses[n]; on {
 			return netip.AddrPortFrom(ip, uint16(e.Port)).String()
@@ -160,7 +160,7 @@ func pin(e reconciler.Endpoint, v view) string {
 }
 
 // peersInside are the addresses of the stack's containers as Nginx sees them.
-func (p *Proxy) peersInside(ctx context.Context, v view, app reconciler.App, color reconciler.Color) (map[netip.AddrPort]bool, error) {
+func (p *Proxy) peersInside(ctx context.Context, v view, app deploy.App, color deploy.Color) (map[netip.AddrPort]bool, error) {
 	peers := map[netip.AddrPort]bool{}
 	for _, r := range routesIn(app, color) {
 		e, err := p.inside(ctx, r.Of, r.Route, color)

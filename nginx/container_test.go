@@ -15,21 +15,21 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	docker "github.com/docker/docker/client"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestContainer_OnTheHostsNetwork(t *testing.T) {
 	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
 		t.Run(mode, func(t *testing.T) {
 			b := newBoxed(t, mode, true)
-			b.app.Routes[0].Ports = reconciler.Ports{Blue: newStack(t, reconciler.Blue).port, Green: newStack(t, reconciler.Green).port}
+			b.app.Routes[0].Ports = deploy.Ports{Blue: newStack(t, deploy.Blue).port, Green: newStack(t, deploy.Green).port}
 			b.prepare(t, b.passing())
-			b.wantTraffic(t, reconciler.Blue)
-			b.flip(t, reconciler.Green)
-			b.wantTraffic(t, reconciler.Green)
-			b.wantVisitsInTheLog(t, reconciler.Green)
+			b.wantTraffic(t, deploy.Blue)
+			b.flip(t, deploy.Green)
+			b.wantTraffic(t, deploy.Green)
+			b.wantVisitsInTheLog(t, deploy.Green)
 			if flip := mode == nginx.SwitchFlip; b.proxy.Spares() != flip {
 				t.Errorf("Spares: got %v, want %v", !flip, flip)
 			} else if flip {
@@ -54,14 +54,14 @@ func (b *boxed) wantSpare(t *testing.T) {
 
 // wantVisitsInTheLog visits, and reads the log on this host that Nginx writes in
 // its container. Each wantTraffic before was ten requests.
-func (b *boxed) wantVisitsInTheLog(t *testing.T, c reconciler.Color) {
+func (b *boxed) wantVisitsInTheLog(t *testing.T, c deploy.Color) {
 	t.Helper()
 	before, err := b.proxy.Traffic(t.Context(), b.app, c, time.Now().Add(-time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	route := b.app.Routes[0]
-	route.Health = reconciler.Health{Path: "/", StatusMin: 200, StatusMax: 299, MaxLatency: patience}
+	route.Health = deploy.Health{Path: "/", StatusMin: 200, StatusMax: 299, MaxLatency: patience}
 	if got := b.proxy.Visit(t.Context(), b.app, route); got.Err != nil || got.Status != http.StatusOK {
 		t.Errorf("Visit: got %+v, want status 200", got)
 	}
@@ -100,7 +100,7 @@ func TestContainer_ATestThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
 	})
 	b.configure(t, "working nonsense;", "")
 	_, err = p.Prepare(t.Context(), b.app)
-	wantReason(t, err, reconciler.NginxBroken, `unknown directive "working"`)
+	wantReason(t, err, deploy.NginxBroken, `unknown directive "working"`)
 	if left, err := filepath.Glob(filepath.Join(b.dir, b.name+".*")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left (%v), though Nginx refused it", left, err)
 	}
@@ -113,24 +113,24 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
 		t.Run(mode, func(t *testing.T) {
 			b := newBoxed(t, mode, false)
-			b.stack(t, reconciler.Blue)
+			b.stack(t, deploy.Blue)
 			b.prepare(t, b.passing())
-			b.wantTraffic(t, reconciler.Blue)
-			b.stack(t, reconciler.Green)
-			b.flip(t, reconciler.Green)
-			b.wantTraffic(t, reconciler.Green)
-			b.wantVisitsInTheLog(t, reconciler.Green)
+			b.wantTraffic(t, deploy.Blue)
+			b.stack(t, deploy.Green)
+			b.flip(t, deploy.Green)
+			b.wantTraffic(t, deploy.Green)
+			b.wantVisitsInTheLog(t, deploy.Green)
 			if b.proxy.Spares() { // the image's Nginx is older than 1.27.3
 				t.Error("there can be a spare")
 			}
 
-			green := b.app.Project(reconciler.Green) + "-api-1"
+			green := b.app.Project(deploy.Green) + "-api-1"
 			before := b.address(t, green)
 			if err := b.engine.RemoveContainer(within(t), green); err != nil {
 				t.Fatal(err)
 			}
 			b.run(t, b.name+"-squatter", b.conf, mount.Mount{Type: mount.TypeBind, Source: filepath.Dir(b.dir), Target: "/inside"})
-			b.stack(t, reconciler.Green)
+			b.stack(t, deploy.Green)
 			if after := b.address(t, green); after == before {
 				t.Fatalf("the container has its old address %s", after)
 			}
@@ -144,7 +144,7 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 				return nil
 			})
 			tb.Until(t, patience, "blue to be idle", func() error {
-				if open, err := b.proxy.Connections(t.Context(), b.app, reconciler.Blue); err != nil || !open.Idle() {
+				if open, err := b.proxy.Connections(t.Context(), b.app, deploy.Blue); err != nil || !open.Idle() {
 					return fmt.Errorf("open are %+v: %w", open, err)
 				}
 				return nil
@@ -157,7 +157,7 @@ func TestContainer_IdleSeesTheConnectionsOfNginxsOwnNetwork(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
 	conf := tb.Dir(t)
 	writeConf(t, conf, 3000, "", "root /usr; limit_rate_after 20000; limit_rate 10; location / { try_files /bin/bash =404; }")
-	b.run(t, b.app.Project(reconciler.Blue)+"-api-1", conf)
+	b.run(t, b.app.Project(deploy.Blue)+"-api-1", conf)
 	b.prepare(t, b.passing())
 	ctx, leave := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(b.address(t, b.name), fmt.Sprint(b.port)), nil)
@@ -168,7 +168,7 @@ func TestContainer_IdleSeesTheConnectionsOfNginxsOwnNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantIdle := func(c reconciler.Color, want bool) {
+	wantIdle := func(c deploy.Color, want bool) {
 		t.Helper()
 		tb.Until(t, patience, fmt.Sprintf("%s to be idle: %v", c, want), func() error {
 			if open, err := b.proxy.Connections(t.Context(), b.app, c); err != nil || open.Idle() != want {
@@ -177,23 +177,23 @@ func TestContainer_IdleSeesTheConnectionsOfNginxsOwnNetwork(t *testing.T) {
 			return nil
 		})
 	}
-	wantIdle(reconciler.Blue, false)
-	wantIdle(reconciler.Green, true)
+	wantIdle(deploy.Blue, false)
+	wantIdle(deploy.Green, true)
 	leave()
 	_ = res.Body.Close() // it was cut off on purpose
-	wantIdle(reconciler.Blue, true)
+	wantIdle(deploy.Blue, true)
 }
 
 func TestContainer_ConfirmServerTurnsEverybodyElseAway(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
-	b.stack(t, reconciler.Blue)
+	b.stack(t, deploy.Blue)
 	b.prepare(t, b.passing())
 	_, port, err := net.SplitHostPort(b.options.Confirm)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ask := fmt.Sprintf(`exec 3<>/dev/tcp/%s/%s; printf 'GET /%s HTTP/1.0\r\n\r\n' >&3; cat <&3`, b.name, port, b.app.Name)
-	neighbour := b.app.Project(reconciler.Blue) + "-api-1"
+	neighbour := b.app.Project(deploy.Blue) + "-api-1"
 	if got := b.exec(t, neighbour, "bash", "-c", ask); !strings.Contains(got, "403 Forbidden") {
 		t.Errorf("a neighbour got %q, want 403", got)
 	}
@@ -204,7 +204,7 @@ func TestContainer_ConfirmServerTurnsEverybodyElseAway(t *testing.T) {
 
 func TestContainer_AwayStoppedOrWithoutTheMount(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
-	b.stack(t, reconciler.Blue)
+	b.stack(t, deploy.Blue)
 	other := b.options
 	other.Dir = tb.Dir(t)
 	p, err := nginx.New(other)
@@ -212,7 +212,7 @@ func TestContainer_AwayStoppedOrWithoutTheMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Prepare(t.Context(), b.app)
-	wantReason(t, err, reconciler.NotIncluded, other.Dir, "mount the directory")
+	wantReason(t, err, deploy.NotIncluded, other.Dir, "mount the directory")
 
 	// A container whose configuration names files that do not exist yet cannot
 	// start; Prepare writes them, and then it can.
@@ -222,9 +222,9 @@ func TestContainer_AwayStoppedOrWithoutTheMount(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.proxy.Live(t.Context(), b.app)
-	wantReason(t, err, reconciler.NginxAway)
+	wantReason(t, err, deploy.NginxAway)
 	_, err = b.proxy.Prepare(t.Context(), b.app)
-	wantReason(t, err, reconciler.NginxAway, b.name)
+	wantReason(t, err, deploy.NginxAway, b.name)
 	if err := b.engine.Client.ContainerStart(within(t), b.name, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -232,11 +232,11 @@ func TestContainer_AwayStoppedOrWithoutTheMount(t *testing.T) {
 		_, err := b.proxy.Prepare(t.Context(), b.app)
 		return err
 	})
-	b.wantTraffic(t, reconciler.Blue)
+	b.wantTraffic(t, deploy.Blue)
 
 	if err := b.engine.RemoveContainer(within(t), b.name); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.proxy.Live(t.Context(), b.app)
-	wantReason(t, err, reconciler.NginxAway, "there is no container "+b.name)
+	wantReason(t, err, deploy.NginxAway, "there is no container "+b.name)
 }

@@ -20,10 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // snippets are the blocks of the guide that have a name.
@@ -67,7 +67,7 @@ func newGuideRig(t *testing.T, mode string) *rig {
 
 func (r *rig) write(t *testing.T) {
 	t.Helper()
-	if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, reconciler.NotIncluded) {
+	if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, deploy.NotIncluded) {
 		t.Fatalf("got %v, want NotIncluded", err)
 	}
 }
@@ -80,12 +80,12 @@ func TestGuide_ServerBlock(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	socket := dialUpgraded(t, strings.TrimPrefix(url, "http://"))
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	socket.want(t, "still there", "blue still there")
 	if got := get(t, url); got != "green" {
 		t.Errorf("got %q", got)
 	}
-	if h := r.stacks[reconciler.Green].last.Load(); len(h.Header["Connection"]) != 0 || h.Host != "127.0.0.1" {
+	if h := r.stacks[deploy.Green].last.Load(); len(h.Header["Connection"]) != 0 || h.Host != "127.0.0.1" {
 		t.Errorf("the app got Connection %q and Host %q", h.Header["Connection"], h.Host)
 	}
 }
@@ -93,12 +93,12 @@ func TestGuide_ServerBlock(t *testing.T) {
 func TestGuide_SeveralAppsInOneServerBlock(t *testing.T) {
 	r := newGuideRig(t, nginx.SwitchFlip)
 	r.write(t)
-	pear := appWith("pear", reconciler.Route{Name: "web", Ports: r.app.Routes[0].Ports})
-	if _, err := r.proxy.Prepare(t.Context(), pear); !isReason(err, reconciler.NotIncluded) {
+	pear := appWith("pear", deploy.Route{Name: "web", Ports: r.app.Routes[0].Ports})
+	if _, err := r.proxy.Prepare(t.Context(), pear); !isReason(err, deploy.NotIncluded) {
 		t.Fatal(err)
 	}
 	url := r.serve(t, snippets(t)["several"])
-	if err := r.proxy.Flip(t.Context(), pear, reconciler.Green); err != nil {
+	if err := r.proxy.Flip(t.Context(), pear, deploy.Green); err != nil {
 		t.Fatal(err)
 	}
 	if shop, pear := get(t, url), get(t, url+"/pear"); shop != "blue" || pear != "green" {
@@ -112,7 +112,7 @@ func TestGuide_TLS(t *testing.T) {
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: certify(t, r.nginx.Dir), ServerName: "shop.example.com"}}}
 	url := r.serve(t, snippets(t)["tls"])
-	for _, c := range reconciler.Colors() {
+	for _, c := range deploy.Colors() {
 		r.flip(t, c)
 		res, err := client.Get(url)
 		if err != nil {
@@ -148,7 +148,7 @@ func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
 	r.write(t)
 	snippet := snippets(t)["cache"]
 	url := r.serve(t, snippet)
-	blue := r.stacks[reconciler.Blue]
+	blue := r.stacks[deploy.Blue]
 	// asked tells whether the app was asked for the page.
 	asked := func() bool {
 		blue.last.Store(nil)
@@ -177,11 +177,11 @@ func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
 			t.Errorf("with a spare: %t: what was kept is not found any more", on)
 		}
 	}
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	if got := get(t, url+"/page"); got != "green" {
 		t.Errorf("after the flip: got %q, want green", got)
 	}
-	r.flip(t, reconciler.Blue)
+	r.flip(t, deploy.Blue)
 
 	// What the page says of Nginx's own key.
 	url = r.serve(t, regexp.MustCompile(`proxy_cache_key.*`).ReplaceAllString(snippet, ""))
@@ -236,7 +236,7 @@ func TestGuide_Reload(t *testing.T) {
 	r := newGuideRig(t, nginx.SwitchReload)
 	r.write(t)
 	url := r.serve(t, snippets(t)["reload"])
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	if got := get(t, url); got != "green" {
 		t.Errorf("got %q", got)
 	}

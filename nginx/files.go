@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"tandem/internal/atomicfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // change is one generated file that has to be written, and what was there.
@@ -103,7 +103,7 @@ func (p *Proxy) readOwn(name string) ([]byte, error) {
 		}
 	}
 	if !info.Mode().IsRegular() || len(data) > 0 && !bytes.HasPrefix(data, []byte(marker)) {
-		return nil, &reconciler.RouterError{Reason: reconciler.ForeignFile,
+		return nil, &deploy.RouterError{Reason: deploy.ForeignFile,
 			Detail: path + " was not written by tandem and is not overwritten: move it away, or set nginx.dir to another directory"}
 	}
 	return data, nil

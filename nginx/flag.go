@@ -7,8 +7,8 @@ import (
 	"os"
 	"regexp"
 
-	"tandem/internal/atomicfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // flagName is the file whose existence makes green live.
@@ -18,11 +18,11 @@ func flagName(app string) string { return "live/" + app + ".green" }
 func spareName(app string) string { return "live/" + app + ".spare" }
 
 // setFlag makes the color live for the very next request.
-func (p *Proxy) setFlag(app string, color reconciler.Color) error {
+func (p *Proxy) setFlag(app string, color deploy.Color) error {
 	if !color.Valid() {
 		return fmt.Errorf("flip %s: %q is no color", app, color)
 	}
-	if err := p.raise(flagName(app), color == reconciler.Green); err != nil {
+	if err := p.raise(flagName(app), color == deploy.Green); err != nil {
 		return fmt.Errorf("flip %s: %w", app, err)
 	}
 	return nil
@@ -45,15 +45,15 @@ func (p *Proxy) raise(name string, up bool) error {
 }
 
 // flagColor is what the flag says.
-func (p *Proxy) flagColor(app string) (reconciler.Color, error) {
+func (p *Proxy) flagColor(app string) (deploy.Color, error) {
 	_, err := os.Stat(p.path(flagName(app)))
 	switch {
 	case err == nil:
-		return reconciler.Green, nil
+		return deploy.Green, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return reconciler.Blue, nil
+		return deploy.Blue, nil
 	default:
-		return reconciler.NoColor, fmt.Errorf("read flag: %w", err)
+		return deploy.NoColor, fmt.Errorf("read flag: %w", err)
 	}
 }
 
@@ -62,16 +62,16 @@ var colorLine = regexp.MustCompile(`(?m)^map '' \$[a-z0-9_]+_color \{ default (b
 // heir is the color that newly rendered files must keep live: what the running
 // Nginx says, or, while it is away, what it would do when it is started. It also
 // tells whether files of reload mode say so, which know no flag.
-func (p *Proxy) heir(app string, running answer, asked error) (color reconciler.Color, fromReload bool, err error) {
+func (p *Proxy) heir(app string, running answer, asked error) (color deploy.Color, fromReload bool, err error) {
 	if asked == nil {
 		return running.color, running.mode == SwitchReload, nil
 	}
 	data, err := p.readOwn(app + confFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return reconciler.NoColor, false, err
+		return deploy.NoColor, false, err
 	}
 	if m := colorLine.FindSubmatch(data); m != nil {
-		return reconciler.Color(m[1]), true, nil
+		return deploy.Color(m[1]), true, nil
 	}
 	color, err = p.flagColor(app)
 	return color, false, err

@@ -15,17 +15,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 func TestFlip_MovesTrafficBothWaysWithoutAReload(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.wantLive(t, reconciler.Blue)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantLive(t, deploy.Blue)
+	r.wantTraffic(t, deploy.Blue)
 	workers := r.workers(t)
-	for _, c := range []reconciler.Color{reconciler.Green, reconciler.Blue, reconciler.Green} {
+	for _, c := range []deploy.Color{deploy.Green, deploy.Blue, deploy.Green} {
 		r.flip(t, c)
 		r.wantLive(t, c)
 		r.wantTraffic(t, c)
@@ -39,7 +39,7 @@ func TestFlip_UnderBusyKeepAliveConnectionsFailsNoRequest(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	load := startLoad(t, r.nginx.URL(), 32)
-	color := reconciler.Blue
+	color := deploy.Blue
 	for range 20 {
 		before := load.answered.Load()
 		color = color.Other()
@@ -61,7 +61,7 @@ func TestFlip_UnderBusyKeepAliveConnectionsFailsNoRequest(t *testing.T) {
 func TestFlip_IsSeenAtOnceWhereTheUserCachesOpenFiles(t *testing.T) {
 	r := newRig(t, rigOptions{http: "open_file_cache max=1000 inactive=60s; open_file_cache_valid 60s; open_file_cache_errors on;"})
 	r.prepare(t)
-	for _, c := range []reconciler.Color{reconciler.Green, reconciler.Blue, reconciler.Green} {
+	for _, c := range []deploy.Color{deploy.Green, deploy.Blue, deploy.Green} {
 		r.wantTraffic(t, c.Other()) // fills the cache
 		r.flip(t, c)
 		r.wantTraffic(t, c)
@@ -71,23 +71,23 @@ func TestFlip_IsSeenAtOnceWhereTheUserCachesOpenFiles(t *testing.T) {
 func TestFlip_SurvivesARestartOfNginx(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	if err := errors.Join(r.nginx.Kill(within(t)), r.nginx.Start(within(t))); err != nil {
 		t.Fatal(err)
 	}
 	r.restart(t)
-	r.wantLive(t, reconciler.Green)
-	r.wantTraffic(t, reconciler.Green)
+	r.wantLive(t, deploy.Green)
+	r.wantTraffic(t, deploy.Green)
 }
 
 func TestFlip_ToNoColorIsAnErrorAndChangesNothing(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
-	if err := r.proxy.Flip(t.Context(), r.app, reconciler.NoColor); err == nil {
+	r.flip(t, deploy.Green)
+	if err := r.proxy.Flip(t.Context(), r.app, deploy.NoColor); err == nil {
 		t.Error("want an error")
 	}
-	r.wantTraffic(t, reconciler.Green)
+	r.wantTraffic(t, deploy.Green)
 }
 
 func TestConfirm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
@@ -96,11 +96,11 @@ func TestConfirm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
 	if err := os.Chmod(filepath.Join(r.dir, "live"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.proxy.Flip(t.Context(), r.app, reconciler.Green); err != nil {
+	if err := r.proxy.Flip(t.Context(), r.app, deploy.Green); err != nil {
 		t.Fatal(err)
 	}
-	err := r.proxy.Confirm(t.Context(), r.app, reconciler.Green)
-	wantReason(t, err, reconciler.NginxBroken, "goes on answering blue", r.dir+"/live")
+	err := r.proxy.Confirm(t.Context(), r.app, deploy.Green)
+	wantReason(t, err, deploy.NginxBroken, "goes on answering blue", r.dir+"/live")
 }
 
 func TestSite_KeepsUpstreamConnectionsAndSendsNoUpgradeWithOrdinaryRequests(t *testing.T) {
@@ -120,7 +120,7 @@ func TestSite_KeepsUpstreamConnectionsAndSendsNoUpgradeWithOrdinaryRequests(t *t
 			t.Fatal(err)
 		}
 	}
-	blue := r.stacks[reconciler.Blue]
+	blue := r.stacks[deploy.Blue]
 	// One client connection means one worker, and that needs one connection.
 	if n := blue.connections.Load(); n > 2 {
 		t.Errorf("200 requests took %d connections to the app, want 1", n)
@@ -135,7 +135,7 @@ func TestSite_UpgradedConnectionSurvivesAFlip(t *testing.T) {
 	r.prepare(t)
 	old := dialUpgraded(t, r.nginx.Addr())
 	old.want(t, "one", "blue one")
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	old.want(t, "two", "blue two")
 	dialUpgraded(t, r.nginx.Addr()).want(t, "three", "green three")
 }
@@ -145,8 +145,8 @@ func TestIdle_IsFalseWhileNginxHasAConnectionToTheStack(t *testing.T) {
 	r.prepare(t)
 	open := dialUpgraded(t, r.nginx.Addr())
 	open.want(t, "hello", "blue hello")
-	r.flip(t, reconciler.Green)
-	idle := func(c reconciler.Color) bool {
+	r.flip(t, deploy.Green)
+	idle := func(c deploy.Color) bool {
 		t.Helper()
 		open, err := r.proxy.Connections(t.Context(), r.app, c)
 		if err != nil {
@@ -154,17 +154,17 @@ func TestIdle_IsFalseWhileNginxHasAConnectionToTheStack(t *testing.T) {
 		}
 		return open.Idle()
 	}
-	if idle(reconciler.Blue) {
+	if idle(deploy.Blue) {
 		t.Error("blue is idle while a connection is open")
 	}
-	if !idle(reconciler.Green) {
+	if !idle(deploy.Green) {
 		t.Error("green is not idle though nobody asked it")
 	}
 	if err := open.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
 	tb.Until(t, patience, "blue to be idle", func() error {
-		if !idle(reconciler.Blue) {
+		if !idle(deploy.Blue) {
 			return errors.New("it is not")
 		}
 		return nil
@@ -175,7 +175,7 @@ func TestAccessLog_IsJSONWithTheColorThatAnswered(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	get(t, r.nginx.URL()+`/a"b?token=secret`)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	get(t, r.nginx.URL()+"/c")
 	type line struct {
 		Time         float64 `json:"time"`
@@ -209,10 +209,10 @@ func TestAccessLog_IsJSONWithTheColorThatAnswered(t *testing.T) {
 		x.Time, x.UpstreamTime = 0, ""
 		got = append(got, x)
 	}
-	port := func(c reconciler.Color) string { return fmt.Sprintf("127.0.0.1:%d", r.stacks[c].port) }
+	port := func(c deploy.Color) string { return fmt.Sprintf("127.0.0.1:%d", r.stacks[c].port) }
 	want := []line{
-		{0, "shop", "blue", 200, "GET", `/a"b`, port(reconciler.Blue), ""},
-		{0, "shop", "green", 200, "GET", "/c", port(reconciler.Green), ""},
+		{0, "shop", "blue", 200, "GET", `/a"b`, port(deploy.Blue), ""},
+		{0, "shop", "green", 200, "GET", "/c", port(deploy.Green), ""},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)

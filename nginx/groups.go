@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // namesInVariables tells whether a route's variable holds a container's name
@@ -19,7 +19,7 @@ func (s site) sparable() bool { return s.mode == SwitchFlip && !s.namesInVariabl
 
 // sparing tells whether there are such groups.
 func (s site) sparing() bool {
-	return s.sparable() && (s.spare == reconciler.SpareIdempotent || s.spare == reconciler.SpareAll)
+	return s.sparable() && (s.spare == deploy.SpareIdempotent || s.spare == deploy.SpareAll)
 }
 
 // socketAddress is where the connections of WebSockets to the app come from. All
@@ -34,16 +34,16 @@ func (s site) marksSockets() bool { return s.mode == SwitchFlip && !s.dynamic }
 func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
-		s.group(b, upstreamName(s.app, r.route, reconciler.NoColor), reuse, r.of(s.live))
+		s.group(b, upstreamName(s.app, r.route, deploy.NoColor), reuse, r.of(s.live))
 		if len(s.routes)-len(s.kept) == 1 && r.route == s.routes[0].route && r.route != backendName {
-			s.group(b, upstreamName(s.app, backendName, reconciler.NoColor), reuse, r.of(s.live))
+			s.group(b, upstreamName(s.app, backendName, deploy.NoColor), reuse, r.of(s.live))
 		}
 	case s.namesInVariables():
 		if len(r.closedColors()) > 0 {
 			s.group(b, s.closedName(r), once, "")
 		}
 	default:
-		for _, c := range reconciler.Colors() {
+		for _, c := range deploy.Colors() {
 			s.colorGroups(b, upstreamName(s.app, r.route, c), r.of(c), r.of(c.Other()))
 		}
 	}

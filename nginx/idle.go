@@ -12,16 +12,16 @@ import (
 	"strconv"
 	"strings"
 
-	"tandem/internal/listening"
-	"tandem/reconciler"
+	"tandem/internal/lib/listening"
+	"tandem/reconciler/deploy"
 )
 
 // Connections counts the connections to the stack of that color that are open in
 // the network that Nginx lives in. An upstream connection that Nginx keeps for the
 // next request counts, and is closed a second after the last one. In reload mode,
 // and where Nginx has a network of its own, WebSockets are not told apart.
-func (p *Proxy) Connections(ctx context.Context, app reconciler.App, color reconciler.Color) (reconciler.Connections, error) {
-	var open reconciler.Connections
+func (p *Proxy) Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error) {
+	var open deploy.Connections
 	v, err := p.look(ctx)
 	if err != nil {
 		return open, err
@@ -56,9 +56,9 @@ func (p *Proxy) Connections(ctx context.Context, app reconciler.App, color recon
 }
 
 // routesIn are the routes of the app, and those that only the stack of the color has.
-func routesIn(app reconciler.App, color reconciler.Color) (all []reconciler.FormerRoute) {
+func routesIn(app deploy.App, color deploy.Color) (all []deploy.FormerRoute) {
 	for _, r := range app.Routes {
-		all = append(all, reconciler.FormerRoute{Route: r, Color: color, Of: app})
+		all = append(all, deploy.FormerRoute{Route: r, Color: color, Of: app})
 	}
 	for _, f := range app.Former {
 		if f.Color == color {
@@ -71,7 +71,7 @@ func routesIn(app reconciler.App, color reconciler.Color) (all []reconciler.Form
 // connected counts the established connections to one of the peers in the table
 // of proc(5). Those from the address that only the groups for WebSockets use are
 // WebSockets.
-func connected(table string, peers map[netip.AddrPort]bool) (found reconciler.Connections, err error) {
+func connected(table string, peers map[netip.AddrPort]bool) (found deploy.Connections, err error) {
 	f, err := os.Open(table)
 	if err != nil {
 		return found, fmt.Errorf("read connections: %w", err)

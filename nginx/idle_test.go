@@ -6,15 +6,15 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestConnected_FindsEstablishedConnectionsToThePeerAndTellsWebSocketsByTheirAddress(t *testing.T) {
 	const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
-	none, request, socket := reconciler.Connections{}, reconciler.Connections{Requests: 1}, reconciler.Connections{WebSockets: 1}
+	none, request, socket := deploy.Connections{}, deploy.Connections{Requests: 1}, deploy.Connections{WebSockets: 1}
 	for name, c := range map[string]struct {
 		line string
-		want reconciler.Connections
+		want deploy.Connections
 	}{
 		"established":                          {"   0: 0100007F:9C40 0100007F:0BB9 01 00000000:00000000", request},
 		"mapped into IPv6":                     {"   0: 0000000000000000FFFF00000100007F:9C40 0000000000000000FFFF00000100007F:0BB9 01 00000000:00000000", request},

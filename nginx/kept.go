@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // A site names what tandem's files define. Were a route's variable gone with the route,
@@ -38,13 +38,13 @@ func (k kept) line() string { return "# Kept for the site: " + k.name + " leads 
 
 // generated is what is known of the routes that an app had.
 type generated struct {
-	app    reconciler.App
+	app    deploy.App
 	routes []string          // that the files have
 	leads  map[string]string // of those kept: to which route
 	conf   string
 }
 
-func (p *Proxy) generated(app reconciler.App) (generated, error) {
+func (p *Proxy) generated(app deploy.App) (generated, error) {
 	g := generated{app: app, leads: map[string]string{}}
 	var texts [2]string
 	for i, name := range []string{app.Name + confirmFile, app.Name + confFile} {
@@ -66,8 +66,8 @@ func (p *Proxy) generated(app reconciler.App) (generated, error) {
 
 func (g generated) has(route string) bool { return hasRoute(g.app, route) }
 
-func hasRoute(app reconciler.App, route string) bool {
-	return slices.ContainsFunc(app.Routes, func(r reconciler.Route) bool { return r.Name == route })
+func hasRoute(app deploy.App, route string) bool {
+	return slices.ContainsFunc(app.Routes, func(r deploy.Route) bool { return r.Name == route })
 }
 
 // gone are the routes that the files or a stack have, and the app has not.
@@ -79,7 +79,7 @@ func (g generated) gone(mode string) []kept {
 	for _, f := range g.app.Former {
 		names[f.Name] = true
 	}
-	if strings.Contains(g.conf, "\nupstream "+upstreamName(g.app.Name, backendName, reconciler.NoColor)+" {\n") {
+	if strings.Contains(g.conf, "\nupstream "+upstreamName(g.app.Name, backendName, deploy.NoColor)+" {\n") {
 		names[backendName] = mode == SwitchReload && len(g.app.Routes) > 1
 	}
 	var all []kept
@@ -99,7 +99,7 @@ func (g generated) successor(name string) string {
 	for range len(g.leads) + len(g.app.Former) + 1 { // each leads on once at the most
 		next := g.leads[name]
 		for _, f := range g.app.Former {
-			i := slices.IndexFunc(g.app.Routes, func(r reconciler.Route) bool { return f.Name == name && r.Ports == f.Ports })
+			i := slices.IndexFunc(g.app.Routes, func(r deploy.Route) bool { return f.Name == name && r.Ports == f.Ports })
 			if i >= 0 {
 				next = g.app.Routes[i].Name
 			}
@@ -114,7 +114,7 @@ func (g generated) successor(name string) string {
 
 // keep finds the routes to be kept. Where Nginx's configuration cannot be read nobody
 // knows whether the site uses them, and all are.
-func (p *Proxy) keep(ctx context.Context, app reconciler.App, w work) ([]kept, error) {
+func (p *Proxy) keep(ctx context.Context, app deploy.App, w work) ([]kept, error) {
 	g, err := p.generated(app)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (p *Proxy) keep(ctx context.Context, app reconciler.App, w work) ([]kept, e
 // its groups.
 func usesOfRoute(configuration, app, route string) []use {
 	found := uses(configuration, Variable(app, route))
-	group := upstreamName(app, route, reconciler.NoColor)
+	group := upstreamName(app, route, deploy.NoColor)
 	groups := regexp.MustCompile(`(?m)^upstream (` + regexp.QuoteMeta(group) + `(?:_\w+)?) \{$`)
 	for _, m := range groups.FindAllStringSubmatch(configuration, -1) {
 		found = append(found, uses(configuration, m[1])...)
@@ -150,18 +150,18 @@ func usesOfRoute(configuration, app, route string) []use {
 
 // withKept adds the kept routes to a site and its app. One leads where the stack of each
 // color has it; else where the route leads that has its ports now; else nowhere.
-func (p *Proxy) withKept(ctx context.Context, s site, v view, app reconciler.App, all []kept) (site, reconciler.App, error) {
+func (p *Proxy) withKept(ctx context.Context, s site, v view, app deploy.App, all []kept) (site, deploy.App, error) {
 	s.kept = all
 	own := len(app.Routes)
 	app.Routes = slices.Clone(app.Routes)
 	for _, k := range all {
-		b, r := backend{route: k.name}, reconciler.Route{Name: k.name}
-		for _, c := range reconciler.Colors() {
+		b, r := backend{route: k.name}, deploy.Route{Name: k.name}
+		for _, c := range deploy.Colors() {
 			from, access := s.routes[:own], app.Routes[:own]
-			to := slices.IndexFunc(access, func(r reconciler.Route) bool { return r.Name == k.to })
+			to := slices.IndexFunc(access, func(r deploy.Route) bool { return r.Name == k.to })
 			if f := formerOf(app, c, k.name, k.to); f != nil && (to < 0 || f.Name == k.name) {
 				only := f.Of
-				only.Routes = []reconciler.Route{f.Route}
+				only.Routes = []deploy.Route{f.Route}
 				there, err := p.backends(ctx, s, v, only)
 				if err != nil {
 					return s, app, err
@@ -171,7 +171,7 @@ func (p *Proxy) withKept(ctx context.Context, s site, v view, app reconciler.App
 			if to < 0 {
 				continue
 			}
-			if c == reconciler.Blue {
+			if c == deploy.Blue {
 				b.blue, r.Access.Blue = from[to].blue, access[to].Access.Blue
 			} else {
 				b.green, r.Access.Green = from[to].green, access[to].Access.Green
@@ -183,7 +183,7 @@ func (p *Proxy) withKept(ctx context.Context, s site, v view, app reconciler.App
 }
 
 // formerOf is the first of the routes that the stack of the color has; nil: none.
-func formerOf(app reconciler.App, c reconciler.Color, names ...string) *reconciler.FormerRoute {
+func formerOf(app deploy.App, c deploy.Color, names ...string) *deploy.FormerRoute {
 	for _, name := range names {
 		for _, f := range app.Former {
 			if f.Color == c && f.Name == name {
@@ -195,7 +195,7 @@ func formerOf(app reconciler.App, c reconciler.Color, names ...string) *reconcil
 }
 
 // outdated tells which lines of the site name what the app has no more.
-func (w work) outdated(app reconciler.App) error {
+func (w work) outdated(app deploy.App) error {
 	var lines []string
 	for _, k := range w.kept {
 		if len(k.uses) == 0 {
@@ -206,17 +206,17 @@ func (w work) outdated(app reconciler.App) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return &reconciler.RouterError{Reason: reconciler.SiteOutdated, Detail: strings.Join(lines, "; ")}
+	return &deploy.RouterError{Reason: deploy.SiteOutdated, Detail: strings.Join(lines, "; ")}
 }
 
-func (k kept) words(app reconciler.App) string {
+func (k kept) words(app deploy.App) string {
 	name := func(route string) string {
 		for _, u := range k.uses {
 			if strings.Contains(u.text, "$") && len(uses("\n"+u.text, Variable(app.Name, k.name))) > 0 {
 				return Variable(app.Name, route)
 			}
 		}
-		return upstreamName(app.Name, route, reconciler.NoColor)
+		return upstreamName(app.Name, route, deploy.NoColor)
 	}
 	what := fmt.Sprintf("%s has no route %s any more, and the site still uses it (%s): ", app.Name, k.name, described(k.uses))
 	if k.name == backendName && !hasRoute(app, k.name) {

@@ -6,18 +6,18 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed"
+	"tandem/internal/harness/testbed"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // former is a route as the stack of the color still has it.
-func former(of reconciler.App, route reconciler.Route, c reconciler.Color) reconciler.FormerRoute {
-	route.Access = reconciler.Accesses{Blue: reconciler.Open}
-	if c == reconciler.Green {
-		route.Access = reconciler.Accesses{Green: reconciler.Open}
+func former(of deploy.App, route deploy.Route, c deploy.Color) deploy.FormerRoute {
+	route.Access = deploy.Accesses{Blue: deploy.AccessOpen}
+	if c == deploy.Green {
+		route.Access = deploy.Accesses{Green: deploy.AccessOpen}
 	}
-	return reconciler.FormerRoute{Route: route, Color: c, Of: of}
+	return deploy.FormerRoute{Route: route, Color: c, Of: of}
 }
 
 // passTo is a site that passes requests on by the names that the mode has.
@@ -55,7 +55,7 @@ func (r *rig) wantOutdated(t *testing.T, words ...string) {
 	t.Helper()
 	for range 2 {
 		_, err := r.proxy.Prepare(t.Context(), r.app)
-		wantReason(t, err, reconciler.SiteOutdated, words...)
+		wantReason(t, err, deploy.SiteOutdated, words...)
 		if err := r.nginx.Test(t.Context()); err != nil {
 			t.Errorf("nginx could not be started again: %v", err)
 		}
@@ -67,15 +67,15 @@ func TestPrepare_ARenamedRouteServesTheSiteUntilItIsChanged(t *testing.T) {
 		r := newRig(t, rigOptions{mode: mode, server: passTo(mode, "api")})
 		r.prepare(t)
 		before := r.app
-		r.app.Routes = []reconciler.Route{r.app.Routes[0]}
+		r.app.Routes = []deploy.Route{r.app.Routes[0]}
 		r.app.Routes[0].Name = "web"
-		r.app.Former = []reconciler.FormerRoute{former(before, before.Routes[0], reconciler.Blue)}
+		r.app.Former = []deploy.FormerRoute{former(before, before.Routes[0], deploy.Blue)}
 		old, now := named(mode, "api"), named(mode, "web")
 		told := []string{"no route api", r.nginx.Dir + "/nginx.conf:", "proxy_pass http://" + old + ";", "write " + now + " in the place of " + old}
 		r.wantOutdated(t, told...)
-		r.wantTraffic(t, reconciler.Blue)
-		r.flip(t, reconciler.Green) // a deploy goes on
-		r.wantTraffic(t, reconciler.Green)
+		r.wantTraffic(t, deploy.Blue)
+		r.flip(t, deploy.Green) // a deploy goes on
+		r.wantTraffic(t, deploy.Green)
 
 		// No stack of the release before is left, and the agent is started again. Then the
 		// route has a third name.
@@ -83,18 +83,18 @@ func TestPrepare_ARenamedRouteServesTheSiteUntilItIsChanged(t *testing.T) {
 		r.restart(t)
 		r.wantOutdated(t, told...)
 		between := r.app
-		r.app.Routes = []reconciler.Route{r.app.Routes[0]}
+		r.app.Routes = []deploy.Route{r.app.Routes[0]}
 		r.app.Routes[0].Name = "front"
-		r.app.Former = []reconciler.FormerRoute{former(between, between.Routes[0], reconciler.Green)}
+		r.app.Former = []deploy.FormerRoute{former(between, between.Routes[0], deploy.Green)}
 		r.wantOutdated(t, "write "+named(mode, "front")+" in the place of "+old)
-		for _, c := range []reconciler.Color{reconciler.Blue, reconciler.Green} {
+		for _, c := range []deploy.Color{deploy.Blue, deploy.Green} {
 			r.flip(t, c)
 			r.wantTraffic(t, c)
 		}
 
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: passTo(mode, "front")})
 		r.prepare(t)
-		r.wantTraffic(t, reconciler.Green)
+		r.wantTraffic(t, deploy.Green)
 		for _, name := range []string{"shop.conf", "shop.vars"} {
 			if text := r.file(t, name); strings.Contains(text, "shop_api") {
 				t.Errorf("%s still has the route:\n%s", name, text)
@@ -107,8 +107,8 @@ func TestPrepare_ARemovedRouteLeadsWhereItLedAndThenNowhere(t *testing.T) {
 	inBothModes(t, func(t *testing.T, mode string) {
 		r := newRig(t, rigOptions{mode: mode, server: passTo(mode, "api")})
 		r.prepare(t)
-		admin := newStack(t, reconciler.Blue)
-		r.app = appWith("shop", r.app.Routes[0], reconciler.Route{Name: "admin", Service: "api", Ports: reconciler.Ports{Blue: admin.port, Green: admin.port + 1}})
+		admin := newStack(t, deploy.Blue)
+		r.app = appWith("shop", r.app.Routes[0], deploy.Route{Name: "admin", Service: "api", Ports: deploy.Ports{Blue: admin.port, Green: admin.port + 1}})
 		r.prepare(t)
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: passTo(mode, "api", "admin")})
 		if err := r.nginx.ReloadAndWait(within(t)); err != nil {
@@ -116,13 +116,13 @@ func TestPrepare_ARemovedRouteLeadsWhereItLedAndThenNowhere(t *testing.T) {
 		}
 		before := r.app
 		r.app = appWith("shop", before.Routes[0])
-		r.app.Former = []reconciler.FormerRoute{former(before, before.Routes[1], reconciler.Blue)}
+		r.app.Former = []deploy.FormerRoute{former(before, before.Routes[1], deploy.Blue)}
 		r.wantOutdated(t, "no route admin", "/admin { proxy_pass", "take the line out, or write "+named(mode, "api"))
-		for _, c := range []reconciler.Color{reconciler.Blue, reconciler.Green, reconciler.Blue} {
+		for _, c := range []deploy.Color{deploy.Blue, deploy.Green, deploy.Blue} {
 			r.flip(t, c)
 			r.wantTraffic(t, c)
 			want := http.StatusOK
-			if c == reconciler.Green { // its stack does not have the route
+			if c == deploy.Green { // its stack does not have the route
 				want = http.StatusBadGateway
 			}
 			wantStatus(t, http.MethodGet, r.nginx.URL()+"/admin", want)
@@ -144,14 +144,14 @@ func TestPrepare_ASecondRouteDoesNotTakeTheGroupOfTheOnlyOneAway(t *testing.T) {
 	r.prepare(t)
 	api := r.app.Routes[0]
 	web := api
-	web.Name, web.Ports = "web", reconciler.Ports{Blue: api.Ports.Blue + 1, Green: api.Ports.Green + 1}
+	web.Name, web.Ports = "web", deploy.Ports{Blue: api.Ports.Blue + 1, Green: api.Ports.Green + 1}
 	r.app = appWith("shop", web, api)
 	for range 2 {
 		r.wantOutdated(t, "more than one route", "proxy_pass http://shop_backend;", "write shop_api in the place of shop_backend")
-		r.flip(t, reconciler.Green)
-		r.wantTraffic(t, reconciler.Green)
-		r.flip(t, reconciler.Blue)
-		r.wantTraffic(t, reconciler.Blue)
+		r.flip(t, deploy.Green)
+		r.wantTraffic(t, deploy.Green)
+		r.flip(t, deploy.Blue)
+		r.wantTraffic(t, deploy.Blue)
 		r.restart(t)
 	}
 }
@@ -160,7 +160,7 @@ func TestRemove_NamesTheLineThatStillUsesTheApp(t *testing.T) {
 	r := newRig(t, rigOptions{server: "include %DIR%/shop.serve[r];\nlocation / { proxy_pass http://$shop_api; }"})
 	r.prepare(t)
 	_, err := r.proxy.Remove(t.Context(), "shop")
-	wantReason(t, err, reconciler.NginxBroken, "still sends requests to the app shop", r.nginx.Dir+"/nginx.conf:", "location / { proxy_pass http://$shop_api; }")
+	wantReason(t, err, deploy.NginxBroken, "still sends requests to the app shop", r.nginx.Dir+"/nginx.conf:", "location / { proxy_pass http://$shop_api; }")
 	r.prepare(t)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }

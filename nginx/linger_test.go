@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // reloads is how often the test reloads Nginx under load. Without the directive each
@@ -16,12 +16,12 @@ const reloads = 8
 func TestContainer_ANewNginxLosesNoRequestAtAReload(t *testing.T) {
 	inBothModes(t, func(t *testing.T, mode string) {
 		b := newBoxedOf(t, tb.NewNginx, mode, true)
-		b.app.Routes[0].Ports = reconciler.Ports{Blue: newStack(t, reconciler.Blue).port, Green: newStack(t, reconciler.Green).port}
+		b.app.Routes[0].Ports = deploy.Ports{Blue: newStack(t, deploy.Blue).port, Green: newStack(t, deploy.Green).port}
 		b.prepare(t, b.passing())
 		traffic := startLoad(t, fmt.Sprintf("http://127.0.0.1:%d", b.port), 32)
 		for i := range reloads {
-			b.app.Routes = append(b.app.Routes[:1:1], reconciler.Route{Name: "web", Service: "api", Access: b.app.Routes[0].Access,
-				Ports: reconciler.Ports{Blue: 10000 + i, Green: 10100 + i}})
+			b.app.Routes = append(b.app.Routes[:1:1], deploy.Route{Name: "web", Service: "api", Access: b.app.Routes[0].Access,
+				Ports: deploy.Ports{Blue: 10000 + i, Green: 10100 + i}})
 			if _, err := b.proxy.Prepare(t.Context(), b.app); err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +55,7 @@ func TestContainer_AnOwnLingerLineIsNoDuplicate(t *testing.T) {
 		t.Fatal(err)
 	}
 	tb.Until(t, patience, "the files", func() error {
-		if _, err := b.proxy.Prepare(t.Context(), b.app); !isReason(err, reconciler.NotIncluded) {
+		if _, err := b.proxy.Prepare(t.Context(), b.app); !isReason(err, deploy.NotIncluded) {
 			return fmt.Errorf("got %w, want NotIncluded", err)
 		}
 		return nil

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // meter holds what was read of the apps' access logs.
@@ -21,8 +21,8 @@ func (m *meter) of(app, path string) *appMeter {
 		m.apps = map[string]*appMeter{}
 	}
 	if m.apps[app] == nil {
-		m.apps[app] = &appMeter{app: app, log: accessLog{path: path}, colors: map[reconciler.Color]*history{
-			reconciler.Blue: newHistory(), reconciler.Green: newHistory()}}
+		m.apps[app] = &appMeter{app: app, log: accessLog{path: path}, colors: map[deploy.Color]*history{
+			deploy.Blue: newHistory(), deploy.Green: newHistory()}}
 	}
 	return m.apps[app]
 }
@@ -31,20 +31,20 @@ func (m *meter) of(app, path string) *appMeter {
 // up the requests that ended from since, to the second, until now. After 15
 // minutes it is to the minute, and after a day nothing is known any more. Requests
 // that Nginx did not pass on to the app are not among them.
-func (p *Proxy) Traffic(ctx context.Context, app reconciler.App, color reconciler.Color, since time.Time) (reconciler.Traffic, error) {
+func (p *Proxy) Traffic(ctx context.Context, app deploy.App, color deploy.Color, since time.Time) (deploy.Traffic, error) {
 	m := p.meter.of(app.Name, p.path("log/"+app.Name+".access.log"))
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.strange
 	if err := m.update(ctx, time.Now()); err != nil {
-		return reconciler.Traffic{}, err
+		return deploy.Traffic{}, err
 	}
 	if before == 0 && m.strange > 0 {
 		p.log.Warn("access log has lines that are not tandem's; they are skipped", "app", app.Name, "file", m.log.path, "lines", m.strange)
 	}
 	h := m.colors[color]
 	if h == nil {
-		return reconciler.Traffic{}, nil
+		return deploy.Traffic{}, nil
 	}
 	return h.since(since), nil
 }
@@ -54,7 +54,7 @@ type appMeter struct {
 	mu      sync.Mutex
 	app     string
 	log     accessLog
-	colors  map[reconciler.Color]*history
+	colors  map[deploy.Color]*history
 	strange int // lines that could not be read
 }
 
@@ -107,7 +107,7 @@ func (h *history) age(now time.Time) {
 	}
 }
 
-func (h *history) since(from time.Time) reconciler.Traffic {
+func (h *history) since(from time.Time) deploy.Traffic {
 	var sum tally
 	for second, t := range h.seconds {
 		if second >= from.Unix() {
@@ -119,7 +119,7 @@ func (h *history) since(from time.Time) reconciler.Traffic {
 			sum.merge(t)
 		}
 	}
-	return reconciler.Traffic{Requests: sum.requests, Errors: sum.errors, Visits: sum.visits, P95: sum.took.quantile(0.95)}
+	return deploy.Traffic{Requests: sum.requests, Errors: sum.errors, Visits: sum.visits, P95: sum.took.quantile(0.95)}
 }
 
 func at(sums map[int64]*tally, key int64) *tally {

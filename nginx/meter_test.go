@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // wantTally waits for what the meter has to say: Nginx logs after the answer.
-func (r *rig) wantTally(t *testing.T, c reconciler.Color, want reconciler.Traffic) {
+func (r *rig) wantTally(t *testing.T, c deploy.Color, want deploy.Traffic) {
 	t.Helper()
 	tb.Until(t, patience, fmt.Sprintf("the traffic of %s of %s to be %+v", r.app.Name, c, want), func() error {
 		got, err := r.proxy.Traffic(t.Context(), r.app, c, time.Now().Add(-time.Hour))
@@ -32,37 +32,37 @@ func (r *rig) wantTally(t *testing.T, c reconciler.Color, want reconciler.Traffi
 func TestTraffic_CountsPeoplesRequestsByColorAndVisitsApart(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{})
 	get(t, r.nginx.URL()+"/a")
 	get(t, r.nginx.URL()+"/broken")
 	r.wantVisit(t, "/broken", http.StatusInternalServerError)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	get(t, r.nginx.URL()+"/b")
 	r.wantVisit(t, "/health", http.StatusOK)
 	r.wantVisit(t, "/health", http.StatusOK)
 	for range 2 { // each line counts once
-		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1, Visits: 1})
-		r.wantTally(t, reconciler.Green, reconciler.Traffic{Requests: 1, Visits: 2})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Visits: 1})
+		r.wantTally(t, deploy.Green, deploy.Traffic{Requests: 1, Visits: 2})
 	}
 	r.restart(t)
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1, Visits: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Visits: 1})
 }
 
 func TestTraffic_ADeadStackIsAnErrorAndASpareIsNone(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.stacks[reconciler.Blue].kill(t)
+	r.stacks[deploy.Blue].kill(t)
 	get(t, r.nginx.URL())
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1, Errors: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1, Errors: 1})
 	r.arm(t, true)
 	get(t, r.nginx.URL())
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 2, Errors: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1})
 }
 
 func TestTraffic_KnowsWhichOfTheAppsInAServerBlockWasAsked(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
-	pear := appWith("pear", reconciler.Route{Name: "web", Ports: r.app.Routes[0].Ports})
-	for _, app := range []reconciler.App{r.app, pear} {
+	pear := appWith("pear", deploy.Route{Name: "web", Ports: r.app.Routes[0].Ports})
+	for _, app := range []deploy.App{r.app, pear} {
 		r.app = app
 		r.write(t)
 	}
@@ -75,9 +75,9 @@ location /pear { proxy_pass http://$pear_web/broken; }`))
 	}
 	get(t, r.nginx.URL()+"/shop")
 	get(t, r.nginx.URL()+"/nobody")
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 3, Errors: 3})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 3, Errors: 3})
 	r.app.Name = "shop"
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1})
 }
 
 func TestTraffic_FollowsARotationWhileOldWorkersStillWrite(t *testing.T) {
@@ -98,15 +98,15 @@ func TestTraffic_FollowsARotationWhileOldWorkersStillWrite(t *testing.T) {
 	}
 	for n := range 3 {
 		ask()
-		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: total})
 		ask() // not read before it is renamed
 		must(os.Rename(log, fmt.Sprintf("%s.%d", log, n)))
 		ask()
 		must(os.WriteFile(log, nil, 0o666)) // as logrotate's "create" does
 		must(os.Chmod(log, 0o666))
-		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: total})
 		ask() // still into the renamed one
-		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: total})
 		r.reopen(t)
 		tb.Until(t, patience, "the new log to be written", func() error {
 			ask()
@@ -115,7 +115,7 @@ func TestTraffic_FollowsARotationWhileOldWorkersStillWrite(t *testing.T) {
 			}
 			return nil
 		})
-		r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: total})
 	}
 }
 
@@ -142,7 +142,7 @@ func TestGuide_TheRotationOfTheLogLosesNoRequest(t *testing.T) {
 		}
 	}
 	get(t, r.nginx.URL())
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1})
 	get(t, r.nginx.URL()) // not read before the log is renamed
 	if err := errors.Join(os.Rename(log, log+".1"), os.WriteFile(log, nil, 0o666)); err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestGuide_TheRotationOfTheLogLosesNoRequest(t *testing.T) {
 		}
 		return nil
 	})
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: total})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: total})
 }
 
 func TestTraffic_FollowsALogThatIsEmptiedInPlace(t *testing.T) {
@@ -167,7 +167,7 @@ func TestTraffic_FollowsALogThatIsEmptiedInPlace(t *testing.T) {
 	r.prepare(t)
 	log := filepath.Join(r.dir, "log", "shop.access.log")
 	get(t, r.nginx.URL())
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1})
 	if err := os.Truncate(log, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -175,18 +175,18 @@ func TestTraffic_FollowsALogThatIsEmptiedInPlace(t *testing.T) {
 	for range 3 {
 		get(t, r.nginx.URL())
 	}
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 4})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 4})
 }
 
 func TestTraffic_AMissingLogIsAnError(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	get(t, r.nginx.URL())
-	r.wantTally(t, reconciler.Blue, reconciler.Traffic{Requests: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1})
 	if err := os.Remove(filepath.Join(r.dir, "log", "shop.access.log")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := r.proxy.Traffic(t.Context(), r.app, reconciler.Blue, time.Time{}); err == nil {
+	if got, err := r.proxy.Traffic(t.Context(), r.app, deploy.Blue, time.Time{}); err == nil {
 		t.Errorf("got %+v, want an error", got)
 	}
 }

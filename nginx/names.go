@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // ownName is the stem of the files that all apps share, so no app can have it.
@@ -21,8 +21,8 @@ const (
 
 // checkName refuses what would break out of a directive or a file name.
 func checkName(what, s string) error {
-	if !reconciler.ValidName(s) {
-		return fmt.Errorf("%s %q: want a name like %s", what, s, reconciler.NamePattern)
+	if !deploy.ValidName(s) {
+		return fmt.Errorf("%s %q: want a name like %s", what, s, deploy.NamePattern)
 	}
 	return nil
 }
@@ -98,8 +98,8 @@ const (
 
 // upstreamName is the upstream of a route: of one color, or of the live one
 // when color is NoColor. Names hold no "_", so two apps never share one.
-func upstreamName(app, route string, color reconciler.Color) string {
-	if color == reconciler.NoColor {
+func upstreamName(app, route string, color deploy.Color) string {
+	if color == deploy.NoColor {
 		return app + "_" + route
 	}
 	return app + "_" + route + "_" + string(color)

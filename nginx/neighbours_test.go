@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestPrepare_EveryNameOfAnAppGoesLive has apps whose names sort before and after that of
@@ -38,7 +38,7 @@ func TestPrepare_EveryNameOfAnAppGoesLive(t *testing.T) {
 
 				// At first nothing of them can run, and all have their files.
 				r.configure(t, testbed.NginxConfig{HTTP: inHTTP})
-				r.grant(reconciler.Closed, reconciler.Closed)
+				r.grant(deploy.AccessClosed, deploy.AccessClosed)
 				for _, r.app.Name = range names {
 					if err := r.proxy.Reserve(t.Context(), r.app); err != nil {
 						t.Fatal(err)
@@ -52,14 +52,14 @@ func TestPrepare_EveryNameOfAnAppGoesLive(t *testing.T) {
 					wantStatus(t, http.MethodGet, r.nginx.URL()+"/"+name, http.StatusBadGateway)
 				}
 
-				r.grant(reconciler.Open, reconciler.Open)
+				r.grant(deploy.AccessOpen, deploy.AccessOpen)
 				for _, r.app.Name = range names {
 					r.prepare(t)
 					r.wantVisit(t, "/health", http.StatusOK)
 				}
-				want := map[string]reconciler.Color{}
+				want := map[string]deploy.Color{}
 				for i, name := range names {
-					r.app.Name, want[name] = name, reconciler.Colors()[i%2]
+					r.app.Name, want[name] = name, deploy.Colors()[i%2]
 					r.flip(t, want[name])
 				}
 				for _, name := range names {
@@ -74,7 +74,7 @@ func TestPrepare_EveryNameOfAnAppGoesLive(t *testing.T) {
 }
 
 // wantInTheLog waits until the log of the app has a request that was passed to it.
-func (r *rig) wantInTheLog(t *testing.T, app string, c reconciler.Color) {
+func (r *rig) wantInTheLog(t *testing.T, app string, c deploy.Color) {
 	t.Helper()
 	path := filepath.Join(r.dir, "log", app+".access.log")
 	tb.Until(t, patience, "a request in "+path, func() error {

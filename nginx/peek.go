@@ -10,16 +10,16 @@ import (
 	"strings"
 	"syscall"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Peek is Live for who changes nothing. An Nginx that runs and does not know the app yet
 // is not away: the color is the one that the app's files would make live, and lacks says
 // what there is to do until Nginx has them. It is empty where Nginx answers.
-func (p *Proxy) Peek(ctx context.Context, app reconciler.App) (color reconciler.Color, lacks string, err error) {
+func (p *Proxy) Peek(ctx context.Context, app deploy.App) (color deploy.Color, lacks string, err error) {
 	v, err := p.look(ctx)
 	if err != nil {
-		return reconciler.NoColor, "", err
+		return deploy.NoColor, "", err
 	}
 	a, asked := p.ask(ctx, v, app.Name)
 	unknown := errors.Is(asked, errUnknownApp)
@@ -29,10 +29,10 @@ func (p *Proxy) Peek(ctx context.Context, app reconciler.App) (color reconciler.
 	w := work{app: app.Name, of: app, reloads: p.mode == SwitchReload, view: v}
 	configuration, err := p.test(ctx)
 	if err != nil && !w.needsFile(err) {
-		return reconciler.NoColor, "", err
+		return deploy.NoColor, "", err
 	}
 	if !unknown && !p.runs(ctx, v, configuration) {
-		return reconciler.NoColor, "", asked
+		return deploy.NoColor, "", asked
 	}
 	lacks = "Nginx does not know " + app.Name + " yet: the agent writes its files, and has Nginx load them"
 	if err == nil {

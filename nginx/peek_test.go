@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // wantPeek looks, and sees that each of the words is said and none of the others.
-func (r *rig) wantPeek(t *testing.T, app string, want reconciler.Color, says, not []string) {
+func (r *rig) wantPeek(t *testing.T, app string, want deploy.Color, says, not []string) {
 	t.Helper()
 	color, lacks, err := r.proxy.Peek(t.Context(), appWith(app, r.app.Routes...))
 	if color != want || err != nil {
@@ -38,15 +38,15 @@ func TestPeek_AnNginxThatRunsAndWasNeverGivenTheFilesIsNotAway(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	inHTTP, inServer := "include "+r.dir+"/*.conf;", "include "+r.dir+"/shop.server;"
 	unknown := "Nginx does not know shop yet"
-	r.wantPeek(t, "shop", reconciler.Blue, []string{unknown, inHTTP, inServer}, nil)
+	r.wantPeek(t, "shop", deploy.Blue, []string{unknown, inHTTP, inServer}, nil)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf; # include %DIR%/shop.server;\n"})
-	r.wantPeek(t, "shop", reconciler.Blue, []string{unknown, inServer}, []string{inHTTP})
+	r.wantPeek(t, "shop", deploy.Blue, []string{unknown, inServer}, []string{inHTTP})
 	relative, err := filepath.Rel(r.nginx.Dir, r.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.configure(t, testbed.NginxConfig{HTTP: "include '" + relative + "/t*.conf';\n", Server: "include %DIR%/*.server;\n"})
-	r.wantPeek(t, "shop", reconciler.Blue, []string{unknown}, []string{inHTTP, inServer})
+	r.wantPeek(t, "shop", deploy.Blue, []string{unknown}, []string{inHTTP, inServer})
 	if left, err := os.ReadDir(r.dir); err == nil {
 		t.Errorf("a look has made %v", left)
 	}
@@ -54,7 +54,7 @@ func TestPeek_AnNginxThatRunsAndWasNeverGivenTheFilesIsNotAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.overwrite(t, "live/shop.green", "")
-	r.wantPeek(t, "shop", reconciler.Green, []string{unknown}, nil)
+	r.wantPeek(t, "shop", deploy.Green, []string{unknown}, nil)
 }
 
 // Nginx does not accept its configuration before the agent has written the file.
@@ -68,26 +68,26 @@ func TestPeek_ASiteMayIncludeAFileThatIsStillToBeWritten(t *testing.T) {
 	}
 	r.options.Command = script
 	r.restart(t)
-	r.wantPeek(t, "shop", reconciler.Blue, []string{"Nginx does not know shop yet"}, []string{"include "})
+	r.wantPeek(t, "shop", deploy.Blue, []string{"Nginx does not know shop yet"}, []string{"include "})
 }
 
 func TestPeek_ASecondAppIsNotKnownYet(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
-	r.wantPeek(t, "shop", reconciler.Green, nil, nil)
-	r.wantPeek(t, "blog", reconciler.Blue, []string{"Nginx does not know blog yet", "include " + r.dir + "/blog.server;"}, []string{"/*.conf"})
+	r.flip(t, deploy.Green)
+	r.wantPeek(t, "shop", deploy.Green, nil, nil)
+	r.wantPeek(t, "blog", deploy.Blue, []string{"Nginx does not know blog yet", "include " + r.dir + "/blog.server;"}, []string{"/*.conf"})
 }
 
 func TestPeek_TellsWhatElseIsWrong(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	r.configure(t, testbed.NginxConfig{HTTP: "working nonsense;"})
 	_, _, err := r.proxy.Peek(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxBroken, "working")
+	wantReason(t, err, deploy.NginxBroken, "working")
 	r.configure(t, testbed.NginxConfig{})
 	if err := r.nginx.Kill(t.Context()); err != nil { // it leaves its pid file
 		t.Fatal(err)
 	}
 	_, _, err = r.proxy.Peek(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxAway)
+	wantReason(t, err, deploy.NginxAway)
 }

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Prepare makes the generated files of the app what they should be. While
 // nothing changed and the running Nginx answers with this generation, it asks
 // one question over loopback and runs no program.
-func (p *Proxy) Prepare(ctx context.Context, app reconciler.App) (repaired []string, err error) {
+func (p *Proxy) Prepare(ctx context.Context, app deploy.App) (repaired []string, err error) {
 	t := &turn{app: app, called: time.Now()}
 	p.waiting.add(t)
 	err = p.loading.Acquire(ctx, 1)
@@ -53,12 +53,12 @@ func (p *Proxy) take(ctx context.Context, t *turn) error {
 // Reserve writes those generated files of the app that are missing. What they are tested
 // with is what Nginx would load, and where that refuses them they are gone again; it is
 // not made to load them.
-func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
+func (p *Proxy) Reserve(ctx context.Context, app deploy.App) error {
 	if err := p.loading.Acquire(ctx, 1); err != nil {
 		return err
 	}
 	defer p.loading.Release(1)
-	w, err := p.survey(ctx, app, reconciler.NoColor, time.Now())
+	w, err := p.survey(ctx, app, deploy.NoColor, time.Now())
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *Proxy) Reserve(ctx context.Context, app reconciler.App) error {
 // work is what survey found: how things are, and what has to be written.
 type work struct {
 	app        string
-	of         reconciler.App
+	of         deploy.App
 	reloads    bool      // mode is SwitchReload
 	called     time.Time // when the work was asked for; the wait for its turn comes after
 	view       view
@@ -94,7 +94,7 @@ type work struct {
 	generation string
 	changes    []change
 	repaired   []string
-	heir       reconciler.Color
+	heir       deploy.Color
 	fromReload bool
 	sparing    bool // the files have groups for a spare
 	kept       []kept
@@ -106,7 +106,7 @@ func (w work) inForce() bool { return w.asked == nil && w.running.generation == 
 // survey finds out what has to be written so that color is live; NoColor keeps
 // the one that is. It changes nothing, except that it undoes what a process that
 // was killed left untested. What Nginx said before called is not believed.
-func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler.Color, called time.Time) (work, error) {
+func (p *Proxy) survey(ctx context.Context, app deploy.App, color deploy.Color, called time.Time) (work, error) {
 	v, err := p.look(ctx)
 	if err != nil {
 		return work{}, err
@@ -121,7 +121,7 @@ func (p *Proxy) survey(ctx context.Context, app reconciler.App, color reconciler
 	if w.heir, w.fromReload, err = p.heir(app.Name, w.running, w.asked); err != nil {
 		return work{}, err
 	}
-	if color == reconciler.NoColor {
+	if color == deploy.NoColor {
 		color = w.heir
 	}
 	if w.kept, err = p.keep(ctx, app, w); err != nil {
@@ -158,7 +158,7 @@ func (p *Proxy) adopt(app string, w work) error {
 }
 
 // site gathers what the files depend on.
-func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live reconciler.Color) (site, error) {
+func (p *Proxy) site(ctx context.Context, v view, app deploy.App, live deploy.Color) (site, error) {
 	nginx, err := p.askVersion(ctx, v)
 	if err != nil {
 		return site{}, err
@@ -176,7 +176,7 @@ func (p *Proxy) site(ctx context.Context, v view, app reconciler.App, live recon
 }
 
 // backends are where the routes of an app are answered.
-func (p *Proxy) backends(ctx context.Context, s site, v view, app reconciler.App) (all []backend, err error) {
+func (p *Proxy) backends(ctx context.Context, s site, v view, app deploy.App) (all []backend, err error) {
 	for _, r := range app.Routes {
 		b := backend{r.Name, loopback(r.Ports.Blue), loopback(r.Ports.Green)}
 		if v.bridged {
@@ -237,7 +237,7 @@ func (p *Proxy) writeMissing(w work) error {
 	if err := p.tested(); err != nil {
 		return err
 	}
-	return &reconciler.RouterError{Reason: reconciler.NginxAway,
+	return &deploy.RouterError{Reason: deploy.NginxAway,
 		Detail: "the container " + p.container + " does not run: it is " + w.view.stopped}
 }
 
@@ -313,7 +313,7 @@ const (
 )
 
 func (p *Proxy) notIncluded(w work, which, configuration string) error {
-	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: w.lack(which, configuration)}
+	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: w.lack(which, configuration)}
 }
 
 // lack says which include line is missing, and where it belongs.

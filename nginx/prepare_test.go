@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // script makes a program that runs the shell lines and then Nginx with the
@@ -57,7 +57,7 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 		t.Errorf("first: ran nginx with %q", got)
 	}
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	r.prepare(t)
 	if got := calls(); got != "" {
 		t.Errorf("unchanged: ran nginx with %q", got)
@@ -67,7 +67,7 @@ func TestPrepare_RunsNginxOnlyWhenSomethingChanged(t *testing.T) {
 	if got := calls(); got != "-V -T" {
 		t.Errorf("new process, unchanged: ran nginx with %q, want a look and no reload", got)
 	}
-	r.wantTraffic(t, reconciler.Green)
+	r.wantTraffic(t, deploy.Green)
 }
 
 // Angie is made from Nginx, and its own number says nothing of what it can do.
@@ -79,14 +79,14 @@ func TestPrepare_AProgramWithANameOfItsOwnIsAskedWhichNginxItIs(t *testing.T) {
 esac`)
 	r.restart(t)
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
-	r.wantTraffic(t, reconciler.Green)
+	r.flip(t, deploy.Green)
+	r.wantTraffic(t, deploy.Green)
 }
 
 // Reading the whole configuration takes a second where there are hundreds of apps.
 func TestPrepare_AppsThatStartTogetherReadTheConfigurationTogether(t *testing.T) {
 	r := newRig(t, rigOptions{server: "include %DIR%/tandem.serve[r];\nlocation / { proxy_pass http://$shop_api; }"})
-	apps := []reconciler.App{r.app}
+	apps := []deploy.App{r.app}
 	for i := range 7 {
 		apps = append(apps, appWith(fmt.Sprintf("shop-%d", i), r.app.Routes...))
 	}
@@ -131,9 +131,9 @@ func TestPrepare_NamesTheMissingLineAndLoadsOnceItIsThere(t *testing.T) {
 	}
 	calls := r.count(t)
 	_, err = r.proxy.Prepare(t.Context(), r.app)
-	wantReason(t, err, reconciler.NotIncluded, httpLine, "http block")
+	wantReason(t, err, deploy.NotIncluded, httpLine, "http block")
 	_, err = r.proxy.Prepare(t.Context(), r.app)
-	wantReason(t, err, reconciler.NotIncluded, httpLine)
+	wantReason(t, err, deploy.NotIncluded, httpLine)
 	if got := calls(); strings.Contains(got, "reload") {
 		t.Errorf("ran nginx with %q, want no reload while nothing includes the files", got)
 	}
@@ -141,7 +141,7 @@ func TestPrepare_NamesTheMissingLineAndLoadsOnceItIsThere(t *testing.T) {
 	r.configure(t, testbed.NginxConfig{HTTP: httpLine})
 	for range 2 {
 		_, err = r.proxy.Prepare(t.Context(), r.app)
-		wantReason(t, err, reconciler.NotIncluded, serverLine, "server block", "$shop_")
+		wantReason(t, err, deploy.NotIncluded, serverLine, "server block", "$shop_")
 	}
 	if got := calls(); strings.Count(got, "reload") != 1 {
 		t.Errorf("ran nginx with %q, want one reload", got)
@@ -149,7 +149,7 @@ func TestPrepare_NamesTheMissingLineAndLoadsOnceItIsThere(t *testing.T) {
 
 	r.configure(t, testbed.NginxConfig{HTTP: httpLine, Server: serverLine + "location / { proxy_pass http://$shop_api; }"})
 	r.prepare(t)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 	calls()
 	r.prepare(t)
 	if got := calls(); got != "" {
@@ -167,10 +167,10 @@ func TestPrepare_BrokenUserConfigurationStopsNothingThatIsLoaded(t *testing.T) {
 			r.restart(t)
 		}
 		r.prepare(t)
-		r.flip(t, reconciler.Green)
-		r.wantTraffic(t, reconciler.Green)
-		r.flip(t, reconciler.Blue)
-		r.wantTraffic(t, reconciler.Blue)
+		r.flip(t, deploy.Green)
+		r.wantTraffic(t, deploy.Green)
+		r.flip(t, deploy.Blue)
+		r.wantTraffic(t, deploy.Blue)
 	}
 	if got := r.workers(t); got != workers {
 		t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
@@ -186,9 +186,9 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 	before := r.snapshot(t)
 	workers := r.workers(t)
 	changed := r.app
-	changed.Standby.Spare = reconciler.SpareOff
+	changed.Standby.Spare = deploy.SpareOff
 	_, err := r.proxy.Prepare(t.Context(), changed)
-	wantReason(t, err, reconciler.NginxBroken, `unknown "tandem_spare_shop" variable`, r.nginx.Dir+"/nginx.conf:", strings.TrimSpace(usesSpare))
+	wantReason(t, err, deploy.NginxBroken, `unknown "tandem_spare_shop" variable`, r.nginx.Dir+"/nginx.conf:", strings.TrimSpace(usesSpare))
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
@@ -199,7 +199,7 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 	// A new app's files are removed, not emptied.
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\nworking nonsense;", Server: usualServer})
 	_, err = r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...))
-	wantReason(t, err, reconciler.NginxBroken, `[emerg] unknown directive "working"`)
+	wantReason(t, err, deploy.NginxBroken, `[emerg] unknown directive "working"`)
 	if _, again := r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...)); again == nil || again.Error() != err.Error() {
 		t.Errorf("the same fault reads %q and then %q", err, again)
 	}
@@ -210,7 +210,7 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 		t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
 	}
 	r.prepare(t)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }
 
 func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
@@ -232,7 +232,7 @@ func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
 		t.Fatal("the files that it left are no worse than before")
 	}
 	r.restart(t)
-	if _, err := r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...)); err != nil && !isReason(err, reconciler.NotIncluded) {
+	if _, err := r.proxy.Prepare(t.Context(), appWith("other", r.app.Routes...)); err != nil && !isReason(err, deploy.NotIncluded) {
 		t.Errorf("prepare another app: %v", err)
 	}
 	if err := r.nginx.Test(t.Context()); err != nil {
@@ -247,7 +247,7 @@ func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
 func prepareAndBeKilled() {
 	p, err := nginx.New(nginx.Options{Dir: os.Getenv("CRASH_DIR"), Confirm: os.Getenv("CRASH_CONFIRM"), Command: os.Getenv("CRASH_COMMAND")})
 	if err == nil {
-		_, err = p.Prepare(context.Background(), reconciler.App{Name: "shop", Routes: []reconciler.Route{{Name: "api", Ports: reconciler.Ports{Blue: 1, Green: 2}}}})
+		_, err = p.Prepare(context.Background(), deploy.App{Name: "shop", Routes: []deploy.Route{{Name: "api", Ports: deploy.Ports{Blue: 1, Green: 2}}}})
 	}
 	fmt.Println("still alive:", err)
 }
@@ -259,10 +259,10 @@ func TestPrepare_DeadNginxIsToldAndItsFilesWaitForIt(t *testing.T) {
 	}
 	r.app.Routes[0].Ports.Blue, r.app.Routes[0].Ports.Green = r.app.Routes[0].Ports.Green, r.app.Routes[0].Ports.Blue
 	_, err := r.proxy.Prepare(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxAway)
+	wantReason(t, err, deploy.NginxAway)
 	_, err = r.proxy.Live(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxAway, "not running")
-	wantReason(t, r.proxy.Confirm(t.Context(), r.app, reconciler.Blue), reconciler.NginxAway)
+	wantReason(t, err, deploy.NginxAway, "not running")
+	wantReason(t, r.proxy.Confirm(t.Context(), r.app, deploy.Blue), deploy.NginxAway)
 	if err := r.nginx.Start(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestPrepare_DeadNginxIsToldAndItsFilesWaitForIt(t *testing.T) {
 	if got := calls(); strings.Contains(got, "reload") {
 		t.Errorf("ran nginx with %q though it was started with these very files", got)
 	}
-	r.wantTraffic(t, reconciler.Green) // which has blue's port now
+	r.wantTraffic(t, deploy.Green) // which has blue's port now
 }
 
 func TestPrepare_RefusesAFileThatSomebodyElseWrote(t *testing.T) {
@@ -280,7 +280,7 @@ func TestPrepare_RefusesAFileThatSomebodyElseWrote(t *testing.T) {
 		r.overwrite(t, name, "# mine\n")
 		before := r.snapshot(t)
 		_, err := r.proxy.Prepare(t.Context(), r.app)
-		wantReason(t, err, reconciler.ForeignFile, filepath.Join(r.dir, name))
+		wantReason(t, err, deploy.ForeignFile, filepath.Join(r.dir, name))
 		if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 			t.Errorf("%s: files changed (-before +after):\n%s", name, diff)
 		}
@@ -315,7 +315,7 @@ func TestPrepare_RepairsAndNamesWhatSomebodyElseChanged(t *testing.T) {
 	if got := r.prepare(t); len(got) != 7 {
 		t.Errorf("repaired %v, want all seven files", got)
 	}
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }
 
 // The files say what they were when they were written.
@@ -351,10 +351,10 @@ func TestPrepare_NamesWhatWasChangedWhileNoAgentRan(t *testing.T) {
 func TestPrepare_NewPortsAreInForceWhenItReturns(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	moved := newStack(t, reconciler.Blue)
+	moved := newStack(t, deploy.Blue)
 	r.app.Routes[0].Ports.Blue = moved.port
 	r.prepare(t)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 	if moved.connections.Load() == 0 {
 		t.Error("nobody asked at the new port")
 	}
@@ -362,37 +362,37 @@ func TestPrepare_NewPortsAreInForceWhenItReturns(t *testing.T) {
 
 func TestPrepare_TakenConfirmAddressIsTold(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
-	r.options.Confirm = fmt.Sprintf("127.0.0.1:%d", r.stacks[reconciler.Blue].port)
+	r.options.Confirm = fmt.Sprintf("127.0.0.1:%d", r.stacks[deploy.Blue].port)
 	r.restart(t)
 	_, err := r.proxy.Live(t.Context(), r.app)
-	wantReason(t, err, reconciler.NotIncluded, "nginx.confirm")
+	wantReason(t, err, deploy.NotIncluded, "nginx.confirm")
 }
 
 func TestPrepare_SeveralAppsShareAServerBlock(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	pear, shop := r.app, r.app
 	pear.Name = "my-pear"
-	pear.Routes = []reconciler.Route{{Name: "a-b", Ports: reconciler.Ports{Blue: r.app.Routes[0].Ports.Blue, Green: r.app.Routes[0].Ports.Green}, Access: r.app.Routes[0].Access}}
-	for _, app := range []reconciler.App{shop, pear} {
-		if _, err := r.proxy.Prepare(t.Context(), app); !isReason(err, reconciler.NotIncluded) {
+	pear.Routes = []deploy.Route{{Name: "a-b", Ports: deploy.Ports{Blue: r.app.Routes[0].Ports.Blue, Green: r.app.Routes[0].Ports.Green}, Access: r.app.Routes[0].Access}}
+	for _, app := range []deploy.App{shop, pear} {
+		if _, err := r.proxy.Prepare(t.Context(), app); !isReason(err, deploy.NotIncluded) {
 			t.Fatal(err)
 		}
 	}
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: `include %DIR%/tandem.server;
 location /shop { proxy_pass http://$shop_api; }
 location /pear { proxy_pass http://` + nginx.Variable("my-pear", "a-b") + `; }`})
-	for _, app := range []reconciler.App{shop, pear} {
+	for _, app := range []deploy.App{shop, pear} {
 		if _, err := r.proxy.Prepare(t.Context(), app); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.app = pear
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	if shop, pear := get(t, r.nginx.URL()+"/shop"), get(t, r.nginx.URL()+"/pear"); shop != "blue" || pear != "green" {
 		t.Errorf("shop is %s and pear %s, want blue and green", shop, pear)
 	}
 	r.app = shop
-	r.wantLive(t, reconciler.Blue)
+	r.wantLive(t, deploy.Blue)
 }
 
 // reopen makes Nginx open its logs anew, as a rotation does.
@@ -411,7 +411,7 @@ func TestPrepare_CancelledChangesNothing(t *testing.T) {
 	if _, err := r.proxy.Prepare(ctx, r.app); !errors.Is(err, ctx.Err()) {
 		t.Errorf("Prepare: %v", err)
 	}
-	if err := r.proxy.Flip(ctx, r.app, reconciler.Green); !errors.Is(err, ctx.Err()) {
+	if err := r.proxy.Flip(ctx, r.app, deploy.Green); !errors.Is(err, ctx.Err()) {
 		t.Errorf("Flip: %v", err)
 	}
 	if _, err := os.Stat(r.dir); !errors.Is(err, os.ErrNotExist) {

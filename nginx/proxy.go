@@ -16,7 +16,7 @@ import (
 	"github.com/google/shlex"
 	"golang.org/x/sync/semaphore"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Options says where Nginx is and how its traffic is moved.
@@ -39,7 +39,7 @@ type Options struct {
 	Docker *client.Client
 	// Endpoint returns where a route's containers are reached in one color. It is
 	// needed when Container has a network of its own, and asked often.
-	Endpoint func(ctx context.Context, app reconciler.App, route reconciler.Route, color reconciler.Color) (reconciler.Endpoint, error)
+	Endpoint func(ctx context.Context, app deploy.App, route deploy.Route, color deploy.Color) (deploy.Endpoint, error)
 	// Logger gets one line when Nginx was reloaded; slog.Default unless it is set.
 	Logger *slog.Logger
 }
@@ -52,7 +52,7 @@ type Proxy struct {
 	container string
 	confirm   string
 	docker    *client.Client
-	endpoint  func(context.Context, reconciler.App, reconciler.Route, reconciler.Color) (reconciler.Endpoint, error)
+	endpoint  func(context.Context, deploy.App, deploy.Route, deploy.Color) (deploy.Endpoint, error)
 	log       *slog.Logger
 
 	command []string
@@ -80,13 +80,6 @@ type Proxy struct {
 	watch watchers
 	meter meter
 }
-
-var (
-	_ reconciler.Router  = (*Proxy)(nil)
-	_ reconciler.Spare   = (*Proxy)(nil)
-	_ reconciler.Visitor = (*Proxy)(nil)
-	_ reconciler.Meter   = (*Proxy)(nil)
-)
 
 // New checks the options. It neither writes nor runs anything.
 func New(o Options) (*Proxy, error) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // reachedHeader has how long the stack took to answer, or "-" where nobody answered: what
@@ -18,12 +18,12 @@ const reachedHeader = "Tandem-Reached"
 const reachEvery = 50 * time.Millisecond
 
 // reachPath is where the confirm server asks one color of a route, whatever the flag says.
-func reachPath(app, route string, c reconciler.Color) string {
+func reachPath(app, route string, c deploy.Color) string {
 	return "/" + app + "/" + route + "=" + string(c)
 }
 
 // reach is the part of the confirm server that answers for one color of a route.
-func (s site) reach(r backend, c reconciler.Color) string {
+func (s site) reach(r backend, c deploy.Color) string {
 	to, head := upstreamName(s.app, r.route, c), ""
 	if s.namesInVariables() {
 		to, head = r.of(c), "    "+resolver
@@ -51,12 +51,12 @@ location %s/ {
 // every route that it may have. An Nginx in a container asks for the name of another one
 // only now and then: until it has found it, people would get 502. In reload mode Nginx
 // has no way to a color that is not live.
-func (p *Proxy) Reach(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (p *Proxy) Reach(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if p.mode != SwitchFlip {
 		return nil
 	}
 	for _, r := range app.Routes {
-		if r.Access.Of(color) != reconciler.Open {
+		if r.Access.Of(color) != deploy.AccessOpen {
 			continue
 		}
 		if err := p.awaitReached(ctx, app, r, color); err != nil {
@@ -66,7 +66,7 @@ func (p *Proxy) Reach(ctx context.Context, app reconciler.App, color reconciler.
 	return nil
 }
 
-func (p *Proxy) awaitReached(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) error {
+func (p *Proxy) awaitReached(ctx context.Context, app deploy.App, r deploy.Route, color deploy.Color) error {
 	tick := time.NewTicker(reachEvery)
 	defer tick.Stop()
 	var last error
@@ -90,7 +90,7 @@ func (p *Proxy) awaitReached(ctx context.Context, app reconciler.App, r reconcil
 }
 
 // askThrough asks the stack once, through Nginx.
-func (p *Proxy) askThrough(ctx context.Context, app reconciler.App, r reconciler.Route, color reconciler.Color) error {
+func (p *Proxy) askThrough(ctx context.Context, app deploy.App, r deploy.Route, color deploy.Color) error {
 	ctx, cancel := context.WithTimeout(ctx, max(askTimeout, r.Health.MaxLatency+visitMargin))
 	defer cancel()
 	v, err := p.look(ctx)
@@ -107,12 +107,12 @@ func (p *Proxy) askThrough(ctx context.Context, app reconciler.App, r reconciler
 	return nil
 }
 
-func (p *Proxy) unreached(ctx context.Context, v view, app reconciler.App, r reconciler.Route, color reconciler.Color, why string) error {
+func (p *Proxy) unreached(ctx context.Context, v view, app deploy.App, r deploy.Route, color deploy.Color, why string) error {
 	detail := fmt.Sprintf("Nginx does not reach %s, the route %s of %s in %s: %s; its error log says why",
 		loopback(r.Ports.Of(color)), r.Name, app.Name, color, why)
 	if e, err := p.inside(ctx, app, r, color); v.bridged && err == nil {
 		detail = fmt.Sprintf("Nginx does not reach the container %s, the route %s of %s in %s: %s. They have to be in one Docker network; those of Nginx are %s",
 			e.Host, r.Name, app.Name, color, why, strings.Join(v.networks, ", "))
 	}
-	return &reconciler.RouterError{Reason: reconciler.NotReached, Detail: detail}
+	return &deploy.RouterError{Reason: deploy.NotReached, Detail: detail}
 }

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // bumps is how often the test moves the traffic to a container that has just come.
@@ -23,11 +23,11 @@ func TestReach_TrafficWaitsUntilNginxHasFoundTheNewContainer(t *testing.T) {
 	for name, image := range map[string]func(testing.TB, *testbed.Engine) string{"old": tb.Debian, "new": tb.NewNginx} {
 		t.Run(name, func(t *testing.T) {
 			b := newBoxedOf(t, image, nginx.SwitchFlip, false)
-			b.app.Routes[0].Health = reconciler.Health{Path: "/", MaxLatency: patience}
-			b.stack(t, reconciler.Blue)
+			b.app.Routes[0].Health = deploy.Health{Path: "/", MaxLatency: patience}
+			b.stack(t, deploy.Blue)
 			b.prepare(t, b.passing())
 			traffic := startLoad(t, "http://"+net.JoinHostPort(b.address(t, b.name), fmt.Sprint(b.port)), 8)
-			to := reconciler.Green
+			to := deploy.Green
 			for range bumps {
 				traffic.more(t, 500)
 				b.stack(t, to)
@@ -51,23 +51,23 @@ func TestReach_TrafficWaitsUntilNginxHasFoundTheNewContainer(t *testing.T) {
 func TestReach_NamesTheContainerThatNginxDoesNotFind(t *testing.T) {
 	b := newBoxed(t, nginx.SwitchFlip, false)
 	b.app.Routes[0].Health.Path = "/"
-	b.stack(t, reconciler.Blue)
+	b.stack(t, deploy.Blue)
 	b.prepare(t, b.passing())
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	wantReason(t, b.proxy.Reach(ctx, b.app, reconciler.Green), reconciler.NotReached, b.app.Project(reconciler.Green)+"-api-1", "502 Bad Gateway", "those of Nginx are "+b.network)
+	wantReason(t, b.proxy.Reach(ctx, b.app, deploy.Green), deploy.NotReached, b.app.Project(deploy.Green)+"-api-1", "502 Bad Gateway", "those of Nginx are "+b.network)
 }
 
 func TestReach_AsksTheColorAndNotWhoeverIsLive(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	r.app.Routes[0].Health = reconciler.Health{Path: "/broken", MaxLatency: time.Second} // what the app says is the gate's business
+	r.app.Routes[0].Health = deploy.Health{Path: "/broken", MaxLatency: time.Second} // what the app says is the gate's business
 	r.prepare(t)
-	reach := func(c reconciler.Color) error {
+	reach := func(c deploy.Color) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		return r.proxy.Reach(ctx, r.app, c)
 	}
-	for _, c := range reconciler.Colors() {
+	for _, c := range deploy.Colors() {
 		if err := reach(c); err != nil {
 			t.Error(err)
 		}
@@ -75,20 +75,20 @@ func TestReach_AsksTheColorAndNotWhoeverIsLive(t *testing.T) {
 			t.Errorf("%s was asked %+v", c, got)
 		}
 	}
-	green := r.stacks[reconciler.Green]
+	green := r.stacks[deploy.Green]
 	green.kill(t)
-	wantReason(t, reach(reconciler.Green), reconciler.NotReached, fmt.Sprintf("127.0.0.1:%d", green.port), "route api of shop in green", "502 Bad Gateway")
-	if err := reach(reconciler.Blue); err != nil {
+	wantReason(t, reach(deploy.Green), deploy.NotReached, fmt.Sprintf("127.0.0.1:%d", green.port), "route api of shop in green", "502 Bad Gateway")
+	if err := reach(deploy.Blue); err != nil {
 		t.Error(err)
 	}
 	reached := make(chan error, 1)
-	go func() { reached <- r.proxy.Reach(within(t), r.app, reconciler.Green) }()
+	go func() { reached <- r.proxy.Reach(within(t), r.app, deploy.Green) }()
 	green.start(t)
 	if err := <-reached; err != nil {
 		t.Error(err)
 	}
-	r.grant(reconciler.Closed, reconciler.Closed) // nobody is to get through
-	if err := reach(reconciler.Green); err != nil {
+	r.grant(deploy.AccessClosed, deploy.AccessClosed) // nobody is to get through
+	if err := reach(deploy.Green); err != nil {
 		t.Error(err)
 	}
 }

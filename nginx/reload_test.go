@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed"
+	"tandem/internal/harness/testbed"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // newReloadRig is a user's site from before tandem: it names the upstream
@@ -23,7 +23,7 @@ func newReloadRig(t *testing.T) *rig {
 
 func TestReload_MovesAnUntouchedSiteBothWays(t *testing.T) {
 	r := newReloadRig(t)
-	for _, c := range []reconciler.Color{reconciler.Green, reconciler.Blue, reconciler.Green} {
+	for _, c := range []deploy.Color{deploy.Green, deploy.Blue, deploy.Green} {
 		workers := r.workers(t)
 		r.flip(t, c)
 		r.wantTraffic(t, c)
@@ -33,7 +33,7 @@ func TestReload_MovesAnUntouchedSiteBothWays(t *testing.T) {
 		}
 	}
 	workers := r.workers(t)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	r.prepare(t)
 	if got := r.workers(t); got != workers {
 		t.Error("reloaded though green was live already")
@@ -42,7 +42,7 @@ func TestReload_MovesAnUntouchedSiteBothWays(t *testing.T) {
 
 func TestReload_ConfirmMeansThatEveryNewConnectionSeesTheColor(t *testing.T) {
 	r := newReloadRig(t)
-	color := reconciler.Blue
+	color := deploy.Blue
 	for range 10 {
 		color = color.Other()
 		former := map[int]bool{}
@@ -70,27 +70,27 @@ func TestReload_BrokenConfigurationLeavesTheOldColorServing(t *testing.T) {
 	before := r.snapshot(t)
 	workers := r.workers(t)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\nworking nonsense;", Server: "location / { proxy_pass http://app_backend; }"})
-	wantReason(t, r.proxy.Flip(t.Context(), r.app, reconciler.Green), reconciler.NginxBroken, `unknown directive "working"`)
+	wantReason(t, r.proxy.Flip(t.Context(), r.app, deploy.Green), deploy.NginxBroken, `unknown directive "working"`)
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
 	if got := r.workers(t); got != workers {
 		t.Error("reloaded")
 	}
-	r.wantLive(t, reconciler.Blue)
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantLive(t, deploy.Blue)
+	r.wantTraffic(t, deploy.Blue)
 	r.prepare(t)
 }
 
 func TestReload_LiveIsWhatTheRunningNginxSaysAndNotTheFile(t *testing.T) {
 	r := newReloadRig(t)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	edited := strings.ReplaceAll(r.file(t, "app.conf"), "default green", "default blue")
 	r.overwrite(t, "app.conf", edited)
 	r.restart(t)
-	r.wantLive(t, reconciler.Green)
+	r.wantLive(t, deploy.Green)
 	r.prepare(t)
-	r.wantTraffic(t, reconciler.Green)
+	r.wantTraffic(t, deploy.Green)
 	if r.file(t, "app.conf") == edited {
 		t.Error("the edited file was not put right")
 	}
@@ -98,20 +98,20 @@ func TestReload_LiveIsWhatTheRunningNginxSaysAndNotTheFile(t *testing.T) {
 
 func TestReload_StoppedNginxComesBackWithTheColorThatWasLive(t *testing.T) {
 	r := newReloadRig(t)
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	if err := r.nginx.Stop(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	r.restart(t)
-	moved := newStack(t, reconciler.Green)
+	moved := newStack(t, deploy.Green)
 	r.app.Routes[0].Ports.Green = moved.port // so that the file must be written anew
 	_, err := r.proxy.Prepare(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxAway)
+	wantReason(t, err, deploy.NginxAway)
 	if err := r.nginx.Start(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	r.wantLive(t, reconciler.Green)
-	r.wantTraffic(t, reconciler.Green)
+	r.wantLive(t, deploy.Green)
+	r.wantTraffic(t, deploy.Green)
 	if moved.connections.Load() == 0 {
 		t.Error("nobody asked at the new port")
 	}
@@ -121,8 +121,8 @@ func TestReload_ChangeOfTheSwitchKeepsTheColor(t *testing.T) {
 	// Both sites work with either switch, because the variable exists in both.
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.flip(t, reconciler.Green)
-	color := reconciler.Green
+	r.flip(t, deploy.Green)
+	color := deploy.Green
 	for range 2 {
 		r.options.Switch = nginx.SwitchReload
 		r.restart(t)
@@ -141,5 +141,5 @@ func TestReload_ChangeOfTheSwitchKeepsTheColor(t *testing.T) {
 	if err := errors.Join(r.nginx.Stop(within(t)), r.nginx.Start(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	r.wantTraffic(t, reconciler.Green)
+	r.wantTraffic(t, deploy.Green)
 }

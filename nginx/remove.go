@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"time"
 
-	"tandem/internal/atomicfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // Remove takes the generated files of an app away, and returns their names; none where
@@ -33,7 +33,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 		return nil, err
 	}
 	if v.stopped != "" {
-		return nil, &reconciler.RouterError{Reason: reconciler.NginxAway, Detail: "the container " + p.container + " does not run: it is " + v.stopped}
+		return nil, &deploy.RouterError{Reason: deploy.NginxAway, Detail: "the container " + p.container + " does not run: it is " + v.stopped}
 	}
 	configuration, err := p.test(ctx)
 	if err != nil {
@@ -105,8 +105,8 @@ func (p *Proxy) awaitUnknown(ctx context.Context, v view, app string) error {
 	since := time.Now()
 	for {
 		_, err := p.ask(ctx, v, app)
-		var router *reconciler.RouterError
-		switch unknown := errors.As(err, &router) && router.Reason == reconciler.NotIncluded; {
+		var router *deploy.RouterError
+		switch unknown := errors.As(err, &router) && router.Reason == deploy.NotIncluded; {
 		case !unknown:
 			since = time.Now()
 		case time.Since(since) >= settle:
@@ -114,7 +114,7 @@ func (p *Proxy) awaitUnknown(ctx context.Context, v view, app string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: ctx.Err(), Detail: "Nginx goes on answering for " + app + " after a reload; its error log says why"}
+			return &deploy.RouterError{Reason: deploy.NginxBroken, Err: ctx.Err(), Detail: "Nginx goes on answering for " + app + " after a reload; its error log says why"}
 		case <-tick.C:
 		}
 	}
@@ -126,5 +126,5 @@ func stillUsed(app string, err error, configuration string) error {
 	if found := uses(configuration, missingName(err)); len(found) > 0 {
 		detail += described(found) + ": "
 	}
-	return &reconciler.RouterError{Reason: reconciler.NginxBroken, Err: err, Detail: detail + err.Error()}
+	return &deploy.RouterError{Reason: deploy.NginxBroken, Err: err, Detail: detail + err.Error()}
 }

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The two ways to move traffic.
@@ -27,11 +27,11 @@ type site struct {
 	allow   []string
 	nginx   version
 	mode    string
-	live    reconciler.Color // reload mode only: flip mode asks the flag
-	dynamic bool             // backends are names that change their address while Nginx runs
-	spare   string           // the app's policy: reconciler.SpareOff, …
-	linger  bool             // workers that finish leave client connections some time
-	kept    []kept           // the last of the routes: the app does not have them any more
+	live    deploy.Color // reload mode only: flip mode asks the flag
+	dynamic bool         // backends are names that change their address while Nginx runs
+	spare   string       // the app's policy: deploy.SpareOff, …
+	linger  bool         // workers that finish leave client connections some time
+	kept    []kept       // the last of the routes: the app does not have them any more
 }
 
 // backend is where one route is answered.
@@ -40,8 +40,8 @@ type backend struct {
 	blue, green string // host:port; empty: nothing is there that requests may be sent to
 }
 
-func (b backend) of(c reconciler.Color) string {
-	if c == reconciler.Green {
+func (b backend) of(c deploy.Color) string {
+	if c == deploy.Green {
 		return b.green
 	}
 	return b.blue
@@ -238,7 +238,7 @@ func (s site) sharedServer() string {
 
 func (s site) server() string {
 	head := s.serverHead()
-	if s.sparing() && s.spare == reconciler.SpareAll {
+	if s.sparing() && s.spare == deploy.SpareAll {
 		head += "proxy_next_upstream error timeout non_idempotent;\n"
 	}
 	return "# For the server block that serves " + s.app + ".\n" +
@@ -275,7 +275,7 @@ func (s site) vars() string {
 func (s site) target(r backend, color string) string {
 	switch {
 	case s.mode == SwitchReload:
-		return upstreamName(s.app, r.route, reconciler.NoColor)
+		return upstreamName(s.app, r.route, deploy.NoColor)
 	case s.namesInVariables():
 		if r.blue == "" && r.green == "" {
 			return s.closedName(r)
@@ -283,7 +283,7 @@ func (s site) target(r backend, color string) string {
 		name := strings.Replace(r.blue, s.app+"-blue-", s.app+"-${"+color+"}-", 1)
 		return cmp.Or(name, strings.Replace(r.green, s.app+"-green-", s.app+"-${"+color+"}-", 1))
 	}
-	name := upstreamName(s.app, r.route, reconciler.NoColor) + "_${" + color + "}"
+	name := upstreamName(s.app, r.route, deploy.NoColor) + "_${" + color + "}"
 	if s.sparing() {
 		name += "${" + spareVariable(s.app) + "}"
 	}

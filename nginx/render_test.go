@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/fuzzline"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/reconciler/deploy"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -22,7 +22,7 @@ func someSite(change func(*site)) site {
 	s := site{
 		app: "shop", routes: []backend{{"api", "127.0.0.1:3001", "127.0.0.1:3002"}},
 		dir: "/etc/nginx/tandem", listen: "127.0.0.1:8485", nginx: version{1, 22, 1}, mode: SwitchFlip,
-		spare: reconciler.SpareIdempotent,
+		spare: deploy.SpareIdempotent,
 	}
 	change(&s)
 	return s
@@ -35,8 +35,8 @@ func bridged(s *site) {
 
 // renderings are the ways in which the files can read.
 var renderings = map[string]func(*site){
-	"flip-spare-off": func(s *site) { s.spare = reconciler.SpareOff },
-	"flip-spare-all": func(s *site) { s.spare = reconciler.SpareAll },
+	"flip-spare-off": func(s *site) { s.spare = deploy.SpareOff },
+	"flip-spare-all": func(s *site) { s.spare = deploy.SpareAll },
 	"flip":           func(*site) {},
 	"flip-two-routes": func(s *site) {
 		s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
@@ -44,20 +44,20 @@ var renderings = map[string]func(*site){
 	"flip-bridged-1.22":   bridged,
 	"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
 	"flip-1.29.7":         func(s *site) { s.nginx, s.linger = version{1, 29, 7}, true },
-	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
+	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, deploy.Green },
 	"reload-1.27.4": func(s *site) {
-		s.mode, s.live, s.nginx, s.linger = SwitchReload, reconciler.Blue, version{1, 27, 4}, true
+		s.mode, s.live, s.nginx, s.linger = SwitchReload, deploy.Blue, version{1, 27, 4}, true
 	},
 	"reload-bridged-1.22": func(s *site) {
 		bridged(s)
-		s.mode, s.live, s.routes = SwitchReload, reconciler.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
+		s.mode, s.live, s.routes = SwitchReload, deploy.Blue, []backend{{"api", "", "172.18.0.5:3000"}}
 	},
 	"flip-closed":              func(s *site) { s.routes[0].blue, s.routes[0].green = "", "" },
 	"flip-bridged-1.22-closed": func(s *site) { bridged(s); s.routes[0].blue, s.routes[0].green = "", "" },
 	"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
 	"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
-	"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, reconciler.Green, "" },
-	"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, reconciler.Green, version{1, 27, 3} },
+	"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, deploy.Green, "" },
+	"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, deploy.Green, version{1, 27, 3} },
 }
 
 func TestRender_Golden(t *testing.T) {
@@ -96,10 +96,10 @@ func TestRender_GenerationChangesWithWhateverIsRendered(t *testing.T) {
 		"confirm":  func(s *site) { s.listen = "127.0.0.1:8486" },
 		"dir":      func(s *site) { s.dir = "/srv/tandem" },
 		"route":    func(s *site) { s.routes[0].route = "web" },
-		"blue":     func(s *site) { s.mode, s.live = SwitchReload, reconciler.Blue },
-		"green":    func(s *site) { s.mode, s.live = SwitchReload, reconciler.Green },
-		"no spare": func(s *site) { s.spare = reconciler.SpareOff },
-		"all":      func(s *site) { s.spare = reconciler.SpareAll },
+		"blue":     func(s *site) { s.mode, s.live = SwitchReload, deploy.Blue },
+		"green":    func(s *site) { s.mode, s.live = SwitchReload, deploy.Green },
+		"no spare": func(s *site) { s.spare = deploy.SpareOff },
+		"all":      func(s *site) { s.spare = deploy.SpareAll },
 	} {
 		_, generation, err := render(someSite(change))
 		if err != nil {
@@ -220,13 +220,13 @@ func FuzzRender(f *testing.F) {
 			s.app, s.spare = app, spare
 			s.routes = []backend{{one, address(blue), address(green)}, {two, address(green), address(blue)}}
 			if reload {
-				s.mode, s.live = SwitchReload, reconciler.Blue
+				s.mode, s.live = SwitchReload, deploy.Blue
 			}
 		})
 		var files []file
 		var err error
 		memory.Hold(t, len(app)+len(one)+len(two), func() { files, _, err = render(s) })
-		valid := reconciler.ValidName(app) && reconciler.ValidName(one) && reconciler.ValidName(two) && one != two && app != ownName
+		valid := deploy.ValidName(app) && deploy.ValidName(one) && deploy.ValidName(two) && one != two && app != ownName
 		if (err == nil) != valid {
 			t.Fatalf("%q %q %q: error %v, want accepted: %v", app, one, two, err, valid)
 		}
@@ -254,7 +254,7 @@ func FuzzRender(f *testing.F) {
 		var want []string
 		for _, group := range []string{one + "_blue", one + "_green", two + "_blue", two + "_green"} {
 			want = append(want, app+"_"+group, app+"_"+group+"_ws")
-			if spare == reconciler.SpareIdempotent || spare == reconciler.SpareAll {
+			if spare == deploy.SpareIdempotent || spare == deploy.SpareAll {
 				want = append(want, app+"_"+group+"_spare", app+"_"+group+"_spare_ws")
 			}
 		}

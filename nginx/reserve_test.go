@@ -5,22 +5,22 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/reconciler/deploy"
 )
 
 // TestReserve_LetsASiteBeLoadedThatIncludesAnAppThatCannotRunYet has a site that names
 // files which nobody wrote: Nginx would not start with it.
 func TestReserve_LetsASiteBeLoadedThatIncludesAnAppThatCannotRunYet(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
-	r.grant(reconciler.Closed, reconciler.Closed)
+	r.grant(deploy.AccessClosed, deploy.AccessClosed)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: usualServer})
 	for range 2 {
 		if err := r.proxy.Reserve(t.Context(), r.app); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.proxy.Live(t.Context(), r.app); !isReason(err, reconciler.NginxAway) {
+	if _, err := r.proxy.Live(t.Context(), r.app); !isReason(err, deploy.NginxAway) {
 		t.Errorf("%v, want that nothing of it is loaded", err)
 	}
 	r.prepare(t) // tests and loads it

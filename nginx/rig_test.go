@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // patience bounds every wait. Nothing is asserted about time itself.
@@ -31,8 +31,8 @@ type rig struct {
 	proxy   *nginx.Proxy
 	options nginx.Options
 	dir     string // of the generated files
-	app     reconciler.App
-	stacks  map[reconciler.Color]*stack
+	app     deploy.App
+	stacks  map[deploy.Color]*stack
 }
 
 // rigOptions say what differs from the usual rig: flip mode, both includes, one
@@ -52,21 +52,21 @@ location / { proxy_pass http://$shop_api; proxy_http_version 1.1; proxy_set_head
 // includes what does not exist yet only where a missing file is no error.
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
-	r := &rig{dir: filepath.Join(tb.Dir(t), "tandem"), stacks: map[reconciler.Color]*stack{}}
+	r := &rig{dir: filepath.Join(tb.Dir(t), "tandem"), stacks: map[deploy.Color]*stack{}}
 	name := o.app
 	if name == "" {
 		name = "shop"
 	}
-	blue, green := newStack(t, reconciler.Blue), newStack(t, reconciler.Green)
-	r.stacks[reconciler.Blue], r.stacks[reconciler.Green] = blue, green
-	r.app = appWith(name, reconciler.Route{Name: "api", Service: "api", Ports: reconciler.Ports{Blue: blue.port, Green: green.port}})
+	blue, green := newStack(t, deploy.Blue), newStack(t, deploy.Green)
+	r.stacks[deploy.Blue], r.stacks[deploy.Green] = blue, green
+	r.app = appWith(name, deploy.Route{Name: "api", Service: "api", Ports: deploy.Ports{Blue: blue.port, Green: green.port}})
 	r.nginx = tb.Nginx(t, testbed.NginxOptions{Workers: 4}, func(*testbed.Nginx) testbed.NginxConfig { return testbed.NginxConfig{} })
 	r.options = nginx.Options{Dir: r.dir, Switch: o.mode, Command: r.nginx.Command(),
 		Confirm: fmt.Sprintf("127.0.0.1:%d", tb.Ports(t, 1)[0]), Logger: slog.New(slog.DiscardHandler)}
 	r.restart(t)
 	if !o.bare {
 		// The files exist before they are included: this is how a user sets it up.
-		if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, reconciler.NotIncluded) {
+		if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, deploy.NotIncluded) {
 			t.Fatalf("Prepare before the includes: got %v, want NotIncluded", err)
 		}
 		if o.server == "" {
@@ -106,7 +106,7 @@ func (r *rig) prepare(t *testing.T) (repaired []string) {
 }
 
 // flip moves the traffic and waits until Nginx says so.
-func (r *rig) flip(t *testing.T, c reconciler.Color) {
+func (r *rig) flip(t *testing.T, c deploy.Color) {
 	t.Helper()
 	if err := r.proxy.Flip(t.Context(), r.app, c); err != nil {
 		t.Fatalf("Flip to %s: %v", c, err)
@@ -116,7 +116,7 @@ func (r *rig) flip(t *testing.T, c reconciler.Color) {
 	}
 }
 
-func (r *rig) wantLive(t *testing.T, want reconciler.Color) {
+func (r *rig) wantLive(t *testing.T, want deploy.Color) {
 	t.Helper()
 	got, err := r.proxy.Live(t.Context(), r.app)
 	if err != nil || got != want {
@@ -125,7 +125,7 @@ func (r *rig) wantLive(t *testing.T, want reconciler.Color) {
 }
 
 // wantTraffic asks as a user does, over new connections.
-func (r *rig) wantTraffic(t *testing.T, want reconciler.Color) {
+func (r *rig) wantTraffic(t *testing.T, want deploy.Color) {
 	t.Helper()
 	for range 20 {
 		if got := get(t, r.nginx.URL()+"/"); got != string(want) {
@@ -173,18 +173,18 @@ func (r *rig) processes(t *testing.T) []testbed.Process {
 }
 
 // appWith is an app whose ports Nginx may have.
-func appWith(name string, routes ...reconciler.Route) reconciler.App {
+func appWith(name string, routes ...deploy.Route) deploy.App {
 	routes = slices.Clone(routes)
 	for i := range routes {
-		routes[i].Access = reconciler.Accesses{Blue: reconciler.Open, Green: reconciler.Open}
+		routes[i].Access = deploy.Accesses{Blue: deploy.AccessOpen, Green: deploy.AccessOpen}
 	}
-	return reconciler.App{Name: name, Routes: routes, Standby: reconciler.StandbyPolicy{Spare: reconciler.SpareIdempotent}}
+	return deploy.App{Name: name, Routes: routes, Standby: deploy.StandbyPolicy{Spare: deploy.SpareIdempotent}}
 }
 
 // stack is one color's backend. It counts its connections and keeps the
 // headers of the last request.
 type stack struct {
-	color       reconciler.Color
+	color       deploy.Color
 	port        int
 	connections atomic.Int64
 	last        atomic.Pointer[http.Request]
@@ -192,7 +192,7 @@ type stack struct {
 	server      *http.Server
 }
 
-func newStack(t *testing.T, color reconciler.Color) *stack {
+func newStack(t *testing.T, color deploy.Color) *stack {
 	t.Helper()
 	s := &stack{color: color, port: tb.Ports(t, 1)[0]}
 	s.start(t)
@@ -296,15 +296,15 @@ func get(t testing.TB, url string) string {
 	return strings.TrimSpace(string(body))
 }
 
-func isReason(err error, want reconciler.Reason) bool {
-	var e *reconciler.RouterError
+func isReason(err error, want deploy.Reason) bool {
+	var e *deploy.RouterError
 	return errors.As(err, &e) && e.Reason == want
 }
 
 // wantReason checks an error's reason and that its detail says each of the words.
-func wantReason(t *testing.T, err error, want reconciler.Reason, words ...string) {
+func wantReason(t *testing.T, err error, want deploy.Reason, words ...string) {
 	t.Helper()
-	var e *reconciler.RouterError
+	var e *deploy.RouterError
 	if !errors.As(err, &e) || e.Reason != want {
 		t.Fatalf("got error %v, want %s", err, want)
 	}

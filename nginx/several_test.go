@@ -3,8 +3,8 @@ package nginx_test
 import (
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/reconciler/deploy"
 )
 
 // TestPrepare_TheLineForASecondAppInOneServerBlockIsOneThatWorks does what the messages
@@ -14,22 +14,22 @@ func TestPrepare_TheLineForASecondAppInOneServerBlockIsOneThatWorks(t *testing.T
 	r.prepare(t)
 	pear, several := appWith("pear", r.app.Routes...), "include "+r.dir+"/tandem.server;"
 	_, err := r.proxy.Prepare(t.Context(), pear)
-	wantReason(t, err, reconciler.NotIncluded, "include "+r.dir+"/pear.server;", several, "in the place of", r.dir+"/shop.server")
+	wantReason(t, err, deploy.NotIncluded, "include "+r.dir+"/pear.server;", several, "in the place of", r.dir+"/shop.server")
 
 	const inHTTP, location = "include %DIR%/*.conf;", "location /pear { proxy_pass http://$pear_api; }"
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: usualServer + "include %DIR%/pear.server;" + location})
 	for range 2 {
 		_, err = r.proxy.Prepare(t.Context(), pear)
-		wantReason(t, err, reconciler.NginxBroken, "directive is duplicate", several, "in the place of")
+		wantReason(t, err, deploy.NginxBroken, "directive is duplicate", several, "in the place of")
 	}
 
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: several + "location / { proxy_pass http://$shop_api; }" + location})
-	for _, app := range []reconciler.App{pear, r.app} {
+	for _, app := range []deploy.App{pear, r.app} {
 		if _, err := r.proxy.Prepare(t.Context(), app); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.proxy.Flip(t.Context(), pear, reconciler.Green); err != nil {
+	if err := r.proxy.Flip(t.Context(), pear, deploy.Green); err != nil {
 		t.Fatal(err)
 	}
 	if shop, pear := get(t, r.nginx.URL()+"/"), get(t, r.nginx.URL()+"/pear"); shop != "blue" || pear != "green" {
@@ -42,5 +42,5 @@ func TestPrepare_ADirectiveOfTheSiteThatAnAppsFileHasTooIsExplained(t *testing.T
 	r.write(t)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: "open_file_cache max=10;\n" + usualServer})
 	_, err := r.proxy.Prepare(t.Context(), r.app)
-	wantReason(t, err, reconciler.NginxBroken, "directive is duplicate", "moves into the locations")
+	wantReason(t, err, deploy.NginxBroken, "directive is duplicate", "moves into the locations")
 }

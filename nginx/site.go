@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // ownReload is for how long a person who has changed the site is given to reload Nginx.
@@ -23,7 +23,7 @@ type awaitedSite struct {
 
 // Site tells whether the site passes requests to the app, and that Nginx has loaded what it
 // says: requests have come or, where nobody asks for anything, it is reloaded.
-func (p *Proxy) Site(ctx context.Context, app reconciler.App) error {
+func (p *Proxy) Site(ctx context.Context, app deploy.App) error {
 	called := time.Now()
 	if err := p.loading.Acquire(ctx, 1); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (p *Proxy) Site(ctx context.Context, app reconciler.App) error {
 		p.awaited[app.Name] = was
 	}
 	if time.Since(was.written) < ownReload {
-		return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: fmt.Sprintf(
+		return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: fmt.Sprintf(
 			"the site passes requests to %s now, and none has come: reload Nginx; else tandem does so in %s", app.Name, ownReload)}
 	}
 	if err := p.loadSite(ctx, v, app.Name); err != nil {
@@ -66,7 +66,7 @@ func (p *Proxy) Site(ctx context.Context, app reconciler.App) error {
 }
 
 // PeekSite is Site for who changes nothing.
-func (p *Proxy) PeekSite(ctx context.Context, app reconciler.App) error {
+func (p *Proxy) PeekSite(ctx context.Context, app deploy.App) error {
 	v, err := p.look(ctx)
 	if err != nil {
 		return err
@@ -79,8 +79,8 @@ func (p *Proxy) PeekSite(ctx context.Context, app reconciler.App) error {
 }
 
 // asked tells whether people's requests came to the app since the moment.
-func (p *Proxy) asked(ctx context.Context, app reconciler.App, since time.Time) bool {
-	for _, c := range reconciler.Colors() {
+func (p *Proxy) asked(ctx context.Context, app deploy.App, since time.Time) bool {
+	for _, c := range deploy.Colors() {
 		if t, err := p.Traffic(ctx, app, c, since); err == nil && t.Requests > 0 {
 			return true
 		}
@@ -102,7 +102,7 @@ func (p *Proxy) loadSite(ctx context.Context, v view, app string) error {
 // passesTo tells whether a file of the site names a variable of the app's routes or, in
 // reload mode, one of its groups. How it is used is the site's own business: with any of
 // the directives that pass requests on, in a map, or in another variable.
-func (p *Proxy) passesTo(configuration string, app reconciler.App) bool {
+func (p *Proxy) passesTo(configuration string, app deploy.App) bool {
 	names := variablesOf(app)
 	if p.mode == SwitchReload {
 		names = append(names, liveGroups(app)...)
@@ -113,29 +113,29 @@ func (p *Proxy) passesTo(configuration string, app reconciler.App) bool {
 }
 
 // liveGroups are the groups of reload mode.
-func liveGroups(app reconciler.App) []string {
+func liveGroups(app deploy.App) []string {
 	var names []string
 	for _, r := range app.Routes {
-		names = append(names, upstreamName(app.Name, r.Name, reconciler.NoColor))
+		names = append(names, upstreamName(app.Name, r.Name, deploy.NoColor))
 	}
 	if len(app.Routes) == 1 {
-		names = append(names, upstreamName(app.Name, "backend", reconciler.NoColor))
+		names = append(names, upstreamName(app.Name, "backend", deploy.NoColor))
 	}
 	return names
 }
 
 // proven tells whether requests may come to one of the app's stacks. Before, a site that
 // passes to it would serve nobody.
-func proven(app reconciler.App) bool {
-	return slices.ContainsFunc(app.Routes, func(r reconciler.Route) bool {
-		return r.Access.Blue == reconciler.Open || r.Access.Green == reconciler.Open
+func proven(app deploy.App) bool {
+	return slices.ContainsFunc(app.Routes, func(r deploy.Route) bool {
+		return r.Access.Blue == deploy.AccessOpen || r.Access.Green == deploy.AccessOpen
 	})
 }
 
 // keep is what is said of a site as long as nothing is proven.
 const keep = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
 
-func (p *Proxy) unused(v view, app reconciler.App) error {
+func (p *Proxy) unused(v view, app deploy.App) error {
 	detail := fmt.Sprintf("no site of Nginx passes requests to %s yet: ", app.Name)
 	_, line := includeLines(v.dir, app.Name)
 	switch {
@@ -146,10 +146,10 @@ func (p *Proxy) unused(v view, app reconciler.App) error {
 	default:
 		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, in the server block with %q, and reload Nginx", passLines(app, variablesOf(app)), line)
 	}
-	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail}
+	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: detail}
 }
 
-func variablesOf(app reconciler.App) []string {
+func variablesOf(app deploy.App) []string {
 	var all []string
 	for _, r := range app.Routes {
 		all = append(all, Variable(app.Name, r.Name))
@@ -158,7 +158,7 @@ func variablesOf(app reconciler.App) []string {
 }
 
 // passLines are the lines with which a site passes requests to the routes.
-func passLines(app reconciler.App, targets []string) string {
+func passLines(app deploy.App, targets []string) string {
 	lines := make([]string, len(targets))
 	for i, t := range targets {
 		lines[i] = fmt.Sprintf("%q", "proxy_pass http://"+t+";")
@@ -171,7 +171,7 @@ func passLines(app reconciler.App, targets []string) string {
 
 // rival is the file of the site with a group of its own that has the name of one of the
 // app's, and that name.
-func rival(configuration string, app reconciler.App) (file, name string) {
+func rival(configuration string, app deploy.App) (file, name string) {
 	for _, name := range liveGroups(app) {
 		for _, u := range uses(configuration, name) {
 			if u.declares(name) {
@@ -186,7 +186,7 @@ var duplicate = regexp.MustCompile(`duplicate upstream "([^"]+)"(?: in (\S+))?`)
 
 // rivaled is what Nginx said to new files, or that the site has a group of the same name.
 func (p *Proxy) rivaled(w work, refused error) error {
-	var said *reconciler.RouterError
+	var said *deploy.RouterError
 	if p.mode != SwitchReload || !errors.As(refused, &said) {
 		return refused
 	}
@@ -200,5 +200,5 @@ func (p *Proxy) rivaled(w work, refused error) error {
 	} else {
 		detail += keep
 	}
-	return &reconciler.RouterError{Reason: reconciler.NotIncluded, Detail: detail, Err: refused}
+	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: detail, Err: refused}
 }

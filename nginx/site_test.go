@@ -4,18 +4,18 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // closed is the app before a stack of it has passed its gate.
-func closed(app reconciler.App) reconciler.App {
-	routes := make([]reconciler.Route, len(app.Routes))
+func closed(app deploy.App) deploy.App {
+	routes := make([]deploy.Route, len(app.Routes))
 	copy(routes, app.Routes)
 	for i := range routes {
-		routes[i].Access = reconciler.Accesses{}
+		routes[i].Access = deploy.Accesses{}
 	}
 	app.Routes = routes
 	return app
@@ -52,7 +52,7 @@ func TestSite_AnyUseOfARouteCounts(t *testing.T) {
 	} {
 		r := rigs[c.mode]
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n" + c.http, Server: c.server})
-		if err := r.proxy.PeekSite(t.Context(), r.app); c.used && err != nil || !c.used && !isReason(err, reconciler.NotIncluded) {
+		if err := r.proxy.PeekSite(t.Context(), r.app); c.used && err != nil || !c.used && !isReason(err, deploy.NotIncluded) {
 			t.Errorf("%s: got %v, want used: %t", c.name, err, c.used)
 		}
 	}
@@ -65,9 +65,9 @@ func TestSite_AChangedSiteCountsOnceRequestsCome(t *testing.T) {
 	r.write(t)
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: own})
 	r.prepare(t)
-	wantReason(t, r.proxy.Site(t.Context(), r.app), reconciler.NotIncluded, `"proxy_pass http://$shop_api;"`, "in the place of the site's own", "include "+r.dir+"/shop.server;")
+	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded, `"proxy_pass http://$shop_api;"`, "in the place of the site's own", "include "+r.dir+"/shop.server;")
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: usualServer})
-	wantReason(t, r.proxy.Site(t.Context(), r.app), reconciler.NotIncluded, "reload Nginx")
+	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded, "reload Nginx")
 	if err := r.nginx.ReloadAndWait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +82,10 @@ func TestSite_ANginxThatNobodyReloadsIsReloaded(t *testing.T) {
 	r.write(t)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: "include %DIR%/shop.server; location / { return 204; }"})
 	r.prepare(t)
-	wantReason(t, r.proxy.Site(t.Context(), r.app), reconciler.NotIncluded)
+	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: usualServer})
 	tb.Until(t, patience, "a site that is in force", func() error { return r.proxy.Site(t.Context(), r.app) })
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }
 
 // Nothing is proven yet, so whoever follows the words leaves people where they are.
@@ -95,21 +95,21 @@ func TestSite_BeforeTheGateTheSitesOwnProxyPassStays(t *testing.T) {
 		app := closed(r.app)
 		wantKept := func(err error) {
 			t.Helper()
-			wantReason(t, err, reconciler.NotIncluded, "leave all else of the site as it is")
+			wantReason(t, err, deploy.NotIncluded, "leave all else of the site as it is")
 			if strings.Contains(err.Error(), "write \"proxy_pass") {
 				t.Errorf("%s: %v", mode, err)
 			}
 		}
 		_, err := r.proxy.Prepare(t.Context(), app)
 		wantKept(err)
-		wantReason(t, err, reconciler.NotIncluded, "include "+r.dir+"/*.conf;")
+		wantReason(t, err, deploy.NotIncluded, "include "+r.dir+"/*.conf;")
 		if mode == nginx.SwitchFlip {
-			wantReason(t, err, reconciler.NotIncluded, "include "+r.dir+"/shop.server;")
+			wantReason(t, err, deploy.NotIncluded, "include "+r.dir+"/shop.server;")
 		}
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;"})
 		if _, err = r.proxy.Prepare(t.Context(), app); mode == nginx.SwitchFlip {
 			wantKept(err)
-			wantReason(t, err, reconciler.NotIncluded, "include "+r.dir+"/shop.server;")
+			wantReason(t, err, deploy.NotIncluded, "include "+r.dir+"/shop.server;")
 			r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: "include %DIR%/shop.server;"})
 			_, err = r.proxy.Prepare(t.Context(), app)
 		}
@@ -125,21 +125,21 @@ func TestSite_AGroupOfTheSameNameIsLeftUntilTheAppIsProven(t *testing.T) {
 	const own = "upstream shop_backend { server 127.0.0.1:1; }\n"
 	const site = "location / { proxy_pass http://shop_backend; }"
 	for name, includes := range map[string]string{"before tandem": "", "with the line for another app": "include %DIR%/*.conf;\n"} {
-		for _, color := range reconciler.Colors() {
+		for _, color := range deploy.Colors() {
 			t.Run(name+", "+string(color), func(t *testing.T) {
 				r := newRig(t, rigOptions{bare: true, mode: nginx.SwitchReload})
 				r.configure(t, testbed.NginxConfig{HTTP: includes + own, Server: site})
 				if _, err := r.proxy.Prepare(t.Context(), closed(r.app)); true {
-					wantReason(t, err, reconciler.NotIncluded, "shop_backend", "leave all else of the site as it is")
+					wantReason(t, err, deploy.NotIncluded, "shop_backend", "leave all else of the site as it is")
 				}
-				if err := r.proxy.Flip(t.Context(), r.app, color); !isReason(err, reconciler.NotIncluded) {
+				if err := r.proxy.Flip(t.Context(), r.app, color); !isReason(err, deploy.NotIncluded) {
 					t.Fatal(err)
 				}
 				if live, _ := r.proxy.Live(t.Context(), r.app); live != color {
 					t.Errorf("the files would make %s live, want %s", live, color)
 				}
 				_, err := r.proxy.Prepare(t.Context(), r.app)
-				wantReason(t, err, reconciler.NotIncluded, "shop_backend", "take ")
+				wantReason(t, err, deploy.NotIncluded, "shop_backend", "take ")
 				r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: site})
 				r.prepare(t)
 				if err := r.proxy.Site(t.Context(), r.app); err != nil {

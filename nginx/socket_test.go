@@ -10,17 +10,17 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func siteOf(server string) testbed.NginxConfig {
 	return testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: server}
 }
 
-func (r *rig) wantOpen(t *testing.T, c reconciler.Color, want reconciler.Connections) {
+func (r *rig) wantOpen(t *testing.T, c deploy.Color, want deploy.Connections) {
 	t.Helper()
 	tb.Until(t, patience, fmt.Sprintf("%s to have %+v", c, want), func() error {
 		got, err := r.proxy.Connections(t.Context(), r.app, c)
@@ -32,7 +32,7 @@ func (r *rig) wantOpen(t *testing.T, c reconciler.Color, want reconciler.Connect
 }
 
 // askSlowly leaves a request in flight until the stack is released.
-func (r *rig) askSlowly(t *testing.T, c reconciler.Color, headers string) (answered <-chan string) {
+func (r *rig) askSlowly(t *testing.T, c deploy.Color, headers string) (answered <-chan string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.nginx.Addr())
 	if err != nil {
@@ -68,26 +68,26 @@ func TestConnections_TellWebSocketsFromRequests(t *testing.T) {
 		r.prepare(t)
 		r.arm(t, armed)
 		first, second := dialUpgraded(t, r.nginx.Addr()), dialUpgraded(t, r.nginx.Addr())
-		r.wantOpen(t, reconciler.Blue, reconciler.Connections{WebSockets: 2})
-		slow := r.askSlowly(t, reconciler.Blue, "")
+		r.wantOpen(t, deploy.Blue, deploy.Connections{WebSockets: 2})
+		slow := r.askSlowly(t, deploy.Blue, "")
 		// Some clients offer HTTP/2 with every request.
-		offering := r.askSlowly(t, reconciler.Blue, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n")
-		r.wantOpen(t, reconciler.Blue, reconciler.Connections{Requests: 2, WebSockets: 2})
-		r.flip(t, reconciler.Green)
+		offering := r.askSlowly(t, deploy.Blue, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n")
+		r.wantOpen(t, deploy.Blue, deploy.Connections{Requests: 2, WebSockets: 2})
+		r.flip(t, deploy.Green)
 		first.want(t, "still", "blue still")
-		r.wantOpen(t, reconciler.Blue, reconciler.Connections{Requests: 2, WebSockets: 2})
-		r.wantOpen(t, reconciler.Green, reconciler.Connections{})
-		close(r.stacks[reconciler.Blue].release)
+		r.wantOpen(t, deploy.Blue, deploy.Connections{Requests: 2, WebSockets: 2})
+		r.wantOpen(t, deploy.Green, deploy.Connections{})
+		close(r.stacks[deploy.Blue].release)
 		for _, answer := range []<-chan string{slow, offering} {
 			if got := <-answer; got != "200 blue <nil>" {
 				t.Errorf("the request in flight got %s", got)
 			}
 		}
-		r.wantOpen(t, reconciler.Blue, reconciler.Connections{WebSockets: 2})
+		r.wantOpen(t, deploy.Blue, deploy.Connections{WebSockets: 2})
 		if err := errors.Join(first.conn.Close(), second.conn.Close()); err != nil {
 			t.Fatal(err)
 		}
-		r.wantOpen(t, reconciler.Blue, reconciler.Connections{})
+		r.wantOpen(t, deploy.Blue, deploy.Connections{})
 	}
 }
 
@@ -107,33 +107,33 @@ func TestConnections_RefusedUpgradeLeavesNoWebSocketBehind(t *testing.T) {
 	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("got status %d and %v", res.StatusCode, err)
 	}
-	r.wantOpen(t, reconciler.Blue, reconciler.Connections{})
+	r.wantOpen(t, deploy.Blue, deploy.Connections{})
 }
 
 func TestConnections_InReloadModeAWebSocketIsARequest(t *testing.T) {
 	r := newRig(t, rigOptions{mode: nginx.SwitchReload})
 	r.prepare(t)
 	dialUpgraded(t, r.nginx.Addr()).want(t, "hello", "blue hello")
-	r.wantOpen(t, reconciler.Blue, reconciler.Connections{Requests: 1})
+	r.wantOpen(t, deploy.Blue, deploy.Connections{Requests: 1})
 }
 
 // TestSite_OnlyWebSocketsComeFromTheirAddress looks at what the other end sees.
 func TestSite_OnlyWebSocketsComeFromTheirAddress(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	r.write(t)
-	own := fmt.Sprintf("http://127.0.0.1:%d", r.stacks[reconciler.Green].port)
+	own := fmt.Sprintf("http://127.0.0.1:%d", r.stacks[deploy.Green].port)
 	r.configure(t, siteOf(usualServer+`
 location /own { proxy_bind 127.0.0.3; proxy_pass `+own+`; proxy_set_header Upgrade $http_upgrade; }
 location /plain { proxy_pass `+own+`; proxy_set_header Upgrade $http_upgrade; }`))
 	r.prepare(t)
 	for _, c := range []struct {
 		path  string
-		color reconciler.Color
+		color deploy.Color
 		from  string
 	}{
-		{"/", reconciler.Blue, "127.0.0.1"},
-		{"/own", reconciler.Green, "127.0.0.3"},
-		{"/plain", reconciler.Green, "127.0.0.1"},
+		{"/", deploy.Blue, "127.0.0.1"},
+		{"/own", deploy.Green, "127.0.0.3"},
+		{"/plain", deploy.Green, "127.0.0.1"},
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			wantStatus(t, method, r.nginx.URL()+c.path, http.StatusOK)
@@ -143,7 +143,7 @@ location /plain { proxy_pass `+own+`; proxy_set_header Upgrade $http_upgrade; }`
 		}
 	}
 	dialUpgraded(t, r.nginx.Addr()).want(t, "hello", "blue hello")
-	if got := r.stacks[reconciler.Blue].last.Load().RemoteAddr; !strings.HasPrefix(got, "127.0.0.2:") {
+	if got := r.stacks[deploy.Blue].last.Load().RemoteAddr; !strings.HasPrefix(got, "127.0.0.2:") {
 		t.Errorf("the WebSocket came from %s, want 127.0.0.2", got)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Spares tells whether there can be a spare at all: it takes a flag that each
@@ -13,7 +13,7 @@ import (
 func (p *Proxy) Spares() bool { return p.mode == SwitchFlip && !p.spareless.Load() }
 
 // Armed asks the running Nginx whether the standby is a spare now.
-func (p *Proxy) Armed(ctx context.Context, app reconciler.App) (bool, error) {
+func (p *Proxy) Armed(ctx context.Context, app deploy.App) (bool, error) {
 	v, err := p.look(ctx)
 	if err != nil {
 		return false, err
@@ -24,11 +24,11 @@ func (p *Proxy) Armed(ctx context.Context, app reconciler.App) (bool, error) {
 
 // Arm makes the standby a spare, or ends that, for the very next request. Like
 // Confirm it gives up when ctx ends, or after five seconds.
-func (p *Proxy) Arm(ctx context.Context, app reconciler.App, on bool) error {
+func (p *Proxy) Arm(ctx context.Context, app deploy.App, on bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if policy := app.Standby.Spare; on && (!p.Spares() || policy != reconciler.SpareIdempotent && policy != reconciler.SpareAll) {
+	if policy := app.Standby.Spare; on && (!p.Spares() || policy != deploy.SpareIdempotent && policy != deploy.SpareAll) {
 		return fmt.Errorf("arm spare of %s: there can be none (nginx.switch is %s, standby.spare is %q)", app.Name, p.mode, policy)
 	}
 	ctx, cancel := bounded(ctx)

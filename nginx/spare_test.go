@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func (r *rig) arm(t *testing.T, on bool) {
@@ -59,12 +59,12 @@ func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
 		t.Error("there can be no spare")
 	}
 	r.wantArmed(t, false)
-	r.stacks[reconciler.Blue].kill(t)
+	r.stacks[deploy.Blue].kill(t)
 	for range 3 {
 		wantStatus(t, http.MethodGet, r.nginx.URL(), http.StatusBadGateway)
 		r.arm(t, true)
-		r.wantTraffic(t, reconciler.Green)
-		r.wantLive(t, reconciler.Blue)
+		r.wantTraffic(t, deploy.Green)
+		r.wantLive(t, deploy.Blue)
 		r.arm(t, true) // again is no error
 		r.arm(t, false)
 	}
@@ -90,15 +90,15 @@ func TestSpare_AnswersOnlyWhatTheLiveStackCannot(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.arm(t, true)
-	r.wantTraffic(t, reconciler.Blue)
-	if n := r.stacks[reconciler.Green].connections.Load(); n != 0 {
+	r.wantTraffic(t, deploy.Blue)
+	if n := r.stacks[deploy.Green].connections.Load(); n != 0 {
 		t.Errorf("the spare got %d connections while the live stack answered", n)
 	}
-	r.flip(t, reconciler.Green)
-	r.wantTraffic(t, reconciler.Green)
-	r.stacks[reconciler.Green].kill(t)
-	r.wantTraffic(t, reconciler.Blue)
-	r.stacks[reconciler.Green].start(t)
+	r.flip(t, deploy.Green)
+	r.wantTraffic(t, deploy.Green)
+	r.stacks[deploy.Green].kill(t)
+	r.wantTraffic(t, deploy.Blue)
+	r.stacks[deploy.Green].start(t)
 	tb.Until(t, patience, "the live stack to answer again", func() error {
 		if got := get(t, r.nginx.URL()); got != "green" {
 			return errors.New(got)
@@ -110,7 +110,7 @@ func TestSpare_AnswersOnlyWhatTheLiveStackCannot(t *testing.T) {
 // killUnderLoad kills and revives the live stack a few times while clients ask.
 func (r *rig) killUnderLoad(t *testing.T, l *load) {
 	t.Helper()
-	blue := r.stacks[reconciler.Blue]
+	blue := r.stacks[deploy.Blue]
 	answers := func() {
 		t.Helper()
 		before := l.answered.Load() + l.failed.Load()
@@ -150,7 +150,7 @@ func TestSpare_IdempotentLosesNoGETWhenTheLiveStackIsKilled(t *testing.T) {
 
 func TestSpare_AllLosesNoPOSTEither(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	r.app.Standby.Spare = reconciler.SpareAll
+	r.app.Standby.Spare = deploy.SpareAll
 	r.prepare(t)
 	r.arm(t, true)
 	load := startLoadOf(t, r.nginx.URL(), 32, onlyPOSTs)
@@ -175,14 +175,14 @@ func TestSpare_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing
 		status int
 		asked  bool
 	}{
-		reconciler.SpareIdempotent: {http.StatusBadGateway, false},
-		reconciler.SpareAll:        {http.StatusOK, true},
+		deploy.SpareIdempotent: {http.StatusBadGateway, false},
+		deploy.SpareAll:        {http.StatusOK, true},
 	} {
 		r := newRig(t, rigOptions{server: `include %DIR%/shop.server; location / { proxy_pass http://$shop_api; }`})
 		r.app.Standby.Spare = spare
 		r.prepare(t)
 		r.arm(t, true)
-		dying := r.stacks[reconciler.Blue]
+		dying := r.stacks[deploy.Blue]
 		dying.server.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		res, err := fresh.Post(r.nginx.URL(), "text/plain", strings.NewReader("body"))
 		if err != nil {
@@ -191,7 +191,7 @@ func TestSpare_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing
 		if err := res.Body.Close(); err != nil || res.StatusCode != want.status {
 			t.Errorf("%s: got status %d and %v, want %d", spare, res.StatusCode, err, want.status)
 		}
-		if asked := r.stacks[reconciler.Green].last.Load() != nil; asked != want.asked {
+		if asked := r.stacks[deploy.Green].last.Load() != nil; asked != want.asked {
 			t.Errorf("%s: the spare was asked: %v, want %v", spare, asked, want.asked)
 		}
 	}
@@ -201,14 +201,14 @@ func TestSpare_UpgradeGoesToTheSpareToo(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.arm(t, true)
-	r.stacks[reconciler.Blue].kill(t)
+	r.stacks[deploy.Blue].kill(t)
 	dialUpgraded(t, r.nginx.Addr()).want(t, "hello", "green hello")
 }
 
 func TestSpare_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
 	for name, o := range map[string]struct{ mode, spare string }{
-		"reload": {nginx.SwitchReload, reconciler.SpareIdempotent},
-		"off":    {nginx.SwitchFlip, reconciler.SpareOff},
+		"reload": {nginx.SwitchReload, deploy.SpareIdempotent},
+		"off":    {nginx.SwitchFlip, deploy.SpareOff},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{mode: o.mode})
@@ -229,10 +229,10 @@ func TestSpare_ThatWasSwitchedOffIsNotArmedWhenItIsSwitchedOn(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.arm(t, true)
-	r.app.Standby.Spare = reconciler.SpareOff
+	r.app.Standby.Spare = deploy.SpareOff
 	r.prepare(t)
 	r.wantArmed(t, false)
-	r.app.Standby.Spare = reconciler.SpareIdempotent
+	r.app.Standby.Spare = deploy.SpareIdempotent
 	r.prepare(t)
 	r.wantArmed(t, false)
 	if _, err := os.Stat(filepath.Join(r.dir, "live", "shop.spare")); !errors.Is(err, os.ErrNotExist) {
@@ -246,15 +246,15 @@ func TestArm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
 	if err := os.Chmod(filepath.Join(r.dir, "live"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	wantReason(t, r.proxy.Arm(t.Context(), r.app, true), reconciler.NginxBroken, "goes on answering blue", r.dir+"/live")
+	wantReason(t, r.proxy.Arm(t.Context(), r.app, true), deploy.NginxBroken, "goes on answering blue", r.dir+"/live")
 }
 
 func TestSpare_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 	server := "include %DIR%/shop.server;"
-	var routes []reconciler.Route
+	var routes []deploy.Route
 	for _, name := range []string{"color", "spare", "visit", "ws"} {
 		server += "location /" + name + " { proxy_pass http://" + nginx.Variable("shop", name) + "; }"
-		routes = append(routes, reconciler.Route{Name: name, Service: name})
+		routes = append(routes, deploy.Route{Name: name, Service: name})
 	}
 	r := newRig(t, rigOptions{bare: true})
 	for i := range routes {

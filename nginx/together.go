@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // joinTime is how long who has the turn looks at what those need that wait for theirs.
@@ -16,7 +16,7 @@ const joinTime = 5 * time.Second
 
 // turn is one Prepare. What it found and did is guarded by Proxy.loading.
 type turn struct {
-	app    reconciler.App
+	app    deploy.App
 	called time.Time // the wait for the turn comes after
 	work   work
 	done   bool // by another one, which took its files along
@@ -50,7 +50,7 @@ func (q *waiting) all() []*turn {
 // begin finds out what there is to do, and does what needs no reload. due tells whether
 // Nginx has to load something.
 func (p *Proxy) begin(ctx context.Context, t *turn) (due bool, err error) {
-	w, err := p.survey(ctx, t.app, reconciler.NoColor, t.called)
+	w, err := p.survey(ctx, t.app, deploy.NoColor, t.called)
 	if err != nil {
 		return false, err
 	}

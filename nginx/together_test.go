@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // reloads counts how often Nginx was told to load its configuration.
@@ -22,7 +22,7 @@ func (r *rig) reloads(t *testing.T) int {
 }
 
 // prepareTogether prepares the apps: the others come while the first is being tested.
-func (r *rig) prepareTogether(t *testing.T, apps ...reconciler.App) []error {
+func (r *rig) prepareTogether(t *testing.T, apps ...deploy.App) []error {
 	t.Helper()
 	started, end := r.stall(t, "-T")
 	errs := make([]error, len(apps))
@@ -50,11 +50,11 @@ func (r *rig) prepareTogether(t *testing.T, apps ...reconciler.App) []error {
 }
 
 // several are apps of a rig whose server block serves all there are.
-func several(t *testing.T, n int) (*rig, []reconciler.App) {
+func several(t *testing.T, n int) (*rig, []deploy.App) {
 	t.Helper()
 	r := newRig(t, rigOptions{server: "include %DIR%/tandem.server;\nlocation / { proxy_pass http://$shop_api; }"})
 	r.prepare(t)
-	var apps []reconciler.App
+	var apps []deploy.App
 	for i := range n {
 		apps = append(apps, appWith(fmt.Sprintf("app%d", i), r.app.Routes...))
 	}
@@ -73,8 +73,8 @@ func TestPrepare_AppsThatComeTogetherAreOneReload(t *testing.T) {
 		t.Errorf("Nginx was reloaded %d times", got)
 	}
 	for _, r.app = range apps {
-		r.wantLive(t, reconciler.Blue)
-		r.flip(t, reconciler.Green)
+		r.wantLive(t, deploy.Blue)
+		r.flip(t, deploy.Green)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestPrepare_AnAppThatNginxRefusesTakesNoneOfTheOthersWithIt(t *testing.T) {
 	for i, err := range r.prepareTogether(t, apps...) {
 		switch {
 		case i == 2:
-			wantReason(t, err, reconciler.NginxBroken, "invalid port", bad.Name+".conf")
+			wantReason(t, err, deploy.NginxBroken, "invalid port", bad.Name+".conf")
 		case err != nil:
 			t.Errorf("%s: %v", apps[i].Name, err)
 		}
@@ -95,7 +95,7 @@ func TestPrepare_AnAppThatNginxRefusesTakesNoneOfTheOthersWithIt(t *testing.T) {
 	}
 	for i := range apps {
 		if r.app = apps[i]; i != 2 {
-			r.wantLive(t, reconciler.Blue)
+			r.wantLive(t, deploy.Blue)
 		}
 	}
 }

@@ -5,20 +5,20 @@ import (
 	"errors"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Live asks the running Nginx which color answers. Beside the error of one that does not
 // know the app, the color is the one that the app's files would make live.
-func (p *Proxy) Live(ctx context.Context, app reconciler.App) (reconciler.Color, error) {
+func (p *Proxy) Live(ctx context.Context, app deploy.App) (deploy.Color, error) {
 	v, err := p.look(ctx)
 	if err != nil {
-		return reconciler.NoColor, err
+		return deploy.NoColor, err
 	}
 	a, asked := p.ask(ctx, v, app.Name)
 	color, _, err := p.heir(app.Name, a, asked)
 	if ctx.Err() != nil || err != nil && asked == nil {
-		return reconciler.NoColor, errors.Join(ctx.Err(), err)
+		return deploy.NoColor, errors.Join(ctx.Err(), err)
 	}
 	return color, asked
 }
@@ -26,7 +26,7 @@ func (p *Proxy) Live(ctx context.Context, app reconciler.App) (reconciler.Color,
 // Flip makes color the live one. In flip mode it creates or removes one file; in
 // reload mode it rewrites the upstream, tests it and reloads, and a test that
 // fails leaves the file and the traffic as they were.
-func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (p *Proxy) Flip(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -58,13 +58,13 @@ func (p *Proxy) Flip(ctx context.Context, app reconciler.App, color reconciler.C
 
 // isUnread tells whether err says that Nginx does not read the app's files yet.
 func isUnread(err error) bool {
-	var router *reconciler.RouterError
-	return errors.As(err, &router) && router.Reason == reconciler.NotIncluded
+	var router *deploy.RouterError
+	return errors.As(err, &router) && router.Reason == deploy.NotIncluded
 }
 
 // Confirm waits until the running Nginx says that color is live. It gives up when
 // ctx ends, or after five seconds when ctx has no deadline.
-func (p *Proxy) Confirm(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (p *Proxy) Confirm(ctx context.Context, app deploy.App, color deploy.Color) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	v, err := p.look(ctx)

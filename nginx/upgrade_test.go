@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/atomicfile"
-	"tandem/internal/testbed"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // writeAsBefore leaves what an older version generated for the app, with this rig's
@@ -55,20 +55,20 @@ func TestPrepare_TakesOverFromTheVersionBeforeWithoutLosingTheColor(t *testing.T
 		t.Fatal(err)
 	}
 	r.restart(t)
-	r.wantLive(t, reconciler.Green)
+	r.wantLive(t, deploy.Green)
 	r.wantArmed(t, false)
 	if got := r.proxy.Visit(t.Context(), r.app, r.route("/health")); got.Err == nil {
 		t.Errorf("the files of before lead a visit: %+v", got)
 	}
 	socket := dialUpgraded(t, r.nginx.Addr())
 	r.prepare(t)
-	r.wantLive(t, reconciler.Green)
-	r.wantTraffic(t, reconciler.Green)
+	r.wantLive(t, deploy.Green)
+	r.wantTraffic(t, deploy.Green)
 	socket.want(t, "still", "green still")
 	r.wantVisit(t, "/health", http.StatusOK)
 	r.arm(t, true)
-	r.flip(t, reconciler.Blue)
-	r.wantTraffic(t, reconciler.Blue)
+	r.flip(t, deploy.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }
 
 // TestPrepare_NginxCanBeStartedAtEveryMomentOfAnUpdate has two apps with the files of a
@@ -79,7 +79,7 @@ func TestPrepare_NginxCanBeStartedAtEveryMomentOfAnUpdate(t *testing.T) {
 	r.makeDirs(t)
 	shop, pear := r.app, r.app
 	pear.Name = "pear"
-	for _, app := range []reconciler.App{shop, pear} {
+	for _, app := range []deploy.App{shop, pear} {
 		r.writeAsBefore(t, "before-formats.txt", app.Name)
 	}
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: `include %DIR%/tandem.server;
@@ -88,7 +88,7 @@ location /pear { proxy_pass http://$pear_api; }`})
 	if err := r.nginx.ReloadAndWait(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 	moments := 0
 	test := func(after bool, path string) error {
 		if moments++; after && filepath.Base(path) != ".untested" {
@@ -98,7 +98,7 @@ location /pear { proxy_pass http://$pear_api; }`})
 		}
 		return nil
 	}
-	watched := func(app reconciler.App) error {
+	watched := func(app deploy.App) error {
 		before := atomicfile.Interrupt(test)
 		defer func() { atomicfile.Interrupt(before) }()
 		_, err := r.proxy.Prepare(t.Context(), app)
@@ -109,14 +109,14 @@ location /pear { proxy_pass http://$pear_api; }`})
 	command := r.options.Command
 	r.options.Command = r.script(t, `[ "$1" != -T ] || exit 1`)
 	r.restart(t)
-	wantReason(t, watched(shop), reconciler.NginxBroken)
+	wantReason(t, watched(shop), deploy.NginxBroken)
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
 
 	r.options.Command = command
 	r.restart(t)
-	for _, app := range []reconciler.App{shop, pear} {
+	for _, app := range []deploy.App{shop, pear} {
 		if err := watched(app); err != nil {
 			t.Fatal(err)
 		}
@@ -139,12 +139,12 @@ func TestReserve_GetsTheFilesOfAnOlderVersionToWorkWithTheNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.app.Name = "web"
-	r.grant(reconciler.Closed, reconciler.Closed)
+	r.grant(deploy.AccessClosed, deploy.AccessClosed)
 	if err := r.proxy.Reserve(t.Context(), r.app); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.nginx.ReloadAndWait(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	r.wantTraffic(t, reconciler.Blue)
+	r.wantTraffic(t, deploy.Blue)
 }

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // use is one line of a person's configuration that has a name of tandem's.
@@ -105,11 +105,11 @@ func missingName(refused error) string {
 func located(refused error, configuration string) error {
 	name := missingName(refused)
 	found := uses(configuration, name)
-	var router *reconciler.RouterError
+	var router *deploy.RouterError
 	if len(found) == 0 || !errors.As(refused, &router) {
 		return refused
 	}
-	return &reconciler.RouterError{Reason: router.Reason, Err: router.Err, Detail: fmt.Sprintf(
+	return &deploy.RouterError{Reason: router.Reason, Err: router.Err, Detail: fmt.Sprintf(
 		"%s\n%s, and tandem's files would not define %s any more; they were put back. Take the line out, or pass to the variable of a route there (http://$APP_ROUTE), and reload Nginx",
 		router.Detail, described(found), name)}
 }

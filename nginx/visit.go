@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // visitMargin is how long after Health.MaxLatency a visit is given up: late enough
@@ -31,12 +31,12 @@ func newVisitor() *http.Client {
 
 // Visit asks the route's health path once, through the running Nginx, of whatever
 // color is live. The access log has it, marked as a visit.
-func (p *Proxy) Visit(ctx context.Context, app reconciler.App, route reconciler.Route) reconciler.Probe {
+func (p *Proxy) Visit(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {
 	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+visitMargin)
 	defer cancel()
 	began := time.Now()
 	v, err := p.look(limited)
-	answer := reconciler.Probe{Err: err}
+	answer := deploy.Probe{Err: err}
 	if err == nil {
 		began = time.Now()
 		answer.Status, answer.Err = p.visit(limited, v, app.Name, route)
@@ -52,7 +52,7 @@ func (p *Proxy) Visit(ctx context.Context, app reconciler.App, route reconciler.
 	return answer
 }
 
-func (p *Proxy) visit(ctx context.Context, v view, app string, route reconciler.Route) (status int, err error) {
+func (p *Proxy) visit(ctx context.Context, v view, app string, route deploy.Route) (status int, err error) {
 	// An app that looks at the host's name gets the one that the gate used.
 	res, err := p.through(ctx, v, "/"+app+"/"+route.Name+route.Health.Path, route.Ports.Blue)
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // route is the app's first, with a health path.
-func (r *rig) route(path string) reconciler.Route {
+func (r *rig) route(path string) deploy.Route {
 	route := r.app.Routes[0]
-	route.Health = reconciler.Health{Path: path, StatusMin: 200, StatusMax: 299, MaxLatency: patience}
+	route.Health = deploy.Health{Path: path, StatusMin: 200, StatusMax: 299, MaxLatency: patience}
 	return route
 }
 
@@ -33,7 +33,7 @@ func TestVisit_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, rigOptions{mode: mode})
 			r.prepare(t)
-			for _, c := range []reconciler.Color{reconciler.Blue, reconciler.Green, reconciler.Blue} {
+			for _, c := range []deploy.Color{deploy.Blue, deploy.Green, deploy.Blue} {
 				r.flip(t, c)
 				for _, path := range []string{"/", "/health", "/health?deep=1&x=a%20b", "/a//b/%2e%2e/c%2Fd/?q"} {
 					r.stacks[c].last.Store(nil)
@@ -55,7 +55,7 @@ func TestVisit_GoesTheWayOfPeople(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.wantVisit(t, "/broken", http.StatusInternalServerError)
-	r.stacks[reconciler.Blue].kill(t)
+	r.stacks[deploy.Blue].kill(t)
 	r.wantVisit(t, "/health", http.StatusBadGateway)
 	r.arm(t, true)
 	r.wantVisit(t, "/health", http.StatusOK)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // wantEnd fails the test unless the call ends with its context, which does so when the
@@ -68,7 +68,7 @@ func TestPrepare_WaitsForAnotherAppNoLongerThanItsContext(t *testing.T) {
 	atOnce := func() {}
 	wantEnd(t, "Prepare", atOnce, func(ctx context.Context) error { _, err := r.proxy.Prepare(ctx, mine); return err })
 	wantEnd(t, "Reserve", atOnce, func(ctx context.Context) error { return r.proxy.Reserve(ctx, mine) })
-	wantEnd(t, "Flip", atOnce, func(ctx context.Context) error { return r.proxy.Flip(ctx, mine, reconciler.Green) })
+	wantEnd(t, "Flip", atOnce, func(ctx context.Context) error { return r.proxy.Flip(ctx, mine, deploy.Green) })
 	select {
 	case err := <-other:
 		t.Errorf("nobody was waited for: %v", err)

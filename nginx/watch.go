@@ -13,7 +13,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // watchers are the running watches, and the apps that were prepared so far.
@@ -87,7 +87,7 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 			return nil
 		}
 	}
-	if !reconciler.ValidName(stem) || p.own.knows(name) && !p.own.altered(name, p.now(name, isFlag)) {
+	if !deploy.ValidName(stem) || p.own.knows(name) && !p.own.altered(name, p.now(name, isFlag)) {
 		return nil
 	}
 	if stem == ownName {

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // wantTold waits for the app to be told.
@@ -38,11 +38,11 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	}
 	must(os.WriteFile(flag, nil, 0o644))
 	wantTold(t, told, "shop")
-	r.flip(t, reconciler.Green)
+	r.flip(t, deploy.Green)
 	must(os.Remove(flag))
 	wantTold(t, told, "shop")
-	r.wantLive(t, reconciler.Blue)
-	r.flip(t, reconciler.Green)
+	r.wantLive(t, deploy.Blue)
+	r.flip(t, deploy.Green)
 
 	must(os.WriteFile(spare, nil, 0o644))
 	wantTold(t, told, "shop")
@@ -68,12 +68,12 @@ func TestWatch_DoesNotTellWhatTheProxyDoesItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		r.flip(t, reconciler.Green)
-		r.flip(t, reconciler.Blue)
+		r.flip(t, deploy.Green)
+		r.flip(t, deploy.Blue)
 		r.arm(t, true)
 		r.arm(t, false)
 	}
-	r.app.Routes[0].Ports.Green = newStack(t, reconciler.Green).port
+	r.app.Routes[0].Ports.Green = newStack(t, deploy.Green).port
 	r.prepare(t)
 	// Events come in order, so whatever those writes caused is told before this.
 	r.overwrite(t, "pear.conf", "# the end\n")
@@ -98,7 +98,7 @@ func TestWatch_SurvivesThatTheDirectoryIsRemovedOrReplaced(t *testing.T) {
 		wantTold(t, told, "shop")
 		r.prepare(t)
 		r.passBarrier(t, told)
-		r.flip(t, reconciler.Green)
+		r.flip(t, deploy.Green)
 		if err := os.Remove(filepath.Join(r.dir, "live", "shop.green")); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestWatch_BeginsBeforeTheDirectoryExistsAndEndsWithItsContext(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, reconciler.NotIncluded) {
+	if _, err := r.proxy.Prepare(t.Context(), r.app); !isReason(err, deploy.NotIncluded) {
 		t.Fatal(err)
 	}
 	r.overwrite(t, "shop.conf", "# mine\n")

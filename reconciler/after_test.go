@@ -4,22 +4,25 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tandem/reconciler/deploy"
 )
 
 func TestRunner_SingletonsMoveToTheLiveColorBeforeItsWatch(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
+		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
 		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; handover green 1; watch green 1")
-		p.deploy("c2", yamlOf("2", Blue, "singletons: [scheduler]"))
-		if w.stacks[Green].onDuty || !w.stacks[Blue].onDuty {
-			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[Blue].onDuty, w.stacks[Green].onDuty)
+		p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
+		if w.stacks[deploy.Green].onDuty || !w.stacks[deploy.Blue].onDuty {
+			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[deploy.Blue].onDuty, w.stacks[deploy.Green].onDuty)
 		}
 	})
 }
@@ -30,11 +33,11 @@ func TestRunner_SingletonsOfAReleaseThatIsTakenBackAreRelieved(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.fates["2"] = bearing{sickLive: true}
-		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
-		s := p.deploy("c2", yamlOf("2", Blue, "singletons: [scheduler]"))
+		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
-		if !w.stacks[Green].onDuty || w.stacks[Blue].onDuty {
-			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[Blue].onDuty, w.stacks[Green].onDuty)
+		if !w.stacks[deploy.Green].onDuty || w.stacks[deploy.Blue].onDuty {
+			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[deploy.Blue].onDuty, w.stacks[deploy.Green].onDuty)
 		}
 	})
 }
@@ -42,8 +45,8 @@ func TestRunner_SingletonsOfAReleaseThatIsTakenBackAreRelieved(t *testing.T) {
 func TestRunner_SingletonThatWasStoppedIsStartedAgainAndTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green, "singletons: [scheduler]"))
-		w.change(func() { w.stacks[Green].onDuty = false })
+		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
+		w.change(func() { w.stacks[deploy.Green].onDuty = false })
 		s := p.Once(p.ctx)
 		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
 		if want := "the singletons of green were off duty, those of blue none; put right"; !strings.Contains(s.Message, want) {
@@ -55,12 +58,12 @@ func TestRunner_SingletonThatWasStoppedIsStartedAgainAndTold(t *testing.T) {
 func TestRunner_ExpandRunsOncePerReleaseAndBeforeItIsBroughtUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.did()
-		p.deploy("c2", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {expand: grow}"))
 		w.wantDid(t, "NewRelease+Watching+Sparing: expand blue 2; up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; arm green 1")
-		p.deploy("c3", yamlOf("1", Green))
-		p.deploy("c4", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		p.deploy("c3", yamlOf("1", deploy.Green))
+		p.deploy("c4", yamlOf("2", deploy.Blue, "migrations: {expand: grow}"))
 		if want := []string{"expand 2"}; !slices.Equal(w.ran, want) {
 			t.Errorf("ran %v, want %v", w.ran, want)
 		}
@@ -71,8 +74,8 @@ func TestRunner_ExpandThatFailsRejectsTheReleaseAndARetryRunsItAgain(t *testing.
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.fates["2"] = bearing{expand: 3}
-		p.deploy("c1", yamlOf("1", Green))
-		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {expand: grow}"))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {expand: grow}"))
 		p.is(t, s, "Held/Held, live 1 in green; history 2:Rejected 1:Promoted")
 		if want := "release 2: MigrationFailed: expand ended with exit code 3"; !strings.Contains(s.Message, want) {
 			t.Errorf("message %q, want %q", s.Message, want)
@@ -89,16 +92,16 @@ func TestRunner_ExpandThatFailsRejectsTheReleaseAndARetryRunsItAgain(t *testing.
 func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheFloorFromThenOn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.did()
-		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {contract: shrink}"))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {contract: shrink}"))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		w.wantDid(t, "NewRelease+Watching+Contracting: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; retire green 1; contract blue 2")
-		if want := (&StatusFloor{Tag: "2", Commit: "c2"}); !cmp.Equal(s.Floor, want) {
+		if want := (&deploy.StatusFloor{Tag: "2", Commit: "c2"}); !cmp.Equal(s.Floor, want) {
 			t.Errorf("floor %+v, want %+v", s.Floor, want)
 		}
 
-		s = p.deploy("c3", yamlOf("1", Green))
+		s = p.deploy("c3", yamlOf("1", deploy.Green))
 		p.is(t, s, "Held/Held, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		for _, want := range []string{"release 1: BelowFloor: ", "the contract migration of 2 (commit c2)", "push a tag that works with the database as it is now"} {
 			if !strings.Contains(s.Message, want) {
@@ -107,7 +110,7 @@ func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheFloorFromThenOn(t *t
 		}
 		p.Retry()
 		p.is(t, p.Once(p.ctx), "Held/Held, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
-		p.is(t, p.deploy("c4", yamlOf("3", Green)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c4", yamlOf("3", deploy.Green)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
 	})
 }
 
@@ -115,8 +118,8 @@ func TestRunner_ContractThatFailsIsToldAndNotTriedAgainBeforeARetry(t *testing.T
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.fates["2"] = bearing{contract: 1}
-		p.deploy("c1", yamlOf("1", Green))
-		s := p.deploy("c2", yamlOf("2", Blue, "migrations: {contract: shrink}"))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {contract: shrink}"))
 		p.is(t, s, "Degraded/MigrationFailed, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		if want := "release 2 is live, but its contract migration failed: contract ended with exit code 1"; !strings.Contains(s.Message, want) {
 			t.Errorf("message %q, want %q", s.Message, want)
@@ -136,16 +139,16 @@ func TestRunner_ReleaseOutsideADeployWindowWaitsAndAReturnDoesNot(t *testing.T) 
 		p := w.start()
 		// The bubble's clock begins at midnight UTC, 2000-01-01: a Saturday.
 		const workdays = `windows: ["CRON_TZ=UTC 0 9 * * MON-THU for 8h"]`
-		p.deploy("c1", yamlOf("1", Green))
-		p.deploy("c2", yamlOf("2", Blue))
-		s := p.deploy("c3", yamlOf("3", Green, workdays))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
+		s := p.deploy("c3", yamlOf("3", deploy.Green, workdays))
 		p.is(t, s, "Paused/Waiting, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if want := "no deploy window is open: 3 waits until Mon 2000-01-03 09:00 UTC"; s.Message != want {
 			t.Errorf("message %q, want %q", s.Message, want)
 		}
-		p.is(t, p.deploy("c4", yamlOf("1", Green, workdays)), "Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c4", yamlOf("1", deploy.Green, workdays)), "Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
 
-		p.Offer(p.push("c5", yamlOf("3", Blue, workdays)))
+		p.Offer(p.push("c5", yamlOf("3", deploy.Blue, workdays)))
 		go p.Run(p.ctx)
 		wait(t.Context(), 2*24*time.Hour+9*time.Hour)
 		synctest.Wait()
@@ -160,8 +163,8 @@ func TestRunner_ReleaseOutsideADeployWindowWaitsAndAReturnDoesNot(t *testing.T) 
 func TestRunner_DeployThatBeganInAWindowIsNotStoppedByItsEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		s := p.deploy("c2", yamlOf("2", Blue, `windows: ["CRON_TZ=UTC 0 0 * * * for 1m"]`, "standby: {keep: stopped}"))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, `windows: ["CRON_TZ=UTC 0 0 * * * for 1m"]`, "standby: {keep: stopped}"))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 	})
 }
@@ -180,8 +183,8 @@ func TestRunner_RejectedBumpIsRevertedInGitOnce(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
 				w.fates["2"], w.protected = bearing{sick: true}, c.protected
-				p.deploy("c1", yamlOf("1", Green))
-				s := p.deploy("c2", yamlOf("2", Blue, "on_failure: revert"))
+				p.deploy("c1", yamlOf("1", deploy.Green))
+				s := p.deploy("c2", yamlOf("2", deploy.Blue, "on_failure: revert"))
 				p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted")
 				if !strings.Contains(s.Message, c.says) {
 					t.Errorf("message %q, want %q", s.Message, c.says)
@@ -198,13 +201,13 @@ func TestRunner_RejectedBumpIsRevertedInGitOnce(t *testing.T) {
 func TestRunner_StandbyThatFailsItsProofIsNoSpareAndKeepsItsGoodName(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.onCall = func(name string) {
 			if name == "router.flip" {
 				w.change(func() { w.fates["1"] = bearing{sick: true} })
 			}
 		}
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if w.armed || s.Standby.Spare {
 			t.Error("a standby that is sick is a spare")
@@ -220,14 +223,14 @@ func TestRunner_StandbyThatFailsItsProofIsNoSpareAndKeepsItsGoodName(t *testing.
 func TestRunner_ImagesOfReleasesThatNobodyNeedsAreRemoved(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		const deploys = historyLimit + 10
+		const deploys = deploy.HistoryLimit + 10
 		for i := range deploys {
-			p.deploy("c"+itoa(i), yamlOf("1."+itoa(i), Auto))
+			p.deploy("c"+strconv.Itoa(i), yamlOf("1."+strconv.Itoa(i), deploy.Auto))
 		}
-		if n := len(w.images); n != historyLimit {
-			t.Errorf("%d images are left after %d deploys, want those of the last %d", n, deploys, historyLimit)
+		if n := len(w.images); n != deploy.HistoryLimit {
+			t.Errorf("%d images are left after %d deploys, want those of the last %d", n, deploys, deploy.HistoryLimit)
 		}
-		if len(w.told(Cleaned)) == 0 {
+		if len(w.told(deploy.Cleaned)) == 0 {
 			t.Error("nobody was told")
 		}
 	})
@@ -237,23 +240,23 @@ func TestRunner_AFullDiskIsMadeRoomOnBeforeTheDeployGivesUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		for _, tag := range []string{"1", "2-built", "3", "4"} {
-			p.deploy("c"+tag, yamlOf(tag, Auto))
+			p.deploy("c"+tag, yamlOf(tag, deploy.Auto))
 		}
-		full := &TemporaryError{Reason: DiskFull, Err: errors.New("no space left on device")}
+		full := &deploy.TemporaryError{Reason: deploy.DiskFull, Err: errors.New("no space left on device")}
 		w.change(func() { w.fates["5"] = bearing{up: full} })
 		w.onCall = func(call string) {
 			if call == "janitor.remove" {
 				w.change(func() { delete(w.fates, "5") })
 			}
 		}
-		p.is(t, p.deploy("c5", yamlOf("5", Auto)), "Live/UpToDate, live 5 in green, standby 4 warm; history 5:Promoted 4:Promoted 3:Promoted 2-built:Promoted 1:Promoted")
+		p.is(t, p.deploy("c5", yamlOf("5", deploy.Auto)), "Live/UpToDate, live 5 in green, standby 4 warm; history 5:Promoted 4:Promoted 3:Promoted 2-built:Promoted 1:Promoted")
 		kept := slices.Sorted(maps.Values(w.images))
 		if want := []string{"shop:2-built", "shop:3", "shop:4", "shop:5"}; !slices.Equal(kept, want) {
 			t.Errorf("%v are left, want %v: what had a stack, and what cannot be pulled again", kept, want)
 		}
 		w.onCall = nil
 		w.change(func() { w.fates["6"] = bearing{up: full} })
-		if s := p.deploy("c6", yamlOf("6", Auto)); s.Reason != DiskFull || s.Live.Tag != "5" {
+		if s := p.deploy("c6", yamlOf("6", deploy.Auto)); s.Reason != deploy.DiskFull || s.Live.Tag != "5" {
 			t.Errorf("with nothing left to remove: %s, want DiskFull", summary(s))
 		}
 	})
@@ -262,21 +265,21 @@ func TestRunner_AFullDiskIsMadeRoomOnBeforeTheDeployGivesUp(t *testing.T) {
 func TestRunner_WithoutAddressesTheNetworksOfStoppedStacksAreGivenBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Auto))
-		none := &TemporaryError{Reason: NoAddresses, Err: errors.New("all predefined address pools have been fully subnetted")}
+		p.deploy("c1", yamlOf("1", deploy.Auto))
+		none := &deploy.TemporaryError{Reason: deploy.NoAddresses, Err: errors.New("all predefined address pools have been fully subnetted")}
 		w.change(func() { w.fates["2"], w.networks = bearing{up: none}, 3 })
 		w.onCall = func(call string) {
 			if call == "janitor.networks" {
 				w.change(func() { delete(w.fates, "2") })
 			}
 		}
-		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if w.networks != 0 {
 			t.Errorf("%d networks are left", w.networks)
 		}
 		w.onCall = nil
 		w.change(func() { w.fates["3"] = bearing{up: none} })
-		if s := p.deploy("c3", yamlOf("3", Auto)); s.Reason != NoAddresses || s.Live.Tag != "2" {
+		if s := p.deploy("c3", yamlOf("3", deploy.Auto)); s.Reason != deploy.NoAddresses || s.Live.Tag != "2" {
 			t.Errorf("with nothing left to give back: %s, want NoAddresses", summary(s))
 		}
 	})
@@ -285,26 +288,28 @@ func TestRunner_WithoutAddressesTheNetworksOfStoppedStacksAreGivenBack(t *testin
 func TestRunner_DrainGivesWebSocketsTheirOwnTimeAndTheReceiptSaysWhatWasCut(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		open Connections
+		open deploy.Connections
 		took time.Duration
 		cut  int
 	}{
-		{"nothing is open", Connections{}, 0, 0},
-		{"requests that do not end", Connections{Requests: 2}, 2 * time.Second, 2},
-		{"WebSockets that do not end", Connections{WebSockets: 3}, 2 * time.Minute, 3},
+		{"nothing is open", deploy.Connections{}, 0, 0},
+		{"requests that do not end", deploy.Connections{Requests: 2}, 2 * time.Second, 2},
+		{"WebSockets that do not end", deploy.Connections{WebSockets: 3}, 2 * time.Minute, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				w.change(func() { w.open = c.open })
 				began := time.Now()
-				s := p.deploy("c2", yamlOf("2", Blue, "standby: {keep: stopped}"))
+				s := p.deploy("c2", yamlOf("2", deploy.Blue, "standby: {keep: stopped}"))
 				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 				if took := time.Since(began); took < c.took || took > c.took+time.Minute {
 					t.Errorf("took %s, want %s and the watch", took, c.took)
 				}
-				waits := slices.ContainsFunc(w.told(StatusChanged), func(e Event) bool { return strings.Contains(e.Message, "waits for 3 WebSockets to the old stack") })
+				waits := slices.ContainsFunc(w.told(deploy.StatusChanged), func(e deploy.Event) bool {
+					return strings.Contains(e.Message, "waits for 3 WebSockets to the old stack")
+				})
 				if waits != (c.took > drainQuiet) {
 					t.Errorf("people were told that it waits: %v", waits)
 				}
@@ -321,13 +326,13 @@ func TestRunner_DrainGivesWebSocketsTheirOwnTimeAndTheReceiptSaysWhatWasCut(t *t
 func TestRunner_WhatAClockThatWasAheadRememberedIsNotWaitedFor(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		p.deploy("c2", yamlOf("2", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.kill()
 		w.saved.Live.Since = time.Now().Add(68 * time.Hour)
-		w.change(func() { w.open = Connections{WebSockets: 3} }) // to green, which makes room
+		w.change(func() { w.open = deploy.Connections{WebSockets: 3} }) // to green, which makes room
 		p, began := w.start(), time.Now()
-		s := p.deploy("c3", yamlOf("3", Green))
+		s := p.deploy("c3", yamlOf("3", deploy.Green))
 		p.is(t, s, "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
 		if took := time.Since(began); took > 10*time.Minute {
 			t.Errorf("took %s", took)
@@ -339,14 +344,14 @@ func TestRunner_WhatAClockThatWasAheadRememberedIsNotWaitedFor(t *testing.T) {
 func TestRunner_TellsTheEndOfEachDeployOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.fates["2"] = bearing{sick: true}
-		p.deploy("c2", yamlOf("2", Blue))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.kill()
 		p = w.start()
-		p.deploy("c3", yamlOf("3", Blue))
+		p.deploy("c3", yamlOf("3", deploy.Blue))
 		var got []string
-		for _, e := range w.told(DeployEnded) {
+		for _, e := range w.told(deploy.DeployEnded) {
 			got = append(got, e.Entry.Tag+":"+string(e.Entry.Result))
 		}
 		if want := []string{"1:Promoted", "2:Rejected", "3:Promoted"}; !slices.Equal(got, want) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // A commit is often there before its image is: who pushes a bump does not wait for the
@@ -13,24 +15,16 @@ import (
 // only then is the release rejected. Nothing else is done for the release meanwhile: the
 // live stack, the standby and its being a spare stay as they are.
 
-// Awaited is an image that a registry did not have when it was needed.
-type Awaited struct {
-	Release    Release   `json:"release"`
-	Generation int       `json:"generation"` // of another one the time begins anew
-	Since      time.Time `json:"since"`      // when it was missed first; a restart does not change it
-	Detail     string    `json:"detail"`     // what is missing now; empty: nothing is
-}
-
 // longestAsk is the longest pause between two questions for an image.
 const longestAsk = 30 * time.Second
 
 // mayAwait tells whether the failure is an image whose time is not over.
-func (r *Runner) mayAwait(of App, bad *RejectError) bool {
-	return bad.Reason == ImageNotFound && r.Now().Before(r.awaitedSince(of.Release).Add(of.Gate.ImageTimeout))
+func (r *Runner) mayAwait(of deploy.App, bad *deploy.RejectError) bool {
+	return bad.Reason == deploy.ImageNotFound && r.Now().Before(r.awaitedSince(of.Release).Add(of.Gate.ImageTimeout))
 }
 
 // awaitedSince is when an image of the release was missed first.
-func (r *Runner) awaitedSince(release Release) time.Time {
+func (r *Runner) awaitedSince(release deploy.Release) time.Time {
 	if a := r.memory.Awaited; a != nil && a.Release == release && a.Generation == r.memory.Generation {
 		return a.Since
 	}
@@ -38,8 +32,8 @@ func (r *Runner) awaitedSince(release Release) time.Time {
 }
 
 // await notes that an image is missing. It is asked for again after a pause.
-func (r *Runner) await(release Release, missing *RejectError) error {
-	r.memory.Awaited = &Awaited{release, r.memory.Generation, r.awaitedSince(release), missing.Detail}
+func (r *Runner) await(release deploy.Release, missing *deploy.RejectError) error {
+	r.memory.Awaited = &deploy.Awaited{Release: release, Generation: r.memory.Generation, Since: r.awaitedSince(release), Detail: missing.Detail}
 	r.pauseAsking()
 	return r.save()
 }
@@ -54,7 +48,7 @@ func (r *Runner) pauseAsking() {
 // awaits tells whether the desired release waits for an image, and asks for it when the
 // pause is over. What else a registry may answer is for the step that pulls to tell, and
 // so is an image whose time is over.
-func (r *Runner) awaits(ctx context.Context, app App, w *world) (bool, error) {
+func (r *Runner) awaits(ctx context.Context, app deploy.App, w *world) (bool, error) {
 	a := r.memory.Awaited
 	if a == nil || a.Detail == "" || a.Release != app.Release || a.Generation != r.memory.Generation {
 		return false, nil
@@ -69,8 +63,8 @@ func (r *Runner) awaits(ctx context.Context, app App, w *world) (bool, error) {
 		return true, nil
 	}
 	err := r.Stacks.LookForImages(ctx, app)
-	var missing *RejectError
-	if errors.As(err, &missing) && missing.Reason == ImageNotFound {
+	var missing *deploy.RejectError
+	if errors.As(err, &missing) && missing.Reason == deploy.ImageNotFound {
 		a.Detail = missing.Detail
 		r.pauseAsking()
 		w.at(r.nextAsk)
@@ -84,7 +78,7 @@ func (r *Runner) awaits(ctx context.Context, app App, w *world) (bool, error) {
 }
 
 // awaited says what the release waits for.
-func (r *Runner) awaited(app App) string {
+func (r *Runner) awaited(app deploy.App) string {
 	a := r.memory.Awaited
 	return fmt.Sprintf("waits for the image until %s (gate.image_timeout: %s): %s",
 		a.Since.Add(app.Gate.ImageTimeout).UTC().Format("15:04:05Z"), app.Gate.ImageTimeout, a.Detail)

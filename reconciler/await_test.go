@@ -5,14 +5,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // twoDeployed is a process with 2 live in blue, and 1 as its spare in green.
 func twoDeployed(t *testing.T, w *stage) *process {
 	t.Helper()
 	p := w.start()
-	p.deploy("c1", yamlOf("1", Green))
-	p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+	p.deploy("c1", yamlOf("1", deploy.Green))
+	p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 	return p
 }
 
@@ -30,11 +32,11 @@ func TestAwait_AnImageThatComesLateIsDeployed(t *testing.T) {
 				p := twoDeployed(t, w)
 				w.fates["3"] = bearing{image: c.image}
 				p.run()
-				p.Offer(p.push("c3", yamlOf("3", Green, c.more)))
+				p.Offer(p.push("c3", yamlOf("3", deploy.Green, c.more)))
 				elapse(t, 2*time.Minute)
 				p.is(t, p.Status(), waiting)
-				if !w.armed || w.stacks[Green].release != releaseOf("1") {
-					t.Errorf("the standby is %s, a spare: %v; it is to stay as it was", w.stacks[Green].release, w.armed)
+				if !w.armed || w.stacks[deploy.Green].release != releaseOf("1") {
+					t.Errorf("the standby is %s, a spare: %v; it is to stay as it was", w.stacks[deploy.Green].release, w.armed)
 				}
 				if s := p.Status(); !strings.Contains(s.Message, "waits for the image until ") || !strings.Contains(s.Message, c.image+":3 does not exist") {
 					t.Errorf("message %q", s.Message)
@@ -55,7 +57,7 @@ func TestAwait_TheVerdictComesWhenTheTimeIsOverAndTheQuestionsGrowRare(t *testin
 				w.fates["3"] = bearing{image: "stack"}
 				p.run()
 				asked, ups, began := w.timesOf("stacks.look"), w.count("stacks.up"), time.Now()
-				text := strings.Replace(yamlOf("3", Green), "gate: {timeout: 20s}", limit, 1)
+				text := strings.Replace(yamlOf("3", deploy.Green), "gate: {timeout: 20s}", limit, 1)
 				p.Offer(p.push("c3", text))
 				elapse(t, want-min(want, time.Second))
 				if want > 0 {
@@ -63,7 +65,7 @@ func TestAwait_TheVerdictComesWhenTheTimeIsOverAndTheQuestionsGrowRare(t *testin
 				}
 				elapse(t, 2*time.Second)
 				p.is(t, p.Status(), "Held/Held, live 2 in blue, standby 1 warm; history 3:Rejected 2:Promoted 1:Promoted")
-				if e := p.Status().History[0]; e.Reason != ImageNotFound || time.Duration(e.Took) < want {
+				if e := p.Status().History[0]; e.Reason != deploy.ImageNotFound || time.Duration(e.Took) < want {
 					t.Errorf("the history says %+v", e)
 				}
 				times := asked()
@@ -90,10 +92,10 @@ func TestAwait_ARestartDoesNotBeginTheTimeAnew(t *testing.T) {
 		p := twoDeployed(t, w)
 		w.fates["3"] = bearing{image: "stack"}
 		began := time.Now()
-		var s *Status
+		var s *deploy.Status
 		for time.Since(began) < 6*time.Minute {
-			s = p.deploy("c3", yamlOf("3", Green))
-			if s.Phase == PhaseHeld {
+			s = p.deploy("c3", yamlOf("3", deploy.Green))
+			if s.Phase == deploy.PhaseHeld {
 				break
 			}
 			p.is(t, s, waiting)
@@ -112,10 +114,10 @@ func TestAwait_AnotherCommitIsActedUponAtOnce(t *testing.T) {
 		p := twoDeployed(t, w)
 		w.fates["3"] = bearing{image: "stack"}
 		p.run()
-		p.Offer(p.push("c3", yamlOf("3", Green)))
+		p.Offer(p.push("c3", yamlOf("3", deploy.Green)))
 		elapse(t, 4*time.Minute)
 		began := time.Now()
-		p.Offer(p.push("c4", yamlOf("4", Green)))
+		p.Offer(p.push("c4", yamlOf("4", deploy.Green)))
 		elapse(t, 10*time.Second)
 		p.is(t, p.Status(), "Live/UpToDate, live 4 in green, standby 2 warm; history 4:Promoted 3:Superseded 2:Promoted 1:Promoted")
 		if h := p.Status().History[0]; h.Started.Sub(began) > time.Second {
@@ -129,9 +131,9 @@ func TestAwait_AContractMigrationsImageIsWaitedForWhileTheReleaseIsLive(t *testi
 		p := twoDeployed(t, w)
 		w.fates["3"] = bearing{image: "contract"}
 		p.run()
-		p.Offer(p.push("c3", yamlOf("3", Green, "migrations: {contract: shrink}")))
+		p.Offer(p.push("c3", yamlOf("3", deploy.Green, "migrations: {contract: shrink}")))
 		elapse(t, 2*time.Minute)
-		if s := p.Status(); s.Phase != PhaseLive || s.Reason != AwaitingImage || s.Live.Tag != "3" {
+		if s := p.Status(); s.Phase != deploy.PhaseLive || s.Reason != deploy.AwaitingImage || s.Live.Tag != "3" {
 			t.Errorf("got %s", summary(s))
 		}
 		w.change(func() { w.fates["3"] = bearing{} })

@@ -3,17 +3,9 @@ package reconciler
 import (
 	"context"
 	"time"
-)
 
-// Baseline is what the stack that had the traffic showed before a flip. The zero
-// Baseline is none.
-type Baseline struct {
-	For     Release `json:"for"`     // the release that is held against it
-	Traffic Traffic `json:"traffic"` // of the last minutes before the flip
-	Usage   Usage   `json:"usage"`
-	Unread  bool    `json:"unread,omitempty"` // the log did not tell Traffic in time
-	CPU     float64 `json:"cpu"`              // cores: on average since its start or, where that is more, during the gate of the other
-}
+	"tandem/reconciler/deploy"
+)
 
 const (
 	// baselineSpan is how far back the old stack is looked at: long enough for
@@ -30,9 +22,9 @@ const (
 // predecessor is the look at the old stack while the gate of the new one goes on.
 type predecessor struct {
 	r     *Runner
-	step  Step
-	app   App
-	stack Stack // its containers are empty where no other release is live
+	step  deploy.Step
+	app   deploy.App
+	stack deploy.Stack // its containers are empty where no other release is live
 	began time.Time
 	since time.Time   // when the stack got the traffic; zero: not known
 	first chan glance // one
@@ -40,16 +32,16 @@ type predecessor struct {
 
 // glance is what one look shows, the zero value where it could not be had.
 type glance struct {
-	usage   Usage
-	traffic Traffic
+	usage   deploy.Usage
+	traffic deploy.Traffic
 	read    bool // traffic is what the log says
 }
 
 // lookBack begins to look at the stack whose place that of s is about to take.
-func (r *Runner) lookBack(ctx context.Context, app App, w world, s Step) *predecessor {
+func (r *Runner) lookBack(ctx context.Context, app deploy.App, w world, s deploy.Step) *predecessor {
 	p := &predecessor{r: r, step: s, app: app, began: r.Now(), first: make(chan glance, 1)}
 	old := w.of(s.Color.Other())
-	up := old.Condition == Running || old.Condition == Broken
+	up := old.Condition == deploy.Running || old.Condition == deploy.Broken
 	if s.Color != w.facts.Live && up && !old.Release.IsZero() && old.Release != s.Release && !r.memory.HasPassed(s.Release) {
 		p.stack = old
 		// Read here, because the glance below goes on beside what writes the memory.
@@ -64,9 +56,9 @@ func (r *Runner) lookBack(ctx context.Context, app App, w world, s Step) *predec
 
 // baseline ends the look. It is taken before the flip, because afterwards the old
 // stack idles. What cannot be had is left out: the flip does not wait for it.
-func (p *predecessor) baseline(ctx context.Context) Baseline {
+func (p *predecessor) baseline(ctx context.Context) deploy.Baseline {
 	if len(p.stack.Containers) == 0 {
-		return Baseline{}
+		return deploy.Baseline{}
 	}
 	first, now := p.earlier(), p.r.Now()
 	var last glance
@@ -82,15 +74,15 @@ func (p *predecessor) baseline(ctx context.Context) Baseline {
 	if !last.read {
 		last.traffic, last.read = first.traffic, first.read
 	}
-	b := Baseline{For: p.step.Release, Traffic: last.traffic, Usage: last.usage, Unread: !last.read}
+	b := deploy.Baseline{For: p.step.Release, Traffic: last.traffic, Usage: last.usage, Unread: !last.read}
 	if b.Usage.Started.IsZero() {
 		return b
 	}
-	b.CPU, _ = rate(Usage{Started: b.Usage.Started}, b.Usage, now.Sub(b.Usage.Started))
+	b.CPU, _ = deploy.Rate(deploy.Usage{Started: b.Usage.Started}, b.Usage, now.Sub(b.Usage.Started))
 	// The average of a stack that was idle all night says little about its busy
 	// minutes, in which a new one has to be compared with it.
 	if apart := now.Sub(p.began); apart >= leastApart {
-		lately, _ := rate(first.usage, b.Usage, apart)
+		lately, _ := deploy.Rate(first.usage, b.Usage, apart)
 		b.CPU = max(b.CPU, lately)
 	}
 	return b
@@ -110,14 +102,14 @@ func (p *predecessor) earlier() glance {
 
 // glance asks for both at once; each is given the time.
 func (p *predecessor) glance(ctx context.Context, most time.Duration) (g glance) {
-	used := make(chan Usage, 1)
+	used := make(chan deploy.Usage, 1)
 	go func() { used <- p.usage(ctx, most) }()
 	g.traffic, g.read = p.traffic(ctx, most)
 	g.usage = <-used
 	return g
 }
 
-func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t Traffic, read bool) {
+func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t deploy.Traffic, read bool) {
 	since := p.r.Now().Add(-baselineSpan)
 	if p.since.After(since) {
 		since = p.since // before that, the color was another release's
@@ -126,26 +118,26 @@ func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t Traffi
 	defer cancel()
 	t, err := p.r.Meter.Traffic(ctx, p.app, p.stack.Color, since)
 	if err != nil {
-		return Traffic{}, false
+		return deploy.Traffic{}, false
 	}
 	return t, true
 }
 
-func (p *predecessor) usage(ctx context.Context, most time.Duration) Usage {
+func (p *predecessor) usage(ctx context.Context, most time.Duration) deploy.Usage {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	u, err := p.r.Gauge.Usage(ctx, p.stack)
 	if err != nil {
-		return Usage{}
+		return deploy.Usage{}
 	}
 	return u
 }
 
 // baselineOf is what a release is held against; none where that which is
 // remembered was taken for another.
-func (r *Runner) baselineOf(release Release) Baseline {
+func (r *Runner) baselineOf(release deploy.Release) deploy.Baseline {
 	if r.memory.Baseline.For != release {
-		return Baseline{}
+		return deploy.Baseline{}
 	}
 	return r.memory.Baseline
 }

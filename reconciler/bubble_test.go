@@ -3,7 +3,7 @@ package reconciler
 import (
 	"testing"
 
-	"tandem/internal/testbed/bubbles"
+	"tandem/internal/harness/testbed/bubbles"
 )
 
 func TestMain(m *testing.M) { bubbles.Main(m) }

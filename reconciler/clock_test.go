@@ -3,6 +3,8 @@ package reconciler
 import (
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // What lies a minute back must lie a minute back by the clock that there is now, and
@@ -10,10 +12,12 @@ import (
 func TestKeepTime_WhatIsRememberedGoesWithTheClock(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	started := now.Add(-24 * time.Hour)
-	boot := func(id string, by time.Duration) Clock { return Clock{Boot: id, Started: started.Add(by)} }
+	boot := func(id string, by time.Duration) deploy.Clock {
+		return deploy.Clock{Boot: id, Started: started.Add(by)}
+	}
 	for _, c := range []struct {
 		name         string
-		before       Clock // the clock now is boot("a", 0)
+		before       deploy.Clock // the clock now is boot("a", 0)
 		at, want     time.Duration
 		wantTheClock bool // that of now is remembered from here on
 	}{
@@ -24,12 +28,12 @@ func TestKeepTime_WhatIsRememberedGoesWithTheClock(t *testing.T) {
 		{"it was set back a little", boot("a", time.Minute), -time.Minute, -time.Minute, true},
 		{"the machine was restarted", boot("b", -2*time.Hour), -time.Minute, -time.Minute, true},
 		{"the machine was restarted with a clock that is behind", boot("b", 2*time.Hour), time.Hour, 0, true},
-		{"the kernel did not tell", Clock{}, -time.Minute, -time.Minute, true},
+		{"the kernel did not tell", deploy.Clock{}, -time.Minute, -time.Minute, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := now.Add(c.at)
-			m := Memory{Clock: c.before, Live: Tenure{Since: at, Anew: at}, Pending: &Entry{Started: at}}
-			m.keepTime(boot("a", 0), now)
+			m := deploy.Memory{Clock: c.before, Live: deploy.Tenure{Since: at, Anew: at}, Pending: &deploy.Entry{Started: at}}
+			m.KeepTime(boot("a", 0), now)
 			for what, got := range map[string]time.Time{"since": m.Live.Since, "anew": m.Live.Anew, "started": m.Pending.Started} {
 				if want := now.Add(c.want); !got.Equal(want) {
 					t.Errorf("%s %s, want %s", what, got, want)
@@ -44,8 +48,8 @@ func TestKeepTime_WhatIsRememberedGoesWithTheClock(t *testing.T) {
 
 func TestKeepTime_WhatHasNotBegunStaysSo(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
-	m := Memory{Clock: Clock{Boot: "a", Started: now.Add(-3 * time.Hour)}}
-	m.keepTime(Clock{Boot: "a", Started: now.Add(-time.Hour)}, now)
+	m := deploy.Memory{Clock: deploy.Clock{Boot: "a", Started: now.Add(-3 * time.Hour)}}
+	m.KeepTime(deploy.Clock{Boot: "a", Started: now.Add(-time.Hour)}, now)
 	if m.Pending != nil || !m.Live.Since.IsZero() || !m.Live.Anew.IsZero() {
 		t.Errorf("memory %+v: want no time in it", m)
 	}
@@ -70,10 +74,10 @@ func TestRunner_WhatFailedBeforeTheFlipStaysBeforeItWhenTheClockIsPutRight(t *te
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				failed := time.Now()
-				w.ledger.traffic = func(_ *actor, _ Color, since time.Time) (Traffic, error) {
-					t := Traffic{Requests: 1000, P95: 5 * time.Millisecond}
+				w.ledger.traffic = func(_ *actor, _ deploy.Color, since time.Time) (deploy.Traffic, error) {
+					t := deploy.Traffic{Requests: 1000, P95: 5 * time.Millisecond}
 					if !since.After(failed) {
 						t.Errors = 500
 					}
@@ -86,10 +90,10 @@ func TestRunner_WhatFailedBeforeTheFlipStaysBeforeItWhenTheClockIsPutRight(t *te
 						w.disturb = func(int, string) trouble { return crashBefore }
 					}
 				}
-				p.deploy("c2", yamlOf("2", Blue))
+				p.deploy("c2", yamlOf("2", deploy.Blue))
 				w.change(func() { w.disturb = nil; c.right(w) })
 				p, began := w.start(), time.Now()
-				s := p.deploy("c2", yamlOf("2", Blue))
+				s := p.deploy("c2", yamlOf("2", deploy.Blue))
 				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 				if d := began.Sub(s.Live.Since); d < 0 || d > time.Minute {
 					t.Errorf("live for %s at the start of the second agent, want less than a minute", d)

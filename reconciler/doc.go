@@ -1,34 +1,12 @@
-// Package reconciler is the heart of tandem: what an app is, what may be done
-// to it, and in which order. It knows neither Git nor Docker nor Nginx; it
-// declares in ports.go what it needs of them.
+// Package reconciler is the loop that makes the world what git asks for. It knows neither
+// Git nor Docker nor Nginx; it declares in ports.go what it needs of them. What is decided,
+// and in which words, is package deploy; tandem.yaml is read by package appfile.
 //
 // # Where to start
 //
-// Read Plan first: it is pure, and everything that tandem ever does to a server
-// is one of its steps, or of planUnasked while Nginx cannot be asked. Then
-// Runner.pass, which observes, plans, does the first step and looks again, and execute,
-// the one switch over the steps. A tandem.yaml comes in through ParseApp; what people
-// read comes out through Status.
-//
-// # The order of the steps, and why
-//
-// Park, Up, Gate, Flip, Confirm, Watch, Drain, Retire. Every prefix of it is
-// safe, so being killed between any two steps, or in the middle of one, costs
-// nothing but time:
-//
-//   - Up fills a color that has no traffic. The live stack is not touched.
-//   - Gate comes right before Flip, and its pass is kept in this process only:
-//     after a restart the stack has to prove itself again.
-//   - What passed is given to Nginx when the world is looked at next: until then the
-//     app's routes are down there, see Access.
-//   - Flip writes, Confirm asks the running Nginx. Only Confirm writes into the
-//     memory that a release is live, so the memory never runs ahead of the world.
-//   - Watch leaves the other stack alone, because that is the way back.
-//   - Drain and Retire come when nobody needs that stack any more.
-//
-// # What is remembered
-//
-// Judgements (Memory) are remembered, the world (Observed) is looked at again.
-// Taking a release back is not a path of its own: the watch records a
-// rejection, and the plan for a rejected release is the way back.
+// Read Runner.pass: it observes (observe.go), asks deploy.Plan, does the first step
+// (execute.go, the one switch over the steps) and looks again. Nothing is kept of a plan:
+// it is computed afresh after every step, every event and every start, so that being killed
+// anywhere is the same as being started there. gate.go and watch.go are the two long steps;
+// outcome.go says what people read, on every way out.
 package reconciler

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -16,11 +18,11 @@ const (
 
 // drain waits until the stack that traffic left is idle, or the time for what is
 // still open is over. What is cut then stands in the receipt.
-func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
+func (r *Runner) drain(ctx context.Context, app deploy.App, w world, c deploy.Color) error {
 	began, told := r.Now(), false
 	left := began
 	if t := r.memory.Live; t.Color != c && !t.Since.IsZero() {
-		left = began.Add(-t.age(began))
+		left = began.Add(-t.Age(began))
 	}
 	routing := r.routing(app, &w)
 	for {
@@ -28,7 +30,7 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 		if err != nil {
 			return err
 		}
-		end := app.Drain.until(open, began, left)
+		end := app.Drain.Until(open, began, left)
 		if now := r.Now(); !end.After(now) {
 			r.drained[c] = true
 			if n := open.Requests + open.WebSockets; n > 0 && r.memory.Receipt != nil {
@@ -48,8 +50,8 @@ func (r *Runner) drain(ctx context.Context, app App, w world, c Color) error {
 	}
 }
 
-func connections(open Connections) string {
-	requests, sockets := counted(open.Requests, "request"), counted(open.WebSockets, "WebSocket")
+func connections(open deploy.Connections) string {
+	requests, sockets := deploy.Counted(open.Requests, "request"), deploy.Counted(open.WebSockets, "WebSocket")
 	switch {
 	case open.WebSockets == 0:
 		return requests

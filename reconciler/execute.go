@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // flipTime bounds a flip and its confirmation. They are not cut short by a newer
@@ -15,9 +17,9 @@ const flipTime = 15 * time.Second
 
 // execute does one step. A *RejectError becomes a verdict in the memory, and the
 // next plan deals with it; any other error ends the pass.
-func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason Reason) error {
+func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.Step, reason deploy.Reason) error {
 	of, err := r.appOf(app, w, s)
-	if err != nil && !s.knowsNoFiles() {
+	if err != nil && !s.KnowsNoFiles() {
 		return err
 	}
 	if err := r.beginDeploy(app, w, s, reason); err != nil {
@@ -29,14 +31,14 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err()
 	}
-	e := Event{Time: r.Now(), App: r.Name, Kind: StepDone, Commit: r.memory.Commit, Step: s, Reason: reason, Took: took}
+	e := deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.StepDone, Commit: r.memory.Commit, Step: s, Reason: reason, Took: took}
 	if err == nil {
 		r.Emit(e)
 		return nil
 	}
-	e.Kind, e.Err = StepFailed, err
+	e.Kind, e.Err = deploy.StepFailed, err
 	r.Emit(e)
-	var bad *RejectError
+	var bad *deploy.RejectError
 	var unfit *unfitError
 	if errors.As(err, &unfit) {
 		return nil
@@ -44,78 +46,68 @@ func (r *Runner) execute(ctx context.Context, app App, w world, s Step, reason R
 	if errors.As(err, &bad) && s.Release == app.Release && s.Release != r.memory.Live.Release && r.mayAwait(of, bad) {
 		return r.await(s.Release, bad)
 	}
-	if errors.As(err, &bad) && !forgives(app, w.facts, r.memory, s) {
+	if errors.As(err, &bad) && !deploy.Forgives(app, w.facts, r.memory, s) {
 		return r.reject(app, w, s, bad)
 	}
-	givesWay := s.Action == Up && newPlanner(app, w.facts, r.memory).givesWay(s)
+	givesWay := s.Action == deploy.Up && deploy.GivesWay(app, w.facts, r.memory, s)
 	if givesWay && !away(err) {
 		// Whatever is in its way, a newer release must not wait for it.
-		return r.reject(app, w, s, &RejectError{Reason: reasonOf(err), Detail: err.Error()})
+		return r.reject(app, w, s, &deploy.RejectError{Reason: deploy.ReasonOf(err), Detail: err.Error()})
 	}
-	if bad != nil && (bad.Reason == RestartLoop || bad.Reason == ContainerExited) {
+	if bad != nil && (bad.Reason == deploy.RestartLoop || bad.Reason == deploy.ContainerExited) {
 		// Whichever step sees it, it is the same failure.
 		return fmt.Errorf("%s: %w", s.Color, err)
 	}
 	return fmt.Errorf("%s %s: %w", s.Action, s.Color, err)
 }
 
-// knowsNoFiles tells whether the step can be done for a stack whose files are gone.
-func (s Step) knowsNoFiles() bool {
-	switch s.Action {
-	case Park, Disarm, Drain, Retire, Revert:
-		return true
-	default:
-		return false
-	}
-}
-
 // do is the one switch over the actions. of is the App of the step's release.
-func (r *Runner) do(ctx context.Context, app, of App, w world, s Step) error {
+func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	switch s.Action {
-	case Park:
+	case deploy.Park:
 		r.parked = true
 		r.noteGone(app, w)
 		return r.flip(ctx, app, w, s.Color, true)
-	case Disarm:
+	case deploy.Disarm:
 		return r.setSpare(ctx, app, w, false)
-	case Expand:
+	case deploy.Expand:
 		return r.expand(ctx, of, s)
-	case Up:
+	case deploy.Up:
 		return r.up(ctx, app, of, w, s)
-	case Gate:
+	case deploy.Gate:
 		return r.passGate(ctx, of, w, s)
-	case Flip:
+	case deploy.Flip:
 		if err := r.reach(ctx, app, w, s.Color); err != nil {
 			return err
 		}
 		r.parked = false
 		// A color that was confirmed before (drift) gets no Confirm step of its own.
 		return r.flip(ctx, app, w, s.Color, r.memory.Live.Is(s.Color, s.Release))
-	case Confirm:
+	case deploy.Confirm:
 		return r.confirm(ctx, app, of, w, s)
-	case HandOver:
+	case deploy.HandOver:
 		return r.handOver(ctx, app, of, w, s)
-	case Watch:
+	case deploy.Watch:
 		return r.watch(ctx, of, w, s)
-	case Drain:
+	case deploy.Drain:
 		return r.drain(ctx, app, w, s.Color)
-	case Retire:
+	case deploy.Retire:
 		return r.Stacks.Stop(ctx, app, s.Color)
-	case Contract:
+	case deploy.Contract:
 		return r.contract(ctx, of, w, s)
-	case Arm:
+	case deploy.Arm:
 		return r.arm(ctx, app, of, w, s)
-	case Revert:
+	case deploy.Revert:
 		return r.revert(ctx, app)
 	default:
 		return fmt.Errorf("unknown action %q", s.Action)
 	}
 }
 
-func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
+func (r *Runner) up(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	heals := w.facts.Live == s.Color && r.memory.Live.Is(s.Color, s.Release)
 	r.memory.Healing = r.memory.Healing || heals
-	how := &Start{Was: r.memory.starting(w.of(s.Color), s.Release)}
+	how := &deploy.Start{Was: r.memory.Starting(w.of(s.Color), s.Release)}
 	if s.Release == app.Release && s.Release != r.memory.Live.Release {
 		how.Await = r.publishAwaited // what mends, or goes back, waits for nothing
 	}
@@ -132,7 +124,7 @@ func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
 	if err := cmp.Or(err, unseen); err != nil {
 		return err
 	}
-	now := startedOf(stack)
+	now := deploy.StartedOf(stack)
 	now.Gated = how.Was.Gated
 	r.memory.Started[s.Color] = now
 	if err := r.save(); err != nil {
@@ -147,16 +139,16 @@ func (r *Runner) up(ctx context.Context, app, of App, w world, s Step) error {
 	return nil
 }
 
-func (r *Runner) gateOf(app App, c Color) *gate {
+func (r *Runner) gateOf(app deploy.App, c deploy.Color) *gate {
 	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, holders: r.Holders, app: app, color: c, now: r.Now}
 }
 
 // damage lists what a stack lacks.
-func damage(s Stack) string {
+func damage(s deploy.Stack) string {
 	var what []string
 	for _, c := range s.Containers {
 		if !c.Up() && !c.Singleton {
-			what = append(what, c.Name+" "+c.words()+c.IfMeant())
+			what = append(what, c.Name+" "+c.Words()+c.IfMeant())
 		}
 	}
 	for _, m := range s.Missing {
@@ -171,11 +163,11 @@ func damage(s Stack) string {
 	return strings.Join(what, "; ")
 }
 
-func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
+func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
 	began := r.Now()
 	old := r.lookBack(ctx, of, w, s)
 	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
-	g.seen, g.alone = &seen, planner{of, w.facts, r.memory}.alone(s.Release)
+	g.seen, g.alone = &seen, deploy.Alone(of, w.facts, r.memory, s.Release)
 	stack, err := g.pass(ctx)
 	if err != nil {
 		return err
@@ -185,10 +177,10 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 	}
 	took := r.Now().Sub(began)
 	r.gated[s.Color] = stack.Instance()
-	r.memory.recordGate(s)
+	r.memory.RecordGate(s)
 	if r.memory.Live.Is(s.Color, s.Release) {
-		if r.memory.Healing && r.memory.onTrial() {
-			r.memory.Live.watchAnew(stack, r.noted())
+		if r.memory.Healing && r.memory.OnTrial() {
+			r.memory.Live.WatchAnew(stack, r.noted())
 		}
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
@@ -203,7 +195,7 @@ func (r *Runner) passGate(ctx context.Context, of App, w world, s Step) error {
 // reach waits until Nginx gets through to where the traffic is to go. That is no verdict
 // on the release, which has passed its gate. An Nginx that does not read the app's files
 // yet has no way there, and no traffic for it.
-func (r *Runner) reach(ctx context.Context, app App, w world, to Color) error {
+func (r *Runner) reach(ctx context.Context, app deploy.App, w world, to deploy.Color) error {
 	if w.unwritten {
 		return nil
 	}
@@ -213,7 +205,7 @@ func (r *Runner) reach(ctx context.Context, app App, w world, to Color) error {
 }
 
 // flip moves the traffic to color.
-func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm bool) error {
+func (r *Runner) flip(ctx context.Context, app deploy.App, w world, to deploy.Color, confirm bool) error {
 	if !confirm && !w.facts.Unused {
 		r.attendFlip(ctx, app, w, to)
 	}
@@ -228,14 +220,14 @@ func (r *Runner) flip(ctx context.Context, app App, w world, to Color, confirm b
 		return r.Router.Confirm(ctx, routing, to)
 	}
 	if r.memory.Receipt != nil {
-		r.memory.Receipt.Flip = Took(r.Now().Sub(began))
+		r.memory.Receipt.Flip = deploy.Took(r.Now().Sub(began))
 	}
 	return nil
 }
 
 // confirm asks the running Nginx, believes nothing else, and only then writes
 // down that the release is live.
-func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) error {
+func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(pass), flipTime)
 	defer cancel()
 	began := r.Now()
@@ -243,29 +235,29 @@ func (r *Runner) confirm(pass context.Context, app, of App, w world, s Step) err
 		return err
 	}
 	if r.memory.Receipt != nil {
-		r.memory.Receipt.Flip += Took(r.Now().Sub(began))
+		r.memory.Receipt.Flip += deploy.Took(r.Now().Sub(began))
 	}
 	r.memory.Healing = false
 	if !r.memory.Live.Is(s.Color, s.Release) {
-		r.memory.Live = Tenure{
+		r.memory.Live = deploy.Tenure{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
 			Since: r.noted(),
 		}
-		r.memory.Live.began(w.of(s.Color))
+		r.memory.Live.Began(w.of(s.Color))
 	}
 	r.attend(pass, of, of.Routes, briskTime)
 	r.arrive(s)
 	return r.save()
 }
 
-func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
+func (r *Runner) watch(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
 	r.attend(ctx, of, of.Routes, briskTime) // the agent may have been started again
 	saved := r.Now()
 	watch := &watch{
 		stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, meter: r.Meter, gauge: r.Gauge, visits: r.witness.between,
 		app: of, tenure: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
-		alone: planner{of, w.facts, r.memory}.alone(s.Release), say: r.publishDoing,
-		record: func(s Sample, verdict string) error {
+		alone: deploy.Alone(of, w.facts, r.memory, s.Release), say: r.publishDoing,
+		record: func(s deploy.Sample, verdict string) error {
 			r.record(s, verdict)
 			if r.Now().Sub(saved) < receiptEvery {
 				return nil
@@ -275,9 +267,9 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 		},
 	}
 	err := watch.run(ctx)
-	var outage *outageError
+	var outage *deploy.OutageError
 	if errors.As(err, &outage) {
-		return r.interrupt(of, outage.what)
+		return r.interrupt(of, outage.What)
 	}
 	if err != nil {
 		return err
@@ -290,17 +282,17 @@ func (r *Runner) watch(ctx context.Context, of App, w world, s Step) error {
 }
 
 // reject records the verdict. What follows from it is the next plan's business.
-func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
-	result := RejectedBeforeTraffic
+func (r *Runner) reject(app deploy.App, w world, s deploy.Step, bad *deploy.RejectError) error {
+	result := deploy.RejectedBeforeTraffic
 	if s.Color == w.facts.Live && !w.facts.Unused { // confirmed or not: killed in between, say
-		result = RolledBack
+		result = deploy.RolledBack
 	}
 	r.memory.Reject(s.Release, *bad)
 	if s.Release == app.Release { // what is in hand is always the desired release
 		r.memory.Finish(result, bad.Reason, r.Now())
 	}
-	r.Emit(Event{
-		Time: r.Now(), App: r.Name, Kind: Rejecting, Commit: r.memory.Commit, Step: s,
+	r.Emit(deploy.Event{
+		Time: r.Now(), App: r.Name, Kind: deploy.Rejecting, Commit: r.memory.Commit, Step: s,
 		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Breach: bad.Breach,
 	})
 	return r.save()
@@ -308,18 +300,18 @@ func (r *Runner) reject(app App, w world, s Step, bad *RejectError) error {
 
 // beginDeploy opens a line of the history with the first step that serves the
 // desired release.
-func (r *Runner) beginDeploy(app App, w world, s Step, reason Reason) error {
+func (r *Runner) beginDeploy(app deploy.App, w world, s deploy.Step, reason deploy.Reason) error {
 	if s.Release != app.Release || app.Frozen || r.memory.Pending != nil {
 		return nil
 	}
 	switch reason {
-	case FirstDeploy, NewRelease, ColorChange, Returning, Watching:
+	case deploy.FirstDeploy, deploy.NewRelease, deploy.ColorChange, deploy.Returning, deploy.Watching:
 	default:
 		return nil
 	}
 	r.memory.Note = ""
 	r.noteGone(app, w)
-	r.memory.Begin(Entry{
+	r.memory.Begin(deploy.Entry{
 		Commit: r.memory.Commit, Tag: app.Tag, Color: s.Color, Reason: reason,
 		Started: r.noted(),
 	})

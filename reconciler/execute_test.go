@@ -4,21 +4,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tandem/reconciler/deploy"
 )
 
 func TestRunner_DeadLiveStackIsHealedInPlaceAndTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		receipt, since := p.Status().Receipt, w.saved.Live.Since
 		w.did()
-		w.change(func() { w.stacks[Green].containers[0].State, w.stacks[Green].containers[0].ExitCode = "exited", 137 })
+		w.change(func() {
+			w.stacks[deploy.Green].containers[0].State, w.stacks[deploy.Green].containers[0].ExitCode = "exited", 137
+		})
 		s := p.Once(p.ctx)
 		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
 		if !strings.Contains(s.Message, "the live stack was damaged (shop-green-api-1 exited, exit code 137); mended (") {
 			t.Errorf("message %q", s.Message)
 		}
-		if e := w.told(Repaired); len(e) != 1 {
+		if e := w.told(deploy.Repaired); len(e) != 1 {
 			t.Errorf("told %v, want one repair", e)
 		}
 		w.wantDid(t, "Healing: up green 1; gate green 1")
@@ -31,8 +35,8 @@ func TestRunner_DeadLiveStackIsHealedInPlaceAndTold(t *testing.T) {
 func TestRunner_LiveReleaseThatCannotBeHealedIsNotRejected(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.change(func() { w.fates["1"] = bearing{sick: true}; w.lie(Green, "exited") })
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.change(func() { w.fates["1"] = bearing{sick: true}; w.lie(deploy.Green, "exited") })
 		s := p.Once(p.ctx)
 		p.is(t, s, "Degraded/Unhealthy, live 1 in green; history 1:Promoted")
 		if len(w.saved.Rejected) > 0 || !w.saved.Healing {
@@ -52,12 +56,12 @@ func TestRunner_LiveReleaseThatCannotBeHealedIsNotRejected(t *testing.T) {
 func TestRunner_ConfirmedReleaseBesideThatStaysSickGivesWayToANewerOne(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.change(func() {
 			w.fates["1"] = bearing{sick: true}
-			w.live = Blue // by hand, to where nothing is
+			w.live = deploy.Blue // by hand, to where nothing is
 		})
-		p.is(t, p.deploy("c2", yamlOf("2", Green)), "Live/UpToDate, live 2 in green; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Green)), "Live/UpToDate, live 2 in green; history 2:Promoted 1:Promoted")
 		if !w.saved.EverRejected(releaseOf("1")) {
 			t.Error("the release that failed its gate was not rejected")
 		}
@@ -67,16 +71,16 @@ func TestRunner_ConfirmedReleaseBesideThatStaysSickGivesWayToANewerOne(t *testin
 func TestRunner_SickWayBackDoesNotEndTheDeployInHand(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.flip": crashAfter}[name] }
-		p.deploy("c2", yamlOf("2", Blue))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
 		w.change(func() {
 			w.disturb = nil
-			w.lie(Blue, "exited")
+			w.lie(deploy.Blue, "exited")
 			w.fates["1"] = bearing{sick: true}
 		})
 		p = w.start()
-		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 2 warm; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Live/UpToDate, live 2 in blue, standby 2 warm; history 2:Promoted 1:Promoted")
 	})
 }
 
@@ -86,25 +90,25 @@ func TestRunner_ConfirmedReleaseBesideIsWaitedForWhileNothingElseMayBeDeployed(t
 		then func(w *stage, p *process)
 	}{
 		{"nothing newer", func(*stage, *process) {}},
-		{"paused", func(w *stage, p *process) { p.Pause(); p.Offer(p.push("c2", yamlOf("2", Green))) }},
-		{"refused", func(w *stage, p *process) { p.Offer(p.push("c2", yamlOf("2", Green, "colour: red"))) }},
+		{"paused", func(w *stage, p *process) { p.Pause(); p.Offer(p.push("c2", yamlOf("2", deploy.Green))) }},
+		{"refused", func(w *stage, p *process) { p.Offer(p.push("c2", yamlOf("2", deploy.Green, "colour: red"))) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				w.change(func() {
 					w.fates["1"] = bearing{sick: true}
-					w.live = Blue
+					w.live = deploy.Blue
 				})
 				c.then(w, p)
 				s := p.Once(p.ctx)
-				if s.Phase != PhaseDegraded || len(w.saved.Rejected) > 0 || w.count("stacks.stop") > 0 {
+				if s.Phase != deploy.PhaseDegraded || len(w.saved.Rejected) > 0 || w.count("stacks.stop") > 0 {
 					t.Errorf("status %s, rejected %v, stopped %d", summary(s), w.saved.Rejected, w.count("stacks.stop"))
 				}
 				w.change(func() { w.fates["1"] = bearing{} })
 				p.Once(p.ctx)
-				if w.live != Green {
+				if w.live != deploy.Green {
 					t.Error("the traffic did not return")
 				}
 				p.honest()
@@ -120,16 +124,16 @@ func TestRunner_CancelDoesNotCutAFlipShort(t *testing.T) {
 		t.Run(at, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				var once bool
 				w.onCall = func(name string) {
 					if name == at && !once {
 						once = true
-						p.Offer(p.push("c3", yamlOf("3", Green)))
+						p.Offer(p.push("c3", yamlOf("3", deploy.Green)))
 					}
 				}
 				w.did()
-				p.is(t, p.deploy("c2", yamlOf("2", Blue)),
+				p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)),
 					"Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Superseded 1:Promoted")
 				done := strings.Split(w.did(), "; ")
 				if !slices.Contains(done, strings.Replace(at, "router.", "", 1)+" blue 2") {
@@ -160,8 +164,8 @@ func TestRunner_NothingIsDoneBeforeTheMemoryIsSaved(t *testing.T) {
 				}
 				return failBefore
 			}
-			p.deploy("c1", yamlOf("1", Green))
-			p.deploy("c2", yamlOf("2", Blue))
+			p.deploy("c1", yamlOf("1", deploy.Green))
+			p.deploy("c2", yamlOf("2", deploy.Blue))
 			p.Once(p.ctx)
 			if failed < 0 {
 				return // every save went well
@@ -172,12 +176,12 @@ func TestRunner_NothingIsDoneBeforeTheMemoryIsSaved(t *testing.T) {
 					t.Errorf("save %d failed; then %s", n, name)
 				}
 			}
-			if s := p.Status(); s.Phase != PhaseDegraded || !strings.Contains(s.Message, "save memory: out of order") {
+			if s := p.Status(); s.Phase != deploy.PhaseDegraded || !strings.Contains(s.Message, "save memory: out of order") {
 				t.Errorf("save %d failed; status %s: %s", n, summary(s), s.Message)
 			}
 			w.disturb = nil
-			s := p.deploy("c2", yamlOf("2", Blue))
-			if s.Reason != Held && s.Reason != NoWayBack { // the first release may never have been deployed
+			s := p.deploy("c2", yamlOf("2", deploy.Blue))
+			if s.Reason != deploy.Held && s.Reason != deploy.NoWayBack { // the first release may never have been deployed
 				t.Errorf("save %d failed and went well again; status %s: %s", n, summary(s), s.Message)
 			}
 			p.honest()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tandem/reconciler/deploy"
 )
 
 // fakeSpare is Nginx's second flag.
@@ -12,7 +14,7 @@ type fakeSpare struct{ p *process }
 
 func (f fakeSpare) Spares() bool { return true }
 
-func (f fakeSpare) Armed(ctx context.Context, _ App) (armed bool, err error) {
+func (f fakeSpare) Armed(ctx context.Context, _ deploy.App) (armed bool, err error) {
 	err = f.p.call(ctx, "spare.armed", func() error {
 		armed = f.p.armed
 		return nil
@@ -20,7 +22,7 @@ func (f fakeSpare) Armed(ctx context.Context, _ App) (armed bool, err error) {
 	return armed, err
 }
 
-func (f fakeSpare) Arm(ctx context.Context, _ App, on bool) error {
+func (f fakeSpare) Arm(ctx context.Context, _ deploy.App, on bool) error {
 	return f.p.call(ctx, "spare.arm", func() error {
 		w := f.p.stage
 		c := w.live.Other()
@@ -33,7 +35,7 @@ func (f fakeSpare) Arm(ctx context.Context, _ App, on bool) error {
 }
 
 // spares notes an offence when the stack is touched while it is a spare.
-func (w *stage) spares(c Color, what string) {
+func (w *stage) spares(c deploy.Color, what string) {
 	if w.armed && c != w.live {
 		w.offend("%s was %s while it was a spare", c, what)
 	}
@@ -41,7 +43,7 @@ func (w *stage) spares(c Color, what string) {
 
 type fakeSingletons struct{ p *process }
 
-func (f fakeSingletons) Relieve(ctx context.Context, _ App, c Color) error {
+func (f fakeSingletons) Relieve(ctx context.Context, _ deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "singletons.relieve", func() error {
 		if a := f.p.stacks[c]; a != nil {
 			a.onDuty = false
@@ -50,11 +52,11 @@ func (f fakeSingletons) Relieve(ctx context.Context, _ App, c Color) error {
 	})
 }
 
-func (f fakeSingletons) Engage(ctx context.Context, app App, c Color) error {
+func (f fakeSingletons) Engage(ctx context.Context, app deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "singletons.engage", func() error {
 		w := f.p.stage
 		if spoiled(app) {
-			return &FilesChangedError{Release: app.Release, Root: app.Root}
+			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 		if a := w.stacks[c.Other()]; a != nil && a.onDuty {
 			w.offend("two singletons at the same time: %s was engaged while %s was on duty", c, c.Other())
@@ -72,10 +74,10 @@ type run struct{ code int }
 
 type fakeMigrator struct{ p *process }
 
-func (f fakeMigrator) Migrate(ctx context.Context, app App, _ Color, kind MigrationKind) error {
+func (f fakeMigrator) Migrate(ctx context.Context, app deploy.App, _ deploy.Color, kind deploy.MigrationKind) error {
 	return f.p.call(ctx, "migrator.migrate", func() error {
 		w, key := f.p.stage, string(kind)+" "+app.Tag
-		if kind == ContractMigration {
+		if kind == deploy.ContractMigration {
 			w.mayContract(app.Release)
 		}
 		if err := w.missing(app, string(kind)); err != nil {
@@ -84,19 +86,19 @@ func (f fakeMigrator) Migrate(ctx context.Context, app App, _ Color, kind Migrat
 		if w.migrations[key] == nil {
 			fate := w.fates[app.Tag]
 			w.ran = append(w.ran, key)
-			w.migrations[key] = &run{map[MigrationKind]int{ExpandMigration: fate.expand, ContractMigration: fate.contract}[kind]}
+			w.migrations[key] = &run{map[deploy.MigrationKind]int{deploy.ExpandMigration: fate.expand, deploy.ContractMigration: fate.contract}[kind]}
 		}
 		if code := w.migrations[key].code; code != 0 {
-			return &RejectError{Reason: MigrationFailed, Detail: fmt.Sprintf("%s ended with exit code %d", kind, code)}
+			return &deploy.RejectError{Reason: deploy.MigrationFailed, Detail: fmt.Sprintf("%s ended with exit code %d", kind, code)}
 		}
 		return nil
 	})
 }
 
 // mayContract notes an offence when something that needs the old columns runs.
-func (w *stage) mayContract(r Release) {
-	for _, c := range Colors() {
-		if s := w.stackOf(c); (s.Condition == Running || s.Condition == Broken) && s.Release != r {
+func (w *stage) mayContract(r deploy.Release) {
+	for _, c := range deploy.Colors() {
+		if s := w.stackOf(c); (s.Condition == deploy.Running || s.Condition == deploy.Broken) && s.Release != r {
 			w.offend("the contract of %s began while %s ran in %s", r, s.Release, c)
 		}
 	}
@@ -108,7 +110,7 @@ func (w *stage) mayContract(r Release) {
 	}
 }
 
-func (f fakeMigrator) Forget(ctx context.Context, app App, kind MigrationKind) error {
+func (f fakeMigrator) Forget(ctx context.Context, app deploy.App, kind deploy.MigrationKind) error {
 	return f.p.call(ctx, "migrator.forget", func() error {
 		delete(f.p.migrations, string(kind)+" "+app.Tag)
 		return nil
@@ -117,32 +119,32 @@ func (f fakeMigrator) Forget(ctx context.Context, app App, kind MigrationKind) e
 
 // expanded tells whether the expand migration of r came to a good end, as far as
 // anybody still knows.
-func (w *stage) expanded(r Release) bool {
-	x := w.migrations[string(ExpandMigration)+" "+r.Tag]
+func (w *stage) expanded(r deploy.Release) bool {
+	x := w.migrations[string(deploy.ExpandMigration)+" "+r.Tag]
 	return x != nil && x.code == 0 || slices.Contains(w.saved.Expanded, r)
 }
 
 type fakeJanitor struct{ p *process }
 
-func (f fakeJanitor) Images(ctx context.Context, s Stack) (images []Image, err error) {
+func (f fakeJanitor) Images(ctx context.Context, s deploy.Stack) (images []deploy.Image, err error) {
 	err = f.p.call(ctx, "janitor.images", func() error {
 		id := "sha256:" + s.Release.Hash
 		f.p.images[id] = "shop:" + s.Release.Tag
-		i := Image{Ref: "shop:" + s.Release.Tag, ID: id, Digest: id}
+		i := deploy.Image{Ref: "shop:" + s.Release.Tag, ID: id, Digest: id}
 		if strings.HasSuffix(s.Release.Tag, "-built") {
 			i.Digest = "" // on this host, so that no registry has it
 		}
-		images = []Image{i}
+		images = []deploy.Image{i}
 		return nil
 	})
 	return images, err
 }
 
-func (f fakeJanitor) RemoveImages(ctx context.Context, images []Image) (gone []Image, err error) {
+func (f fakeJanitor) RemoveImages(ctx context.Context, images []deploy.Image) (gone []deploy.Image, err error) {
 	err = f.p.call(ctx, "janitor.remove", func() error {
 		w := f.p.stage
 		for _, i := range images {
-			for _, c := range Colors() {
+			for _, c := range deploy.Colors() {
 				if s := w.stackOf(c); "sha256:"+s.Release.Hash == i.ID {
 					w.offend("the image of %s was removed, which %s has", s.Release, c)
 				}
@@ -168,7 +170,7 @@ type fakeReverter struct{ p *process }
 func (f fakeReverter) Revert(ctx context.Context, _, _, good, _ string) error {
 	return f.p.call(ctx, "reverter.revert", func() error {
 		if f.p.protected {
-			return &RevertRefusedError{Words: "main is protected"}
+			return &deploy.RevertRefusedError{Words: "main is protected"}
 		}
 		if n := len(f.p.reverts); n == 0 || f.p.reverts[n-1] != good {
 			f.p.reverts = append(f.p.reverts, good) // like git, it does nothing when that is how it is

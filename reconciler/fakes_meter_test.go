@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // ledger is what Nginx's log and Docker's figures say on a stage. Where a test
@@ -12,15 +14,15 @@ import (
 // that tales are short.
 type ledger struct {
 	visits  []visitTo
-	mute    bool                                                      // the log stays empty
-	traffic func(a *actor, c Color, since time.Time) (Traffic, error) // guarded by stage.mu; nil: all is well
-	usage   func(a *actor, c Color) (Usage, error)
+	mute    bool                                                                    // the log stays empty
+	traffic func(a *actor, c deploy.Color, since time.Time) (deploy.Traffic, error) // guarded by stage.mu; nil: all is well
+	usage   func(a *actor, c deploy.Color) (deploy.Usage, error)
 }
 
 // visitTo is one visit of the agent's that was answered.
 type visitTo struct {
 	at    time.Time
-	color Color
+	color deploy.Color
 	route string
 }
 
@@ -28,7 +30,7 @@ type fakeVisitor struct{ p *process }
 
 // Visit is answered by the live stack if that listens. It is no call: visits are
 // made whenever their time comes, and would give every other call another number.
-func (f fakeVisitor) Visit(ctx context.Context, app App, r Route) Probe {
+func (f fakeVisitor) Visit(ctx context.Context, app deploy.App, r deploy.Route) deploy.Probe {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency)
 	defer cancel()
 	wait(ctx, probeTime)
@@ -38,27 +40,27 @@ func (f fakeVisitor) Visit(ctx context.Context, app App, r Route) Probe {
 	a := w.stacks[w.live]
 	switch {
 	case ctx.Err() != nil:
-		return Probe{Err: ctx.Err(), Took: probeTime}
-	case w.stackOf(w.live).Condition != Running || !serves(a.app, r):
-		return Probe{Err: errors.New("bad gateway"), Took: probeTime}
+		return deploy.Probe{Err: ctx.Err(), Took: probeTime}
+	case w.stackOf(w.live).Condition != deploy.Running || !serves(a.app, r):
+		return deploy.Probe{Err: errors.New("bad gateway"), Took: probeTime}
 	}
 	w.ledger.visits = append(w.ledger.visits, visitTo{time.Now(), w.live, r.Name})
 	if b := w.fates[a.release.Tag]; b.sick || b.sickLive {
-		return Probe{Status: 500, Took: probeTime}
+		return deploy.Probe{Status: 500, Took: probeTime}
 	}
-	return Probe{Status: 200, Took: probeTime}
+	return deploy.Probe{Status: 200, Took: probeTime}
 }
 
-func serves(app App, r Route) bool {
-	return slices.ContainsFunc(app.Routes, func(x Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path })
+func serves(app deploy.App, r deploy.Route) bool {
+	return slices.ContainsFunc(app.Routes, func(x deploy.Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path })
 }
 
 type fakeMeter struct{ p *process }
 
-func (f fakeMeter) Traffic(ctx context.Context, _ App, c Color, since time.Time) (t Traffic, err error) {
+func (f fakeMeter) Traffic(ctx context.Context, _ deploy.App, c deploy.Color, since time.Time) (t deploy.Traffic, err error) {
 	err = f.p.call(ctx, "meter.traffic", func() (err error) {
 		w := f.p.stage
-		t = Traffic{Requests: 1000, P95: 5 * time.Millisecond}
+		t = deploy.Traffic{Requests: 1000, P95: 5 * time.Millisecond}
 		if w.ledger.traffic != nil {
 			t, err = w.ledger.traffic(w.stacks[c], c, since)
 		}
@@ -74,7 +76,7 @@ func (f fakeMeter) Traffic(ctx context.Context, _ App, c Color, since time.Time)
 
 type fakeGauge struct{ p *process }
 
-func (f fakeGauge) Usage(ctx context.Context, s Stack) (u Usage, err error) {
+func (f fakeGauge) Usage(ctx context.Context, s deploy.Stack) (u deploy.Usage, err error) {
 	err = f.p.call(ctx, "gauge.usage", func() (err error) {
 		w := f.p.stage
 		if w.ledger.usage != nil {
@@ -88,8 +90,8 @@ func (f fakeGauge) Usage(ctx context.Context, s Stack) (u Usage, err error) {
 }
 
 // steady is a stack that has always used that much.
-func steady(s Stack, memory int64, cores float64) Usage {
-	u := Usage{}
+func steady(s deploy.Stack, memory int64, cores float64) deploy.Usage {
+	u := deploy.Usage{}
 	for _, c := range s.Containers {
 		if c.Up() && (u.Started.IsZero() || c.StartedAt.Before(u.Started)) {
 			u.Started = c.StartedAt
@@ -100,3 +102,6 @@ func steady(s Stack, memory int64, cores float64) Usage {
 	}
 	return u
 }
+
+// longAgo is when containers were started that nobody counts the age of.
+var longAgo = time.Date(2026, 11, 21, 22, 10, 4, 0, time.UTC)

@@ -9,10 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // stage is a whole world in memory that all ports of a Runner share: what git
@@ -26,27 +30,27 @@ type stage struct {
 
 	mu        sync.Mutex
 	files     map[string]string // tree -> tandem.yaml
-	live      Color
-	stacks    map[Color]*actor
-	conns     map[Color]int
-	repaired  []string // what the next Prepare finds changed
-	unreached error    // why Nginx does not get through to the stack
-	outdated  error    // what every Prepare says of the site
-	routing   App      // as the last Prepare got it
-	serial    int      // of containers
-	networks  int      // of stopped stacks, which can be given back
-	saved     Memory
-	saves     []Memory // all that were ever saved
+	live      deploy.Color
+	stacks    map[deploy.Color]*actor
+	conns     map[deploy.Color]int
+	repaired  []string   // what the next Prepare finds changed
+	unreached error      // why Nginx does not get through to the stack
+	outdated  error      // what every Prepare says of the site
+	routing   deploy.App // as the last Prepare got it
+	serial    int        // of containers
+	networks  int        // of stopped stacks, which can be given back
+	saved     deploy.Memory
+	saves     []deploy.Memory // all that were ever saved
 	offences  []string
-	events    []Event
+	events    []deploy.Event
 
 	calls   []string
 	disturb func(n int, name string) trouble // nil: nothing goes wrong
 	onCall  func(name string)                // called before the effect, without the lock
 	fates   map[string]bearing               // by tag
 
-	open       Connections // to whatever stack has no traffic
-	engineLost int         // how often
+	open       deploy.Connections // to whatever stack has no traffic
+	engineLost int                // how often
 	armed      bool
 	migrations map[string]*run   // by kind and release
 	ran        []string          // every migration that was begun
@@ -54,22 +58,22 @@ type stage struct {
 	reverts    []string          // good commits that git was put back to
 	protected  bool              // the branch accepts no revert
 	ledger     ledger
-	clock      Clock
-	strangers  map[int]Holder           // what else is on this host
-	oneShots   int                      // how often one was run
-	portless   map[string]bool          // containers that run without their published port
-	given      map[Color]map[string]int // the ports that nginx has, by route
-	shared     error                    // what the shared stack comes to when it is waited for
-	waited     []string                 // the tags that waited for it
-	site       error                    // what a person has to write; nil: the site passes requests to the app
-	unread     error                    // what Prepare says while Nginx does not read the app's files
+	clock      deploy.Clock
+	strangers  map[int]deploy.Holder           // what else is on this host
+	oneShots   int                             // how often one was run
+	portless   map[string]bool                 // containers that run without their published port
+	given      map[deploy.Color]map[string]int // the ports that nginx has, by route
+	shared     error                           // what the shared stack comes to when it is waited for
+	waited     []string                        // the tags that waited for it
+	site       error                           // what a person has to write; nil: the site passes requests to the app
+	unread     error                           // what Prepare says while Nginx does not read the app's files
 }
 
 // actor is one color's stack.
 type actor struct {
-	release    Release
-	app        App // that brought it up
-	containers []Container
+	release    deploy.Release
+	app        deploy.App // that brought it up
+	containers []deploy.Container
 	foreign    bool
 	row        int // healthy answers in a row since its containers are these
 	onDuty     bool
@@ -78,17 +82,17 @@ type actor struct {
 
 // bearing is how the release of a tag behaves; the zero value is good.
 type bearing struct {
-	faults   Faults // of its Compose file
-	up       error  // what Up answers
-	image    string // what its registry does not have: "stack", "expand" or "contract"
-	hook     error  // how the hooks of its containers end, which run once these are started
-	sick     bool   // its health answers 500
-	slow     bool   // its health answers late
-	sickLive bool   // its health answers 500 while it has traffic
-	exits    bool   // its container ends
-	oneShot  bool   // it has a one-shot, which ends well
-	expand   int    // with what code its expand migration ends
-	contract int    // with what code its contract migration ends
+	faults   deploy.Faults // of its Compose file
+	up       error         // what Up answers
+	image    string        // what its registry does not have: "stack", "expand" or "contract"
+	hook     error         // how the hooks of its containers end, which run once these are started
+	sick     bool          // its health answers 500
+	slow     bool          // its health answers late
+	sickLive bool          // its health answers 500 while it has traffic
+	exits    bool          // its container ends
+	oneShot  bool          // it has a one-shot, which ends well
+	expand   int           // with what code its expand migration ends
+	contract int           // with what code its contract migration ends
 }
 
 // trouble is what happens to one call.
@@ -111,9 +115,9 @@ var errInjected = errors.New("out of order")
 
 func newStage(t testing.TB) *stage {
 	return &stage{
-		t: t, trees: t.TempDir(), live: Blue,
-		files: map[string]string{}, stacks: map[Color]*actor{}, conns: map[Color]int{}, fates: map[string]bearing{},
-		migrations: map[string]*run{}, images: map[string]string{}, strangers: map[int]Holder{}, portless: map[string]bool{}, clock: Clock{Boot: "first", Started: time.Now()},
+		t: t, trees: t.TempDir(), live: deploy.Blue,
+		files: map[string]string{}, stacks: map[deploy.Color]*actor{}, conns: map[deploy.Color]int{}, fates: map[string]bearing{},
+		migrations: map[string]*run{}, images: map[string]string{}, strangers: map[int]deploy.Holder{}, portless: map[string]bool{}, clock: deploy.Clock{Boot: "first", Started: time.Now()},
 	}
 }
 
@@ -136,9 +140,9 @@ func (w *stage) start() *process {
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		Prober: fakeProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(Image) bool { return false },
-		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() Clock { return w.clock },
-		Emit: func(e Event) {
+		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(deploy.Image) bool { return false },
+		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
+		Emit: func(e deploy.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
@@ -180,9 +184,9 @@ func (p *process) call(ctx context.Context, name string, effect func() error) er
 	case failBefore:
 		return errInjected
 	case dockerAway:
-		return &TemporaryError{Reason: DockerAway, Err: errInjected}
+		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: errInjected}
 	case nginxAway:
-		return &RouterError{Reason: NginxAway, Detail: "nothing answers"}
+		return &deploy.RouterError{Reason: deploy.NginxAway, Detail: "nothing answers"}
 	case crashBefore:
 		p.killed = true
 		p.kill()
@@ -200,7 +204,7 @@ func (p *process) call(ctx context.Context, name string, effect func() error) er
 	return err
 }
 
-func (p *process) save(m Memory) error {
+func (p *process) save(m deploy.Memory) error {
 	return p.call(context.Background(), "save", func() error {
 		p.saved, p.saves = m, append(p.saves, m)
 		return nil
@@ -217,13 +221,13 @@ func (w *stage) push(commit, text string) Desired {
 	defer w.mu.Unlock()
 	tree := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
 	w.files[commit] = text
-	file := AppFile{Dir: "shop", Path: "shop/tandem.yaml", Tree: tree, Commit: Commit{Hash: commit}, Data: []byte(text)}
-	app, err := ParseApp(file)
+	file := deploy.AppFile{Dir: "shop", Path: "shop/tandem.yaml", Tree: tree, Commit: deploy.Commit{Hash: commit}, Data: []byte(text)}
+	app, err := appfile.ParseApp(file)
 	return Desired{File: file, App: app, Err: err}
 }
 
 // yamlOf is a tandem.yaml with short times.
-func yamlOf(tag string, color Color, more ...string) string {
+func yamlOf(tag string, color deploy.Color, more ...string) string {
 	text := fmt.Sprintf("app: shop\ntag: %q\ncolor: %s\ngate: {timeout: 20s}\nwatch: {for: 3s}\ndrain: {timeout: 2s}\n", tag, color)
 	for _, m := range more {
 		text += m + "\n"
@@ -238,7 +242,9 @@ func yamlOf(tag string, color Color, more ...string) string {
 // reads them.
 type fakeSource struct{ p *process }
 
-func (f fakeSource) Poll(context.Context) (Revision, error) { return Revision{}, errInjected }
+func (f fakeSource) Poll(context.Context) (deploy.Revision, error) {
+	return deploy.Revision{}, errInjected
+}
 
 func (f fakeSource) Publish(context.Context, string, map[string][]byte) error { return errInjected }
 
@@ -254,7 +260,7 @@ func (f fakeSource) Export(ctx context.Context, commit, _, dest string) error {
 type fakeResolver struct{ p *process }
 
 // Resolve gives each tag one release, unless somebody changed the exported files.
-func (f fakeResolver) Resolve(ctx context.Context, app App) (Release, error) {
+func (f fakeResolver) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	release := releaseOf(app.Tag)
 	if spoiled(app) {
 		release.Hash += "0"
@@ -262,23 +268,23 @@ func (f fakeResolver) Resolve(ctx context.Context, app App) (Release, error) {
 	return release, f.p.call(ctx, "resolver.resolve", func() error { return f.p.fates[app.Tag].faults.Err() })
 }
 
-func spoiled(app App) bool {
+func spoiled(app deploy.App) bool {
 	_, err := os.Stat(filepath.Join(app.Root, "spoiled"))
 	return err == nil
 }
 
-func releaseOf(tag string) Release { return Release{Tag: tag, Hash: "0000000" + tag} }
+func releaseOf(tag string) deploy.Release { return deploy.Release{Tag: tag, Hash: "0000000" + tag} }
 
 type fakeStacks struct{ p *process }
 
-func (f fakeStacks) Observe(ctx context.Context, _ App) (pair [2]Stack, err error) {
+func (f fakeStacks) Observe(ctx context.Context, _ deploy.App) (pair [2]deploy.Stack, err error) {
 	err = f.p.call(ctx, "stacks.observe", func() error {
-		for i, c := range Colors() {
+		for i, c := range deploy.Colors() {
 			pair[i] = f.p.stackOf(c)
 			if f.p.lacksOneShot(c) {
 				pair[i].Missing, pair[i].MissingOneShots = []string{"migrate"}, []string{"migrate"}
-				if pair[i].Condition == Running {
-					pair[i].Condition = Broken
+				if pair[i].Condition == deploy.Running {
+					pair[i].Condition = deploy.Broken
 				}
 			}
 			pair[i].EngineLost = f.p.engineLost
@@ -289,50 +295,50 @@ func (f fakeStacks) Observe(ctx context.Context, _ App) (pair [2]Stack, err erro
 }
 
 // lacksOneShot tells whether the color's stack has a one-shot, and no container of it.
-func (w *stage) lacksOneShot(c Color) bool {
+func (w *stage) lacksOneShot(c deploy.Color) bool {
 	a := w.stacks[c]
 	return a != nil && len(a.containers) > 0 && w.fates[a.release.Tag].oneShot &&
-		!slices.ContainsFunc(a.containers, func(x Container) bool { return x.OneShot })
+		!slices.ContainsFunc(a.containers, func(x deploy.Container) bool { return x.OneShot })
 }
 
-func (w *stage) stackOf(c Color) Stack {
+func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 	a := w.stacks[c]
 	if a == nil || len(a.containers) == 0 {
-		return Stack{Color: c}
+		return deploy.Stack{Color: c}
 	}
-	s := Stack{
+	s := deploy.Stack{
 		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.app.Commit.Hash, Root: a.app.Root,
-		Condition: Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
+		Condition: deploy.Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
 	}
 	down := 0
 	for _, x := range a.containers {
 		if !x.Up() {
-			down, s.Condition = down+1, Broken
+			down, s.Condition = down+1, deploy.Broken
 		}
 	}
 	if down == len(a.containers) {
-		s.Condition = Stopped
+		s.Condition = deploy.Stopped
 	}
 	switch {
 	case len(a.app.Singletons) == 0:
-	case a.onDuty && s.Condition != Stopped:
-		s.Duty = OnDuty
+	case a.onDuty && s.Condition != deploy.Stopped:
+		s.Duty = deploy.OnDuty
 	default:
-		s.Duty = OffDuty
+		s.Duty = deploy.OffDuty
 	}
 	return s
 }
 
 // Up starts containers, and then runs the hooks of those that it started. Like Compose it
 // runs none of a container that ran before; how says which of these were seen to the end.
-func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error {
+func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how *deploy.Start) error {
 	if err := f.p.awaitShared(app, how); err != nil {
 		return err
 	}
 	err := f.p.call(ctx, "stacks.up", func() error {
 		w, before := f.p.stage, f.p.stackOf(c)
 		if spoiled(app) {
-			return &FilesChangedError{Release: app.Release, Root: app.Root}
+			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 		w.spares(c, "brought up")
 		if m := app.Migrations.Expand; m != "" && before.Release != app.Release && !w.expanded(app.Release) {
@@ -346,7 +352,7 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 		}
 		a := w.stacks[c]
 		if a == nil || a.release != app.Release {
-			if w.live == c && before.Condition != Absent && before.Condition != Stopped && w.reached() {
+			if w.live == c && before.Condition != deploy.Absent && before.Condition != deploy.Stopped && w.reached() {
 				w.offend("the live stack %s of %s was replaced by %s", c, before.Release, app.Release)
 			}
 			a = &actor{release: app.Release}
@@ -364,7 +370,7 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 		w.runServices(a, c)
 		if w.lacksOneShot(c) && !how.Was.Gated {
 			w.oneShots++
-			a.containers = append(a.containers, Container{ID: "once" + itoa(w.oneShots), Name: "shop-" + string(c) + "-migrate-1",
+			a.containers = append(a.containers, deploy.Container{ID: "once" + strconv.Itoa(w.oneShots), Name: "shop-" + string(c) + "-migrate-1",
 				Service: "migrate", State: "exited", OneShot: true, MayEnd: true, StartedAt: time.Now()})
 		}
 		return nil
@@ -383,7 +389,7 @@ func (f fakeStacks) Up(ctx context.Context, app App, c Color, how *Start) error 
 }
 
 // awaitShared waits for the shared stack as far as it has to be waited for.
-func (p *process) awaitShared(app App, how *Start) error {
+func (p *process) awaitShared(app deploy.App, how *deploy.Start) error {
 	if how.Await == nil {
 		return nil
 	}
@@ -396,28 +402,28 @@ func (p *process) awaitShared(app App, how *Start) error {
 }
 
 // missing is what a registry says that does not have the image.
-func (w *stage) missing(app App, image string) error {
+func (w *stage) missing(app deploy.App, image string) error {
 	if m := w.fates[app.Tag].image; m == "" || m != image {
 		return nil
 	}
-	return &RejectError{Reason: ImageNotFound, Detail: "image " + image + ":" + app.Tag + " does not exist"}
+	return &deploy.RejectError{Reason: deploy.ImageNotFound, Detail: "image " + image + ":" + app.Tag + " does not exist"}
 }
 
-func (f fakeStacks) LookForImages(ctx context.Context, app App) error {
+func (f fakeStacks) LookForImages(ctx context.Context, app deploy.App) error {
 	return f.p.call(ctx, "stacks.look", func() error { return f.p.missing(app, f.p.fates[app.Tag].image) })
 }
 
 // runServices starts what does not run.
-func (w *stage) runServices(a *actor, c Color) {
+func (w *stage) runServices(a *actor, c deploy.Color) {
 	for _, r := range a.app.Routes {
-		i := slices.IndexFunc(a.containers, func(x Container) bool { return x.Service == r.Service })
+		i := slices.IndexFunc(a.containers, func(x deploy.Container) bool { return x.Service == r.Service })
 		if i >= 0 && a.containers[i].Up() {
 			continue
 		}
 		w.serial++
 		a.row = 0
-		x := Container{
-			ID: "id" + itoa(w.serial), Name: "shop-" + string(c) + "-" + r.Service + "-1", Service: r.Service,
+		x := deploy.Container{
+			ID: "id" + strconv.Itoa(w.serial), Name: "shop-" + string(c) + "-" + r.Service + "-1", Service: r.Service,
 			Image: "sha256:" + a.release.Hash, State: "running", StartedAt: time.Now(),
 		}
 		if w.fates[a.release.Tag].exits {
@@ -435,7 +441,7 @@ func (w *stage) runServices(a *actor, c Color) {
 	}
 }
 
-func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
+func (f fakeStacks) Stop(ctx context.Context, _ deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "stacks.stop", func() error {
 		w := f.p.stage
 		if w.live == c && w.reached() {
@@ -448,7 +454,7 @@ func (f fakeStacks) Stop(ctx context.Context, _ App, c Color) error {
 }
 
 // lie ends all containers of a color.
-func (w *stage) lie(c Color, state string) {
+func (w *stage) lie(c deploy.Color, state string) {
 	if a := w.stacks[c]; a != nil {
 		a.row, a.onDuty = 0, false
 		for i := range a.containers {
@@ -459,11 +465,11 @@ func (w *stage) lie(c Color, state string) {
 
 type fakeExaminer struct{ p *process }
 
-func (f fakeExaminer) Health(ctx context.Context, _ Container) error {
+func (f fakeExaminer) Health(ctx context.Context, _ deploy.Container) error {
 	return f.p.call(ctx, "examiner.health", func() error { return nil })
 }
 
-func (f fakeExaminer) Logs(ctx context.Context, c Container, _ int) (logs string, err error) {
+func (f fakeExaminer) Logs(ctx context.Context, c deploy.Container, _ int) (logs string, err error) {
 	err = f.p.call(ctx, "examiner.logs", func() error {
 		logs = "last words of " + c.Name
 		return nil
@@ -474,7 +480,7 @@ func (f fakeExaminer) Logs(ctx context.Context, c Container, _ int) (logs string
 type fakeProber struct{ p *process }
 
 // Probe answers if, and only if, something listens on the port that is asked.
-func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) {
+func (f fakeProber) Probe(ctx context.Context, r deploy.Route, c deploy.Color) (answer deploy.Probe) {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency) // it never takes longer
 	defer cancel()
 	wait(ctx, probeTime)
@@ -482,7 +488,7 @@ func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) 
 	answer.Err = f.p.call(ctx, "prober.probe", func() error {
 		w := f.p.stage
 		a := w.stacks[c]
-		if w.stackOf(c).Condition != Running || !listens(a.app, r, c) {
+		if w.stackOf(c).Condition != deploy.Running || !listens(a.app, r, c) {
 			return errors.New("connection refused")
 		}
 		b := w.fates[a.release.Tag]
@@ -506,19 +512,19 @@ func (f fakeProber) Probe(ctx context.Context, r Route, c Color) (answer Probe) 
 	return answer
 }
 
-func listens(app App, r Route, c Color) bool {
-	return slices.ContainsFunc(app.Routes, func(x Route) bool {
+func listens(app deploy.App, r deploy.Route, c deploy.Color) bool {
+	return slices.ContainsFunc(app.Routes, func(x deploy.Route) bool {
 		return x.Ports.Of(c) == r.Ports.Of(c)
 	})
 }
 
 type fakeRouter struct{ p *process }
 
-func (f fakeRouter) Reserve(ctx context.Context, app App) error {
+func (f fakeRouter) Reserve(ctx context.Context, app deploy.App) error {
 	return f.p.call(ctx, "router.reserve", func() error { f.p.stage.routing = app; return nil })
 }
 
-func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, err error) {
+func (f fakeRouter) Prepare(ctx context.Context, app deploy.App) (repaired []string, err error) {
 	err = f.p.call(ctx, "router.prepare", func() error {
 		w := f.p.stage
 		repaired, w.repaired = w.repaired, nil
@@ -532,7 +538,7 @@ func (f fakeRouter) Prepare(ctx context.Context, app App) (repaired []string, er
 
 // leads checks that the live color's upstreams lead to where its stack listens.
 func (w *stage) leads() {
-	if w.stackOf(w.live).Condition != Running {
+	if w.stackOf(w.live).Condition != deploy.Running {
 		return
 	}
 	for _, r := range w.routing.Routes {
@@ -542,7 +548,7 @@ func (w *stage) leads() {
 	}
 }
 
-func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
+func (f fakeRouter) Live(ctx context.Context, _ deploy.App) (c deploy.Color, err error) {
 	err = f.p.call(ctx, "router.live", func() error {
 		c = f.p.stage.live
 		return f.p.unread
@@ -550,7 +556,7 @@ func (f fakeRouter) Live(ctx context.Context, _ App) (c Color, err error) {
 	return c, err
 }
 
-func (f fakeRouter) Reach(ctx context.Context, _ App, _ Color) error {
+func (f fakeRouter) Reach(ctx context.Context, _ deploy.App, _ deploy.Color) error {
 	return f.p.call(ctx, "router.reach", func() error { return f.p.stage.unreached })
 }
 
@@ -560,29 +566,29 @@ func (w *stage) reached() bool {
 }
 
 // Site says what the site lacks.
-func (f fakeRouter) Site(ctx context.Context, _ App) error {
+func (f fakeRouter) Site(ctx context.Context, _ deploy.App) error {
 	return f.p.call(ctx, "router.site", func() error { return f.p.stage.site })
 }
 
-func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
+func (f fakeRouter) Flip(ctx context.Context, app deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "router.flip", func() error {
 		w := f.p.stage
 		to := w.stackOf(c)
-		switch parked := to.Condition != Running && to.Condition != Broken; {
+		switch parked := to.Condition != deploy.Running && to.Condition != deploy.Broken; {
 		case w.live == c:
-		case parked && w.stackOf(w.live).Condition == Running:
+		case parked && w.stackOf(w.live).Condition == deploy.Running:
 			w.offend("traffic was taken from %s, which runs, to %s, where nothing does", w.live, c)
-		case !parked && (to.Condition != Running || w.stacks[c].row < 3):
+		case !parked && (to.Condition != deploy.Running || w.stacks[c].row < 3):
 			w.offend("traffic was sent to %s, which is %s and has %d healthy answers", c, to.Condition, w.stacks[c].row)
 		}
-		if to.Condition == Running && slices.ContainsFunc(w.stacks[c].containers, func(x Container) bool { return w.stacks[c].hookless[x.ID] }) {
+		if to.Condition == deploy.Running && slices.ContainsFunc(w.stacks[c].containers, func(x deploy.Container) bool { return w.stacks[c].hookless[x.ID] }) {
 			w.offend("traffic was sent to %s, whose hooks did not end well", c)
 		}
 		if w.armed && w.live != c {
 			w.offend("traffic was moved to %s while it was a spare", c)
 		}
 		w.live, w.routing = c, app
-		if to.Condition == Running {
+		if to.Condition == deploy.Running {
 			w.leads()
 			w.serves(app)
 		}
@@ -590,7 +596,7 @@ func (f fakeRouter) Flip(ctx context.Context, app App, c Color) error {
 	})
 }
 
-func (f fakeRouter) Confirm(ctx context.Context, _ App, c Color) error {
+func (f fakeRouter) Confirm(ctx context.Context, _ deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "router.confirm", func() error {
 		if f.p.stage.live != c {
 			return fmt.Errorf("nginx sends traffic to %s", f.p.stage.live)
@@ -599,7 +605,7 @@ func (f fakeRouter) Confirm(ctx context.Context, _ App, c Color) error {
 	})
 }
 
-func (f fakeRouter) Connections(ctx context.Context, _ App, c Color) (open Connections, err error) {
+func (f fakeRouter) Connections(ctx context.Context, _ deploy.App, c deploy.Color) (open deploy.Connections, err error) {
 	err = f.p.call(ctx, "router.connections", func() error {
 		if c != f.p.stage.live {
 			open = f.p.stage.open
@@ -655,10 +661,10 @@ func (w *stage) log() string {
 }
 
 // told returns the events of one kind.
-func (w *stage) told(kind EventKind) []Event {
+func (w *stage) told(kind deploy.EventKind) []deploy.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var found []Event
+	var found []deploy.Event
 	for _, e := range w.events {
 		if e.Kind == kind {
 			found = append(found, e)

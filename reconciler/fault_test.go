@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tandem/reconciler/deploy"
 )
 
 // chapter is one thing that happens in a tale, after which all comes to rest.
@@ -28,51 +30,51 @@ type tale struct {
 func tales() []tale {
 	return []tale{
 		{name: "first deploy, bump, return", chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Blue)},
-			{commit: "c2", text: yamlOf("2", Green)},
-			{commit: "c3", text: yamlOf("1", Blue)},
+			{commit: "c1", text: yamlOf("1", deploy.Blue)},
+			{commit: "c2", text: yamlOf("2", deploy.Green)},
+			{commit: "c3", text: yamlOf("1", deploy.Blue)},
 		}},
 		{name: "a bump that is rejected, another that is taken back", fates: map[string]bearing{"2": {exits: true}, "3": {sickLive: true}}, chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Green)},
-			{commit: "c2", text: yamlOf("2", Auto)},
-			{commit: "c3", text: yamlOf("3", Auto)},
+			{commit: "c1", text: yamlOf("1", deploy.Green)},
+			{commit: "c2", text: yamlOf("2", deploy.Auto)},
+			{commit: "c3", text: yamlOf("3", deploy.Auto)},
 		}},
-		{name: "a bump whose hook fails, and another", fates: map[string]bearing{"2": {hook: &RejectError{Reason: CannotStart, Detail: "a hook failed"}}}, chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Green)},
-			{commit: "c2", text: yamlOf("2", Auto)},
-			{commit: "c3", text: yamlOf("3", Auto)},
+		{name: "a bump whose hook fails, and another", fates: map[string]bearing{"2": {hook: &deploy.RejectError{Reason: deploy.CannotStart, Detail: "a hook failed"}}}, chapters: []chapter{
+			{commit: "c1", text: yamlOf("1", deploy.Green)},
+			{commit: "c2", text: yamlOf("2", deploy.Auto)},
+			{commit: "c3", text: yamlOf("3", deploy.Auto)},
 		}},
 		{name: "a hop to the same color on other ports, then refused files", chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Green)},
-			{commit: "c2", text: yamlOf("2", Green, "routes:\n  api: {ports: {blue: 4001, green: 4002}, health: /health}")},
-			{commit: "c3", text: yamlOf("3", Green, "colour: red")},
+			{commit: "c1", text: yamlOf("1", deploy.Green)},
+			{commit: "c2", text: yamlOf("2", deploy.Green, "routes:\n  api: {ports: {blue: 4001, green: 4002}, health: /health}")},
+			{commit: "c3", text: yamlOf("3", deploy.Green, "colour: red")},
 		}},
 		{name: "traffic moved by hand, what is live dies, the standby is stopped", chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Green)},
-			{commit: "c2", text: yamlOf("2", Blue)},
-			{commit: "c2", text: yamlOf("2", Blue), before: func(w *stage) { w.live = Green }},
-			{commit: "c2", text: yamlOf("2", Blue), before: func(w *stage) { w.lie(Blue, "exited") }},
-			{commit: "c4", text: yamlOf("2", Blue, "standby: {keep: stopped}")},
+			{commit: "c1", text: yamlOf("1", deploy.Green)},
+			{commit: "c2", text: yamlOf("2", deploy.Blue)},
+			{commit: "c2", text: yamlOf("2", deploy.Blue), before: func(w *stage) { w.live = deploy.Green }},
+			{commit: "c2", text: yamlOf("2", deploy.Blue), before: func(w *stage) { w.lie(deploy.Blue, "exited") }},
+			{commit: "c4", text: yamlOf("2", deploy.Blue, "standby: {keep: stopped}")},
 		}},
 		{name: "singletons that move, move back, and are mended", fates: map[string]bearing{"2": {sickLive: true}}, chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Auto, "singletons: [scheduler]")},
-			{commit: "c2", text: yamlOf("2", Auto, "singletons: [scheduler]")},
-			{commit: "c3", text: yamlOf("3", Auto, "singletons: [scheduler]")},
-			{commit: "c3", text: yamlOf("3", Auto, "singletons: [scheduler]"), before: func(w *stage) { w.stacks[w.live].onDuty = false }},
+			{commit: "c1", text: yamlOf("1", deploy.Auto, "singletons: [scheduler]")},
+			{commit: "c2", text: yamlOf("2", deploy.Auto, "singletons: [scheduler]")},
+			{commit: "c3", text: yamlOf("3", deploy.Auto, "singletons: [scheduler]")},
+			{commit: "c3", text: yamlOf("3", deploy.Auto, "singletons: [scheduler]"), before: func(w *stage) { w.stacks[w.live].onDuty = false }},
 		}},
 		{name: "a column is renamed, and a release from before wanted back", chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Auto)},
-			{commit: "c2", text: yamlOf("2", Auto, "migrations: {expand: grow}")},
-			{commit: "c3", text: yamlOf("3", Auto, "migrations: {contract: shrink}")},
-			{commit: "c4", text: yamlOf("1", Auto)},
+			{commit: "c1", text: yamlOf("1", deploy.Auto)},
+			{commit: "c2", text: yamlOf("2", deploy.Auto, "migrations: {expand: grow}")},
+			{commit: "c3", text: yamlOf("3", deploy.Auto, "migrations: {contract: shrink}")},
+			{commit: "c4", text: yamlOf("1", deploy.Auto)},
 		}},
 		{name: "migrations that fail", fates: map[string]bearing{"2": {expand: 1}, "3": {contract: 2}}, chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Auto)},
-			{commit: "c2", text: yamlOf("2", Auto, "migrations: {expand: grow}")},
+			{commit: "c1", text: yamlOf("1", deploy.Auto)},
+			{commit: "c2", text: yamlOf("2", deploy.Auto, "migrations: {expand: grow}")},
 		}},
 		{name: "a bump that is reverted in git", fates: map[string]bearing{"2": {exits: true}}, chapters: []chapter{
-			{commit: "c1", text: yamlOf("1", Auto)},
-			{commit: "c2", text: yamlOf("2", Auto, "on_failure: revert")},
+			{commit: "c1", text: yamlOf("1", deploy.Auto)},
+			{commit: "c2", text: yamlOf("2", deploy.Auto, "on_failure: revert")},
 		}},
 	}
 }
@@ -81,23 +83,23 @@ func tales() []tale {
 // what people are told.
 type ending struct {
 	Status  string
-	Reasons []Reason // of the history
-	Live    Color
+	Reasons []deploy.Reason // of the history
+	Live    deploy.Color
 	Stacks  [2]string
 	Tenure  string
-	Passed  []Release
+	Passed  []deploy.Release
 	Blocked []string
-	Duty    [2]Duty
+	Duty    [2]deploy.Duty
 	Armed   bool
 	Ran     []string // migrations
 	Reverts []string
-	Floor   *StatusFloor
+	Floor   *deploy.StatusFloor
 }
 
-func (w *stage) ending(s *Status) ending {
+func (w *stage) ending(s *deploy.Status) ending {
 	e := ending{Status: summary(s), Live: w.live, Passed: w.saved.Passed, Armed: w.armed, Ran: w.ran, Reverts: w.reverts, Floor: s.Floor}
 	e.Tenure = fmt.Sprintf("%s in %s since %s", w.saved.Live.Release, w.saved.Live.Color, w.saved.Live.Commit)
-	for i, c := range Colors() {
+	for i, c := range deploy.Colors() {
 		x := w.stackOf(c)
 		e.Duty[i] = x.Duty
 		e.Stacks[i] = fmt.Sprintf("%s %s of %s", x.Condition, x.Release, x.Commit)
@@ -116,8 +118,8 @@ func (w *stage) ending(s *Status) ending {
 
 // why is the reason of a verdict. A release that is bad under traffic may be found
 // out by its watch or, after a kill between flip and confirmation, by its gate.
-func (w *stage) why(tag string, reason Reason) Reason {
-	if w.fates[tag].sickLive && (reason == Unhealthy || reason == WatchFailed) {
+func (w *stage) why(tag string, reason deploy.Reason) deploy.Reason {
+	if w.fates[tag].sickLive && (reason == deploy.Unhealthy || reason == deploy.WatchFailed) {
 		return "bad under traffic"
 	}
 	return reason
@@ -145,7 +147,7 @@ func (y tale) tell(t *testing.T, w *stage) ending {
 			patience.Stop()
 			if p.ctx.Err() != nil {
 				p = w.start()
-			} else if s.Phase != PhaseDegraded {
+			} else if s.Phase != deploy.PhaseDegraded {
 				break
 			}
 		}

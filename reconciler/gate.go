@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -34,11 +36,11 @@ type gate struct {
 	examiner Examiner
 	prober   Prober
 	holders  Holders
-	app      App
-	color    Color
+	app      deploy.App
+	color    deploy.Color
 	now      func() time.Time
-	seen     *Stack // as it was a moment ago, to begin with; nil where nobody looked
-	alone    bool   // nothing else could be live instead: then late answers are only a warning
+	seen     *deploy.Stack // as it was a moment ago, to begin with; nil where nobody looked
+	alone    bool          // nothing else could be live instead: then late answers are only a warning
 
 	began time.Time            // set by pass
 	warm  chan struct{}        // closed when all containers are seen to have run for warmTime
@@ -60,7 +62,7 @@ type lack struct {
 // pass returns the stack as it was seen to be healthy, a *RejectError when it is
 // not or not in time, and ctx's error when ctx ends first. Other errors are the
 // world's.
-func (g *gate) pass(ctx context.Context) (Stack, error) {
+func (g *gate) pass(ctx context.Context) (deploy.Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
 	g.lacks, g.ahead = map[string]lack{}, map[string]time.Time{}
@@ -78,7 +80,7 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		wg.Go(func() { g.probeRoute(deadline, r) })
 	}
 	exams := map[string]context.CancelFunc{} // by container: the health commands that run already
-	var last *Stack                          // as this gate saw it last: the time may be over in the middle of a look
+	var last *deploy.Stack                   // as this gate saw it last: the time may be over in the middle of a look
 	for first := true; ; first = false {
 		stack, fresh, err := g.nextLook(deadline, first)
 		if fresh && err == nil {
@@ -91,11 +93,11 @@ func (g *gate) pass(ctx context.Context) (Stack, error) {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return Stack{}, ctx.Err()
+			return deploy.Stack{}, ctx.Err()
 		case errors.Is(context.Cause(deadline), errGateTimeout) && last != nil:
-			return Stack{}, g.timedOut(ctx, *last)
+			return deploy.Stack{}, g.timedOut(ctx, *last)
 		case err != nil:
-			return Stack{}, err
+			return deploy.Stack{}, err
 		case fresh && g.proven():
 			return stack, nil
 		}
@@ -123,7 +125,7 @@ func (g *gate) engaged(ctx context.Context) error {
 	return g.anyEnded(ctx, stack, true)
 }
 
-func (g *gate) anyEnded(ctx context.Context, s Stack, singletons bool) error {
+func (g *gate) anyEnded(ctx context.Context, s deploy.Stack, singletons bool) error {
 	for _, c := range s.Containers {
 		if c.Singleton != singletons {
 			continue
@@ -137,12 +139,12 @@ func (g *gate) anyEnded(ctx context.Context, s Stack, singletons bool) error {
 
 var errGateTimeout = errors.New("the gate's time is over")
 
-func (g *gate) look(ctx context.Context) (Stack, error) {
+func (g *gate) look(ctx context.Context) (deploy.Stack, error) {
 	pair, err := look(ctx, g.stacks, g.app)
 	if err != nil {
-		return Stack{}, err
+		return deploy.Stack{}, err
 	}
-	if g.color == Green {
+	if g.color == deploy.Green {
 		return pair[1], nil
 	}
 	return pair[0], nil
@@ -150,7 +152,7 @@ func (g *gate) look(ctx context.Context) (Stack, error) {
 
 // nextLook looks, but begins with what was seen a moment ago: a way back must not wait
 // for Docker to say the same again. What is proven at last is proven of a fresh look.
-func (g *gate) nextLook(ctx context.Context, first bool) (s Stack, fresh bool, err error) {
+func (g *gate) nextLook(ctx context.Context, first bool) (s deploy.Stack, fresh bool, err error) {
 	if first && g.seen != nil {
 		return *g.seen, false, nil
 	}
@@ -160,7 +162,7 @@ func (g *gate) nextLook(ctx context.Context, first bool) (s Stack, fresh bool, e
 
 // checkContainers fails at once when a container ended or was restarted, and
 // notes what is still missing otherwise.
-func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams map[string]context.CancelFunc, s Stack) error {
+func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams map[string]context.CancelFunc, s deploy.Stack) error {
 	routed := map[string]bool{}
 	for _, r := range g.app.Routes {
 		routed[r.Service] = true
@@ -182,7 +184,7 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 		}
 		before := len(waiting)
 		switch {
-		case c.ended():
+		case c.Ended():
 			if end, running := exams[c.ID]; running {
 				end()
 				g.clear("health " + c.ID) // at the next look once more, should it still be answering
@@ -192,7 +194,7 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 		case c.State != "running":
 			waiting = append(waiting, c.Name+" is "+c.State)
 		case c.Unpublished != "":
-			waiting = append(waiting, c.Name+" is "+c.words())
+			waiting = append(waiting, c.Name+" is "+c.Words())
 		case c.Loops && g.age(c) < g.unlooped():
 			waiting = append(waiting, c.Name+" has run for less than "+g.unlooped().String())
 		case c.HealthCommand && c.State == "running":
@@ -220,7 +222,7 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 
 // checkPorts notes which routes' ports are not those of the stack's own containers:
 // whoever answers there is not the release.
-func (g *gate) checkPorts(ctx context.Context, s Stack) error {
+func (g *gate) checkPorts(ctx context.Context, s deploy.Stack) error {
 	var ports []int
 	for _, r := range g.app.Routes {
 		ports = append(ports, r.Ports.Of(g.color))
@@ -240,16 +242,16 @@ func (g *gate) checkPorts(ctx context.Context, s Stack) error {
 }
 
 // ended rejects a container that does not stay up.
-func (g *gate) ended(ctx context.Context, c Container) error {
+func (g *gate) ended(ctx context.Context, c deploy.Container) error {
 	switch {
-	case c.ended():
+	case c.Ended():
 		return nil
 	case c.State == "restarting", c.Loops && (c.State == "exited" || c.Restarts > 0 && g.startedJustNow(c)):
-		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (%s)%s", c.Name, c.HowEnded(), c.IfMeant()))
+		return g.reject(ctx, deploy.RestartLoop, c, fmt.Sprintf("%s ends and is started again and again (%s)%s", c.Name, c.HowEnded(), c.IfMeant()))
 	case c.State == "exited" || c.State == "dead":
-		return g.reject(ctx, ContainerExited, c, fmt.Sprintf("%s ended with %s%s", c.Name, c.HowEnded(), c.IfMeant()))
+		return g.reject(ctx, deploy.ContainerExited, c, fmt.Sprintf("%s ended with %s%s", c.Name, c.HowEnded(), c.IfMeant()))
 	case c.State == "running" && c.Restarts > 0 && g.startedJustNow(c):
-		return g.reject(ctx, RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
+		return g.reject(ctx, deploy.RestartLoop, c, fmt.Sprintf("%s ended and was started again (restarts: %d)", c.Name, c.Restarts))
 	default:
 		return nil
 	}
@@ -259,7 +261,7 @@ func (g *gate) ended(ctx context.Context, c Container) error {
 // takes a loop to be over after warmTime.
 func (g *gate) unlooped() time.Duration { return min(warmTime, g.app.Gate.Timeout/2) }
 
-func (g *gate) startedJustNow(c Container) bool {
+func (g *gate) startedJustNow(c deploy.Container) bool {
 	age := g.now().Sub(c.StartedAt)
 	return age >= 0 && age < settleTime
 }
@@ -267,7 +269,7 @@ func (g *gate) startedJustNow(c Container) bool {
 // age is for how long the container has run. Where the clock was set back since its
 // start, or the engine's is another, the start lies ahead, and it is for how long this
 // gate has seen it run: waiting for the start to be past could take days.
-func (g *gate) age(c Container) time.Duration {
+func (g *gate) age(c deploy.Container) time.Duration {
 	now := g.now()
 	if age := now.Sub(c.StartedAt); age >= 0 {
 		return age
@@ -282,7 +284,7 @@ func (g *gate) age(c Container) time.Duration {
 
 // probeRoute asks one route until it has answered well often enough in a row,
 // and then once a second until the gate ends, because a proof can be lost again.
-func (g *gate) probeRoute(ctx context.Context, r Route) {
+func (g *gate) probeRoute(ctx context.Context, r deploy.Route) {
 	key, row, pause := "route "+r.Name, 0, probePause
 	for ctx.Err() == nil {
 		answer := ask(ctx, g.prober, r, g.color)
@@ -317,8 +319,8 @@ func (g *gate) probeRoute(ctx context.Context, r Route) {
 // excuse lets an answer of the route pass that is right but late, and notes that. It
 // returns what still counts: all, where something else could be live, or where the stack
 // has not had its time to warm up.
-func (g *gate) excuse(r Route, late string) string {
-	if late != "" && (!g.alone || time.Since(g.began) < min(longestWarmUp, g.app.Gate.Timeout/2)) {
+func (g *gate) excuse(r deploy.Route, late string) string {
+	if late != "" && (!g.alone || time.Since(g.began) < min(deploy.LongestWarmUp, g.app.Gate.Timeout/2)) {
 		return late
 	}
 	g.mu.Lock()
@@ -347,15 +349,15 @@ func (g *gate) isWarm() bool {
 	}
 }
 
-func (g *gate) noteWarm(s Stack) {
-	cold := func(c Container) bool { return !c.Singleton && !c.ended() && g.age(c) < warmTime }
-	if s.Condition == Running && !g.isWarm() && !slices.ContainsFunc(s.Containers, cold) {
+func (g *gate) noteWarm(s deploy.Stack) {
+	cold := func(c deploy.Container) bool { return !c.Singleton && !c.Ended() && g.age(c) < warmTime }
+	if s.Condition == deploy.Running && !g.isWarm() && !slices.ContainsFunc(s.Containers, cold) {
 		close(g.warm)
 	}
 }
 
 // examine runs a service's own health command until it succeeds once.
-func (g *gate) examine(ctx context.Context, c Container) {
+func (g *gate) examine(ctx context.Context, c deploy.Container) {
 	for pause := lookPause; ctx.Err() == nil; pause = longer(pause) {
 		err := g.examiner.Health(ctx, c)
 		if err == nil {
@@ -375,19 +377,19 @@ func longer(pause time.Duration) time.Duration { return min(pause*3/2, calmEvery
 
 // timedOut names everything that was still lacking, and shows the log of the
 // first service to blame.
-func (g *gate) timedOut(ctx context.Context, s Stack) error {
+func (g *gate) timedOut(ctx context.Context, s deploy.Stack) error {
 	g.mu.Lock()
 	lacks := sortedByKey(g.lacks)
 	g.mu.Unlock()
 	var what []string
-	service, reason := "", TooSlow
+	service, reason := "", deploy.TooSlow
 	for _, l := range lacks {
 		what = append(what, l.what)
 		if service == "" {
 			service = l.service
 		}
 		if !l.slow {
-			reason = Unhealthy
+			reason = deploy.Unhealthy
 		}
 	}
 	detail := fmt.Sprintf("not healthy within %s: %s", g.app.Gate.Timeout, strings.Join(what, "; "))
@@ -396,11 +398,11 @@ func (g *gate) timedOut(ctx context.Context, s Stack) error {
 			return g.reject(ctx, reason, c, detail)
 		}
 	}
-	return &RejectError{Reason: reason, Detail: detail}
+	return &deploy.RejectError{Reason: reason, Detail: detail}
 }
 
-func (g *gate) reject(ctx context.Context, why Reason, c Container, detail string) error {
-	return &RejectError{Reason: why, Detail: detail, Logs: lastLogs(ctx, g.examiner, c, gateLogTime)}
+func (g *gate) reject(ctx context.Context, why deploy.Reason, c deploy.Container, detail string) error {
+	return &deploy.RejectError{Reason: why, Detail: detail, Logs: lastLogs(ctx, g.examiner, c, gateLogTime)}
 }
 
 // How long the last lines of a log are waited for. Traffic does not suffer from a
@@ -413,10 +415,10 @@ const (
 // lastLogs fetches the end of a container's log for a message. It is given its
 // own short time, because the message must be written even when the time that
 // is judged is over; where there is no log, the message does without.
-func lastLogs(ctx context.Context, e Examiner, c Container, most time.Duration) string {
+func lastLogs(ctx context.Context, e Examiner, c deploy.Container, most time.Duration) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	defer cancel()
-	logs, err := e.Logs(ctx, c, logLineLimit)
+	logs, err := e.Logs(ctx, c, deploy.LogLineLimit)
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
 	}

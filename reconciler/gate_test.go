@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // bench is the little world of one gate or one watch. Each look and each
@@ -20,27 +22,27 @@ type bench struct {
 	asking int            // questions under way
 	linger time.Duration  // how long a question goes on after its context has ended
 
-	stack   func(n int) (Stack, error)             // the n-th look, from 1
-	probe   func(n int, r Route) Probe             // the n-th question to the route, from 1
-	health  func(ctx context.Context, n int) error // the n-th health command, from 1
-	logs    func(c Container) (string, error)
+	stack   func(n int) (deploy.Stack, error)        // the n-th look, from 1
+	probe   func(n int, r deploy.Route) deploy.Probe // the n-th question to the route, from 1
+	health  func(ctx context.Context, n int) error   // the n-th health command, from 1
+	logs    func(c deploy.Container) (string, error)
 	healths int
 
-	beside  Stack                                                                 // the other stack
-	seen    Stack                                                                 // at the last look
-	holders func(n int, ctx context.Context, ports []int) (map[int]Holder, error) // nil: the containers of the routes' services
-	asked   int                                                                   // how often who holds the ports
+	beside  deploy.Stack                                                                 // the other stack
+	seen    deploy.Stack                                                                 // at the last look
+	holders func(n int, ctx context.Context, ports []int) (map[int]deploy.Holder, error) // nil: the containers of the routes' services
+	asked   int                                                                          // how often who holds the ports
 }
 
 // benchHolders answers for a bench and the app that is gated.
 type benchHolders struct {
 	b   *bench
-	app App
+	app deploy.App
 }
 
-func (b *bench) holdersOf(app App) Holders { return benchHolders{b, app} }
+func (b *bench) holdersOf(app deploy.App) Holders { return benchHolders{b, app} }
 
-func (h benchHolders) Holders(ctx context.Context, ports []int) (map[int]Holder, error) {
+func (h benchHolders) Holders(ctx context.Context, ports []int) (map[int]deploy.Holder, error) {
 	h.b.mu.Lock()
 	h.b.asked++
 	n, seen := h.b.asked, h.b.seen
@@ -48,22 +50,22 @@ func (h benchHolders) Holders(ctx context.Context, ports []int) (map[int]Holder,
 	if h.b.holders != nil {
 		return h.b.holders(n, ctx, ports)
 	}
-	held := map[int]Holder{}
+	held := map[int]deploy.Holder{}
 	for _, r := range h.app.Routes {
 		for _, c := range seen.Containers {
 			if c.Service == r.Service && c.State == "running" {
-				held[r.Ports.Green] = Holder{Container: c.ID, Words: "the container " + c.Name}
+				held[r.Ports.Green] = deploy.Holder{Container: c.ID, Words: "the container " + c.Name}
 			}
 		}
 	}
 	return held, nil
 }
 
-func (b *bench) LookForImages(context.Context, App) error { return nil }
+func (b *bench) LookForImages(context.Context, deploy.App) error { return nil }
 
-func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
+func (b *bench) Observe(ctx context.Context, _ deploy.App) ([2]deploy.Stack, error) {
 	if ctx.Err() != nil {
-		return [2]Stack{}, ctx.Err()
+		return [2]deploy.Stack{}, ctx.Err()
 	}
 	b.mu.Lock()
 	b.looks++
@@ -75,17 +77,19 @@ func (b *bench) Observe(ctx context.Context, _ App) ([2]Stack, error) {
 	b.mu.Unlock()
 	if errors.Is(err, errHangs) {
 		<-ctx.Done()
-		return [2]Stack{}, ctx.Err()
+		return [2]deploy.Stack{}, ctx.Err()
 	}
-	return [2]Stack{b.beside, s}, err
+	return [2]deploy.Stack{b.beside, s}, err
 }
 
-func (b *bench) Up(context.Context, App, Color, *Start) error { return errInjected }
-func (b *bench) Stop(context.Context, App, Color) error       { return errInjected }
+func (b *bench) Up(context.Context, deploy.App, deploy.Color, *deploy.Start) error {
+	return errInjected
+}
+func (b *bench) Stop(context.Context, deploy.App, deploy.Color) error { return errInjected }
 
-func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {
-	if c != Green {
-		return Probe{Err: fmt.Errorf("asked the wrong color: %s", c)}
+func (b *bench) Probe(ctx context.Context, r deploy.Route, c deploy.Color) deploy.Probe {
+	if c != deploy.Green {
+		return deploy.Probe{Err: fmt.Errorf("asked the wrong color: %s", c)}
 	}
 	b.mu.Lock()
 	b.probes[r.Name]++
@@ -100,7 +104,7 @@ func (b *bench) Probe(ctx context.Context, r Route, c Color) Probe {
 	return b.probe(n, r)
 }
 
-func (b *bench) Health(ctx context.Context, _ Container) error {
+func (b *bench) Health(ctx context.Context, _ deploy.Container) error {
 	b.mu.Lock()
 	b.healths++
 	n := b.healths
@@ -108,8 +112,8 @@ func (b *bench) Health(ctx context.Context, _ Container) error {
 	return b.health(ctx, n)
 }
 
-func (b *bench) Logs(_ context.Context, c Container, n int) (string, error) {
-	if n != logLineLimit {
+func (b *bench) Logs(_ context.Context, c deploy.Container, n int) (string, error) {
+	if n != deploy.LogLineLimit {
 		return "", fmt.Errorf("asked for %d lines", n)
 	}
 	return b.logs(c)
@@ -117,52 +121,54 @@ func (b *bench) Logs(_ context.Context, c Container, n int) (string, error) {
 
 var errHangs = errors.New("hangs")
 
-func healthy(int, Route) Probe { return Probe{Status: 200, Took: probeTime} }
+func healthy(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 200, Took: probeTime} }
 
 // newBench is a stack in which all is well, and has been for an hour.
-func newBench(containers ...Container) *bench {
+func newBench(containers ...deploy.Container) *bench {
 	return &bench{
 		probes: map[string]int{},
-		beside: Stack{Color: Blue, Condition: Running},
-		stack:  func(int) (Stack, error) { return Stack{Color: Green, Condition: Running, Containers: containers}, nil },
+		beside: deploy.Stack{Color: deploy.Blue, Condition: deploy.Running},
+		stack: func(int) (deploy.Stack, error) {
+			return deploy.Stack{Color: deploy.Green, Condition: deploy.Running, Containers: containers}, nil
+		},
 		probe:  healthy,
 		health: func(context.Context, int) error { return nil },
-		logs:   func(c Container) (string, error) { return "last words of " + c.Name, nil },
+		logs:   func(c deploy.Container) (string, error) { return "last words of " + c.Name, nil },
 	}
 }
 
 // container is one that has run for an hour, changed as the test needs it.
-func container(service string, change ...func(*Container)) Container {
-	c := Container{ID: "id-" + service, Name: service + "-1", Service: service, State: "running", StartedAt: time.Now().Add(-time.Hour)}
+func container(service string, change ...func(*deploy.Container)) deploy.Container {
+	c := deploy.Container{ID: "id-" + service, Name: service + "-1", Service: service, State: "running", StartedAt: time.Now().Add(-time.Hour)}
 	for _, f := range change {
 		f(&c)
 	}
 	return c
 }
 
-func gatedApp(routes ...string) App {
-	a := App{Name: "shop", Gate: GatePolicy{Timeout: 30 * time.Second, Successes: 3}, Watch: WatchPolicy{For: time.Minute, Inconclusive: "promote"}}
+func gatedApp(routes ...string) deploy.App {
+	a := deploy.App{Name: "shop", Gate: deploy.GatePolicy{Timeout: 30 * time.Second, Successes: 3}, Watch: deploy.WatchPolicy{For: time.Minute, Inconclusive: "promote"}}
 	for i, r := range routes {
-		a.Routes = append(a.Routes, Route{Name: r, Service: r, Ports: Ports{3001 + 2*i, 3002 + 2*i}, Health: Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: time.Second}})
+		a.Routes = append(a.Routes, deploy.Route{Name: r, Service: r, Ports: deploy.Ports{Blue: 3001 + 2*i, Green: 3002 + 2*i}, Health: deploy.Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: time.Second}})
 	}
 	return a
 }
 
-func (b *bench) gate(ctx context.Context, app App) (Stack, error) {
-	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: Green, now: time.Now}
+func (b *bench) gate(ctx context.Context, app deploy.App) (deploy.Stack, error) {
+	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: deploy.Green, now: time.Now}
 	return g.pass(ctx)
 }
 
 // gateAfter is gate for a stack that was seen so a moment ago.
-func (b *bench) gateAfter(ctx context.Context, app App, seen Stack) (Stack, error) {
-	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: Green, now: time.Now, seen: &seen}
+func (b *bench) gateAfter(ctx context.Context, app deploy.App, seen deploy.Stack) (deploy.Stack, error) {
+	g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: deploy.Green, now: time.Now, seen: &seen}
 	return g.pass(ctx)
 }
 
 // rejected checks that err is a verdict, and what it says.
-func rejectedFor(t *testing.T, err error, reason Reason, parts ...string) {
+func rejectedFor(t *testing.T, err error, reason deploy.Reason, parts ...string) {
 	t.Helper()
-	var bad *RejectError
+	var bad *deploy.RejectError
 	if !errors.As(err, &bad) {
 		t.Fatalf("got %v, want a RejectError", err)
 	}
@@ -201,22 +207,22 @@ func TestGate_PassesAsSoonAsEveryRouteAnsweredWellInARow(t *testing.T) {
 
 func TestGate_BeginsWithWhatWasSeenAndProvesItOfAFreshLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, app := range []App{gatedApp("api"), gatedApp()} {
+		for _, app := range []deploy.App{gatedApp("api"), gatedApp()} {
 			b := newBench(container("api"))
 			seen, _ := b.stack(0)
 			if _, err := b.gateAfter(t.Context(), app, seen); err != nil || b.looks != 1 {
 				t.Errorf("%d routes: %v after %d looks, want one", len(app.Routes), err, b.looks)
 			}
-			dead := newBench(container("api", func(c *Container) { c.State, c.ExitCode = "exited", 137 }))
+			dead := newBench(container("api", func(c *deploy.Container) { c.State, c.ExitCode = "exited", 137 }))
 			_, err := dead.gateAfter(t.Context(), app, seen)
-			rejectedFor(t, err, ContainerExited, "137")
+			rejectedFor(t, err, deploy.ContainerExited, "137")
 		}
 		away := newBench()
 		seen, _ := newBench(container("api")).stack(0)
-		away.stack = func(int) (Stack, error) { return Stack{}, errHangs }
+		away.stack = func(int) (deploy.Stack, error) { return deploy.Stack{}, errHangs }
 		app := gatedApp("api")
 		app.Gate.Timeout = lookTime / 2
-		var bad *RejectError
+		var bad *deploy.RejectError
 		if _, err := away.gateAfter(t.Context(), app, seen); err == nil || errors.As(err, &bad) {
 			t.Errorf("where Docker is away since: %v, want no verdict", err)
 		}
@@ -226,11 +232,11 @@ func TestGate_BeginsWithWhatWasSeenAndProvesItOfAFreshLook(t *testing.T) {
 func TestGate_BadAnswerBeginsTheRowAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.probe = func(n int, _ Route) Probe {
+		b.probe = func(n int, _ deploy.Route) deploy.Probe {
 			if n <= 30 && n%3 == 0 { // never three in a row
-				return Probe{Status: 503, Took: probeTime}
+				return deploy.Probe{Status: 503, Took: probeTime}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
 			t.Fatal(err)
@@ -247,22 +253,22 @@ func TestGate_ProofOfOneRouteIsLostWhileAnotherIsWaitedFor(t *testing.T) {
 		app := gatedApp("api", "web")
 		app.Gate.Timeout = 10 * time.Second
 		began := time.Now()
-		b.probe = func(_ int, r Route) Probe {
+		b.probe = func(_ int, r deploy.Route) deploy.Probe {
 			after := time.Since(began)
 			if r.Name == "api" && after > time.Second || r.Name == "web" && after < 5*time.Second {
-				return Probe{Status: 500, Took: probeTime}
+				return deploy.Probe{Status: 500, Took: probeTime}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		_, err := b.gate(t.Context(), app)
-		rejectedFor(t, err, Unhealthy, "api: /health answered 500, healthy is 200-299")
+		rejectedFor(t, err, deploy.Unhealthy, "api: /health answered 500, healthy is 200-299")
 	})
 }
 
 func TestGate_ServiceWithoutHealthCommandOrRouteHasToStayUpForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		b := newBench(container("api"), container("worker", func(c *Container) { c.StartedAt = began }))
+		b := newBench(container("api"), container("worker", func(c *deploy.Container) { c.StartedAt = began }))
 		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
 			t.Fatal(err)
 		}
@@ -276,12 +282,12 @@ func TestGate_OneShotIsWaitedForUntilItEndedWell(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		b := newBench()
-		b.stack = func(int) (Stack, error) {
-			job := container("migrate", func(c *Container) { c.OneShot, c.MayEnd, c.StartedAt = true, true, began })
+		b.stack = func(int) (deploy.Stack, error) {
+			job := container("migrate", func(c *deploy.Container) { c.OneShot, c.MayEnd, c.StartedAt = true, true, began })
 			if time.Since(began) > 7*time.Second {
 				job.State = "exited"
 			}
-			return Stack{Containers: []Container{container("api"), job}}, nil
+			return deploy.Stack{Containers: []deploy.Container{container("api"), job}}, nil
 		}
 		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
 			t.Fatal(err)
@@ -306,12 +312,12 @@ func TestGate_WhatMayEndIsProvenWhetherItEndsOrNot(t *testing.T) {
 				wait(ctx, 10*time.Millisecond)
 				return errors.New("not yet")
 			}
-			b.stack = func(int) (Stack, error) {
-				job := container("import", func(c *Container) { c.MayEnd, c.HealthCommand, c.StartedAt = true, true, began })
+			b.stack = func(int) (deploy.Stack, error) {
+				job := container("import", func(c *deploy.Container) { c.MayEnd, c.HealthCommand, c.StartedAt = true, true, began })
 				if time.Since(began) >= ends {
 					job.State = "exited"
 				}
-				return Stack{Containers: []Container{container("api"), job}}, nil
+				return deploy.Stack{Containers: []deploy.Container{container("api"), job}}, nil
 			}
 			if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
 				t.Fatalf("it ends after %s: %v", ends, err)
@@ -327,18 +333,18 @@ func TestGate_WhatMayEndIsProvenWhetherItEndsOrNot(t *testing.T) {
 func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		change func(*Container)
-		reason Reason
+		change func(*deploy.Container)
+		reason deploy.Reason
 		says   string
 	}{
-		{"restarting", func(c *Container) { c.State, c.ExitCode = "restarting", 1 }, RestartLoop, "worker-1 ends and is started again and again (exit code 1)"},
-		{"exited", func(c *Container) { c.State, c.ExitCode = "exited", 137 }, ContainerExited, "worker-1 ended with exit code 137"},
-		{"exited with 0, but it is no one-shot", func(c *Container) { c.State = "exited" }, ContainerExited, `worker-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.worker`},
-		{"started again after it ended with 0", func(c *Container) { c.State, c.MayEnd = "restarting", true }, RestartLoop, `again (exit code 0); if it is meant to end, write restart: "no" and no ports: under services.worker`},
-		{"may end, and failed", func(c *Container) { c.MayEnd, c.State, c.ExitCode = true, "exited", 1 }, ContainerExited, "worker-1 ended with exit code 1"},
-		{"dead", func(c *Container) { c.State = "dead" }, ContainerExited, "worker-1 ended"},
-		{"restarted a moment ago", func(c *Container) { c.Restarts, c.StartedAt = 1, time.Now() }, RestartLoop, "restarts: 1"},
-		{"a one-shot that failed", func(c *Container) { c.OneShot, c.MayEnd, c.State, c.ExitCode = true, true, "exited", 2 }, ContainerExited, "exit code 2"},
+		{"restarting", func(c *deploy.Container) { c.State, c.ExitCode = "restarting", 1 }, deploy.RestartLoop, "worker-1 ends and is started again and again (exit code 1)"},
+		{"exited", func(c *deploy.Container) { c.State, c.ExitCode = "exited", 137 }, deploy.ContainerExited, "worker-1 ended with exit code 137"},
+		{"exited with 0, but it is no one-shot", func(c *deploy.Container) { c.State = "exited" }, deploy.ContainerExited, `worker-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.worker`},
+		{"started again after it ended with 0", func(c *deploy.Container) { c.State, c.MayEnd = "restarting", true }, deploy.RestartLoop, `again (exit code 0); if it is meant to end, write restart: "no" and no ports: under services.worker`},
+		{"may end, and failed", func(c *deploy.Container) { c.MayEnd, c.State, c.ExitCode = true, "exited", 1 }, deploy.ContainerExited, "worker-1 ended with exit code 1"},
+		{"dead", func(c *deploy.Container) { c.State = "dead" }, deploy.ContainerExited, "worker-1 ended"},
+		{"restarted a moment ago", func(c *deploy.Container) { c.Restarts, c.StartedAt = 1, time.Now() }, deploy.RestartLoop, "restarts: 1"},
+		{"a one-shot that failed", func(c *deploy.Container) { c.OneShot, c.MayEnd, c.State, c.ExitCode = true, true, "exited", 2 }, deploy.ContainerExited, "exit code 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -356,7 +362,7 @@ func TestGate_ContainerThatDoesNotStayUpIsRejectedAtOnceWithItsLastWords(t *test
 
 func TestGate_RestartLongAgoIsForgiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api", func(c *Container) { c.Restarts = 2 }))
+		b := newBench(container("api", func(c *deploy.Container) { c.Restarts = 2 }))
 		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil {
 			t.Error(err)
 		}
@@ -366,10 +372,10 @@ func TestGate_RestartLongAgoIsForgiven(t *testing.T) {
 // The clock was set back by weeks since the containers were started: they have run for
 // as long as the gate sees them run.
 func TestGate_AStartThatLiesAheadIsNotWaitedFor(t *testing.T) {
-	ahead := func(c *Container) { c.StartedAt = time.Now().Add(480 * time.Hour) }
-	for name, worker := range map[string]func(*Container){
+	ahead := func(c *deploy.Container) { c.StartedAt = time.Now().Add(480 * time.Hour) }
+	for name, worker := range map[string]func(*deploy.Container){
 		"started once":            ahead,
-		"restarted, and stays up": func(c *Container) { ahead(c); c.Restarts = 1 },
+		"restarted, and stays up": func(c *deploy.Container) { ahead(c); c.Restarts = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -386,22 +392,22 @@ func TestGate_AStartThatLiesAheadIsNotWaitedFor(t *testing.T) {
 	t.Run("restarted again and again", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b, first := newBench(), time.Now().Add(480*time.Hour)
-			b.stack = func(n int) (Stack, error) {
-				worker := container("worker", func(c *Container) {
+			b.stack = func(n int) (deploy.Stack, error) {
+				worker := container("worker", func(c *deploy.Container) {
 					c.Restarts = 1 + n/10 // a second each
 					c.StartedAt = first.Add(time.Duration(c.Restarts) * time.Second)
 				})
-				return Stack{Containers: []Container{container("api"), worker}}, nil
+				return deploy.Stack{Containers: []deploy.Container{container("api"), worker}}, nil
 			}
 			_, err := b.gate(t.Context(), gatedApp("api"))
-			rejectedFor(t, err, Unhealthy, "worker-1 has run for less than 2s")
+			rejectedFor(t, err, deploy.Unhealthy, "worker-1 has run for less than 2s")
 		})
 	})
 }
 
 func TestGate_RunsTheHealthCommandUntilItSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
+		b := newBench(container("api"), container("db", func(c *deploy.Container) { c.HealthCommand = true }))
 		b.health = func(_ context.Context, n int) error {
 			if n < 5 {
 				return errors.New("exit code 1: not yet")
@@ -421,27 +427,27 @@ func TestGate_TimeoutNamesEverythingThatIsLacking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(
 			container("api"), container("web"),
-			container("db", func(c *Container) { c.HealthCommand = true }),
-			container("cache", func(c *Container) { c.State = "created" }),
-			container("queue", func(c *Container) { c.State = "paused" }),
-			container("migrate", func(c *Container) { c.OneShot, c.MayEnd = true, true }),
+			container("db", func(c *deploy.Container) { c.HealthCommand = true }),
+			container("cache", func(c *deploy.Container) { c.State = "created" }),
+			container("queue", func(c *deploy.Container) { c.State = "paused" }),
+			container("migrate", func(c *deploy.Container) { c.OneShot, c.MayEnd = true, true }),
 		)
 		healthyStack := b.stack
-		b.stack = func(n int) (Stack, error) {
+		b.stack = func(n int) (deploy.Stack, error) {
 			s, err := healthyStack(n)
 			s.Missing = []string{"mail", "cron"}
 			return s, err
 		}
 		b.health = func(context.Context, int) error { return errors.New("exit code 1: no such table") }
-		b.probe = func(_ int, r Route) Probe {
+		b.probe = func(_ int, r deploy.Route) deploy.Probe {
 			if r.Name == "api" {
-				return Probe{Err: errors.New("connection refused"), Took: probeTime}
+				return deploy.Probe{Err: errors.New("connection refused"), Took: probeTime}
 			}
-			return Probe{Status: 404, Took: probeTime}
+			return deploy.Probe{Status: 404, Took: probeTime}
 		}
 		began := time.Now()
 		_, err := b.gate(t.Context(), gatedApp("api", "web"))
-		rejectedFor(t, err, Unhealthy, "not healthy within 30s: ", "no container for mail, cron", "cache-1 is created", "queue-1 is paused",
+		rejectedFor(t, err, deploy.Unhealthy, "not healthy within 30s: ", "no container for mail, cron", "cache-1 is created", "queue-1 is paused",
 			"migrate-1 has not finished", "db: health command: exit code 1: no such table", "api: /health: connection refused",
 			"web: /health answered 404, healthy is 200-299", "last words of cache-1")
 		if took := time.Since(began); took != 30*time.Second {
@@ -454,7 +460,7 @@ func TestGate_TimeoutNamesEverythingThatIsLacking(t *testing.T) {
 func TestGate_WhatACallComplainsOfWhenTheTimeIsOverIsBlamedOnNobody(t *testing.T) {
 	for range 50 { // the moment is not always there
 		synctest.Test(t, func(t *testing.T) {
-			b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
+			b := newBench(container("api"), container("db", func(c *deploy.Container) { c.HealthCommand = true }))
 			b.health = func(ctx context.Context, n int) error {
 				if n == 1 {
 					return errors.New("exit code 1: no such table")
@@ -464,7 +470,7 @@ func TestGate_WhatACallComplainsOfWhenTheTimeIsOverIsBlamedOnNobody(t *testing.T
 				return errors.New("dial: i/o timeout")
 			}
 			_, err := b.gate(t.Context(), gatedApp("api"))
-			rejectedFor(t, err, Unhealthy, "db: health command: exit code 1: no such table")
+			rejectedFor(t, err, deploy.Unhealthy, "db: health command: exit code 1: no such table")
 		})
 	}
 }
@@ -472,28 +478,30 @@ func TestGate_WhatACallComplainsOfWhenTheTimeIsOverIsBlamedOnNobody(t *testing.T
 func TestGate_NoContainersIsNotHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := newBench().gate(t.Context(), gatedApp("api"))
-		rejectedFor(t, err, Unhealthy, "no containers")
+		rejectedFor(t, err, deploy.Unhealthy, "no containers")
 	})
 }
 
 func TestGate_TooSlowIsAReasonOfItsOwn(t *testing.T) {
-	late := func(n int, _ Route) Probe { return Probe{Status: 200, Took: 1500 * time.Millisecond} }
+	late := func(n int, _ deploy.Route) deploy.Probe {
+		return deploy.Probe{Status: 200, Took: 1500 * time.Millisecond}
+	}
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
 		b.probe = late
 		_, err := b.gate(t.Context(), gatedApp("api"))
-		rejectedFor(t, err, TooSlow, "api: /health took longer than 1s", "last words of api-1")
+		rejectedFor(t, err, deploy.TooSlow, "api: /health took longer than 1s", "last words of api-1")
 	})
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"), container("web"))
-		b.probe = func(n int, r Route) Probe {
+		b.probe = func(n int, r deploy.Route) deploy.Probe {
 			if r.Name == "web" {
-				return Probe{Status: 500, Took: probeTime}
+				return deploy.Probe{Status: 500, Took: probeTime}
 			}
 			return late(n, r)
 		}
 		_, err := b.gate(t.Context(), gatedApp("api", "web"))
-		rejectedFor(t, err, Unhealthy, "api: /health took longer than 1s", "web: /health answered 500")
+		rejectedFor(t, err, deploy.Unhealthy, "api: /health took longer than 1s", "web: /health answered 500")
 	})
 }
 
@@ -516,8 +524,8 @@ func TestGate_LeavesNoQuestionBehind(t *testing.T) {
 // that none goes on for ever.
 func TestGate_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api"), container("db", func(c *Container) { c.HealthCommand = true }))
-		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		b := newBench(container("api"), container("db", func(c *deploy.Container) { c.HealthCommand = true }))
+		b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
 		b.health = func(ctx context.Context, _ int) error {
 			<-ctx.Done()
 			return ctx.Err()
@@ -534,7 +542,7 @@ func TestGate_EndsWithItsContext(t *testing.T) {
 func TestGate_CancelledIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		if _, err := b.gate(ctx, gatedApp("api")); !errors.Is(err, context.Canceled) {
@@ -558,21 +566,21 @@ func TestGate_DockerAwayInTheMiddleIsNoVerdict(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(container("api"))
-				b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+				b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
 				fine := b.stack
-				b.stack = func(n int) (Stack, error) {
+				b.stack = func(n int) (deploy.Stack, error) {
 					if n >= c.from {
-						return Stack{}, c.with
+						return deploy.Stack{}, c.with
 					}
 					return fine(n)
 				}
 				_, err := b.gate(t.Context(), gatedApp("api"))
-				var bad *RejectError
+				var bad *deploy.RejectError
 				if !errors.Is(err, c.want) || errors.As(err, &bad) {
 					t.Errorf("got %v, want %v and no verdict", err, c.want)
 				}
-				if c.with == errHangs && reasonOf(err) != DockerAway {
-					t.Errorf("reason %s, want DockerAway", reasonOf(err))
+				if c.with == errHangs && deploy.ReasonOf(err) != deploy.DockerAway {
+					t.Errorf("reason %s, want DockerAway", deploy.ReasonOf(err))
 				}
 			})
 		})
@@ -582,10 +590,10 @@ func TestGate_DockerAwayInTheMiddleIsNoVerdict(t *testing.T) {
 func TestGate_DockerAwayForTheWholeOfAShortGateIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.stack = func(int) (Stack, error) { return Stack{}, errHangs }
+		b.stack = func(int) (deploy.Stack, error) { return deploy.Stack{}, errHangs }
 		app := gatedApp("api")
 		app.Gate.Timeout = lookTime / 2
-		if _, err := b.gate(t.Context(), app); reasonOf(err) != DockerAway {
+		if _, err := b.gate(t.Context(), app); deploy.ReasonOf(err) != deploy.DockerAway {
 			t.Errorf("got %v, want DockerAway", err)
 		}
 	})
@@ -594,25 +602,25 @@ func TestGate_DockerAwayForTheWholeOfAShortGateIsNoVerdict(t *testing.T) {
 func TestGate_TimeoutInTheMiddleOfALookKeepsTheLastWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
 		began, fine := time.Now(), b.stack
-		b.stack = func(n int) (Stack, error) {
+		b.stack = func(n int) (deploy.Stack, error) {
 			if time.Since(began) > 29*time.Second {
-				return Stack{}, errHangs
+				return deploy.Stack{}, errHangs
 			}
 			return fine(n)
 		}
 		_, err := b.gate(t.Context(), gatedApp("api"))
-		rejectedFor(t, err, Unhealthy, "last words of api-1")
+		rejectedFor(t, err, deploy.Unhealthy, "last words of api-1")
 	})
 }
 
 func TestGate_MessageIsWrittenWithoutALog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api", func(c *Container) { c.State, c.ExitCode = "exited", 1 }))
-		b.logs = func(Container) (string, error) { return "", errors.New("no such container") }
+		b := newBench(container("api", func(c *deploy.Container) { c.State, c.ExitCode = "exited", 1 }))
+		b.logs = func(deploy.Container) (string, error) { return "", errors.New("no such container") }
 		_, err := b.gate(t.Context(), gatedApp("api"))
-		rejectedFor(t, err, ContainerExited, "exit code 1", "(no log: no such container)")
+		rejectedFor(t, err, deploy.ContainerExited, "exit code 1", "(no log: no such container)")
 	})
 }
 
@@ -627,7 +635,7 @@ func TestGate_IsOverAsSoonAsTheLastProofIsThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				b := newBench(container("api", func(a *Container) { a.StartedAt = began.Add(-c.age) }))
+				b := newBench(container("api", func(a *deploy.Container) { a.StartedAt = began.Add(-c.age) }))
 				app := gatedApp("api")
 				app.Gate.Successes = 3
 				if _, err := b.gate(t.Context(), app); err != nil {
@@ -644,23 +652,23 @@ func TestGate_IsOverAsSoonAsTheLastProofIsThere(t *testing.T) {
 // An app that limits how often it is asked says no for as long as it is asked often.
 func TestGate_AsksNoMoreOftenThanItNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer Probe
+		answer deploy.Probe
 		until  time.Duration // answer is what it says until then
 		most   int
 	}{
-		"good at once":                     {Probe{}, 0, 3 + 10},
-		"says no for a while":              {Probe{Status: 429, Took: probeTime}, 10 * time.Second, 20 + 3 + 10},
-		"nobody answers for half a second": {Probe{Err: errInjected, Took: probeTime}, 500 * time.Millisecond, 20 + 3 + 10},
+		"good at once":                     {deploy.Probe{}, 0, 3 + 10},
+		"says no for a while":              {deploy.Probe{Status: 429, Took: probeTime}, 10 * time.Second, 20 + 3 + 10},
+		"nobody answers for half a second": {deploy.Probe{Err: errInjected, Took: probeTime}, 500 * time.Millisecond, 20 + 3 + 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				b := newBench(container("api"), container("worker", func(w *Container) { w.HealthCommand = true }))
-				b.probe = func(int, Route) Probe {
+				b := newBench(container("api"), container("worker", func(w *deploy.Container) { w.HealthCommand = true }))
+				b.probe = func(int, deploy.Route) deploy.Probe {
 					if time.Since(began) < c.until {
 						return c.answer
 					}
-					return Probe{Status: 200, Took: probeTime}
+					return deploy.Probe{Status: 200, Took: probeTime}
 				}
 				// The worker is what the gate waits for, ten seconds after the route is proven.
 				b.health = func(context.Context, int) error {
@@ -689,12 +697,12 @@ func TestGate_AsksNoMoreOftenThanItNeeds(t *testing.T) {
 func TestGate_ProofThatIsLostHasToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		b := newBench(container("api"), container("worker", func(w *Container) { w.HealthCommand = true }))
-		b.probe = func(int, Route) Probe {
+		b := newBench(container("api"), container("worker", func(w *deploy.Container) { w.HealthCommand = true }))
+		b.probe = func(int, deploy.Route) deploy.Probe {
 			if age := time.Since(began); age > 2*time.Second && age < 8*time.Second {
-				return Probe{Status: 503, Took: probeTime}
+				return deploy.Probe{Status: 503, Took: probeTime}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		b.health = func(context.Context, int) error {
 			if time.Since(began) < 4*time.Second {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // Nginx sends people's requests to ports of this host's 127.0.0.1, and there is much
@@ -15,47 +17,7 @@ import (
 // Holders tells who takes connections to ports of this host's 127.0.0.1.
 type Holders interface {
 	// Holders returns who holds each of the ports. One without an entry is free.
-	Holders(ctx context.Context, ports []int) (map[int]Holder, error)
-}
-
-// Holder is who takes the connections to one port.
-type Holder struct {
-	Container string // the id of the container that publishes the port; empty: a program of the host
-	Unknown   bool   // nobody can tell: the engine is not on this host
-	Words     string // who it is, for people
-	App       string // whose stack the container belongs to; empty: nobody's
-}
-
-// Access says whether Nginx may send requests to the port of a route in one color.
-type Access int
-
-// The kinds of access.
-const (
-	Closed Access = iota // not at all
-	AsItIs               // where it does so already
-	Taken                // something else holds the port: as AsItIs, but not where requests could come to it now
-	Open                 // yes
-)
-
-func (a Access) String() string { return [...]string{"closed", "as it is", "taken", "open"}[a] }
-
-// Accesses are those of one route, one a color. The zero value lets nothing through.
-type Accesses struct{ Blue, Green Access }
-
-// Of returns the access of one color.
-func (a Accesses) Of(c Color) Access {
-	if c == Green {
-		return a.Green
-	}
-	return a.Blue
-}
-
-func (a *Accesses) set(c Color, to Access) {
-	if c == Green {
-		a.Green = to
-	} else {
-		a.Blue = to
-	}
+	Holders(ctx context.Context, ports []int) (map[int]deploy.Holder, error)
 }
 
 // strangerTime is for how long a program of the host has to be seen on a port of a
@@ -69,10 +31,10 @@ const seldom = 10 * time.Second
 
 // lookHolders asks who holds the ports that Nginx has or would get, and those that
 // the desired release wants.
-func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
+func (r *Runner) lookHolders(ctx context.Context, app deploy.App, w *world) error {
 	var ports []int
 	live, _ := r.liveApp() // without it, its ports need not be known
-	for _, a := range []App{app, r.routing(app, w), live} {
+	for _, a := range []deploy.App{app, r.routing(app, w), live} {
 		for _, route := range a.Routes {
 			ports = append(ports, route.Ports.Blue, route.Ports.Green)
 		}
@@ -108,11 +70,11 @@ func (r *Runner) lookHolders(ctx context.Context, app App, w *world) error {
 // opened tells whether one of the stacks was proven to be fit for traffic: it passed
 // its gate since this process started, or was live before.
 func (r *Runner) opened(w world) bool {
-	return slices.ContainsFunc(w.stacks[:], func(s Stack) bool {
+	return slices.ContainsFunc(w.stacks[:], func(s deploy.Stack) bool {
 		switch {
-		case s.Condition == Absent || s.Release.IsZero():
+		case s.Condition == deploy.Absent || s.Release.IsZero():
 			return false
-		case s.Condition == Running && r.gated[s.Color] == s.Instance():
+		case s.Condition == deploy.Running && r.gated[s.Color] == s.Instance():
 			return true
 		default:
 			return s.Release == r.memory.Live.Release || r.memory.HasPassed(s.Release)
@@ -122,66 +84,58 @@ func (r *Runner) opened(w world) bool {
 
 // access decides on the port of one route in one color. service is the one that the
 // stack of that color answers the route with; empty: that is not known.
-func (r *Runner) access(w *world, c Color, service string, port int) Access {
+func (r *Runner) access(w *world, c deploy.Color, service string, port int) deploy.Access {
 	s := w.of(c)
 	h, held := w.holders[port]
-	mine := held && s.publishes(h, service)
+	mine := held && s.Publishes(h, service)
 	switch {
-	case w.stacks[0].Condition == Absent && w.stacks[1].Condition == Absent:
-		return Closed
+	case w.stacks[0].Condition == deploy.Absent && w.stacks[1].Condition == deploy.Absent:
+		return deploy.AccessClosed
 	case held && h.Unknown, mine && s.Release.IsZero():
-		return AsItIs // somebody else's container among the stack's, or nobody knows whose
+		return deploy.AccessAsItIs // somebody else's container among the stack's, or nobody knows whose
 	case held && !mine:
-		if s.Condition != Absent && r.uncertain(port, h) {
+		if s.Condition != deploy.Absent && r.uncertain(port, h) {
 			w.at(r.strangers[port].Add(strangerTime))
-			return AsItIs
+			return deploy.AccessAsItIs
 		}
-		return Taken
+		return deploy.AccessTaken
 	case r.opened(*w):
-		return Open
+		return deploy.AccessOpen
 	default:
-		return AsItIs
+		return deploy.AccessAsItIs
 	}
 }
 
 // uncertain tells whether the program on the port may be Docker's own.
-func (r *Runner) uncertain(port int, h Holder) bool {
+func (r *Runner) uncertain(port int, h deploy.Holder) bool {
 	return h.Container == "" && r.Now().Sub(r.strangers[port]) < strangerTime
-}
-
-// publishes tells whether the holder is a container of the stack that belongs to the
-// service.
-func (s Stack) publishes(h Holder, service string) bool {
-	return h.Container != "" && slices.ContainsFunc(s.Containers, func(c Container) bool {
-		return c.ID == h.Container && (service == "" || c.Service == service)
-	})
 }
 
 // takenPort is a port that the desired release wants in one color, and that something
 // else holds.
 type takenPort struct {
-	route   Route
-	color   Color
-	by      Holder
+	route   deploy.Route
+	color   deploy.Color
+	by      deploy.Holder
 	project string // of containers of somebody else that run as the color's stack; empty: there are none
 }
 
 // taken lists the ports that the desired release could not have. What the color's own
 // stack holds is given up before the release is started there.
-func (r *Runner) taken(app App, w world) []takenPort {
+func (r *Runner) taken(app deploy.App, w world) []takenPort {
 	var all []takenPort
 	for _, s := range w.stacks {
 		// A script that was used before may have called its projects so, and people may
 		// still be served by this one.
-		up := s.Condition == Running || s.Condition == Broken
+		up := s.Condition == deploy.Running || s.Condition == deploy.Broken
 		if s.Foreign && up && r.memory.Live.Release.IsZero() {
 			all = append(all, takenPort{color: s.Color, project: app.Project(s.Color)})
 		}
 	}
 	for _, route := range app.Routes {
-		for _, c := range Colors() {
+		for _, c := range deploy.Colors() {
 			h, held := w.holders[route.Ports.Of(c)]
-			if held && !h.Unknown && !w.of(c).publishes(h, "") {
+			if held && !h.Unknown && !w.of(c).Publishes(h, "") {
 				all = append(all, takenPort{route: route, color: c, by: h})
 			}
 		}
@@ -210,32 +164,32 @@ func (p takenPort) advice(first bool) string {
 }
 
 // takenError says which ports are in the way; nil: none.
-func (r *Runner) takenError(app App, all []takenPort) error {
+func (r *Runner) takenError(app deploy.App, all []takenPort) error {
 	if len(all) == 0 {
 		return nil
 	}
 	first := r.memory.Live.Release.IsZero()
 	lines := make([]string, len(all))
-	colors := map[Color]bool{}
+	colors := map[deploy.Color]bool{}
 	for i, p := range all {
 		lines[i] = p.String() + ": " + p.advice(first)
 		colors[p.color] = true
 	}
 	text := strings.Join(lines, "; ")
-	if free := app.Color.Other(); first && app.Color != Auto && !colors[free] {
+	if free := app.Color.Other(); first && app.Color != deploy.Auto && !colors[free] {
 		text += fmt.Sprintf("; or write \"color: %s\", whose ports are free", free)
 	}
-	return &RouterError{Reason: PortTaken, Detail: text + ". Nginx is not given such a port"}
+	return &deploy.RouterError{Reason: deploy.PortTaken, Detail: text + ". Nginx is not given such a port"}
 }
 
 // unpublished says which routes' ports are not those of the stack's own containers:
 // whoever answers there is not the release.
-func (g *gate) unpublished(s Stack, holders map[int]Holder) (what []string, service string) {
+func (g *gate) unpublished(s deploy.Stack, holders map[int]deploy.Holder) (what []string, service string) {
 	for _, r := range g.app.Routes {
 		port := r.Ports.Of(g.color)
 		h, held := holders[port]
 		switch {
-		case held && s.publishes(h, r.Service):
+		case held && s.Publishes(h, r.Service):
 			continue
 		case held:
 			what = append(what, fmt.Sprintf("%s: port %d is not published by a container of service %s but held by %s", r.Name, port, r.Service, h.Words))

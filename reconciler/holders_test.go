@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // gives is which ports Nginx has, one color after the other.
@@ -15,7 +17,7 @@ func (w *stage) gives() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var words []string
-	for _, c := range Colors() {
+	for _, c := range deploy.Colors() {
 		for _, name := range slices.Sorted(maps.Keys(w.given[c])) {
 			words = append(words, fmt.Sprintf("%s:%d", name, w.given[c][name]))
 		}
@@ -31,7 +33,7 @@ func (w *stage) wantGiven(t *testing.T, when, want string) {
 }
 
 // says checks that the status's message has each of the words.
-func says(t *testing.T, s *Status, words ...string) {
+func says(t *testing.T, s *deploy.Status, words ...string) {
 	t.Helper()
 	for _, word := range words {
 		if !strings.Contains(s.Message, word) {
@@ -41,12 +43,12 @@ func says(t *testing.T, s *Status, words ...string) {
 }
 
 var (
-	database = Holder{Words: "the program postgres (pid 7)"}
-	neighbor = Holder{Container: "id-of-another", Words: "the container blog-blue-api-1 of the project blog-blue"}
+	database = deploy.Holder{Words: "the program postgres (pid 7)"}
+	neighbor = deploy.Holder{Container: "id-of-another", Words: "the container blog-blue-api-1 of the project blog-blue"}
 )
 
 func TestHolders_NginxGetsAPortOnlyOnceTheFirstStackHasPassedItsGate(t *testing.T) {
-	for _, color := range []Color{Blue, Green, Auto} {
+	for _, color := range []deploy.Color{deploy.Blue, deploy.Green, deploy.Auto} {
 		bubble(t, func(t *testing.T, w *stage) {
 			p := w.start()
 			seen := map[string]string{}
@@ -57,7 +59,7 @@ func TestHolders_NginxGetsAPortOnlyOnceTheFirstStackHasPassedItsGate(t *testing.
 			}
 			p.is(t, p.deploy("c1", yamlOf("1", color)), "Live/UpToDate, live 1 in "+string(p.Status().Live.Color)+"; history 1:Promoted")
 			for call, want := range map[string]string{"stacks.up": "", "prober.probe": "", "router.confirm": "api:3001 api:3002"} {
-				if call == "router.confirm" && color == Blue {
+				if call == "router.confirm" && color == deploy.Blue {
 					continue // the first one is that of the park
 				}
 				if seen[call] != want {
@@ -70,15 +72,15 @@ func TestHolders_NginxGetsAPortOnlyOnceTheFirstStackHasPassedItsGate(t *testing.
 }
 
 func TestHolders_AReleaseThatNeverPassedItsGateOpensNothing(t *testing.T) {
-	for name, fate := range map[string]bearing{"sick": {sick: true}, "ends": {exits: true}, "not there": {up: &RejectError{Reason: ImageNotFound}}} {
+	for name, fate := range map[string]bearing{"sick": {sick: true}, "ends": {exits: true}, "not there": {up: &deploy.RejectError{Reason: deploy.ImageNotFound}}} {
 		bubble(t, func(t *testing.T, w *stage) {
 			w.fates["1"] = fate
 			p := w.start()
-			p.deploy("c1", yamlOf("1", Auto))
+			p.deploy("c1", yamlOf("1", deploy.Auto))
 			p.honest()
 			w.wantGiven(t, name+": after it", "")
 			w.fates["2"] = bearing{}
-			p.is(t, p.deploy("c2", yamlOf("2", Auto)), summary(p.Status()))
+			p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), summary(p.Status()))
 			w.wantGiven(t, name+": after a good one", "api:3001 api:3002")
 		})
 	}
@@ -89,14 +91,14 @@ func TestHolders_APortThatSomethingElseHoldsIsToldAndNothingIsTouched(t *testing
 	for _, c := range []struct {
 		name  string
 		port  int
-		by    Holder
-		color Color
+		by    deploy.Holder
+		color deploy.Color
 		words []string
 	}{
-		{"a program", 3002, database, Green, []string{"port 3002 of route api in green", "postgres (pid 7)", "routes.api.ports.green"}},
-		{"a program, in blue", 3001, database, Blue, []string{"port 3001 of route api in blue", "postgres"}},
-		{"another app's container", 3004, neighbor, Green, []string{"port 3004 of route web in green", "blog-blue-api-1 of the project blog-blue"}},
-		{"another app's container, in blue", 3003, neighbor, Blue, []string{"port 3003 of route web in blue"}},
+		{"a program", 3002, database, deploy.Green, []string{"port 3002 of route api in green", "postgres (pid 7)", "routes.api.ports.green"}},
+		{"a program, in blue", 3001, database, deploy.Blue, []string{"port 3001 of route api in blue", "postgres"}},
+		{"another app's container", 3004, neighbor, deploy.Green, []string{"port 3004 of route web in green", "blog-blue-api-1 of the project blog-blue"}},
+		{"another app's container, in blue", 3003, neighbor, deploy.Blue, []string{"port 3003 of route web in blue"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
@@ -112,7 +114,7 @@ func TestHolders_APortThatSomethingElseHoldsIsToldAndNothingIsTouched(t *testing
 					}
 				}
 				w.change(func() { delete(w.strangers, c.port) })
-				if s := p.Once(p.ctx); s.Phase != PhaseLive {
+				if s := p.Once(p.ctx); s.Phase != deploy.PhaseLive {
 					t.Errorf("once the port is free: %s: %s", summary(s), s.Message)
 				}
 				p.honest()
@@ -132,31 +134,31 @@ func TestHolders_ACommitThatMovesALiveAppToAHeldPortChangesNothing(t *testing.T)
 		bubble(t, func(t *testing.T, w *stage) {
 			w.strangers[5432], w.strangers[3306] = database, neighbor
 			p := w.start()
-			p.deploy("c1", yamlOf("1", Green))
-			p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+			p.deploy("c1", yamlOf("1", deploy.Green))
+			p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 			ups := w.count("stacks.up")
-			s := p.deploy("c3", yamlOf("3", Auto, "routes:\n  api: {ports: "+ports+", health: /health}\n"))
+			s := p.deploy("c3", yamlOf("3", deploy.Auto, "routes:\n  api: {ports: "+ports+", health: /health}\n"))
 			p.is(t, s, "Degraded/PortTaken, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 			w.wantGiven(t, name+": after it", "api:3001 api:3002")
 			if w.count("stacks.up") != ups || w.count("stacks.stop") > 0 || w.count("router.flip") > 3 {
 				t.Errorf("%s: a stack or the traffic was touched: %s", name, w.log())
 			}
-			w.change(func() { w.lie(Blue, "exited") }) // what is live is kept alive meanwhile
-			if p.Once(p.ctx); w.stackOf(Blue).Condition != Running {
-				t.Errorf("%s: the live stack is %s", name, w.stackOf(Blue).Condition)
+			w.change(func() { w.lie(deploy.Blue, "exited") }) // what is live is kept alive meanwhile
+			if p.Once(p.ctx); w.stackOf(deploy.Blue).Condition != deploy.Running {
+				t.Errorf("%s: the live stack is %s", name, w.stackOf(deploy.Blue).Condition)
 			}
-			p.is(t, p.deploy("c4", yamlOf("4", Auto)), "Live/UpToDate, live 4 in green, standby 2 warm; history 4:Promoted 2:Promoted 1:Promoted")
+			p.is(t, p.deploy("c4", yamlOf("4", deploy.Auto)), "Live/UpToDate, live 4 in green, standby 2 warm; history 4:Promoted 2:Promoted 1:Promoted")
 		})
 	}
 }
 
 func TestHolders_AProgramThatTakesTheLiveStacksPortWhileThatIsDownGetsNoRequests(t *testing.T) {
-	for name, by := range map[string]Holder{"a program": database, "another container": neighbor} {
+	for name, by := range map[string]deploy.Holder{"a program": database, "another container": neighbor} {
 		bubble(t, func(t *testing.T, w *stage) {
 			p := w.start()
-			p.deploy("c1", yamlOf("1", Blue))
+			p.deploy("c1", yamlOf("1", deploy.Blue))
 			w.change(func() {
-				w.lie(Blue, "exited")
+				w.lie(deploy.Blue, "exited")
 				w.strangers[3001] = by
 				w.fates["1"] = bearing{up: errInjected} // it cannot be started: the port is in use
 			})
@@ -164,7 +166,7 @@ func TestHolders_AProgramThatTakesTheLiveStacksPortWhileThatIsDownGetsNoRequests
 			elapse(t, strangerTime)
 			s := p.Once(p.ctx)
 			w.wantGiven(t, name+": while it holds it", "api:3002")
-			if s.Phase != PhaseDegraded {
+			if s.Phase != deploy.PhaseDegraded {
 				t.Errorf("%s: %s", name, summary(s))
 			}
 			w.change(func() {
@@ -181,15 +183,15 @@ func TestHolders_AProgramThatTakesTheLiveStacksPortWhileThatIsDownGetsNoRequests
 func TestHolders_DockersOwnProxyClosesNothingThatIsLive(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Blue))
 		w.change(func() {
-			w.lie(Blue, "restarting")
-			w.strangers[3001] = Holder{Words: "another program of this host"}
+			w.lie(deploy.Blue, "restarting")
+			w.strangers[3001] = deploy.Holder{Words: "another program of this host"}
 		})
 		p.Once(p.ctx)
 		w.wantGiven(t, "for a moment", "api:3001 api:3002")
 		w.change(func() {
-			w.lie(Blue, "running")
+			w.lie(deploy.Blue, "running")
 			delete(w.strangers, 3001)
 		})
 		p.Once(p.ctx)
@@ -200,13 +202,13 @@ func TestHolders_DockersOwnProxyClosesNothingThatIsLive(t *testing.T) {
 func TestHolders_APortThatIsTakenWhileNobodyNeedsItIsToldAndCostsNoReload(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Blue))
 		w.change(func() { w.strangers[3002] = database })
 		s := p.Once(p.ctx)
 		p.is(t, s, "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
 		says(t, s, "port 3002 of route api in green", "postgres")
 		w.wantGiven(t, "while nobody is sent there", "api:3001 api:3002")
-		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
 		w.change(func() { delete(w.strangers, 3002) })
 		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in green, standby 1 warm; history 2:Promoted 1:Promoted")
 	})
@@ -215,19 +217,19 @@ func TestHolders_APortThatIsTakenWhileNobodyNeedsItIsToldAndCostsNoReload(t *tes
 func TestHolders_WhatIsLiveStaysOpen(t *testing.T) {
 	for name, befalls := range map[string]func(w *stage) (lost bool){
 		"the agent is started again":                      func(*stage) bool { return false },
-		"the memory is lost":                              func(w *stage) bool { w.saved = Memory{}; return true },
-		"the live container is dead":                      func(w *stage) bool { w.lie(Green, "exited"); return false },
-		"the live stack is removed beside a warm standby": func(w *stage) bool { delete(w.stacks, Green); return false },
+		"the memory is lost":                              func(w *stage) bool { w.saved = deploy.Memory{}; return true },
+		"the live container is dead":                      func(w *stage) bool { w.lie(deploy.Green, "exited"); return false },
+		"the live stack is removed beside a warm standby": func(w *stage) bool { delete(w.stacks, deploy.Green); return false },
 		"a container that nobody started for tandem is in the stack": func(w *stage) bool {
-			w.stacks[Green].release = Release{}
+			w.stacks[deploy.Green].release = deploy.Release{}
 			return true
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Blue))
-				text := yamlOf("2", Green)
+				p.deploy("c1", yamlOf("1", deploy.Blue))
+				text := yamlOf("2", deploy.Green)
 				p.deploy("c2", text)
 				p.kill()
 				w.change(func() { befalls(w) })
@@ -254,7 +256,7 @@ func TestHolders_WhatIsLiveStaysOpen(t *testing.T) {
 func TestHolders_AnAppOfWhichNothingIsLeftIsClosedUntilItIsBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Blue))
 		w.change(func() { clear(w.stacks) })
 		first := "not asked"
 		w.onCall = func(call string) {
@@ -274,21 +276,21 @@ func TestHolders_AnAppOfWhichNothingIsLeftIsClosedUntilItIsBack(t *testing.T) {
 // A route's answer is the release's only if it comes from the container of its service.
 func TestGate_DoesNotTakeAnotherAnswerForTheReleases(t *testing.T) {
 	for name, c := range map[string]struct {
-		held  map[int]Holder
+		held  map[int]deploy.Holder
 		words []string
 	}{
-		"a program of the host":        {map[int]Holder{3002: database, 3004: {Container: "id-web"}}, []string{"api: port 3002", "held by the program postgres"}},
-		"another project's container":  {map[int]Holder{3002: neighbor, 3004: {Container: "id-web"}}, []string{"api: port 3002", "blog-blue-api-1"}},
-		"another service of the stack": {map[int]Holder{3002: {Container: "id-db", Words: "the container db-1"}, 3004: {Container: "id-web"}}, []string{"service api", "db-1"}},
-		"the routes exchanged":         {map[int]Holder{3002: {Container: "id-web", Words: "the container web-1"}, 3004: {Container: "id-api", Words: "the container api-1"}}, []string{"api: port 3002", "web: port 3004"}},
-		"nobody at all":                {map[int]Holder{3004: {Container: "id-web"}}, []string{"api: no container of service api publishes port 3002"}},
-		"an engine that is elsewhere":  {map[int]Holder{3002: {Unknown: true, Words: "nobody knows whom"}, 3004: {Container: "id-web"}}, []string{"api: port 3002"}},
+		"a program of the host":        {map[int]deploy.Holder{3002: database, 3004: {Container: "id-web"}}, []string{"api: port 3002", "held by the program postgres"}},
+		"another project's container":  {map[int]deploy.Holder{3002: neighbor, 3004: {Container: "id-web"}}, []string{"api: port 3002", "blog-blue-api-1"}},
+		"another service of the stack": {map[int]deploy.Holder{3002: {Container: "id-db", Words: "the container db-1"}, 3004: {Container: "id-web"}}, []string{"service api", "db-1"}},
+		"the routes exchanged":         {map[int]deploy.Holder{3002: {Container: "id-web", Words: "the container web-1"}, 3004: {Container: "id-api", Words: "the container api-1"}}, []string{"api: port 3002", "web: port 3004"}},
+		"nobody at all":                {map[int]deploy.Holder{3004: {Container: "id-web"}}, []string{"api: no container of service api publishes port 3002"}},
+		"an engine that is elsewhere":  {map[int]deploy.Holder{3002: {Unknown: true, Words: "nobody knows whom"}, 3004: {Container: "id-web"}}, []string{"api: port 3002"}},
 	} {
 		bubble(t, func(t *testing.T, _ *stage) {
 			b := newBench(container("api"), container("web"), container("db"))
-			b.holders = func(int, context.Context, []int) (map[int]Holder, error) { return c.held, nil }
+			b.holders = func(int, context.Context, []int) (map[int]deploy.Holder, error) { return c.held, nil }
 			_, err := b.gate(t.Context(), gatedApp("api", "web"))
-			rejectedFor(t, err, Unhealthy, append(c.words, "last words of")...)
+			rejectedFor(t, err, deploy.Unhealthy, append(c.words, "last words of")...)
 			if t.Failed() {
 				t.Logf("%s: %v", name, err)
 			}
@@ -302,18 +304,18 @@ func TestGate_DoesNotPassAContainerThatRunsWithoutItsPorts(t *testing.T) {
 		mail := container("mail")
 		mail.Unpublished = "port 25"
 		_, err := newBench(container("api"), mail).gate(t.Context(), gatedApp("api"))
-		rejectedFor(t, err, Unhealthy, "mail-1 is running without port 25, which it should publish")
+		rejectedFor(t, err, deploy.Unhealthy, "mail-1 is running without port 25, which it should publish")
 	})
 }
 
 func TestGate_PassesOnceItsOwnContainerPublishesThePort(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *stage) {
 		b := newBench(container("api"))
-		b.holders = func(n int, _ context.Context, _ []int) (map[int]Holder, error) {
+		b.holders = func(n int, _ context.Context, _ []int) (map[int]deploy.Holder, error) {
 			if n < 4 {
 				return nil, nil
 			}
-			return map[int]Holder{3002: {Container: "id-api"}}, nil
+			return map[int]deploy.Holder{3002: {Container: "id-api"}}, nil
 		}
 		if _, err := b.gate(t.Context(), gatedApp("api")); err != nil || b.asked < 4 {
 			t.Errorf("got %v after %d looks", err, b.asked)
@@ -324,13 +326,13 @@ func TestGate_PassesOnceItsOwnContainerPublishesThePort(t *testing.T) {
 func TestGate_AHangingLookAtThePortsIsNoVerdict(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *stage) {
 		b := newBench(container("api"))
-		b.holders = func(_ int, ctx context.Context, _ []int) (map[int]Holder, error) {
+		b.holders = func(_ int, ctx context.Context, _ []int) (map[int]deploy.Holder, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}
 		began := time.Now()
 		_, err := b.gate(t.Context(), gatedApp("api"))
-		if !away(fmt.Errorf("%w", err)) && ReasonOf(err) != DockerAway || time.Since(began) > lookTime+time.Second {
+		if !away(fmt.Errorf("%w", err)) && deploy.ReasonOf(err) != deploy.DockerAway || time.Since(began) > lookTime+time.Second {
 			t.Errorf("got %v after %s, want DockerAway", err, time.Since(began))
 		}
 	})
@@ -340,9 +342,9 @@ func TestHolders_APreviewTellsThePortAndNoStep(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		w.strangers[3002] = database
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		v, err := p.Preview(p.ctx)
-		if err != nil || len(v.Steps) > 0 || v.Reason != PortTaken || v.Status.Phase != PhaseDegraded {
+		if err != nil || len(v.Steps) > 0 || v.Reason != deploy.PortTaken || v.Status.Phase != deploy.PhaseDegraded {
 			t.Errorf("got %+v, %v", v, err)
 		}
 		says(t, &v.Status, "port 3002 of route api in green", "postgres")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // cleanTime bounds one removal of images: the engine may be slow, and nothing
@@ -13,7 +15,7 @@ const cleanTime = time.Minute
 
 // own notes which images a stack brought here, whatever becomes of it. What is
 // not noted is never removed.
-func (r *Runner) own(ctx context.Context, s Stack) {
+func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 	if s.Release.IsZero() {
 		return
 	}
@@ -22,7 +24,7 @@ func (r *Runner) own(ctx context.Context, s Stack) {
 		return // an image more that stays; that is no reason to stop a deploy
 	}
 	for _, i := range images {
-		if o := (OwnedImage{i, s.Release}); !slices.Contains(r.memory.Images, o) {
+		if o := (deploy.OwnedImage{Image: i, Release: s.Release}); !slices.Contains(r.memory.Images, o) {
 			r.memory.Images = append(r.memory.Images, o)
 		}
 	}
@@ -30,36 +32,36 @@ func (r *Runner) own(ctx context.Context, s Stack) {
 
 // clean removes the images of releases that neither a stack nor the history
 // needs. It fails nothing: what could not be removed is tried again later.
-func (r *Runner) clean(ctx context.Context, app App, w world) error {
-	kept := r.memory.kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
-	_, err := r.removeWaste(ctx, r.waste(kept, func(Image) bool { return true }))
+func (r *Runner) clean(ctx context.Context, app deploy.App, w world) error {
+	kept := r.memory.Kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
+	_, err := r.removeWaste(ctx, r.waste(kept, func(deploy.Image) bool { return true }))
 	return err
 }
 
 // madeRoom tells whether something was removed because of err, which says that there is no
 // room for it: networks of stopped stacks, or images. Of these all go that nothing has a
 // stack of and that a registry has: to return to such a release, they are pulled again.
-func (r *Runner) madeRoom(ctx context.Context, app App, w world, err error) bool {
-	why := reasonOf(err)
-	if ctx.Err() != nil || why != DiskFull && why != NoAddresses {
+func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err error) bool {
+	why := deploy.ReasonOf(err)
+	if ctx.Err() != nil || why != deploy.DiskFull && why != deploy.NoAddresses {
 		return false
 	}
-	if why == NoAddresses {
+	if why == deploy.NoAddresses {
 		ctx, cancel := context.WithTimeout(ctx, cleanTime)
 		defer cancel()
 		gone, err := r.Janitor.GiveBackNetworks(ctx)
 		return err == nil && gone > 0
 	}
-	kept := []Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
-	gone, err := r.removeWaste(ctx, r.waste(kept, func(i Image) bool { return i.Digest != "" }))
+	kept := []deploy.Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
+	gone, err := r.removeWaste(ctx, r.waste(kept, func(i deploy.Image) bool { return i.Digest != "" }))
 	return err == nil && gone > 0
 }
 
 // waste lists the images that none of the kept releases needs, nor another app.
-func (r *Runner) waste(kept []Release, may func(Image) bool) []Image {
-	var waste []Image
+func (r *Runner) waste(kept []deploy.Release, may func(deploy.Image) bool) []deploy.Image {
+	var waste []deploy.Image
 	for _, o := range r.memory.Images {
-		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.needs(o.Image, kept) && !r.Needed(o.Image) {
+		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.Needs(o.Image, kept) && !r.Needed(o.Image) {
 			waste = append(waste, o.Image)
 		}
 	}
@@ -67,17 +69,17 @@ func (r *Runner) waste(kept []Release, may func(Image) bool) []Image {
 }
 
 // removeWaste returns how many of the images are gone.
-func (r *Runner) removeWaste(ctx context.Context, waste []Image) (int, error) {
+func (r *Runner) removeWaste(ctx context.Context, waste []deploy.Image) (int, error) {
 	if len(waste) == 0 {
 		return 0, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
 	gone, err := r.Janitor.RemoveImages(ctx, waste)
-	r.memory.Images = slices.DeleteFunc(r.memory.Images, func(o OwnedImage) bool { return slices.Contains(gone, o.Image) })
+	r.memory.Images = slices.DeleteFunc(r.memory.Images, func(o deploy.OwnedImage) bool { return slices.Contains(gone, o.Image) })
 	if err != nil || len(gone) > 0 {
 		message := fmt.Sprintf("%d of %d images that no release needs", len(gone), len(waste))
-		r.Emit(Event{Time: r.Now(), App: r.Name, Kind: Cleaned, Commit: r.memory.Commit, Message: message, Err: err})
+		r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.Cleaned, Commit: r.memory.Commit, Message: message, Err: err})
 	}
 	if len(gone) == 0 {
 		return 0, nil
@@ -85,24 +87,10 @@ func (r *Runner) removeWaste(ctx context.Context, waste []Image) (int, error) {
 	return len(gone), r.save()
 }
 
-// kept lists the releases that must not have to be pulled again: what is live or
-// wanted, what has a stack, and what can be returned to.
-func (m *Memory) kept(more ...Release) []Release {
-	return slices.Concat(more, m.Promoted, []Release{m.Live.Release})
-}
-
-// needs tells whether one of the kept releases runs the image, under whatever name.
-// A name alone does not count: a tag that moved on leaves its old image behind.
-func (m *Memory) needs(i Image, kept []Release) bool {
-	return slices.ContainsFunc(m.Images, func(o OwnedImage) bool {
-		return o.ID == i.ID && slices.Contains(kept, o.Release)
-	})
-}
-
 // Needs tells whether the app needs the image, so that another app does not
 // remove it. It may be called from anywhere.
-func (r *Runner) Needs(i Image) bool {
+func (r *Runner) Needs(i deploy.Image) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.known.needs(i, r.known.kept())
+	return r.known.Needs(i, r.known.Kept())
 }

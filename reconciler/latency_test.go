@@ -3,24 +3,27 @@ package reconciler
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // slowing makes the log say that people wait for so long, and those who asked before the
 // flip waited 66ms.
 func slowing(f *figures, wait func(after time.Duration) time.Duration) func(*watch) {
 	began := time.Now()
-	f.traffic = func(since time.Time) (Traffic, error) {
-		return Traffic{Requests: int(time.Since(since).Seconds() * 10), P95: wait(time.Since(began)), Visits: 1}, nil
+	f.traffic = func(since time.Time) (deploy.Traffic, error) {
+		return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), P95: wait(time.Since(began)), Visits: 1}, nil
 	}
 	return func(w *watch) {
 		f.tell(w)
 		w.app.Watch.Max = 2 * w.app.Watch.For
 		w.app.Watch.MaxP95, w.app.Watch.OwnP95 = 500*time.Millisecond, false
-		w.old = Baseline{Traffic: Traffic{Requests: 3000, P95: 66 * time.Millisecond}, CPU: 0.2}
+		w.old = deploy.Baseline{Traffic: deploy.Traffic{Requests: 3000, P95: 66 * time.Millisecond}, CPU: 0.2}
 	}
 }
 
@@ -28,14 +31,14 @@ func TestWatch_ASlowStartIsNotHeldAgainstARelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, b, began := &figures{}, newBench(container("api")), time.Now()
 		cold := func() bool { return time.Since(began) < 20*time.Second }
-		b.probe = func(int, Route) Probe {
+		b.probe = func(int, deploy.Route) deploy.Probe {
 			if cold() {
-				return Probe{Status: 200, Took: 1100 * time.Millisecond} // the limit is a second
+				return deploy.Probe{Status: 200, Took: 1100 * time.Millisecond} // the limit is a second
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
-		f.usage = func() (Usage, error) {
-			return Usage{Started: started, CPU: 2 * min(time.Since(began), 18*time.Second)}, nil
+		f.usage = func() (deploy.Usage, error) {
+			return deploy.Usage{Started: longAgo, CPU: 2 * min(time.Since(began), 18*time.Second)}, nil
 		}
 		change := slowing(f, func(time.Duration) time.Duration {
 			if cold() {
@@ -46,7 +49,7 @@ func TestWatch_ASlowStartIsNotHeldAgainstARelease(t *testing.T) {
 		if err := b.watch(t.Context(), gatedApp("api"), began, change); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took > time.Minute+lookEvery {
+		if took := time.Since(began); took > time.Minute+deploy.LookEvery {
 			t.Errorf("took %s, want no longer than ever", took)
 		}
 		want := []string{"it warms up: latency and CPU are not judged until 00:00:20Z", ""}
@@ -67,7 +70,7 @@ func TestWatch_WhatStaysSlowIsTakenBack(t *testing.T) {
 			}
 			return 66 * time.Millisecond
 		})
-		rejectedFor(t, newBench(container("api")).watch(t.Context(), gatedApp("api"), began, change), WatchFailed,
+		rejectedFor(t, newBench(container("api")).watch(t.Context(), gatedApp("api"), began, change), deploy.WatchFailed,
 			"p95 198ms (of 150 requests in the last 15s) is over twice the old stack's 66ms, and has been for 50", "last words of api-1")
 		if took := time.Since(began); took < 90*time.Second || took > 95*time.Second {
 			t.Errorf("took %s, want 50s from when it became slow", took)
@@ -82,10 +85,10 @@ func TestWatch_WhatSpinsForLongIsTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, began := &figures{}, time.Now()
 		change := slowing(f, func(time.Duration) time.Duration { return 66 * time.Millisecond })
-		f.usage = func() (Usage, error) {
-			return Usage{CPU: time.Since(began)/10 + 2*max(0, time.Since(began)-40*time.Second), Started: started}, nil
+		f.usage = func() (deploy.Usage, error) {
+			return deploy.Usage{CPU: time.Since(began)/10 + 2*max(0, time.Since(began)-40*time.Second), Started: longAgo}, nil
 		}
-		rejectedFor(t, newBench(container("api")).watch(t.Context(), gatedApp("api"), began, change), WatchFailed,
+		rejectedFor(t, newBench(container("api")).watch(t.Context(), gatedApp("api"), began, change), deploy.WatchFailed,
 			"CPU 2.1 cores is over the old stack's 0.2 cores and 0.5 cores more, and has been for 50")
 	})
 }
@@ -111,19 +114,19 @@ func TestWatch_SlownessThatEndsIsNoReason(t *testing.T) {
 // Where nothing else could be live, being slow is better than being away.
 func TestWatch_WithNothingToGoBackToLatencyIsAWarning(t *testing.T) {
 	for name, alone := range map[string]func(*bench, *watch){
-		"the other stack is gone":           func(b *bench, _ *watch) { b.beside = Stack{} },
+		"the other stack is gone":           func(b *bench, _ *watch) { b.beside = deploy.Stack{} },
 		"the other release was turned down": func(_ *bench, w *watch) { w.alone = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, b, began := &figures{}, newBench(container("api")), time.Now()
-				b.probe = func(int, Route) Probe { return Probe{Status: 200, Took: 1100 * time.Millisecond} }
+				b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 200, Took: 1100 * time.Millisecond} }
 				var watched *watch
 				change := slowing(f, func(time.Duration) time.Duration { return 900 * time.Millisecond })
 				if err := b.watch(t.Context(), gatedApp("api"), began, change, func(w *watch) { alone(b, w); watched = w }); err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(began); took > time.Minute+2*lookEvery {
+				if took := time.Since(began); took > time.Minute+2*deploy.LookEvery {
 					t.Errorf("took %s", took)
 				}
 				const words = "p95 900ms (of 150 requests in the last 15s) is over twice the old stack's 66ms; there is nothing to go back to, so it stays"
@@ -131,8 +134,8 @@ func TestWatch_WithNothingToGoBackToLatencyIsAWarning(t *testing.T) {
 					t.Errorf("warning %q\nverdict %q\nsaid %q", watched.warning, f.verdict, f.said)
 				}
 				b = newBench(container("api"))
-				b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
-				rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), change, func(w *watch) { alone(b, w) }), WatchFailed, "unhealthy 2 times in a row")
+				b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
+				rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), change, func(w *watch) { alone(b, w) }), deploy.WatchFailed, "unhealthy 2 times in a row")
 			})
 		})
 	}
@@ -142,25 +145,25 @@ func TestWatch_WithNothingToGoBackToLatencyIsAWarning(t *testing.T) {
 func TestWatch_NoAnswerIsSeenAtOnceAndALateOneIsNotHeldAgainstIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
-		b.probe = func(int, Route) Probe {
+		b.probe = func(int, deploy.Route) deploy.Probe {
 			if after := time.Since(began); after > 30*time.Second && after < 60*time.Second {
-				return Probe{Status: 200, Took: 1900 * time.Millisecond}
+				return deploy.Probe{Status: 200, Took: 1900 * time.Millisecond}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		if err := b.watch(t.Context(), gatedApp("api"), began); err != nil {
 			t.Errorf("late for half a minute: %v", err)
 		}
 		b, began = newBench(container("api")), time.Now()
-		b.probe = func(_ int, r Route) Probe {
+		b.probe = func(_ int, r deploy.Route) deploy.Probe {
 			wait(t.Context(), r.Health.MaxLatency)
-			return Probe{Err: errInjected, Took: r.Health.MaxLatency + probeTime}
+			return deploy.Probe{Err: errInjected, Took: r.Health.MaxLatency + probeTime}
 		}
 		var routes []string
 		for i := range 20 {
-			routes = append(routes, "r"+itoa(i))
+			routes = append(routes, "r"+strconv.Itoa(i))
 		}
-		rejectedFor(t, b.watch(t.Context(), gatedApp(routes...), began), WatchFailed, "unhealthy 2 times in a row: r0: /health took longer than 2s")
+		rejectedFor(t, b.watch(t.Context(), gatedApp(routes...), began), deploy.WatchFailed, "unhealthy 2 times in a row: r0: /health took longer than 2s")
 		if took := time.Since(began); took > 7*time.Second {
 			t.Errorf("took %s: twenty routes that hang are asked one after the other", took)
 		}
@@ -171,19 +174,19 @@ func TestGate_WithNothingToGoBackToALateAnswerIsAWarningOnceItHadTimeToWarmUp(t 
 	for _, c := range []struct {
 		name  string
 		alone bool
-		probe Probe
-		want  Reason // empty: it passes
+		probe deploy.Probe
+		want  deploy.Reason // empty: it passes
 	}{
-		{"late, and alone", true, Probe{Status: 200, Took: 1500 * time.Millisecond}, ""},
-		{"late, and another release could be live", false, Probe{Status: 200, Took: 1500 * time.Millisecond}, TooSlow},
-		{"wrong, and alone", true, Probe{Status: 500, Took: 1500 * time.Millisecond}, Unhealthy},
-		{"no answer, and alone", true, Probe{Err: errInjected, Took: 2100 * time.Millisecond}, Unhealthy},
+		{"late, and alone", true, deploy.Probe{Status: 200, Took: 1500 * time.Millisecond}, ""},
+		{"late, and another release could be live", false, deploy.Probe{Status: 200, Took: 1500 * time.Millisecond}, deploy.TooSlow},
+		{"wrong, and alone", true, deploy.Probe{Status: 500, Took: 1500 * time.Millisecond}, deploy.Unhealthy},
+		{"no answer, and alone", true, deploy.Probe{Err: errInjected, Took: 2100 * time.Millisecond}, deploy.Unhealthy},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, app, began := newBench(container("api")), gatedApp("api"), time.Now()
-				b.probe = func(int, Route) Probe { return c.probe }
-				g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: Green, now: time.Now, alone: c.alone}
+				b.probe = func(int, deploy.Route) deploy.Probe { return c.probe }
+				g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: deploy.Green, now: time.Now, alone: c.alone}
 				_, err := g.pass(t.Context())
 				if c.want != "" {
 					rejectedFor(t, err, c.want)
@@ -205,14 +208,14 @@ func TestRunner_AFirstReleaseThatIsOnlySlowGoesLiveWithAWarning(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.fates["1"] = bearing{slow: true}
-		s := p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c1", yamlOf("1", deploy.Green))
 		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
 		says(t, s, "warning: health answer of api: /health took longer than 200ms; there is nothing to go back to, so it stays (2000-01-01 ")
-		if e := w.told(Warned); len(e) != 2 || !strings.Contains(e[0].Message, "so it passed its gate") || !strings.Contains(s.Receipt.Verdict, "; warning: ") {
+		if e := w.told(deploy.Warned); len(e) != 2 || !strings.Contains(e[0].Message, "so it passed its gate") || !strings.Contains(s.Receipt.Verdict, "; warning: ") {
 			t.Errorf("told %+v, receipt %+v", e, s.Receipt)
 		}
 		w.fates["2"] = bearing{slow: true}
-		p.is(t, p.deploy("c2", yamlOf("2", Blue)), "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Held/Held, live 1 in green, standby 2 stopped; history 2:Rejected 1:Promoted")
 	})
 }
 
@@ -220,14 +223,14 @@ func TestRunner_AFirstReleaseThatIsOnlySlowGoesLiveWithAWarning(t *testing.T) {
 func TestRunner_AWayBackIsOpenAlsoToAReleaseThatIsSlowJustNow(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.fates["2"] = bearing{sickLive: true}
 		w.onCall = func(name string) {
 			if name == "router.flip" {
 				w.change(func() { w.fates["1"] = bearing{slow: true} })
 			}
 		}
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
 	})
 }
@@ -243,15 +246,15 @@ func TestRunner_ALimitThatAPersonWroteCountsMoreThanTheOldStack(t *testing.T) {
 	} {
 		t.Run(policy, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
-				w.ledger.traffic = func(a *actor, _ Color, _ time.Time) (Traffic, error) {
+				w.ledger.traffic = func(a *actor, _ deploy.Color, _ time.Time) (deploy.Traffic, error) {
 					if a != nil && a.release.Tag == "2" {
-						return Traffic{Requests: 620, P95: 237 * time.Millisecond}, nil
+						return deploy.Traffic{Requests: 620, P95: 237 * time.Millisecond}, nil
 					}
-					return Traffic{Requests: 620, P95: 66 * time.Millisecond}, nil
+					return deploy.Traffic{Requests: 620, P95: 66 * time.Millisecond}, nil
 				}
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
-				p.is(t, p.deploy("c2", strings.Replace(yamlOf("2", Blue), "watch: {for: 3s}", policy, 1)), want)
+				p.deploy("c1", yamlOf("1", deploy.Green))
+				p.is(t, p.deploy("c2", strings.Replace(yamlOf("2", deploy.Blue), "watch: {for: 3s}", policy, 1)), want)
 			})
 		})
 	}
@@ -264,7 +267,7 @@ func TestWitness_WaitsForALateAnswer(t *testing.T) {
 		app := gatedApp("api")
 		w.ask(app, app.Routes, briskTime)
 		w.visit(t.Context(), 0)
-		if v, _ := w.between(time.Now().Add(-time.Minute), time.Now()); v != (Visits{Count: 1, P95: 1500 * time.Millisecond}) {
+		if v, _ := w.between(time.Now().Add(-time.Minute), time.Now()); v != (deploy.Visits{Count: 1, P95: 1500 * time.Millisecond}) {
 			t.Errorf("got %+v, want one that was answered after 1.5s", v)
 		}
 	})
@@ -273,10 +276,10 @@ func TestWitness_WaitsForALateAnswer(t *testing.T) {
 // latecomer answers after 1.5s, if it is waited for.
 type latecomer struct{}
 
-func (latecomer) Visit(_ context.Context, _ App, r Route) Probe {
+func (latecomer) Visit(_ context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
 	const took = 1500 * time.Millisecond
 	if r.Health.MaxLatency < took {
-		return Probe{Err: errInjected, Took: r.Health.MaxLatency}
+		return deploy.Probe{Err: errInjected, Took: r.Health.MaxLatency}
 	}
-	return Probe{Status: 200, Took: took}
+	return deploy.Probe{Status: 200, Took: took}
 }

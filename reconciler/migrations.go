@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"tandem/reconciler/deploy"
 )
 
 // migrationKey names one try of one migration. A process that is killed during
 // it finds the same key again, and takes over what goes on; a retry or another
 // commit makes a new one, and begins anew.
-func (r *Runner) migrationKey(kind MigrationKind, release Release) string {
+func (r *Runner) migrationKey(kind deploy.MigrationKind, release deploy.Release) string {
 	return fmt.Sprintf("%s %s %d", kind, release.Text(), r.memory.Generation)
 }
 
 // migrate runs a migration to its end. The memory says first that it was begun:
 // what was cut short must not be taken for something that never was.
-func (r *Runner) migrate(ctx context.Context, of App, s Step, kind MigrationKind) error {
+func (r *Runner) migrate(ctx context.Context, of deploy.App, s deploy.Step, kind deploy.MigrationKind) error {
 	if key := r.migrationKey(kind, s.Release); r.memory.Migrating != key {
 		if err := r.Migrator.Forget(ctx, of, kind); err != nil {
 			return err
@@ -29,33 +31,33 @@ func (r *Runner) migrate(ctx context.Context, of App, s Step, kind MigrationKind
 }
 
 // expand runs the expand migration; its failure rejects the release.
-func (r *Runner) expand(ctx context.Context, of App, s Step) error {
-	if err := r.countFailure(ctx, of, s, r.migrate(ctx, of, s, ExpandMigration)); err != nil {
+func (r *Runner) expand(ctx context.Context, of deploy.App, s deploy.Step) error {
+	if err := r.countFailure(ctx, of, s, r.migrate(ctx, of, s, deploy.ExpandMigration)); err != nil {
 		return err
 	}
-	r.memory.Expanded = latest(r.memory.Expanded, s.Release)
-	return r.migrated(ctx, of, ExpandMigration)
+	r.memory.Expanded = deploy.Latest(r.memory.Expanded, s.Release)
+	return r.migrated(ctx, of, deploy.ExpandMigration)
 }
 
 // contract raises the floor, and then runs the contract migration. The release is
 // live and passed its watch, so a failure rejects nothing: it is told, and waits
 // for a person.
-func (r *Runner) contract(ctx context.Context, of App, w world, s Step) error {
+func (r *Runner) contract(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
 	if f := r.memory.Floor; f == nil || f.Release != s.Release {
-		r.memory.raise(s.Release, of.Commit.Hash, w.stacks[0].Release, w.stacks[1].Release)
+		r.memory.Raise(s.Release, of.Commit.Hash, w.stacks[0].Release, w.stacks[1].Release)
 		if err := r.save(); err != nil {
 			return err
 		}
 	}
-	err := r.migrate(ctx, of, s, ContractMigration)
-	var bad *RejectError
+	err := r.migrate(ctx, of, s, deploy.ContractMigration)
+	var bad *deploy.RejectError
 	if errors.As(err, &bad) && r.mayAwait(of, bad) {
 		return r.await(s.Release, bad)
 	}
 	if errors.As(err, &bad) {
-		r.memory.ContractFailed = &Rejection{s.Release, r.memory.Generation, bad.Reason, bad.Detail, bad.Logs}
-		r.Emit(Event{
-			Time: r.Now(), App: r.Name, Kind: StepFailed, Commit: r.memory.Commit, Step: s,
+		r.memory.ContractFailed = &deploy.Rejection{Release: s.Release, Generation: r.memory.Generation, Reason: bad.Reason, Detail: bad.Detail, Logs: bad.Logs}
+		r.Emit(deploy.Event{
+			Time: r.Now(), App: r.Name, Kind: deploy.StepFailed, Commit: r.memory.Commit, Step: s,
 			Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Err: bad,
 		})
 		return r.save()
@@ -64,12 +66,12 @@ func (r *Runner) contract(ctx context.Context, of App, w world, s Step) error {
 		return err
 	}
 	r.memory.ContractFailed = nil
-	r.memory.Contracted = latest(r.memory.Contracted, s.Release)
-	return r.migrated(ctx, of, ContractMigration)
+	r.memory.Contracted = deploy.Latest(r.memory.Contracted, s.Release)
+	return r.migrated(ctx, of, deploy.ContractMigration)
 }
 
 // migrated records the good end before what proves it is removed.
-func (r *Runner) migrated(ctx context.Context, of App, kind MigrationKind) error {
+func (r *Runner) migrated(ctx context.Context, of deploy.App, kind deploy.MigrationKind) error {
 	r.memory.Migrating = ""
 	if err := r.save(); err != nil {
 		return err

@@ -6,23 +6,26 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // world is what was just observed.
 type world struct {
-	facts  Observed
-	stacks [2]Stack  // blue, green
-	known  bool      // facts.Live is what Nginx said
-	next   time.Time // when time alone will change the facts; zero: never
-	opens  time.Time // when the next deploy window opens; zero where one is open
+	facts  deploy.Observed
+	stacks [2]deploy.Stack // blue, green
+	known  bool            // facts.Live is what Nginx said
+	next   time.Time       // when time alone will change the facts; zero: never
+	opens  time.Time       // when the next deploy window opens; zero where one is open
 
 	unasked bool // Docker was looked at, and Nginx could not be asked: see unasked.go
 
 	lacks     error // what a person has to write before requests can come to an app that was never live; nil: nothing
 	unwritten bool  // that are include lines: Nginx does not read all of the app's files
 
-	holders map[int]Holder // of the ports of the routes
-	taken   []takenPort    // of those that the desired release wants
+	holders map[int]deploy.Holder // of the ports of the routes
+	taken   []takenPort           // of those that the desired release wants
 
 	outdated error // what of the site has to be changed; nil: nothing
 }
@@ -35,8 +38,8 @@ func (w *world) at(t time.Time) {
 }
 
 // of returns the stack of one color.
-func (w world) of(c Color) Stack {
-	if c == Green {
+func (w world) of(c deploy.Color) deploy.Stack {
+	if c == deploy.Green {
 		return w.stacks[1]
 	}
 	return w.stacks[0]
@@ -44,9 +47,9 @@ func (w world) of(c Color) Stack {
 
 // observe asks Docker and Nginx afresh, and puts right what somebody did to the
 // generated files.
-func (r *Runner) observe(ctx context.Context, app App) (world, error) {
+func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	var w world
-	r.memory.keepTime(r.Clock(), r.Now())
+	r.memory.KeepTime(r.Clock(), r.Now())
 	stacks, err := r.look(ctx, app)
 	if err != nil {
 		return w, err
@@ -61,14 +64,14 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
 	}
-	if w.facts.Closed, w.opens = closed(app.Windows, r.Now()); w.facts.Closed {
+	if w.facts.Closed, w.opens = appfile.Closed(app.Windows, r.Now()); w.facts.Closed {
 		w.at(w.opens)
 	}
 	if w.facts.Awaits, err = r.awaits(ctx, app, &w); err != nil {
 		return w, err
 	}
-	w.facts.Blue, w.facts.Green = r.facts(app, &w, Blue), r.facts(app, &w, Green)
-	for _, c := range Colors() {
+	w.facts.Blue, w.facts.Green = r.facts(app, &w, deploy.Blue), r.facts(app, &w, deploy.Green)
+	for _, c := range deploy.Colors() {
 		if err := r.lookIdle(ctx, app, &w, c); err != nil {
 			return w, err
 		}
@@ -77,10 +80,10 @@ func (r *Runner) observe(ctx context.Context, app App) (world, error) {
 }
 
 // askRouter asks Nginx, once it has the files that it should have.
-func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
+func (r *Runner) askRouter(ctx context.Context, app deploy.App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
 	repaired, unknown := r.Router.Prepare(ctx, r.routing(app, w))
-	if ReasonOf(unknown) == SiteOutdated {
+	if deploy.ReasonOf(unknown) == deploy.SiteOutdated {
 		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on
 		w.at(r.Now().Add(seldom))
 	}
@@ -108,10 +111,10 @@ func (r *Runner) askRouter(ctx context.Context, app App, w *world) (err error) {
 
 // believe fills a memory that knows of no starts. Until now it could not tell which
 // one-shots have finished.
-func (r *Runner) believe(w *world, live Color) {
-	r.memory.believe(live, w.stacks)
+func (r *Runner) believe(w *world, live deploy.Color) {
+	r.memory.Believe(live, w.stacks)
 	for i, s := range w.stacks {
-		w.stacks[i] = r.memory.withoutFinished(s)
+		w.stacks[i] = r.memory.WithoutFinished(s)
 	}
 }
 
@@ -122,17 +125,17 @@ const lookTime = 10 * time.Second
 
 // look is look in turn. A gate and a watch look without: their time is limited, and
 // the wait would be taken for a fault of the release.
-func (r *Runner) look(ctx context.Context, app App) ([2]Stack, error) {
+func (r *Runner) look(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
 	leave, err := r.Turns.take(ctx)
 	if err != nil {
-		return [2]Stack{}, err
+		return [2]deploy.Stack{}, err
 	}
 	defer leave()
 	return look(ctx, r.Stacks, app)
 }
 
 // look asks for both stacks, and gives up after lookTime.
-func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
+func look(ctx context.Context, stacks Stacks, app deploy.App) ([2]deploy.Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	pair, err := stacks.Observe(ctx, app)
@@ -142,16 +145,16 @@ func look(ctx context.Context, stacks Stacks, app App) ([2]Stack, error) {
 // lookError is that of a look at the engine, which may have taken too long.
 func lookError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &TemporaryError{Reason: DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
+		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("look at the containers: %w", err)}
 	}
 	return err
 }
 
-func (r *Runner) facts(app App, w *world, c Color) StackFacts {
+func (r *Runner) facts(app deploy.App, w *world, c deploy.Color) deploy.StackFacts {
 	s := w.of(c)
-	f := StackFacts{Release: s.Release, Condition: s.Condition, Started: r.memory.hasStarted(s), Duty: s.Duty, Idle: true}
+	f := deploy.StackFacts{Release: s.Release, Condition: s.Condition, Started: r.memory.HasStarted(s), Duty: s.Duty, Idle: true}
 	f.Taken = slices.ContainsFunc(w.taken, func(p takenPort) bool { return p.color == c })
-	up := s.Condition == Running || s.Condition == Broken
+	up := s.Condition == deploy.Running || s.Condition == deploy.Broken
 	if !up || c == w.facts.Live {
 		f.Gated = up && r.gated[c] == s.Instance()
 		return f
@@ -166,17 +169,17 @@ func (r *Runner) facts(app App, w *world, c Color) StackFacts {
 // lookIdle asks whether the stack still has connections, where that changes the plan.
 // The kernel takes longer to list its connections than all else that is observed, and
 // a way back must not wait for that before each of its steps.
-func (r *Runner) lookIdle(ctx context.Context, app App, w *world, c Color) error {
+func (r *Runner) lookIdle(ctx context.Context, app deploy.App, w *world, c deploy.Color) error {
 	f := &w.facts.Blue
-	if c == Green {
+	if c == deploy.Green {
 		f = &w.facts.Green
 	}
 	if f.Idle {
 		return nil
 	}
-	busy, why := Plan(app, w.facts, r.memory)
+	busy, why := deploy.Plan(app, w.facts, r.memory)
 	f.Idle = true
-	if idle, also := Plan(app, w.facts, r.memory); also == why && slices.Equal(idle, busy) {
+	if idle, also := deploy.Plan(app, w.facts, r.memory); also == why && slices.Equal(idle, busy) {
 		return nil
 	}
 	open, err := r.Router.Connections(ctx, r.routing(app, w), c)
@@ -186,8 +189,8 @@ func (r *Runner) lookIdle(ctx context.Context, app App, w *world, c Color) error
 
 // expired tells whether the standby has been kept for long enough; if not, it
 // notes when it will have been.
-func (r *Runner) expired(app App, w *world) bool {
-	if app.Standby.Keep == StandbyStopped {
+func (r *Runner) expired(app deploy.App, w *world) bool {
+	if app.Standby.Keep == deploy.StandbyStopped {
 		return true
 	}
 	until := r.memory.Live.Since.Add(app.Standby.For)
@@ -202,23 +205,23 @@ func (r *Runner) expired(app App, w *world) bool {
 // another release, its routes keep the ports that it really listens on: a
 // commit that changes ports must not move live traffic to where nobody answers.
 // One that cannot be begun, because something else holds its ports, changes nothing.
-func (r *Runner) routing(app App, w *world) App {
-	begun := func(s Stack) bool { return s.Release == app.Release }
+func (r *Runner) routing(app deploy.App, w *world) deploy.App {
+	begun := func(s deploy.Stack) bool { return s.Release == app.Release }
 	if len(w.taken) > 0 && !slices.ContainsFunc(w.stacks[:], begun) {
 		if live, known := r.liveApp(); known {
 			app = live
 		}
 	}
-	routes := make([]Route, len(app.Routes))
+	routes := make([]deploy.Route, len(app.Routes))
 	copy(routes, app.Routes)
-	for _, c := range Colors() {
+	for _, c := range deploy.Colors() {
 		of, known := r.appOn(app, w.of(c))
 		for i := range routes {
 			service := "" // of a stack whose files are gone: any
 			if known {
 				service = keepPort(&routes[i], of, c)
 			}
-			routes[i].Access.set(c, r.access(w, c, service, routes[i].Ports.Of(c)))
+			routes[i].Access.Set(c, r.access(w, c, service, routes[i].Ports.Of(c)))
 		}
 		app.Former = append(app.Former, r.former(w, app, of, c)...)
 	}
@@ -227,20 +230,20 @@ func (r *Runner) routing(app App, w *world) App {
 }
 
 // former are the routes of what the color's stack runs that the app does not have.
-func (r *Runner) former(w *world, app, of App, c Color) (former []FormerRoute) {
+func (r *Runner) former(w *world, app, of deploy.App, c deploy.Color) (former []deploy.FormerRoute) {
 	for _, o := range of.Routes {
-		if slices.ContainsFunc(app.Routes, func(r Route) bool { return r.Name == o.Name }) {
+		if slices.ContainsFunc(app.Routes, func(r deploy.Route) bool { return r.Name == o.Name }) {
 			continue
 		}
-		o.Access = Accesses{}
-		o.Access.set(c, r.access(w, c, o.Service, o.Ports.Of(c)))
-		former = append(former, FormerRoute{Route: o, Color: c, Of: of})
+		o.Access = deploy.Accesses{}
+		o.Access.Set(c, r.access(w, c, o.Service, o.Ports.Of(c)))
+		former = append(former, deploy.FormerRoute{Route: o, Color: c, Of: of})
 	}
 	return former
 }
 
 // liveApp is the App of the release that is live.
-func (r *Runner) liveApp() (live App, known bool) {
+func (r *Runner) liveApp() (live deploy.App, known bool) {
 	t := r.memory.Live
 	live, err := r.appAt(t.Root, t.Release, t.Commit)
 	return live, err == nil
@@ -248,8 +251,8 @@ func (r *Runner) liveApp() (live App, known bool) {
 
 // appOn is the App that a stack runs. It is not known where the stack's files are
 // gone; then today's ports are the best guess.
-func (r *Runner) appOn(app App, s Stack) (of App, known bool) {
-	if s.Condition == Absent || s.Release == app.Release || s.Root == "" {
+func (r *Runner) appOn(app deploy.App, s deploy.Stack) (of deploy.App, known bool) {
+	if s.Condition == deploy.Absent || s.Release == app.Release || s.Root == "" {
 		return app, true
 	}
 	of, err := r.appAt(s.Root, s.Release, s.Commit)
@@ -258,12 +261,12 @@ func (r *Runner) appOn(app App, s Stack) (of App, known bool) {
 
 // keepPort gives the route the port that the App of the color's stack has for it, and
 // returns the service that answers there.
-func keepPort(r *Route, of App, c Color) (service string) {
+func keepPort(r *deploy.Route, of deploy.App, c deploy.Color) (service string) {
 	for _, o := range of.Routes {
 		if o.Name != r.Name {
 			continue
 		}
-		if c == Blue {
+		if c == deploy.Blue {
 			r.Ports.Blue = o.Ports.Blue
 		} else {
 			r.Ports.Green = o.Ports.Green

@@ -2,8 +2,9 @@ package reconciler
 
 import (
 	"context"
-	"net/netip"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // This file holds what the heart needs from the world, one small interface a
@@ -11,35 +12,13 @@ import (
 // context ends (returning its error), and change nothing once it has ended,
 // unless they say otherwise.
 
-// Revision is the watched branch at one commit: the newest, or the last one that
-// was verified.
-type Revision struct {
-	Commit Commit
-	Files  []AppFile // sorted by Dir; empty when the repository has no app
-	// Withheld says why the newest commit of the branch is not this one; nil when it
-	// is. Its text is the same for as long as the trouble is.
-	Withheld error
-}
-
-// AppFile is one tandem.yaml as it stands in a Revision.
-type AppFile struct {
-	Dir    string // slash-separated, "." for the repository's root
-	Path   string // of the tandem.yaml itself
-	Tree   string // hash of the directory's Git tree, without a status file that tandem wrote into it
-	Commit Commit // the revision's commit
-	Data   []byte // the file's content; nil when it is larger than MaxFileSize
-}
-
-// MaxFileSize is the size in bytes up to which a tandem.yaml is read.
-const MaxFileSize = 1 << 20
-
 // Source is where the desired state comes from and the status goes to.
 type Source interface {
 	// Poll asks the remote for the watched branch and returns it. It fetches
 	// only when the branch moved. A commit that is not verified, where it has to be,
 	// changes nothing but Revision.Withheld. The error says who refused what; it
 	// never holds a credential.
-	Poll(ctx context.Context) (Revision, error)
+	Poll(ctx context.Context) (deploy.Revision, error)
 	// Export writes the files of dir as of commit into dest, which it creates;
 	// nothing is left half written when it fails.
 	Export(ctx context.Context, commit, dir, dest string) error
@@ -54,69 +33,44 @@ type Resolver interface {
 	// Resolve reads the Compose files under app.Root and returns the release.
 	// A file that cannot be run blue/green (a fixed port, a container_name, a
 	// named volume, …) is Faults.
-	Resolve(ctx context.Context, app App) (Release, error)
-}
-
-// Endpoint is where the containers of one route and color are reached from the networks
-// that they are on.
-type Endpoint struct {
-	Host      string                // the container's name, which Docker's name server knows
-	Port      int                   // inside the container
-	Addresses map[string]netip.Addr // by the network's name; empty: the container does not run
+	Resolve(ctx context.Context, app deploy.App) (deploy.Release, error)
 }
 
 // Stacks acts on and observes the two stacks of an app.
 type Stacks interface {
 	// Observe returns the stacks as the engine has them, blue first. It reads
 	// labels only, so it also works for an app whose files are gone.
-	Observe(ctx context.Context, app App) ([2]Stack, error)
+	Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack, error)
 	// Up makes the stack of one color run app.Release: shared stack, pull,
 	// create, start. It does not wait for the stack's own health. Where the stack has that
 	// release already, only what is dead or missing is touched, and what may lack a hook
 	// because an earlier Up did not end well. A release that cannot run here is a
 	// *RejectError; a shared service that it waits for and that fails is none. How may be nil.
-	Up(ctx context.Context, app App, color Color, how *Start) error
+	Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error
 	// LookForImages asks whether the images of app.Release, of its stacks and its
 	// migrations, can be had. It pulls nothing. One that does not exist is a
 	// *RejectError with Reason ImageNotFound.
-	LookForImages(ctx context.Context, app App) error
+	LookForImages(ctx context.Context, app deploy.App) error
 	// Stop stops the stack's containers with Compose's grace period and keeps
 	// them. Stopping a stopped stack is no error.
-	Stop(ctx context.Context, app App, color Color) error
-}
-
-// Start is what Up has to know beside what it is to bring up.
-type Start struct {
-	// Was names the containers that are known to lack nothing, and tells whether what runs
-	// once has run.
-	Was Started
-	// Await lets Up wait, for app.Gate.Timeout at most, until the shared stack is ready, and
-	// hears what it waits for. nil: what Docker has started of it is enough.
-	Await func(words string)
+	Stop(ctx context.Context, app deploy.App, color deploy.Color) error
 }
 
 // Examiner looks into single containers on behalf of the gate and the watch.
 type Examiner interface {
 	// Health runs the container's own health command in it. nil is healthy; the
 	// error holds the command's exit code and the end of its output.
-	Health(ctx context.Context, c Container) error
+	Health(ctx context.Context, c deploy.Container) error
 	// Logs returns the last n lines that the container wrote, without control
 	// characters that would change a terminal.
-	Logs(ctx context.Context, c Container, n int) (string, error)
+	Logs(ctx context.Context, c deploy.Container, n int) (string, error)
 }
 
 // Prober asks one route of one color once, directly and not through Nginx.
 type Prober interface {
 	// Probe never returns later than the route's MaxLatency plus a small margin. Who
 	// wants to see a late answer gives it a route with more.
-	Probe(ctx context.Context, route Route, color Color) Probe
-}
-
-// Probe is the answer to one question.
-type Probe struct {
-	Status int           // 0 when there was no answer
-	Took   time.Duration // until the whole header was read
-	Err    error         // why there was no answer
+	Probe(ctx context.Context, route deploy.Route, color deploy.Color) deploy.Probe
 }
 
 // Router sends traffic.
@@ -127,39 +81,30 @@ type Router interface {
 	// as it should be, and that the site uses a route that the app does not have any
 	// more: that route is kept until it does not. repaired names the files that
 	// somebody else had changed or removed since this process wrote them.
-	Prepare(ctx context.Context, app App) (repaired []string, err error)
+	Prepare(ctx context.Context, app deploy.App) (repaired []string, err error)
 	// Reserve writes those generated files of the app that are missing, for an app of
 	// which nothing can run yet: a site that includes them must not keep Nginx from being
 	// loaded. They lead nowhere, and nothing is loaded: others are served meanwhile.
-	Reserve(ctx context.Context, app App) error
+	Reserve(ctx context.Context, app deploy.App) error
 	// Live asks the running Nginx which color answers. Beside the error of one that does not
 	// know the app, the color is the one that the app's files would make live.
-	Live(ctx context.Context, app App) (Color, error)
+	Live(ctx context.Context, app deploy.App) (deploy.Color, error)
 	// Reach waits until the running Nginx itself has got an answer from the stack of
 	// that color through each of its routes, as far as its ports are open.
-	Reach(ctx context.Context, app App, color Color) error
+	Reach(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Site tells whether requests of people can come to the app, and that what its site says
 	// is in force. A *RouterError with Reason NotIncluded says what a person has to write
 	// first; where it cannot be told, they can.
-	Site(ctx context.Context, app App) error
+	Site(ctx context.Context, app deploy.App) error
 	// Flip makes color the live one. It returns when the change is written and,
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
-	Flip(ctx context.Context, app App, color Color) error
+	Flip(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Confirm waits until the running Nginx says that color is live, for all its
 	// workers.
-	Confirm(ctx context.Context, app App, color Color) error
+	Confirm(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Connections counts the open connections from Nginx to the stack of that color.
-	Connections(ctx context.Context, app App, color Color) (Connections, error)
+	Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error)
 }
-
-// Connections are those that are open from Nginx to one stack.
-type Connections struct {
-	Requests   int // requests in flight, and connections that Nginx keeps for the next one for a second
-	WebSockets int // where they can be told apart; else they are among Requests
-}
-
-// Idle tells whether there is none.
-func (c Connections) Idle() bool { return c == Connections{} }
 
 // Spare lets the standby answer what the live stack cannot. A Router that has no
 // such thing (switch: reload) says so with Spares.
@@ -167,49 +112,30 @@ type Spare interface {
 	// Spares tells whether there can be a spare at all.
 	Spares() bool
 	// Armed asks the running Nginx whether the standby is a spare now.
-	Armed(ctx context.Context, app App) (bool, error)
+	Armed(ctx context.Context, app deploy.App) (bool, error)
 	// Arm makes the standby a spare, or ends that. It returns when the running
 	// Nginx has confirmed it, for all its workers.
-	Arm(ctx context.Context, app App, on bool) error
+	Arm(ctx context.Context, app deploy.App, on bool) error
 }
 
 // Visitor asks a route as people do: through Nginx.
 type Visitor interface {
 	// Visit asks the route's health path once, of whatever color is live. It never
 	// returns later than the route's MaxLatency plus a small margin.
-	Visit(ctx context.Context, app App, route Route) Probe
+	Visit(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe
 }
 
 // Meter tells what Nginx's access log says.
 type Meter interface {
 	// Traffic sums up the requests to one color that ended from since until now. An
 	// error says why the log cannot be read; then nothing is known.
-	Traffic(ctx context.Context, app App, color Color, since time.Time) (Traffic, error)
-}
-
-// Traffic is a sum of requests to one color.
-type Traffic struct {
-	Requests int           // people's: the agent's own visits are not among them
-	Errors   int           // of Requests, answered with 5xx
-	P95      time.Duration // of the time that the stack took for them; 0 when there is none
-	Visits   int           // the agent's own: when it made some and the log has none, the log is not to be believed
+	Traffic(ctx context.Context, app deploy.App, color deploy.Color, since time.Time) (deploy.Traffic, error)
 }
 
 // Gauge tells what containers use.
 type Gauge interface {
 	// Usage looks at the containers of the stack once. Those that do not run count nothing.
-	Usage(ctx context.Context, s Stack) (Usage, error)
-}
-
-// Usage is what the containers of a stack use.
-type Usage struct {
-	Memory  int64         // bytes, without what the kernel would give back at once
-	CPU     time.Duration // that they have used since they were started
-	Started time.Time     // when the first of them was started; zero when none runs
-	// Tight names the container that is closest to its own memory limit, if one has
-	// such a limit, and Share is how much of the limit it uses, 0 to 1.
-	Tight string
-	Share float64
+	Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error)
 }
 
 // Singletons are the services that run in the live color only. All of it reads
@@ -217,10 +143,10 @@ type Usage struct {
 type Singletons interface {
 	// Relieve stops the singletons of one color's stack, and returns nil only when
 	// none of them runs. Docker will not start them again by itself.
-	Relieve(ctx context.Context, app App, color Color) error
+	Relieve(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Engage creates and starts the singletons of app.Release in that color. The
 	// caller made sure that those of the other color do not run.
-	Engage(ctx context.Context, app App, color Color) error
+	Engage(ctx context.Context, app deploy.App, color deploy.Color) error
 }
 
 // Migrator runs a service of the app once, from its start to its end.
@@ -232,30 +158,23 @@ type Migrator interface {
 	// killed agent runs nothing twice. When ctx ends first, the run goes on
 	// without anybody. A run that ended with another code than 0 is a *RejectError
 	// with Reason MigrationFailed.
-	Migrate(ctx context.Context, app App, color Color, kind MigrationKind) error
+	Migrate(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind) error
 	// Forget removes what a finished run left behind. Without one it is no error.
-	Forget(ctx context.Context, app App, kind MigrationKind) error
+	Forget(ctx context.Context, app deploy.App, kind deploy.MigrationKind) error
 }
 
 // Janitor removes images that no stack needs any more.
 type Janitor interface {
 	// Images returns the images that the stack's containers were made from.
-	Images(ctx context.Context, s Stack) ([]Image, error)
+	Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error)
 	// RemoveImages removes the images from this host, unless a container of any
 	// project still uses one or it has another name than ours. It returns those
 	// that are gone now, or were before.
-	RemoveImages(ctx context.Context, images []Image) ([]Image, error)
+	RemoveImages(ctx context.Context, images []deploy.Image) ([]deploy.Image, error)
 	// GiveBackNetworks removes the networks of the stacks that are stopped, of whatever app,
 	// and returns how many those were. The containers of such a stack are made anew when
 	// it is started again.
 	GiveBackNetworks(ctx context.Context) (int, error)
-}
-
-// Image is an image as this app pulled it.
-type Image struct {
-	Ref    string `json:"ref"`    // as the Compose file names it: "registry.example.com/shop:1.4.2"
-	ID     string `json:"id"`     // the engine's: "sha256:…"
-	Digest string `json:"digest"` // in its registry: "sha256:…"; empty when it was never in one
 }
 
 // Reverter takes a bump back in git.
@@ -265,12 +184,4 @@ type Reverter interface {
 	// so already, it does nothing. Files of dir that tandem itself writes stay. It
 	// never forces. A branch that does not accept the push is a *RevertRefusedError.
 	Revert(ctx context.Context, dir, bad, good, message string) error
-}
-
-// RevertRefusedError says that the watched branch does not accept a commit of
-// the agent's: it is protected. Trying again is pointless.
-type RevertRefusedError struct{ Words string } // the server's own
-
-func (e *RevertRefusedError) Error() string {
-	return "the branch does not accept the revert: " + e.Words
 }

@@ -6,14 +6,16 @@ import (
 	"path"
 	"path/filepath"
 
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/rootfile"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // prepare turns what a commit says into an App that can be run. When the
 // commit's files are refused, or cannot be had at the moment (which is the
 // error), it returns the last App that could be read, frozen, so that what is
 // live is kept alive; nil when there never was one.
-func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
+func (r *Runner) prepare(ctx context.Context, d Desired) (*deploy.App, view, error) {
 	v := view{desired: d}
 	r.file = path.Base(d.File.Path)
 	app, err := r.read(ctx, d)
@@ -21,7 +23,7 @@ func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
 		r.ready = &app
 		return &app, v, nil
 	}
-	if _, refused := AsFaults(err); refused {
+	if _, refused := deploy.AsFaults(err); refused {
 		v.refused, err = err, nil
 		if err := r.logRefusal(d); err != nil {
 			return nil, v, err
@@ -36,9 +38,9 @@ func (r *Runner) prepare(ctx context.Context, d Desired) (*App, view, error) {
 }
 
 // read parses, exports and resolves.
-func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
+func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if d.Err != nil {
-		return App{}, d.Err
+		return deploy.App{}, d.Err
 	}
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
@@ -48,7 +50,7 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 	}
 	leave, err := r.Turns.take(ctx)
 	if err != nil {
-		return App{}, err
+		return deploy.App{}, err
 	}
 	defer leave()
 	return r.exported(ctx, d, app)
@@ -58,9 +60,9 @@ func (r *Runner) read(ctx context.Context, d Desired) (App, error) {
 // files were refused: a site that includes them must not keep Nginx from being reloaded
 // or started. They lead nowhere. Where something of the app does run, they stay as they
 // are, and where they cannot be made, the refusal is what has to be told.
-func (r *Runner) prepareSite(ctx context.Context, app App) {
+func (r *Runner) prepareSite(ctx context.Context, app deploy.App) {
 	stacks, err := r.look(ctx, app)
-	if err != nil || stacks[0].Condition != Absent || stacks[1].Condition != Absent {
+	if err != nil || stacks[0].Condition != deploy.Absent || stacks[1].Condition != deploy.Absent {
 		return
 	}
 	_ = r.Router.Reserve(ctx, app)
@@ -68,16 +70,16 @@ func (r *Runner) prepareSite(ctx context.Context, app App) {
 
 // logRefusal writes the refusal into the history, once a tree.
 func (r *Runner) logRefusal(d Desired) error {
-	if h := r.memory.History; len(h) > 0 && h[0].Commit == r.memory.Commit && h[0].Result == RefusedFiles {
+	if h := r.memory.History; len(h) > 0 && h[0].Commit == r.memory.Commit && h[0].Result == deploy.RefusedFiles {
 		return nil
 	}
 	now := r.Now()
-	r.memory.Log(Entry{Commit: r.memory.Commit, Tag: d.App.Tag, Result: RefusedFiles, Reason: Refused, Started: now})
+	r.memory.Log(deploy.Entry{Commit: r.memory.Commit, Tag: d.App.Tag, Result: deploy.RefusedFiles, Reason: deploy.Refused, Started: now})
 	return r.save()
 }
 
 // lastApp is the App that was read last or, after a restart, the one that is live.
-func (r *Runner) lastApp() (App, error) {
+func (r *Runner) lastApp() (deploy.App, error) {
 	if r.ready != nil {
 		return *r.ready, nil
 	}
@@ -89,20 +91,20 @@ func (r *Runner) lastApp() (App, error) {
 // containers had these files, too: what is there now may be anything. Reading it takes
 // no time that a context would have to end, and a flip must not miss a stack's ports
 // because one just did.
-func (r *Runner) appAt(root string, release Release, commit string) (App, error) {
+func (r *Runner) appAt(root string, release deploy.Release, commit string) (deploy.App, error) {
 	if root == "" {
-		return App{}, fmt.Errorf("the files of release %s are not known", release)
+		return deploy.App{}, fmt.Errorf("the files of release %s are not known", release)
 	}
 	root = r.unchanged(root)
 	app, known := r.apps[root]
 	if !known {
-		data, err := rootfile.Read(context.Background(), root, r.file, MaxFileSize)
+		data, err := rootfile.Read(context.Background(), root, r.file, deploy.MaxFileSize)
 		if err != nil {
-			return App{}, fmt.Errorf("read the files of release %s in %s: %w", release, root, err)
+			return deploy.App{}, fmt.Errorf("read the files of release %s in %s: %w", release, root, err)
 		}
-		app, err = ParseApp(AppFile{Dir: r.Name, Path: filepath.Join(root, r.file), Data: data})
+		app, err = appfile.ParseApp(deploy.AppFile{Dir: r.Name, Path: filepath.Join(root, r.file), Data: data})
 		if err != nil {
-			return App{}, fmt.Errorf("read the files of release %s: %w", release, err)
+			return deploy.App{}, fmt.Errorf("read the files of release %s: %w", release, err)
 		}
 		r.apps[root] = app
 	}
@@ -112,7 +114,7 @@ func (r *Runner) appAt(root string, release Release, commit string) (App, error)
 
 // appOf returns the App with which a release can be brought up: the desired one,
 // or the one that its stack or the memory of it names.
-func (r *Runner) appOf(app App, w world, s Step) (App, error) {
+func (r *Runner) appOf(app deploy.App, w world, s deploy.Step) (deploy.App, error) {
 	if s.Release == app.Release {
 		return app, nil
 	}
@@ -124,5 +126,5 @@ func (r *Runner) appOf(app App, w world, s Step) (App, error) {
 	if t := r.memory.Live; t.Release == s.Release {
 		return r.appAt(t.Root, t.Release, t.Commit)
 	}
-	return App{}, fmt.Errorf("the files of release %s are not known", s.Release)
+	return deploy.App{}, fmt.Errorf("the files of release %s are not known", s.Release)
 }

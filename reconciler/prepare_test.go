@@ -9,14 +9,15 @@ import (
 	"syscall"
 	"testing"
 
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/rootfile"
+	"tandem/reconciler/deploy"
 )
 
 // TestAppAt_ReadsNothingButTheReleasesOwnFile: a container may have had the release's
 // copy, and put something else into the file's place.
 func TestAppAt_ReadsNothingButTheReleasesOwnFile(t *testing.T) {
 	outside := t.TempDir()
-	good := "app: shop\ntag: \"1\"\n" + goodRoutes
+	good := "app: shop\ntag: \"1\"\n" + "routes:\n  api: {ports: {blue: 3001, green: 3002}, health: /health}\n"
 	if err := os.WriteFile(filepath.Join(outside, "tandem.yaml"), []byte(good), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +42,9 @@ func TestAppAt_ReadsNothingButTheReleasesOwnFile(t *testing.T) {
 			if err := c.put(filepath.Join(root, "tandem.yaml")); err != nil {
 				t.Fatal(err)
 			}
-			r := &Runner{apps: map[string]App{}, file: "tandem.yaml"}
+			r := &Runner{apps: map[string]deploy.App{}, file: "tandem.yaml"}
 			r.Name = "shop"
-			app, err := r.appAt(root, Release{Tag: "1"}, "c0ffee")
+			app, err := r.appAt(root, deploy.Release{Tag: "1"}, "c0ffee")
 			if !errors.Is(err, c.want) || c.want == nil && app.Tag != "1" {
 				t.Errorf("%+v, %v; want %v", app, err, c.want)
 			}

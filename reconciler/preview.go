@@ -1,12 +1,16 @@
 package reconciler
 
-import "context"
+import (
+	"context"
+
+	"tandem/reconciler/deploy"
+)
 
 // Preview is what would be done for an app, and why.
 type Preview struct {
-	Steps  []Step
-	Reason Reason
-	Status Status // as it would be published now
+	Steps  []deploy.Step
+	Reason deploy.Reason
+	Status deploy.Status // as it would be published now
 }
 
 // Preview reads, observes and plans, and executes nothing. The Runner must be
@@ -19,11 +23,11 @@ func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 	defer r.end()
 	defer cancel()
 	app, v, err := r.prepare(ctx, *d)
-	var steps []Step
+	var steps []deploy.Step
 	if err == nil && app != nil {
 		v.app = *app
 		if v.world, err = r.observe(ctx, *app); err == nil {
-			steps, v.reason = Plan(*app, v.world.facts, r.memory)
+			steps, v.reason = deploy.Plan(*app, v.world.facts, r.memory)
 		} else {
 			steps = r.planUnasked(*app, &v.world)
 		}

@@ -4,23 +4,25 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"tandem/reconciler/deploy"
 )
 
 func TestRunner_PreviewExecutesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		began := len(w.calls)
 		look := w.start()
-		look.Offer(look.push("c2", yamlOf("2", Blue)))
+		look.Offer(look.push("c2", yamlOf("2", deploy.Blue)))
 		v, err := look.Preview(look.ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := stepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != NewRelease {
+		if got, want := StepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != deploy.NewRelease {
 			t.Errorf("got %s: %s, want %s", v.Reason, got, want)
 		}
-		if v.Status.Phase != PhaseDeploying {
+		if v.Status.Phase != deploy.PhaseDeploying {
 			t.Errorf("phase %s", v.Status.Phase)
 		}
 		for _, name := range w.calls[began:] {
@@ -35,7 +37,7 @@ func TestRunner_PreviewOfAnAppThatCannotBeObservedIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.live": failBefore}[name] }
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		if v, err := p.Preview(p.ctx); !errors.Is(err, errInjected) || len(v.Steps) > 0 {
 			t.Errorf("got %v, %v", v, err)
 		}

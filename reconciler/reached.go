@@ -3,6 +3,8 @@ package reconciler
 import (
 	"context"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // lookAgain is after how long the site of an app that waits for a person is looked at again.
@@ -11,22 +13,22 @@ const lookAgain = 2 * time.Second
 // askLive asks Nginx where the traffic goes and, for an app that was never live, whether
 // any can come to it. unknown is why the app's files are not in use: then the color is the
 // one that they would make live.
-func (r *Runner) askLive(ctx context.Context, app App, w *world, unknown error) error {
+func (r *Runner) askLive(ctx context.Context, app deploy.App, w *world, unknown error) error {
 	first := r.memory.Live.Release.IsZero()
-	if unknown != nil && !(first && reasonOf(unknown) == NotIncluded) {
+	if unknown != nil && !(first && deploy.ReasonOf(unknown) == deploy.NotIncluded) {
 		return unknown
 	}
 	live, err := r.Router.Live(ctx, app)
 	switch {
 	case err != nil && unknown == nil:
 		return err
-	case live == NoColor:
+	case live == deploy.NoColor:
 		return unknown
 	}
 	w.facts.Live, w.known = live, err == nil
 	w.lacks, w.unwritten = unknown, unknown != nil
 	if first && unknown == nil {
-		if err := r.Router.Site(ctx, r.routing(app, w)); reasonOf(err) == NotIncluded {
+		if err := r.Router.Site(ctx, r.routing(app, w)); deploy.ReasonOf(err) == deploy.NotIncluded {
 			w.lacks = err
 		} else if err != nil {
 			return err
@@ -40,8 +42,8 @@ func (r *Runner) askLive(ctx context.Context, app App, w *world, unknown error) 
 
 // unheard tells whether err, of a flip to c, means no more than that Nginx does not read
 // yet what was written for it.
-func (r *Runner) unheard(ctx context.Context, app App, w world, c Color, err error) bool {
-	if !w.unwritten || reasonOf(err) != NotIncluded {
+func (r *Runner) unheard(ctx context.Context, app deploy.App, w world, c deploy.Color, err error) bool {
+	if !w.unwritten || deploy.ReasonOf(err) != deploy.NotIncluded {
 		return false
 	}
 	written, _ := r.Router.Live(ctx, app) // the error is that Nginx does not know the app
@@ -50,5 +52,5 @@ func (r *Runner) unheard(ctx context.Context, app App, w world, c Color, err err
 
 // awaitsLines tells whether a person may write the missing lines while the plan goes on.
 func (v view) awaitsLines() bool {
-	return v.world.unwritten && (v.reason == FirstDeploy || v.reason == NewRelease)
+	return v.world.unwritten && (v.reason == deploy.FirstDeploy || v.reason == deploy.NewRelease)
 }

@@ -5,11 +5,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 var (
-	notRead = &RouterError{Reason: NotIncluded, Detail: "write the include lines"}
-	notUsed = &RouterError{Reason: NotIncluded, Detail: "write proxy_pass"}
+	notRead = &deploy.RouterError{Reason: deploy.NotIncluded, Detail: "write the include lines"}
+	notUsed = &deploy.RouterError{Reason: deploy.NotIncluded, Detail: "write proxy_pass"}
 )
 
 // lacking makes the site lack something, or nothing any more.
@@ -21,7 +23,7 @@ func (w *stage) lacking(files, site error) {
 // requests come to it.
 func TestReached_TheFirstStackIsGatedFirstAndLiveOnlyWhenRequestsCanCome(t *testing.T) {
 	for name, lacks := range map[string]struct{ files, site error }{"include lines": {notRead, notUsed}, "proxy_pass": {nil, notUsed}} {
-		for _, color := range []Color{Blue, Green} {
+		for _, color := range []deploy.Color{deploy.Blue, deploy.Green} {
 			bubble(t, func(t *testing.T, w *stage) {
 				w.lacking(lacks.files, lacks.site)
 				p := w.start()
@@ -30,13 +32,13 @@ func TestReached_TheFirstStackIsGatedFirstAndLiveOnlyWhenRequestsCanCome(t *test
 				p.is(t, s, "Degraded/NotIncluded")
 				says(t, s, "write ", name)
 				c := string(color)
-				flip := map[Color]string{Green: "; flip green 1"}[color] // blue is what Nginx's files say without a flag
+				flip := map[deploy.Color]string{deploy.Green: "; flip green 1"}[color] // blue is what Nginx's files say without a flag
 				w.wantDid(t, "FirstDeploy: up "+c+" 1; gate "+c+" 1"+flip)
 				for range 2 { // what passed is not asked again
 					p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
 					w.wantDid(t, ": ")
 				}
-				if w.saved.Live != (Tenure{}) || w.count("singletons.engage") > 0 || w.count("visitor.visit") > 0 {
+				if w.saved.Live != (deploy.Tenure{}) || w.count("singletons.engage") > 0 || w.count("visitor.visit") > 0 {
 					t.Errorf("%s, %s: it was taken to be live: %s", name, color, w.log())
 				}
 				w.lacking(nil, notUsed)
@@ -61,7 +63,7 @@ func TestReached_TheLinesAreAskedForBeforeTheFirstStackIsUp(t *testing.T) {
 				asked = summary(p.Status()) + ": " + p.Status().Message
 			}
 		}
-		p.deploy("c1", yamlOf("1", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Blue))
 		if want := "Degraded/NotIncluded: NotIncluded: write the include lines"; asked != want {
 			t.Errorf("while the stack was brought up the status was %q, want %q", asked, want)
 		}
@@ -72,7 +74,7 @@ func TestReached_TheSiteIsLookedAtAgainWithoutAnEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		w.lacking(notRead, notUsed)
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Auto)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Auto)))
 		p.run()
 		elapse(t, lookAgain*10)
 		p.is(t, p.Status(), "Degraded/NotIncluded")
@@ -92,21 +94,21 @@ func TestReached_WhatWaitsIsMendedAndReplacedWhereItIs(t *testing.T) {
 			w.strangers[3002] = neighbor
 			w.lacking(lacks, notUsed)
 			p := w.start()
-			s := p.deploy("c1", yamlOf("1", Auto))
+			s := p.deploy("c1", yamlOf("1", deploy.Auto))
 			p.is(t, s, "Degraded/NotIncluded")
 			if strings.Contains(s.Message, "elsewhere") {
 				t.Errorf("%s: what people are served by is to go: %s", name, s.Message)
 			}
-			w.change(func() { w.lie(Blue, "exited") })
+			w.change(func() { w.lie(deploy.Blue, "exited") })
 			p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
-			p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Degraded/NotIncluded; history 1:Superseded")
+			p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), "Degraded/NotIncluded; history 1:Superseded")
 			w.fates["3"] = bearing{sick: true}
-			p.deploy("c3", yamlOf("3", Auto))
+			p.deploy("c3", yamlOf("3", deploy.Auto))
 			p.honest()
-			if s := w.stackOf(Blue); s.Condition != Stopped {
+			if s := w.stackOf(deploy.Blue); s.Condition != deploy.Stopped {
 				t.Errorf("%s: what was rejected is %s", name, s.Condition)
 			}
-			p.is(t, p.deploy("c4", yamlOf("4", Auto)), "Degraded/NotIncluded; history 3:Rejected 2:Superseded 1:Superseded")
+			p.is(t, p.deploy("c4", yamlOf("4", deploy.Auto)), "Degraded/NotIncluded; history 3:Rejected 2:Superseded 1:Superseded")
 			w.lacking(nil, nil)
 			s = p.Once(p.ctx)
 			p.is(t, s, "Degraded/PortTaken, live 4 in blue; history 4:Promoted 3:Rejected 2:Superseded 1:Superseded")
@@ -121,12 +123,12 @@ func TestReached_APortOfTheColorThatIsAskedForIsToldWithWhatToWrite(t *testing.T
 	bubble(t, func(t *testing.T, w *stage) {
 		w.strangers[3002] = neighbor
 		p := w.start()
-		s := p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c1", yamlOf("1", deploy.Green))
 		p.is(t, s, "Degraded/PortTaken")
 		says(t, s, "port 3002 of route api in green is held by "+neighbor.Words, "routes.api.ports.green", "let that one run", `"color: blue"`)
-		p.is(t, p.deploy("c2", yamlOf("1", Blue)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
-		for _, e := range w.told(StatusChanged) { // while it is watched, the way back is what holds the port
-			if e.Status.Phase == PhaseDeploying && strings.Contains(e.Message, "elsewhere") {
+		p.is(t, p.deploy("c2", yamlOf("1", deploy.Blue)), "Degraded/PortTaken, live 1 in blue; history 1:Promoted")
+		for _, e := range w.told(deploy.StatusChanged) { // while it is watched, the way back is what holds the port
+			if e.Status.Phase == deploy.PhaseDeploying && strings.Contains(e.Message, "elsewhere") {
 				t.Errorf("in the middle of the first deploy the status said %q", e.Message)
 			}
 		}
@@ -136,20 +138,20 @@ func TestReached_APortOfTheColorThatIsAskedForIsToldWithWhatToWrite(t *testing.T
 // A script's projects may have the names of tandem's.
 func TestReached_AStackOfSomebodyElseIsNotReplacedBeforeTheAppWasLive(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		w.stacks[Green] = &actor{foreign: true, containers: []Container{{ID: "script", Name: "shop-green-api-1", Service: "api", State: "running"}}}
+		w.stacks[deploy.Green] = &actor{foreign: true, containers: []deploy.Container{{ID: "script", Name: "shop-green-api-1", Service: "api", State: "running"}}}
 		w.lacking(nil, notUsed)
 		p := w.start()
-		s := p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c1", yamlOf("1", deploy.Green))
 		p.is(t, s, "Degraded/PortTaken")
 		says(t, s, "the Compose project shop-green runs", "let it run as long as people are served by it", `"color: blue"`)
-		p.deploy("c2", yamlOf("2", Auto))
+		p.deploy("c2", yamlOf("2", deploy.Auto))
 		w.lacking(nil, nil)
-		if p.Once(p.ctx); w.count("stacks.stop") > 0 || w.stackOf(Green).Containers[0].ID != "script" {
+		if p.Once(p.ctx); w.count("stacks.stop") > 0 || w.stackOf(deploy.Green).Containers[0].ID != "script" {
 			t.Errorf("it was touched: %s", w.log())
 		}
-		if s := p.Status(); s.Phase != PhaseLive || s.Live.Color != Blue {
+		if s := p.Status(); s.Phase != deploy.PhaseLive || s.Live.Color != deploy.Blue {
 			t.Errorf("got %s: %s", summary(s), s.Message)
 		}
-		p.is(t, p.deploy("c3", yamlOf("3", Auto)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted")
+		p.is(t, p.deploy("c3", yamlOf("3", deploy.Auto)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted")
 	})
 }

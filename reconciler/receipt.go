@@ -1,6 +1,10 @@
 package reconciler
 
-import "time"
+import (
+	"time"
+
+	"tandem/reconciler/deploy"
+)
 
 // receiptEvery lies between two saves of the receipt during a watch. The figures
 // are written into the memory at every look, but a file that is written every two
@@ -12,16 +16,16 @@ const receiptEvery = 15 * time.Second
 // of one deploy, however often the traffic moves in it: over the other color and
 // back, or back to the old release when the new one failed. The times of gate and
 // flip are those of the last move then, the figures those of all.
-func (r *Runner) receive(s Step, gate time.Duration) {
+func (r *Runner) receive(s deploy.Step, gate time.Duration) {
 	r.tally()
 	if r.memory.Receipt == nil || !r.moving(s) {
-		r.memory.Receipt = &Receipt{}
+		r.memory.Receipt = &deploy.Receipt{}
 	}
-	r.memory.Receipt.Gate = Took(gate)
+	r.memory.Receipt.Gate = deploy.Took(gate)
 }
 
 // moving tells whether s belongs to the deploy that made the live release live.
-func (r *Runner) moving(s Step) bool {
+func (r *Runner) moving(s deploy.Step) bool {
 	t, d := r.memory.Live, r.memory.Pending
 	if t.Color == s.Color {
 		return false
@@ -32,7 +36,7 @@ func (r *Runner) moving(s Step) bool {
 }
 
 // arrive notes that the traffic arrived.
-func (r *Runner) arrive(s Step) {
+func (r *Runner) arrive(s deploy.Step) {
 	r.tally()
 	if to := r.memory.Receipt; to != nil && to.Verdict == "" && r.memory.HasPassed(s.Release) {
 		to.Verdict = "not watched: it passed its watch before"
@@ -47,18 +51,18 @@ func (r *Runner) tally() {
 	t, to := r.witness.take(), r.memory.Receipt
 	to.Probes += t.visits
 	to.Failed += t.failed
-	to.LongestGap = max(to.LongestGap, Took(t.gap))
+	to.LongestGap = max(to.LongestGap, deploy.Took(t.gap))
 }
 
 // record writes a look of the watch into the receipt; verdict is empty while there is none.
-func (r *Runner) record(s Sample, verdict string) {
+func (r *Runner) record(s deploy.Sample, verdict string) {
 	if r.memory.Receipt == nil {
-		r.memory.Receipt = &Receipt{} // a lost memory
+		r.memory.Receipt = &deploy.Receipt{} // a lost memory
 	}
 	r.tally()
 	to := r.memory.Receipt
 	if s.Unread == "" {
-		to.Requests, to.Errors, to.P95 = s.Whole.Requests, s.Whole.Errors, Took(s.Whole.P95)
+		to.Requests, to.Errors, to.P95 = s.Whole.Requests, s.Whole.Errors, deploy.Took(s.Whole.P95)
 	}
 	if verdict != "" {
 		to.Verdict = verdict

@@ -4,21 +4,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 func TestRunner_ReceiptHoldsTheFiguresOfTheWatchAndWhatItWasJudgedBy(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.ledger.traffic = func(a *actor, c Color, since time.Time) (Traffic, error) {
-			if c != Blue {
-				return Traffic{Requests: 3000, P95: 40 * time.Millisecond}, nil
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.ledger.traffic = func(a *actor, c deploy.Color, since time.Time) (deploy.Traffic, error) {
+			if c != deploy.Blue {
+				return deploy.Traffic{Requests: 3000, P95: 40 * time.Millisecond}, nil
 			}
-			return Traffic{Requests: 12_410, Errors: 2, P95: 41 * time.Millisecond}, nil
+			return deploy.Traffic{Requests: 12_410, Errors: 2, P95: 41 * time.Millisecond}, nil
 		}
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		r := *s.Receipt
-		if r.Requests != 12_410 || r.Errors != 2 || r.P95 != Took(41*time.Millisecond) {
+		if r.Requests != 12_410 || r.Errors != 2 || r.P95 != deploy.Took(41*time.Millisecond) {
 			t.Errorf("receipt %+v", r)
 		}
 		want := "12,410 requests: 0.016% errors (limit 1%), p95 41ms (limit 90ms); memory 50MiB (before: 50MiB, limit 114MiB); CPU 0.1 cores (before: 0.1 cores, limit 0.6 cores)"
@@ -34,20 +36,20 @@ func TestRunner_ReceiptHoldsTheFiguresOfTheWatchAndWhatItWasJudgedBy(t *testing.
 func TestRunner_ReleaseThatIsBadUnderTrafficIsTakenBackAndTheFigureIsNamedEverywhere(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.ledger.traffic = func(a *actor, c Color, since time.Time) (Traffic, error) {
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.ledger.traffic = func(a *actor, c deploy.Color, since time.Time) (deploy.Traffic, error) {
 			if a != nil && a.release.Tag == "2" {
-				return Traffic{Requests: 620, Errors: 31, P95: 5 * time.Millisecond}, nil
+				return deploy.Traffic{Requests: 620, Errors: 31, P95: 5 * time.Millisecond}, nil
 			}
-			return Traffic{Requests: 620, P95: 5 * time.Millisecond}, nil
+			return deploy.Traffic{Requests: 620, P95: 5 * time.Millisecond}, nil
 		}
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
 		const figure = "error rate 5% (31 of 620 requests since the flip) is over the old stack's 0% and 1 percentage point more"
 		if !strings.Contains(s.Message, figure) || !strings.Contains(s.Message, "last words of shop-blue-api-1") {
 			t.Errorf("message %q", s.Message)
 		}
-		if e := w.told(Rejecting); len(e) != 1 || !strings.Contains(e[0].Message, figure) {
+		if e := w.told(deploy.Rejecting); len(e) != 1 || !strings.Contains(e[0].Message, figure) {
 			t.Errorf("told %+v", e)
 		}
 		r := *s.Receipt
@@ -57,7 +59,7 @@ func TestRunner_ReleaseThatIsBadUnderTrafficIsTakenBackAndTheFigureIsNamedEveryw
 
 		// The next deploy has a receipt of its own.
 		w.ledger.traffic = nil
-		r = *p.deploy("c3", yamlOf("3", Blue)).Receipt
+		r = *p.deploy("c3", yamlOf("3", deploy.Blue)).Receipt
 		if r.Errors != 0 || strings.Contains(r.Verdict, "is over") {
 			t.Errorf("receipt of the next deploy %+v", r)
 		}
@@ -66,11 +68,11 @@ func TestRunner_ReleaseThatIsBadUnderTrafficIsTakenBackAndTheFigureIsNamedEveryw
 
 func TestRunner_ReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		w.ledger.traffic = func(*actor, Color, time.Time) (Traffic, error) {
-			return Traffic{Requests: 620, Errors: 31, P95: 5 * time.Millisecond}, nil
+		w.ledger.traffic = func(*actor, deploy.Color, time.Time) (deploy.Traffic, error) {
+			return deploy.Traffic{Requests: 620, Errors: 31, P95: 5 * time.Millisecond}, nil
 		}
-		relative := strings.Replace(yamlOf("2", Blue), "watch: {for: 3s}", "watch: {for: 3s, compare: old}", 1)
-		lenient := strings.Replace(yamlOf("1", Green), "watch: {for: 3s}", "watch: {for: 3s, max_error_rate: 50%}", 1)
+		relative := strings.Replace(yamlOf("2", deploy.Blue), "watch: {for: 3s}", "watch: {for: 3s, compare: old}", 1)
+		lenient := strings.Replace(yamlOf("1", deploy.Green), "watch: {for: 3s}", "watch: {for: 3s, max_error_rate: 50%}", 1)
 		p := w.start()
 		p.deploy("c1", lenient)
 		s := p.deploy("c2", relative)
@@ -84,15 +86,15 @@ func TestRunner_ReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.
 func TestRunner_DeployOverTheOtherColorHasOneReceipt(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		s := p.deploy("c2", yamlOf("2", Green)) // up in blue, watched there, then to green
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		s := p.deploy("c2", yamlOf("2", deploy.Green)) // up in blue, watched there, then to green
 		p.is(t, s, "Live/UpToDate, live 2 in green, standby 2 warm; history 2:Promoted 1:Promoted")
 		if r := *s.Receipt; r.Probes < 20 || r.Requests != 1000 || !strings.HasPrefix(r.Verdict, "1,000 requests: ") {
 			t.Errorf("receipt %+v, want the figures of the watch in it", r)
 		}
 		before := w.saved.Receipt.Probes
 		wait(t.Context(), time.Second)
-		if r := *p.deploy("c3", yamlOf("2", Blue)).Receipt; r.Probes >= before || r.Requests != 0 {
+		if r := *p.deploy("c3", yamlOf("2", deploy.Blue)).Receipt; r.Probes >= before || r.Requests != 0 {
 			t.Errorf("receipt %+v of a later move of the same release, want one of its own", r)
 		}
 	})
@@ -101,9 +103,9 @@ func TestRunner_DeployOverTheOtherColorHasOneReceipt(t *testing.T) {
 func TestRunner_ReturnToAReleaseThatPassedIsNotWatchedAndTheReceiptSaysSo(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		p.deploy("c2", yamlOf("2", Blue))
-		s := p.deploy("c3", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
+		s := p.deploy("c3", yamlOf("1", deploy.Green))
 		if r := s.Receipt; r.Verdict != "not watched: it passed its watch before" || r.Requests != 0 {
 			t.Errorf("receipt %+v", *r)
 		}
@@ -119,28 +121,28 @@ func TestRunner_WatchWithoutPeopleIsJudgedByTheAgentsVisits(t *testing.T) {
 		says    string
 	}{
 		{"no requests", func(w *stage) {
-			w.ledger.traffic = func(*actor, Color, time.Time) (Traffic, error) { return Traffic{}, nil }
+			w.ledger.traffic = func(*actor, deploy.Color, time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil }
 		}, "no requests; judged by "},
 		{"three requests", func(w *stage) {
-			w.ledger.traffic = func(*actor, Color, time.Time) (Traffic, error) {
-				return Traffic{Requests: 3, P95: time.Millisecond}, nil
+			w.ledger.traffic = func(*actor, deploy.Color, time.Time) (deploy.Traffic, error) {
+				return deploy.Traffic{Requests: 3, P95: time.Millisecond}, nil
 			}
 		}, "3 requests; judged by "},
 		{"a log that cannot be read", func(w *stage) {
-			w.ledger.traffic = func(*actor, Color, time.Time) (Traffic, error) { return Traffic{}, errInjected }
+			w.ledger.traffic = func(*actor, deploy.Color, time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, errInjected }
 		}, "the access log cannot be read: out of order; judged by "},
 		{"a log that has nothing of it", func(w *stage) {
 			w.ledger.mute = true
-			w.ledger.traffic = func(*actor, Color, time.Time) (Traffic, error) { return Traffic{}, nil }
+			w.ledger.traffic = func(*actor, deploy.Color, time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil }
 		}, "the access log cannot be read: it has none of the agent's last "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				c.prepare(w)
 				began := time.Now()
-				s := p.deploy("c2", yamlOf("2", Blue))
+				s := p.deploy("c2", yamlOf("2", deploy.Blue))
 				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 				if !strings.HasPrefix(s.Receipt.Verdict, c.says) || !strings.Contains(s.Receipt.Verdict, "visits of the agent: 0% failed") {
 					t.Errorf("verdict %q, want %q", s.Receipt.Verdict, c.says)
@@ -157,14 +159,14 @@ func TestRunner_WatchWithoutPeopleIsJudgedByTheAgentsVisits(t *testing.T) {
 // through a watch of a minute.
 func TestRunner_AgentKilledInMidWatchGoesOnWithWhatItKnew(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		text := func(tag string, c Color) string {
+		text := func(tag string, c deploy.Color) string {
 			return strings.Replace(yamlOf(tag, c), "watch: {for: 3s}", "watch: {for: 60s}", 1)
 		}
 		p := w.start()
-		p.deploy("c1", text("1", Green))
+		p.deploy("c1", text("1", deploy.Green))
 		began := time.Now()
 		time.AfterFunc(40*time.Second, p.kill)
-		p.deploy("c2", text("2", Blue))
+		p.deploy("c2", text("2", deploy.Blue))
 		kept := *w.saved.Receipt
 		if kept.Probes < 40 {
 			t.Errorf("a kill after 40s left %d visits, want all but those of the last %s", kept.Probes, receiptEvery)
@@ -173,7 +175,7 @@ func TestRunner_AgentKilledInMidWatchGoesOnWithWhatItKnew(t *testing.T) {
 			t.Errorf("baseline %+v", b)
 		}
 		p = w.start()
-		s := p.deploy("c2", text("2", Blue))
+		s := p.deploy("c2", text("2", deploy.Blue))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if took := time.Since(began); took > 65*time.Second {
 			t.Errorf("took %s, want a minute in all", took)
@@ -187,7 +189,7 @@ func TestRunner_AgentKilledInMidWatchGoesOnWithWhatItKnew(t *testing.T) {
 func TestRunner_WatchSavesSeldom(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", strings.Replace(yamlOf("1", Green), "watch: {for: 3s}", "watch: {for: 10m}", 1))
+		p.deploy("c1", strings.Replace(yamlOf("1", deploy.Green), "watch: {for: 3s}", "watch: {for: 10m}", 1))
 		if n := w.count("save"); n > 50 {
 			t.Errorf("%d saves in a watch of ten minutes", n)
 		}

@@ -3,6 +3,8 @@ package reconciler
 import (
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // loop is how a container ends and is started again and again.
@@ -12,7 +14,7 @@ type loop struct {
 }
 
 // looping makes the container of a color do so from now on.
-func (w *stage) looping(c Color, l loop) {
+func (w *stage) looping(c deploy.Color, l loop) {
 	began := time.Now()
 	was, state := w.stacks[c].containers[0], ""
 	w.onCall = func(name string) {
@@ -62,26 +64,26 @@ func TestRunner_ARestartLoopOfTheLiveStackIsToldOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				w.did()
-				w.looping(Green, c.loop)
+				w.looping(deploy.Green, c.loop)
 				p.run()
 				for range 10 * 60 * 4 {
 					p.Wake()
 					elapse(t, 250*time.Millisecond)
 				}
 				told := ""
-				for _, e := range w.told(StatusChanged) {
+				for _, e := range w.told(deploy.StatusChanged) {
 					told += string(e.Reason) + " "
 				}
 				if want := c.first + "RestartLoop "; told != want {
 					t.Errorf("told %q, want %q", told, want)
 				}
 				want := "green: RestartLoop: shop-green-api-1 ends and is started again and again (exit code 137, out of memory)"
-				if s := p.Status(); s.Phase != PhaseDegraded || s.Message != want {
+				if s := p.Status(); s.Phase != deploy.PhaseDegraded || s.Message != want {
 					t.Errorf("%s: %q\nwant %q", s.Phase, s.Message, want)
 				}
-				w.change(func() { w.onCall = nil; w.lie(Green, "exited") })
+				w.change(func() { w.onCall = nil; w.lie(deploy.Green, "exited") })
 				p.Wake()
 				elapse(t, 2*time.Minute)
 				p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
@@ -92,13 +94,13 @@ func TestRunner_ARestartLoopOfTheLiveStackIsToldOnce(t *testing.T) {
 
 func TestRememberingStacks_HowAContainerEndedIsKnownUntilItHasRunForAWhile(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
-		x := rememberingStacks{now: time.Now, ends: map[string]Container{}}
+		x := rememberingStacks{now: time.Now, ends: map[string]deploy.Container{}}
 		began := time.Now()
-		is := func(state string, code int, start time.Duration, loops bool) Container {
-			return Container{ID: "id", State: state, ExitCode: code, StartedAt: began.Add(start), Loops: loops}
+		is := func(state string, code int, start time.Duration, loops bool) deploy.Container {
+			return deploy.Container{ID: "id", State: state, ExitCode: code, StartedAt: began.Add(start), Loops: loops}
 		}
 		for i, c := range []struct {
-			seen  Container
+			seen  deploy.Container
 			loops bool
 			code  int
 		}{
@@ -127,8 +129,8 @@ func TestRememberingStacks_HowAContainerEndedIsKnownUntilItHasRunForAWhile(t *te
 		if got := x.withEnd(done); got != done || len(x.ends) != 1 {
 			t.Errorf("what may end has ended well: %+v, %+v", got, x.ends)
 		}
-		x.Stacks, x.memory = fakeStacks{w.start()}, &Memory{}
-		if _, err := x.Observe(t.Context(), App{}); err != nil || len(x.ends) > 0 {
+		x.Stacks, x.memory = fakeStacks{w.start()}, &deploy.Memory{}
+		if _, err := x.Observe(t.Context(), deploy.App{}); err != nil || len(x.ends) > 0 {
 			t.Errorf("what is gone is still known: %v (%v)", x.ends, err)
 		}
 	})

@@ -8,17 +8,19 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // Desired is what the newest commit says about one app: an App, or the reason
 // why there is none.
 type Desired struct {
-	File AppFile
-	App  App   // as ParseApp returned it; zero when Err is set
-	Err  error // Faults, or why the app cannot be taken from this commit
+	File deploy.AppFile
+	App  deploy.App // as ParseApp returned it; zero when Err is set
+	Err  error      // Faults, or why the app cannot be taken from this commit
 	// Withheld says why a newer commit is not taken; see Revision. nil: there is none.
 	Withheld error
-	Beside   Faults // of other files of the commit that name this app too, and are refused
+	Beside   deploy.Faults // of other files of the commit that name this app too, and are refused
 }
 
 // Options are the parts that a Runner works with. All are needed.
@@ -41,13 +43,13 @@ type Options struct {
 	Migrator   Migrator
 	Janitor    Janitor
 	Reverter   Reverter
-	Needed     func(Image) bool   // whether another app needs the image
-	Turns      Turns              // those of the agent's runners
-	Memory     Memory             // as it was saved last
-	Save       func(Memory) error // atomically; called before anything relies on it
-	Emit       func(Event)        // must not block
+	Needed     func(deploy.Image) bool   // whether another app needs the image
+	Turns      Turns                     // those of the agent's runners
+	Memory     deploy.Memory             // as it was saved last
+	Save       func(deploy.Memory) error // atomically; called before anything relies on it
+	Emit       func(deploy.Event)        // must not block
 	Now        func() time.Time
-	Clock      func() Clock // the one that Now reads
+	Clock      func() deploy.Clock // the one that Now reads
 }
 
 // Runner brings one app from what is observed to what is desired, and keeps it
@@ -60,31 +62,31 @@ type Runner struct {
 
 	mu       sync.Mutex
 	desired  *Desired
-	commands []func(*Memory)
+	commands []func(*deploy.Memory)
 	abort    context.CancelFunc // of the pass in hand; nil between passes
-	status   *Status            // the last one emitted
+	status   *deploy.Status     // the last one emitted
 	roots    map[string]bool    // exported files that are needed
-	known    Memory             // for other goroutines: as it was when the last status was made
+	known    deploy.Memory      // for other goroutines: as it was when the last status was made
 
 	// Below: only the working goroutine.
-	memory  Memory
-	unsaved bool             // the last Save failed: nothing may rely on memory yet
-	file    string           // the name of the app's tandem.yaml in its directory
-	ready   *App             // the last App that was read, exported and resolved
-	apps    map[string]App   // by root, for stacks of other releases
-	changed map[string]bool  // roots whose files are not those of git any more: see trees.go
-	gated   map[Color]string // Stack.Instance that passed the gate since this process started
-	drained map[Color]bool   // was waited out since traffic left it
-	proofs  map[Color]proof  // as a spare
-	told    Entry            // the newest line of the history that listeners heard of
-	clutter bool             // images may have become needless
+	memory  deploy.Memory
+	unsaved bool                    // the last Save failed: nothing may rely on memory yet
+	file    string                  // the name of the app's tandem.yaml in its directory
+	ready   *deploy.App             // the last App that was read, exported and resolved
+	apps    map[string]deploy.App   // by root, for stacks of other releases
+	changed map[string]bool         // roots whose files are not those of git any more: see trees.go
+	gated   map[deploy.Color]string // Stack.Instance that passed the gate since this process started
+	drained map[deploy.Color]bool   // was waited out since traffic left it
+	proofs  map[deploy.Color]proof  // as a spare
+	told    deploy.Entry            // the newest line of the history that listeners heard of
+	clutter bool                    // images may have become needless
 
 	strangers map[int]time.Time // ports on which a program of the host listens, since it was seen first
-	live      Color             // what Nginx said last
+	live      deploy.Color      // what Nginx said last
 	witness   *witness          // the last that was begun; nil before the first
 	inHand    *view             // of the pass that goes on
 	nextAsk   time.Time         // when an image that is awaited is asked for again
-	stuck     Reason            // of the plan whose step failed in the last pass
+	stuck     deploy.Reason     // of the plan whose step failed in the last pass
 	parked    bool              // traffic was sent to an empty color by this process, not by somebody
 }
 
@@ -95,11 +97,11 @@ func NewRunner(o Options) *Runner {
 		kick:    make(chan struct{}, 1),
 		news:    make(chan struct{}, 1),
 		memory:  o.Memory.Clone(),
-		apps:    map[string]App{},
+		apps:    map[string]deploy.App{},
 		changed: map[string]bool{},
-		gated:   map[Color]string{},
-		drained: map[Color]bool{},
-		proofs:  map[Color]proof{},
+		gated:   map[deploy.Color]string{},
+		drained: map[deploy.Color]bool{},
+		proofs:  map[deploy.Color]proof{},
 
 		strangers: map[int]time.Time{},
 
@@ -108,7 +110,7 @@ func NewRunner(o Options) *Runner {
 		clutter: true,
 		roots:   map[string]bool{o.Memory.Live.Root: true},
 	}
-	r.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]Container{}, o.Now}
+	r.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]deploy.Container{}, o.Now}
 	return r
 }
 
@@ -129,16 +131,16 @@ func (r *Runner) Offer(d Desired) {
 func (r *Runner) Wake() { signal(r.kick) }
 
 // Retry makes a rejected release be tried again.
-func (r *Runner) Retry() { r.command((*Memory).Retry) }
+func (r *Runner) Retry() { r.command((*deploy.Memory).Retry) }
 
 // Pause keeps new releases from being deployed until Resume. What is live is
 // still kept alive, and taken back if it proves bad.
-func (r *Runner) Pause() { r.command(func(m *Memory) { m.Paused = true }) }
+func (r *Runner) Pause() { r.command(func(m *deploy.Memory) { m.Paused = true }) }
 
 // Resume ends a Pause.
-func (r *Runner) Resume() { r.command(func(m *Memory) { m.Paused = false }) }
+func (r *Runner) Resume() { r.command(func(m *deploy.Memory) { m.Paused = false }) }
 
-func (r *Runner) command(f func(*Memory)) {
+func (r *Runner) command(f func(*deploy.Memory)) {
 	r.mu.Lock()
 	r.commands = append(r.commands, f)
 	if r.abort != nil {
@@ -149,7 +151,7 @@ func (r *Runner) command(f func(*Memory)) {
 }
 
 // Status returns the last status, or nil before the first pass ended.
-func (r *Runner) Status() *Status {
+func (r *Runner) Status() *deploy.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.status
@@ -182,7 +184,7 @@ func (r *Runner) Run(ctx context.Context) {
 }
 
 // Once does passes until the app is as desired, cannot be, or ctx ends.
-func (r *Runner) Once(ctx context.Context) *Status {
+func (r *Runner) Once(ctx context.Context) *deploy.Status {
 	for ctx.Err() == nil {
 		if out := r.pass(ctx); !out.again {
 			break
@@ -292,7 +294,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 	if app != nil {
 		trouble := r.converge(ctx, *app, &view)
 		if away(trouble) {
-			trouble = errors.Join(trouble, r.interrupt(*app, wasAway))
+			trouble = errors.Join(trouble, r.interrupt(*app, deploy.WasAway))
 		}
 		if err == nil {
 			err = trouble
@@ -313,7 +315,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 }
 
 // converge executes one step after another, planning afresh before each.
-func (r *Runner) converge(ctx context.Context, app App, v *view) error {
+func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 	r.inHand = v
 	for range maxSteps {
 		v.doing = ""
@@ -329,14 +331,14 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			}
 			return errors.Join(err, failed)
 		}
-		steps, reason := Plan(app, w.facts, r.memory)
+		steps, reason := deploy.Plan(app, w.facts, r.memory)
 		v.reason = reason
-		if len(steps) == 0 || reason.afterwards() {
+		if len(steps) == 0 || reason.Afterwards() {
 			if err := r.settled(app, reason); err != nil {
 				return err
 			}
 		}
-		if reason == PortTaken && len(steps) == 0 {
+		if reason == deploy.PortTaken && len(steps) == 0 {
 			return r.takenError(app, w.taken)
 		}
 		if len(steps) == 0 {
@@ -344,8 +346,8 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 			return r.tidyUp(ctx, app, w)
 		}
 		r.noteDrift(app, w, reason, steps[0])
-		broken := (reason == Held || reason == Healing) && reason != r.stuck && !w.of(w.facts.Live).loops()
-		if a := steps[0].Action; a == Watch || a == Expand || a == Up && w.unwritten || broken || reason.afterwards() && reason != Sparing {
+		broken := (reason == deploy.Held || reason == deploy.Healing) && reason != r.stuck && !w.of(w.facts.Live).Loops()
+		if a := steps[0].Action; a == deploy.Watch || a == deploy.Expand || a == deploy.Up && w.unwritten || broken || reason.Afterwards() && reason != deploy.Sparing {
 			// The traffic has arrived where it belongs, and what is left takes its time, as
 			// does a migration; or something is broken, which the next tries do not tell anew.
 			r.publish(*v)
@@ -362,7 +364,7 @@ func (r *Runner) converge(ctx context.Context, app App, v *view) error {
 }
 
 // tidyUp removes what became needless, once, when all else is done.
-func (r *Runner) tidyUp(ctx context.Context, app App, w world) error {
+func (r *Runner) tidyUp(ctx context.Context, app deploy.App, w world) error {
 	if !r.clutter {
 		return nil
 	}
@@ -372,15 +374,15 @@ func (r *Runner) tidyUp(ctx context.Context, app App, w world) error {
 
 // settled closes the deploy in hand once there is nothing left to do for it, or
 // nothing but what comes after a deploy.
-func (r *Runner) settled(app App, reason Reason) error {
+func (r *Runner) settled(app deploy.App, reason deploy.Reason) error {
 	if r.memory.Pending == nil || r.memory.Live.Release != app.Release {
 		return nil
 	}
 	switch reason {
-	case UpToDate, Paused, Frozen, Retiring, Sparing, Contracting, MigrationFailed:
-		result := Promoted
-		if r.memory.Pending.Reason == Returning {
-			result = Reverted
+	case deploy.UpToDate, deploy.Paused, deploy.Frozen, deploy.Retiring, deploy.Sparing, deploy.Contracting, deploy.MigrationFailed:
+		result := deploy.Promoted
+		if r.memory.Pending.Reason == deploy.Returning {
+			result = deploy.Reverted
 		}
 		r.memory.Finish(result, "", r.Now())
 		return r.save()
@@ -409,14 +411,14 @@ func (r *Runner) tellEnded() {
 	}
 	for _, e := range slices.Backward(fresh) {
 		r.clutter = true
-		r.Emit(Event{Time: r.Now(), App: r.Name, Kind: DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
+		r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
 	}
 	r.told = newest(r.memory.History)
 }
 
-func newest(history []Entry) Entry {
+func newest(history []deploy.Entry) deploy.Entry {
 	if len(history) == 0 {
-		return Entry{}
+		return deploy.Entry{}
 	}
 	return history[0]
 }

@@ -1,11 +1,14 @@
 package reconciler
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // run lets the runner work in the background until the test ends.
@@ -43,7 +46,7 @@ func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": dockerAway}[name] }
 		times := w.timesOf("stacks.up")
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		p.run()
 		elapse(t, 10*time.Minute)
 		tries, even := times(), 0
@@ -60,7 +63,7 @@ func TestRun_TemporaryErrorIsTriedAgainAfterGrowingJitteredPausesAndToldOnce(t *
 		if len(tries) < 10 || even == len(tries)-1 {
 			t.Errorf("%d tries, %d pauses without jitter", len(tries), even)
 		}
-		told := w.told(StatusChanged)
+		told := w.told(deploy.StatusChanged)
 		if len(told) != 1 || summary(told[0].Status) != "Degraded/DockerAway" || told[0].Message != "up green: out of order" {
 			t.Errorf("told %+v, want the trouble once", told)
 		}
@@ -75,7 +78,7 @@ func TestRun_EventsDoNotKeepAFailingPassSpinning(t *testing.T) {
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.observe": failBefore}[name] }
 		times := w.timesOf("stacks.observe")
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		p.run()
 		elapse(t, time.Minute) // the pauses are long by now
 		before := len(times())
@@ -94,14 +97,14 @@ func TestRun_DecisionEndsAPauseAtOnce(t *testing.T) {
 		name   string
 		decide func(*process)
 	}{
-		{"a newer commit", func(p *process) { p.Offer(p.push("c2", yamlOf("2", Green))) }},
+		{"a newer commit", func(p *process) { p.Offer(p.push("c2", yamlOf("2", deploy.Green))) }},
 		{"a retry", func(p *process) { p.Retry() }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.up": dockerAway}[name] }
 				p := w.start()
-				p.Offer(p.push("c1", yamlOf("1", Green)))
+				p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 				p.run()
 				elapse(t, 10*time.Minute+time.Second)
 				times := w.timesOf("stacks.up")
@@ -118,7 +121,7 @@ func TestRun_DecisionEndsAPauseAtOnce(t *testing.T) {
 func TestRun_EventMakesItLookAtOnceWhereAllIsWell(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		p.run()
 		elapse(t, time.Minute)
 		before := len(w.calls)
@@ -126,11 +129,11 @@ func TestRun_EventMakesItLookAtOnceWhereAllIsWell(t *testing.T) {
 		if len(w.calls) != before {
 			t.Errorf("%d calls, though nothing happened", len(w.calls)-before)
 		}
-		w.change(func() { w.lie(Green, "exited") })
+		w.change(func() { w.lie(deploy.Green, "exited") })
 		p.Wake()
 		elapse(t, 5*time.Second)
 		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
-		if w.stackOf(Green).Condition != Running {
+		if w.stackOf(deploy.Green).Condition != deploy.Running {
 			t.Error("not mended")
 		}
 	})
@@ -140,14 +143,14 @@ func TestRun_StandbyIsDrainedAndRetiredWhenItsTimeIsOver(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.run()
-		p.Offer(p.push("c1", yamlOf("1", Green, "standby: {for: 1h}")))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green, "standby: {for: 1h}")))
 		elapse(t, time.Minute)
-		p.Offer(p.push("c2", yamlOf("2", Blue, "standby: {for: 1h}")))
+		p.Offer(p.push("c2", yamlOf("2", deploy.Blue, "standby: {for: 1h}")))
 		elapse(t, time.Minute)
-		w.change(func() { w.conns[Green] = 1 })
+		w.change(func() { w.conns[deploy.Green] = 1 })
 		times := w.timesOf("stacks.stop")
 		over := w.saved.Live.Since.Add(time.Hour)
-		time.AfterFunc(time.Until(over)+time.Second, func() { w.change(func() { w.conns[Green] = 0 }) })
+		time.AfterFunc(time.Until(over)+time.Second, func() { w.change(func() { w.conns[deploy.Green] = 0 }) })
 		elapse(t, 2*time.Hour)
 		if n := times(); len(n) != 1 || n[0].Before(over.Add(time.Second)) || n[0].After(over.Add(2*time.Second)) {
 			t.Errorf("stopped at %v, want a second after %s, when the last connection ended", n, over)
@@ -159,11 +162,11 @@ func TestRun_StandbyIsDrainedAndRetiredWhenItsTimeIsOver(t *testing.T) {
 func TestRun_ConnectionThatNeverEndsIsWaitedForAsLongAsThePolicySays(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.change(func() { w.conns[Blue], w.conns[Green] = 1, 1 })
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.change(func() { w.conns[deploy.Blue], w.conns[deploy.Green] = 1, 1 })
 		for n := 2; n < 6; n++ { // each color is left more than once
 			began := time.Now()
-			p.deploy("c"+itoa(n), yamlOf(itoa(n), Auto, "standby: {keep: stopped}"))
+			p.deploy("c"+strconv.Itoa(n), yamlOf(strconv.Itoa(n), deploy.Auto, "standby: {keep: stopped}"))
 			if took := time.Since(began); took < 5*time.Second || took > 7*time.Second {
 				t.Errorf("deploy %d took %s, want the watch and a drain of 2s", n, took)
 			}
@@ -177,7 +180,7 @@ func TestRun_EndsWithItsContextInTheMiddleOfAnything(t *testing.T) {
 		bubble(t, func(t *testing.T, w *stage) {
 			w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.stop": hangs}[name] }
 			p := w.start()
-			p.Offer(p.push("c1", yamlOf("1", Green)))
+			p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 			time.AfterFunc(after, p.kill)
 			p.Run(p.ctx)
 			synctest.Wait()
@@ -194,10 +197,10 @@ func TestRun_HangingDockerIsToldAndAnythingNewIsStillHeard(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"stacks.observe": hangs}[name] }
 		p := w.start()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		p.run()
 		elapse(t, time.Minute)
-		if s := p.Status(); s == nil || s.Reason != DockerAway || !strings.Contains(s.Message, "look at the containers: ") {
+		if s := p.Status(); s == nil || s.Reason != deploy.DockerAway || !strings.Contains(s.Message, "look at the containers: ") {
 			t.Errorf("status %s", summary(s))
 		}
 		w.change(func() { w.disturb = nil })
@@ -213,15 +216,15 @@ func TestRunner_MayBeAskedFromWithinAnEvent(t *testing.T) {
 		o := p.Options
 		var r *Runner
 		seen := 0
-		o.Emit = func(e Event) {
-			if s := r.Status(); e.Kind == StatusChanged && s == e.Status {
+		o.Emit = func(e deploy.Event) {
+			if s := r.Status(); e.Kind == deploy.StatusChanged && s == e.Status {
 				seen++
 			}
 			r.Roots()
 			r.Wake()
 		}
 		r = NewRunner(o)
-		r.Offer(w.push("c1", yamlOf("1", Green)))
+		r.Offer(w.push("c1", yamlOf("1", deploy.Green)))
 		r.Once(t.Context())
 		if seen != 2 {
 			t.Errorf("%d times the status was the one of the event, want 2", seen)
@@ -238,7 +241,7 @@ func TestRunner_MayBeAskedFromAnywhereWhileItWorks(t *testing.T) {
 			func(int) { _ = summary(p.Status()) },
 			func(int) { p.Roots() },
 			func(int) { p.Wake() },
-			func(n int) { p.Offer(p.push("c"+itoa(n), yamlOf(itoa(n/20), Auto))) },
+			func(n int) { p.Offer(p.push("c"+strconv.Itoa(n), yamlOf(strconv.Itoa(n/20), deploy.Auto))) },
 			func(n int) {
 				if n%10 == 0 {
 					p.Pause()
@@ -256,7 +259,7 @@ func TestRunner_MayBeAskedFromAnywhereWhileItWorks(t *testing.T) {
 		wg.Wait()
 		elapse(t, time.Minute)
 		p.honest()
-		if s := p.Status(); s.Phase != PhaseLive || s.Live.Tag != "4" {
+		if s := p.Status(); s.Phase != deploy.PhaseLive || s.Live.Tag != "4" {
 			t.Errorf("status %s, want the last commit live", summary(s))
 		}
 	})

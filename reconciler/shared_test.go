@@ -6,22 +6,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 func TestRunner_OnlyADeployWaitsForTheSharedStack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		p.deploy("c2", yamlOf("2", Blue))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.deploy("c2", yamlOf("2", deploy.Blue))
 		if want := []string{"1", "2"}; !slices.Equal(w.waited, want) {
 			t.Errorf("waited for it with %q, want %q", w.waited, want)
 		}
-		w.change(func() { w.shared = errors.New("db is sick"); w.lie(Blue, "exited") })
+		w.change(func() { w.shared = errors.New("db is sick"); w.lie(deploy.Blue, "exited") })
 		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if len(w.waited) != 2 {
 			t.Errorf("a live stack that was mended waited for it: %q", w.waited)
 		}
-		w.change(func() { delete(w.stacks, Blue) })
+		w.change(func() { delete(w.stacks, deploy.Blue) })
 		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if len(w.waited) != 2 {
 			t.Errorf("a live stack that was gone waited for it: %q", w.waited)
@@ -32,16 +34,16 @@ func TestRunner_OnlyADeployWaitsForTheSharedStack(t *testing.T) {
 func TestRunner_ASickSharedStackBlamesNoReleaseAndIsToldOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		w.shared = &TemporaryError{Reason: Failed, Err: errors.New("the shared service db: it is sick")}
+		w.shared = &deploy.TemporaryError{Reason: deploy.Failed, Err: errors.New("the shared service db: it is sick")}
 		p.run()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		elapse(t, 10*time.Minute)
 		s := p.Status()
-		if s.Phase != PhaseDegraded || s.Reason != Failed || !strings.Contains(s.Message, "db: it is sick") {
+		if s.Phase != deploy.PhaseDegraded || s.Reason != deploy.Failed || !strings.Contains(s.Message, "db: it is sick") {
 			t.Errorf("status %s/%s: %q", s.Phase, s.Reason, s.Message)
 		}
 		var told []string
-		for _, e := range w.told(StatusChanged) {
+		for _, e := range w.told(deploy.StatusChanged) {
 			told = append(told, e.Message)
 		}
 		if len(told) < 2 || !strings.Contains(told[len(told)-2], "waits for the shared stack: db") || len(told) > 3 {

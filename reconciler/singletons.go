@@ -3,12 +3,14 @@ package reconciler
 import (
 	"context"
 	"fmt"
+
+	"tandem/reconciler/deploy"
 )
 
 // handOver stops the singletons of the other color and, once none of them runs,
 // starts those of this one. Never the other way round: two of them at the same
 // time is what must not happen, none for a moment may.
-func (r *Runner) handOver(ctx context.Context, app, of App, w world, s Step) error {
+func (r *Runner) handOver(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	mend := r.memory.HasPassed(s.Release) && r.memory.Pending == nil
 	if err := r.Singletons.Relieve(ctx, app, s.Color.Other()); err != nil {
 		return err

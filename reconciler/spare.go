@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // unfitTime is how long a standby that failed its proof as a spare is left alone:
@@ -13,36 +15,36 @@ const unfitTime = time.Minute
 // proof is how one instance of a stack stood its proof as a spare.
 type proof struct {
 	instance string // Stack.Instance
-	fitness  Fitness
+	fitness  deploy.Fitness
 	until    time.Time // of Unfit
 }
 
 // spareState asks the running Nginx.
-func (r *Runner) spareState(ctx context.Context, app App) (SpareState, error) {
+func (r *Runner) spareState(ctx context.Context, app deploy.App) (deploy.SpareState, error) {
 	if !r.Spare.Spares() {
-		return NoSpare, nil
+		return deploy.NoSpare, nil
 	}
 	armed, err := r.Spare.Armed(ctx, app)
 	switch {
 	case err != nil:
-		return NoSpare, err
+		return deploy.NoSpare, err
 	case armed:
-		return Armed, nil // also where the policy has none any more: then it has to go
-	case app.Standby.Spare == SpareOff:
-		return NoSpare, nil
+		return deploy.Armed, nil // also where the policy has none any more: then it has to go
+	case app.Standby.Spare == deploy.SpareOff:
+		return deploy.NoSpare, nil
 	default:
-		return Disarmed, nil
+		return deploy.Disarmed, nil
 	}
 }
 
-func (r *Runner) fitnessOf(s Stack, w *world) Fitness {
+func (r *Runner) fitnessOf(s deploy.Stack, w *world) deploy.Fitness {
 	p, ok := r.proofs[s.Color]
 	if !ok || p.instance != s.Instance() {
-		return Unproven
+		return deploy.Unproven
 	}
-	if p.fitness == Unfit {
+	if p.fitness == deploy.Unfit {
 		if !r.Now().Before(p.until) {
-			return Unproven
+			return deploy.Unproven
 		}
 		w.at(p.until)
 	}
@@ -51,29 +53,29 @@ func (r *Runner) fitnessOf(s Stack, w *world) Fitness {
 
 // arm proves the standby and lets it answer what the live stack cannot. A standby
 // that fails is no spare now, and that is no verdict on its release.
-func (r *Runner) arm(ctx context.Context, app, of App, w world, s Step) error {
+func (r *Runner) arm(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	stack, err := r.gateOf(of, s.Color).pass(ctx)
-	var bad *RejectError
+	var bad *deploy.RejectError
 	if errors.As(err, &bad) {
-		r.proofs[s.Color] = proof{w.of(s.Color).Instance(), Unfit, r.Now().Add(unfitTime)}
+		r.proofs[s.Color] = proof{w.of(s.Color).Instance(), deploy.Unfit, r.Now().Add(unfitTime)}
 		return &unfitError{bad}
 	}
 	if err != nil {
 		return err
 	}
-	r.proofs[s.Color] = proof{instance: stack.Instance(), fitness: Fit}
+	r.proofs[s.Color] = proof{instance: stack.Instance(), fitness: deploy.Fit}
 	return r.setSpare(ctx, app, w, true)
 }
 
 // setSpare is not cut short: a spare that is half disarmed could answer while it
 // is being replaced.
-func (r *Runner) setSpare(ctx context.Context, app App, w world, on bool) error {
+func (r *Runner) setSpare(ctx context.Context, app deploy.App, w world, on bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
 	return r.Spare.Arm(ctx, r.routing(app, &w), on)
 }
 
 // unfitError says that the standby cannot be a spare now. It ends no pass.
-type unfitError struct{ why *RejectError }
+type unfitError struct{ why *deploy.RejectError }
 
 func (e *unfitError) Error() string { return "the standby is no spare: " + e.why.Error() }

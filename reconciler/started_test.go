@@ -4,12 +4,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tandem/reconciler/deploy"
 )
 
 // The hook of a release fails once its container runs, or the agent is killed before the
 // hook has ended: what runs then looks like a stack that is up, and gets no traffic.
 func TestRunner_AStackWhoseStartDidNotEndWellGetsNoTraffic(t *testing.T) {
-	failed := &RejectError{Reason: CannotStart, Detail: "a hook failed"}
+	failed := &deploy.RejectError{Reason: deploy.CannotStart, Detail: "a hook failed"}
 	for _, c := range []struct {
 		name string
 		what trouble // of the hooks' run, the first time
@@ -26,7 +28,7 @@ func TestRunner_AStackWhoseStartDidNotEndWellGetsNoTraffic(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				w.fates["2"] = bearing{hook: c.hook}
 				before := len(w.calls)
 				w.disturb = func(n int, name string) trouble {
@@ -36,11 +38,11 @@ func TestRunner_AStackWhoseStartDidNotEndWellGetsNoTraffic(t *testing.T) {
 					}
 					return none
 				}
-				s := p.deploy("c2", yamlOf("2", Auto))
+				s := p.deploy("c2", yamlOf("2", deploy.Auto))
 				if c.what != none {
 					w.did()
 					p = w.start()
-					s = p.deploy("c2", yamlOf("2", Auto))
+					s = p.deploy("c2", yamlOf("2", deploy.Auto))
 					if did := w.did(); c.hook == nil && !strings.Contains(did, "up blue 2; gate blue 2; flip blue 2") {
 						t.Errorf("did %s, want it started again before its gate", did)
 					}
@@ -60,10 +62,10 @@ func TestRunner_AStackWhoseStartDidNotEndWellGetsNoTraffic(t *testing.T) {
 func TestRunner_TheLiveStackIsNotMendedByAStartThatDidNotEndWell(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.change(func() {
-			w.stacks[Green].containers[0].State = "exited"
-			w.fates["1"] = bearing{hook: &RejectError{Reason: CannotStart, Detail: "a hook failed"}}
+			w.stacks[deploy.Green].containers[0].State = "exited"
+			w.fates["1"] = bearing{hook: &deploy.RejectError{Reason: deploy.CannotStart, Detail: "a hook failed"}}
 		})
 		for range 3 {
 			p.is(t, p.Once(p.ctx), "Degraded/CannotStart, live 1 in green; history 1:Promoted")
@@ -79,8 +81,8 @@ func TestRunner_TheLiveStackIsNotMendedByAStartThatDidNotEndWell(t *testing.T) {
 func TestRunner_WhatDockerStartsAgainIsNotStartedAnew(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		p.deploy("c2", yamlOf("2", Auto))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.deploy("c2", yamlOf("2", deploy.Auto))
 		ups := w.count("stacks.up")
 		w.change(func() {
 			for _, a := range w.stacks {
@@ -90,7 +92,7 @@ func TestRunner_WhatDockerStartsAgainIsNotStartedAnew(t *testing.T) {
 		})
 		p.kill()
 		p = w.start()
-		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if w.count("stacks.up") != ups {
 			t.Errorf("started %d times", w.count("stacks.up")-ups)
 		}
@@ -102,34 +104,34 @@ func TestRunner_WhatDockerStartsAgainIsNotStartedAnew(t *testing.T) {
 func TestRunner_WhatServesIsBelievedWhereNoStartIsRemembered(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		forget func(m *Memory)
+		forget func(m *deploy.Memory)
 		want   string
 	}{
-		{"of an older tandem", func(m *Memory) { m.Started = nil }, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"},
-		{"lost", func(m *Memory) { *m = Memory{} }, "Live/UpToDate, live 2 in blue, standby 1 broken; history 2:Promoted"},
+		{"of an older tandem", func(m *deploy.Memory) { m.Started = nil }, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"},
+		{"lost", func(m *deploy.Memory) { *m = deploy.Memory{} }, "Live/UpToDate, live 2 in blue, standby 1 broken; history 2:Promoted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
-				p.deploy("c2", yamlOf("2", Auto))
+				p.deploy("c1", yamlOf("1", deploy.Green))
+				p.deploy("c2", yamlOf("2", deploy.Auto))
 				p.kill()
 				data, err := w.saved.Encode()
 				if err != nil {
 					t.Fatal(err)
 				}
-				if w.saved, err = DecodeMemory(data); err != nil || w.saved.Started == nil {
+				if w.saved, err = deploy.DecodeMemory(data); err != nil || w.saved.Started == nil {
 					t.Fatalf("the starts are not in the file: %v", err)
 				}
 				c.forget(&w.saved)
 				ups := w.count("stacks.up")
 				p = w.start()
-				p.is(t, p.deploy("c2", yamlOf("2", Auto)), c.want)
+				p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), c.want)
 				if w.count("stacks.up") != ups || w.count("stacks.stop") > 0 {
 					t.Error("a stack was touched")
 				}
 				// Whatever the standby is believed to be, there is a way back to it.
-				p.is(t, p.deploy("c3", yamlOf("1", Green)), strings.NewReplacer("live 2 in blue, standby 1 warm; history", "live 1 in green, standby 2 warm; history 1:Reverted",
+				p.is(t, p.deploy("c3", yamlOf("1", deploy.Green)), strings.NewReplacer("live 2 in blue, standby 1 warm; history", "live 1 in green, standby 2 warm; history 1:Reverted",
 					"live 2 in blue, standby 1 broken; history", "live 1 in green, standby 2 warm; history 1:Promoted").Replace(c.want))
 			})
 		})
@@ -140,7 +142,7 @@ func TestRunner_WhatServesIsBelievedWhereNoStartIsRemembered(t *testing.T) {
 func (w *stage) pruneStopped() {
 	w.change(func() {
 		for _, a := range w.stacks {
-			a.containers = slices.DeleteFunc(a.containers, func(c Container) bool { return c.State == "exited" })
+			a.containers = slices.DeleteFunc(a.containers, func(c deploy.Container) bool { return c.State == "exited" })
 		}
 	})
 }
@@ -151,8 +153,8 @@ func TestRunner_AOneShotThatIsGoneIsDoneOnceItsStackWasGated(t *testing.T) {
 		w.fates["1"], w.fates["2"] = bearing{oneShot: true}, bearing{oneShot: true}
 		const two = "routes:\n" + defaultRoute + "  web: {ports: {blue: 3003, green: 3004}, health: /health}"
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green, two))
-		p.deploy("c2", yamlOf("2", Auto, two))
+		p.deploy("c1", yamlOf("1", deploy.Green, two))
+		p.deploy("c2", yamlOf("2", deploy.Auto, two))
 		const well = "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted"
 		is := func(what string, ran int) {
 			t.Helper()
@@ -171,12 +173,12 @@ func TestRunner_AOneShotThatIsGoneIsDoneOnceItsStackWasGated(t *testing.T) {
 
 		p.kill()
 		p = w.start()
-		p.Offer(p.push("c2", yamlOf("2", Auto, two)))
-		w.change(func() { w.stacks[Blue].containers[0].State = "exited" })
+		p.Offer(p.push("c2", yamlOf("2", deploy.Auto, two)))
+		w.change(func() { w.stacks[deploy.Blue].containers[0].State = "exited" })
 		is("a new process finds the api dead", 2)
 		w.wantDid(t, "Healing+Sparing: up blue 2; gate blue 2; disarm green 1; arm green 1")
 
-		w.change(func() { w.stacks[Blue].containers = nil })
+		w.change(func() { w.stacks[deploy.Blue].containers = nil })
 		is("all of the live stack is gone: it is brought up anew", 3)
 	})
 }
@@ -186,21 +188,21 @@ func TestRunner_AOneShotThatIsGoneIsMissingWhereNoGateWasPassed(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		w.fates["2"] = bearing{oneShot: true}
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.disturb = func(_ int, name string) trouble {
-			if name == "prober.probe" && len(w.saved.Started[Blue].Containers) > 0 {
+			if name == "prober.probe" && len(w.saved.Started[deploy.Blue].Containers) > 0 {
 				return crashBefore
 			}
 			return none
 		}
-		p.deploy("c2", yamlOf("2", Auto))
+		p.deploy("c2", yamlOf("2", deploy.Auto))
 		w.disturb = nil
 		if w.oneShots != 1 {
 			t.Fatalf("one-shots were run %d times before the gate, want once", w.oneShots)
 		}
 		w.pruneStopped()
 		p = w.start()
-		p.is(t, p.deploy("c2", yamlOf("2", Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Auto)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if w.oneShots != 2 {
 			t.Errorf("one-shots were run %d times, want it run again", w.oneShots)
 		}
@@ -210,14 +212,14 @@ func TestRunner_AOneShotThatIsGoneIsMissingWhereNoGateWasPassed(t *testing.T) {
 // A one-shot that had to be started again before it ended well is pruned in the middle of a
 // watch: no restart of another container is hidden by that, and it is the same instance.
 func TestStack_AOneShotThatIsGoneChangesNeitherInstanceNorRestarts(t *testing.T) {
-	api := container("api", func(c *Container) { c.Restarts = 1 })
-	migrate := container("migrate", func(c *Container) { c.MayEnd, c.State, c.Restarts = true, "exited", 2 })
-	before, after := Stack{Containers: []Container{api, migrate}}, Stack{Containers: []Container{api}}
-	if before.Instance() != after.Instance() || before.restarts() != 1 || after.restarts() != 1 {
-		t.Errorf("instance %q with %d restarts, without the one-shot %q with %d", before.Instance(), before.restarts(), after.Instance(), after.restarts())
+	api := container("api", func(c *deploy.Container) { c.Restarts = 1 })
+	migrate := container("migrate", func(c *deploy.Container) { c.MayEnd, c.State, c.Restarts = true, "exited", 2 })
+	before, after := deploy.Stack{Containers: []deploy.Container{api, migrate}}, deploy.Stack{Containers: []deploy.Container{api}}
+	if before.Instance() != after.Instance() || before.Restarts() != 1 || after.Restarts() != 1 {
+		t.Errorf("instance %q with %d restarts, without the one-shot %q with %d", before.Instance(), before.Restarts(), after.Instance(), after.Restarts())
 	}
 	migrate.State = "running"
-	if again := (Stack{Containers: []Container{api, migrate}}); again.Instance() == after.Instance() {
+	if again := (deploy.Stack{Containers: []deploy.Container{api, migrate}}); again.Instance() == after.Instance() {
 		t.Error("it is the same instance while the one-shot runs again")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tandem/reconciler/deploy"
 )
 
 // The files of an app are exported into a directory that is called like their Git tree,
@@ -18,11 +20,11 @@ import (
 const anew = "-anew"
 
 // exported exports and resolves the app of the commit.
-func (r *Runner) exported(ctx context.Context, d Desired, app App) (App, error) {
+func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
 	root := filepath.Join(r.Trees, app.Name, app.Tree)
 	app.Root = r.unchanged(root)
 	got, err := r.exportedIn(ctx, d, app)
-	_, refused := AsFaults(err)
+	_, refused := deploy.AsFaults(err)
 	live := r.memory.Live
 	if strings.TrimSuffix(live.Root, anew) != root || app.Root != root || !refused && (err != nil || got.Release == live.Release) {
 		return got, err
@@ -41,19 +43,19 @@ func (r *Runner) exported(ctx context.Context, d Desired, app App) (App, error) 
 }
 
 // exportedIn does it in app.Root, where the files may be already.
-func (r *Runner) exportedIn(ctx context.Context, d Desired, app App) (App, error) {
+func (r *Runner) exportedIn(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
 	r.keepRoots(app) // before they exist, or pruning could take them away again
 	if _, err := os.Stat(app.Root); err != nil {
 		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
-			if faults, refused := AsFaults(err); refused {
-				return App{}, faults
+			if faults, refused := deploy.AsFaults(err); refused {
+				return deploy.App{}, faults
 			}
-			return App{}, fmt.Errorf("export %s: %w", app.Dir, err)
+			return deploy.App{}, fmt.Errorf("export %s: %w", app.Dir, err)
 		}
 	}
 	release, err := r.Resolver.Resolve(ctx, app)
 	if err != nil {
-		return App{}, err
+		return deploy.App{}, err
 	}
 	app.Release = release
 	return app, nil
@@ -69,8 +71,8 @@ func (r *Runner) unchanged(root string) string {
 
 // exportAnew exports the files of a release beside those that were changed, if that is
 // what a step failed with. The next pass uses them.
-func (r *Runner) exportAnew(ctx context.Context, of App, failed error) error {
-	var changed *FilesChangedError
+func (r *Runner) exportAnew(ctx context.Context, of deploy.App, failed error) error {
+	var changed *deploy.FilesChangedError
 	if !errors.As(failed, &changed) || strings.HasSuffix(changed.Root, anew) {
 		return failed
 	}
@@ -99,7 +101,7 @@ func (r *Runner) Roots() map[string]bool {
 }
 
 // keepRoots notes which exported files are needed from now on.
-func (r *Runner) keepRoots(app App) {
+func (r *Runner) keepRoots(app deploy.App) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}

@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tandem/reconciler/deploy"
 )
 
 // spoil changes the exported files that the stack of a color came from.
-func (w *stage) spoil(c Color) {
+func (w *stage) spoil(c deploy.Color) {
 	w.t.Helper()
 	if err := os.WriteFile(filepath.Join(w.stacks[c].app.Root, "spoiled"), nil, 0o600); err != nil {
 		w.t.Fatal(err)
@@ -18,15 +20,15 @@ func (w *stage) spoil(c Color) {
 func TestRunner_ChangedFilesAreNoNewRelease(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.spoil(Green)
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.spoil(deploy.Green)
 		w.did()
 		for range 2 { // also where they were exported anew already
 			p = w.start()
-			p.is(t, p.deploy("c1", yamlOf("1", Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
+			p.is(t, p.deploy("c1", yamlOf("1", deploy.Green)), "Live/UpToDate, live 1 in green; history 1:Promoted")
 			w.wantDid(t, ": ")
 		}
-		w.change(func() { w.lie(Green, "exited") })
+		w.change(func() { w.lie(deploy.Green, "exited") })
 		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
 		w.wantDid(t, "Healing: up green 1; gate green 1")
 	})
@@ -39,22 +41,22 @@ func TestRunner_ChangedFilesKeepNothingFromBeingHealed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *stage) {
 				p := w.start()
-				p.deploy("c1", yamlOf("1", Green))
+				p.deploy("c1", yamlOf("1", deploy.Green))
 				want := "Live/UpToDate, live 1 in green; history 1:Promoted"
 				if paused {
 					p.Pause()
 					want = "Paused/Paused, live 1 in green; history 1:Promoted"
-					p.is(t, p.deploy("c2", yamlOf("2", Blue)), want)
+					p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), want)
 				}
-				w.spoil(Green)
+				w.spoil(deploy.Green)
 				w.did()
-				w.change(func() { w.lie(Green, "exited") })
+				w.change(func() { w.lie(deploy.Green, "exited") })
 				if s := p.Once(p.ctx); !strings.Contains(s.Message, "were changed there") {
 					t.Errorf("message %q, want it to say what is wrong", s.Message)
 				}
 				p.is(t, p.Once(p.ctx), want)
 				w.wantDid(t, "Healing: up green 1; gate green 1")
-				if root := w.stackOf(Green).Root; !strings.HasSuffix(root, anew) || !p.Roots()[root] {
+				if root := w.stackOf(deploy.Green).Root; !strings.HasSuffix(root, anew) || !p.Roots()[root] {
 					t.Errorf("it was healed from %s, want the files that were exported anew, and %v to keep them", root, p.Roots())
 				}
 			})
@@ -65,11 +67,11 @@ func TestRunner_ChangedFilesKeepNothingFromBeingHealed(t *testing.T) {
 func TestRunner_ChangedFilesKeepNoSingletonFromBeingStarted(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green, "singletons: [cron]"))
-		w.spoil(Green)
-		w.change(func() { w.stacks[Green].onDuty = false })
+		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [cron]"))
+		w.spoil(deploy.Green)
+		w.change(func() { w.stacks[deploy.Green].onDuty = false })
 		p.Once(p.ctx)
-		if s := p.Once(p.ctx); !w.stacks[Green].onDuty {
+		if s := p.Once(p.ctx); !w.stacks[deploy.Green].onDuty {
 			t.Errorf("the singleton is not on duty: %s, %s", summary(s), s.Message)
 		}
 		p.honest()

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // crowd notes how many of the calls that are named so go on at once, on all stages that
@@ -41,7 +43,7 @@ func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.
 		for range 20 {
 			w := newStage(t)
 			before := w.start()
-			desired := before.push("c1", yamlOf("1", Green))
+			desired := before.push("c1", yamlOf("1", deploy.Green))
 			before.Offer(desired)
 			before.Once(before.ctx)
 			before.kill()
@@ -73,7 +75,7 @@ func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 		for _, w := range []*stage{gated, other} {
 			p := w.start()
 			p.Turns = turns
-			p.Offer(p.push("c1", yamlOf("1", Green)))
+			p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 			p.run()
 			elapse(t, 10*time.Second)
 			if w == other {
@@ -91,7 +93,7 @@ func TestTurns_WhoeverIsStoppedDoesNotWaitForOne(t *testing.T) {
 		w := newStage(t)
 		p := w.start()
 		p.Turns = turns
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		done := make(chan struct{})
 		go func() { p.Run(p.ctx); close(done) }()
 		elapse(t, time.Minute)

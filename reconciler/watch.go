@@ -8,11 +8,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 const (
-	// lookEvery lies between two looks of a watch.
-	lookEvery = 2 * time.Second
 	// figureTime bounds each question for a figure. Without an answer there is no
 	// figure, and the looks at the containers must go on.
 	figureTime = 2 * time.Second
@@ -31,13 +31,13 @@ type watch struct {
 	prober   Prober
 	meter    Meter
 	gauge    Gauge
-	visits   func(from, to time.Time) (v Visits, answered int) // what the witness saw
-	app      App
-	tenure   Tenure
-	old      Baseline
-	alone    bool                                 // nothing else could be live instead
-	record   func(s Sample, verdict string) error // called after every look; verdict is empty until there is one
-	say      func(words string)                   // called when what the watch waits for is another; empty: its time only
+	visits   func(from, to time.Time) (v deploy.Visits, answered int) // what the witness saw
+	app      deploy.App
+	tenure   deploy.Tenure
+	old      deploy.Baseline
+	alone    bool                                        // nothing else could be live instead
+	record   func(s deploy.Sample, verdict string) error // called after every look; verdict is empty until there is one
+	say      func(words string)                          // called when what the watch waits for is another; empty: its time only
 	now      func() time.Time
 
 	warning string // set by run: what it passed in spite of
@@ -51,8 +51,8 @@ type watch struct {
 // *outageError when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
 	w.began = w.now()
-	w.age = w.tenure.watchedFor(w.began)
-	var samples []Sample
+	w.age = w.tenure.WatchedFor(w.began)
+	var samples []deploy.Sample
 	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
 		if ctx.Err() != nil {
@@ -62,77 +62,39 @@ func (w *watch) run(ctx context.Context) error {
 			return err
 		}
 		samples = append(samples[max(0, len(samples)-samplesKept):], sample)
-		r := Judge(samples, w.app.Watch, w.old)
-		end := w.conclude(r, sample, looks)
-		if err := w.record(sample, end.why); err != nil {
+		r := deploy.Judge(samples, w.app.Watch, w.old)
+		end := deploy.Conclude(r, w.app.Watch, sample.After, looks, w.now().Sub(w.began))
+		if err := w.record(sample, end.Why); err != nil {
 			return err
 		}
 		switch {
-		case end.bad:
-			return &RejectError{Reason: WatchFailed, Detail: end.why, Logs: lastLogs(ctx, w.examiner, blame, watchLogTime), Breach: end.breach}
-		case end.good:
+		case end.Failed:
+			return &deploy.RejectError{Reason: deploy.WatchFailed, Detail: end.Why, Logs: lastLogs(ctx, w.examiner, blame, watchLogTime), Breach: end.Breach}
+		case end.Passed:
 			w.warning = r.Warning
 			return nil
 		}
 		w.tell(sample, r)
-		wait(ctx, lookEvery)
+		wait(ctx, deploy.LookEvery)
 	}
-}
-
-// conclusion is whether a watch is over, and what is to be said of it.
-type conclusion struct {
-	good, bad bool
-	why       string
-	breach    *Breach // of bad, unless too little is known
-}
-
-// conclude applies the policy's times, and what it says about a watch without a verdict.
-func (w *watch) conclude(r Ruling, last Sample, looks int) conclusion {
-	after := last.After
-	over := after >= w.app.Watch.For && looks >= badLooks
-	switch {
-	case r.Verdict == Fail:
-		return conclusion{bad: true, why: r.Why, breach: r.Breach}
-	case !over:
-		// Fewer looks than it takes to fail, after a restart of the agent say, must
-		// not be enough to pass.
-		return conclusion{}
-	case r.Verdict == Pass:
-		return conclusion{good: true, why: warned(r.Why, r)}
-	case r.Breach != nil:
-		return conclusion{} // the next look decides, or whether it stays slow
-	case after < w.app.Watch.Max, w.now().Sub(w.began) < min(w.app.Watch.For, trafficWindow):
-		// An agent that was away gives its own visits time to become enough.
-		return conclusion{}
-	default:
-		return w.inconclusive(warned(r.Why, r))
-	}
-}
-
-// warned adds the warning of a ruling, if it has one.
-func warned(why string, r Ruling) string {
-	if r.Warning == "" {
-		return why
-	}
-	return why + "; warning: " + r.Warning
 }
 
 // tell says what the watch waits for besides its time. The words stay the same for as
 // long as that does: each change of a status is a commit.
-func (w *watch) tell(s Sample, r Ruling) {
+func (w *watch) tell(s deploy.Sample, r deploy.Ruling) {
 	at := func(after time.Duration) string {
 		return w.began.Add(after - w.age).UTC().Format(time.TimeOnly + "Z")
 	}
 	about, words := "", ""
-	warm := w.app.Watch.warmUp()
+	warm := w.app.Watch.WarmUp()
 	switch {
-	case s.After+lookEvery <= warm:
+	case s.After+deploy.LookEvery <= warm:
 		about, words = "warm-up", "it warms up: latency and CPU are not judged until "+at(warm)
 	case r.Warning != "":
 		about, words = "warning", "slow since "+at(r.Slow)+": "+r.Warning
 	case r.Slow > 0:
 		about = "slow since " + r.Slow.String()
-		words = fmt.Sprintf("slow since %s: %s; taken back at %s unless that ends", at(r.Slow), r.Why, at(r.Slow+slowTime))
+		words = fmt.Sprintf("slow since %s: %s; taken back at %s unless that ends", at(r.Slow), r.Why, at(r.Slow+deploy.SlowTime))
 	}
 	if about != w.said {
 		w.said = about
@@ -140,38 +102,24 @@ func (w *watch) tell(s Sample, r Ruling) {
 	}
 }
 
-func (w *watch) inconclusive(why string) conclusion {
-	say := func(did string) string {
-		return "inconclusive: " + why + "; " + did + ", as watch.inconclusive says"
-	}
-	switch w.app.Watch.Inconclusive {
-	case InconclusiveRevert:
-		return conclusion{bad: true, why: say("taken back")}
-	case InconclusiveHold:
-		return conclusion{why: say("watched on")}
-	default:
-		return conclusion{good: true, why: say("promoted")}
-	}
-}
-
 // look takes one sample; blame is the container whose log tells more.
-func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error) {
+func (w *watch) look(ctx context.Context) (s deploy.Sample, blame deploy.Container, err error) {
 	// Since the watch began by the clock that nobody can set: what the memory says has
 	// lost it.
 	s.After = w.age + w.now().Sub(w.began)
 	pair, err := look(ctx, w.stacks, w.app)
 	if err != nil {
-		return Sample{}, Container{}, err
+		return deploy.Sample{}, deploy.Container{}, err
 	}
 	stack, other := pair[0], pair[1]
-	if w.tenure.Color == Green {
+	if w.tenure.Color == deploy.Green {
 		stack, other = other, stack
 	}
-	if err := w.tenure.outage(stack); err != nil {
-		return Sample{}, Container{}, err
+	if err := w.tenure.Outage(stack); err != nil {
+		return deploy.Sample{}, deploy.Container{}, err
 	}
 	s.Anew = !w.tenure.Anew.IsZero()
-	s.Alone = w.alone || other.Condition == Absent
+	s.Alone = w.alone || other.Condition == deploy.Absent
 	blame = w.containers(&s, stack)
 	if answers := w.health(ctx, &s, stack); blame.ID == "" {
 		blame = answers
@@ -189,7 +137,7 @@ func (w *watch) look(ctx context.Context) (s Sample, blame Container, err error)
 // containers counts restarts and finds what is down. One that is between two starts
 // has been counted as a restart already, of which the policy may allow some; until it
 // runs it is unhealthy.
-func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
+func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (blame deploy.Container) {
 	for _, c := range stack.Containers {
 		if c.Restarts > 0 && blame.ID == "" {
 			blame = c
@@ -197,7 +145,7 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 		if c.Up() {
 			continue
 		}
-		now := fmt.Sprintf("%s is %s%s", c.Name, c.words(), c.IfMeant())
+		now := fmt.Sprintf("%s is %s%s", c.Name, c.Words(), c.IfMeant())
 		switch {
 		case c.State == "restarting":
 			s.Sick = cmp.Or(s.Sick, now)
@@ -205,7 +153,7 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 			s.Down, blame = now, c
 		}
 	}
-	s.Restarts = stack.restarts() - w.tenure.Restarts
+	s.Restarts = stack.Restarts() - w.tenure.Restarts
 	switch {
 	case s.Down != "":
 	case len(stack.Missing) > 0:
@@ -217,7 +165,7 @@ func (w *watch) containers(s *Sample, stack Stack) (blame Container) {
 }
 
 // health asks the routes, all at once: many that hang must not make a look longer.
-func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Container) {
+func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack) (blame deploy.Container) {
 	answers := make([]healthAnswer, len(w.app.Routes))
 	var wg sync.WaitGroup
 	for i, r := range w.app.Routes {
@@ -238,12 +186,12 @@ func (w *watch) health(ctx context.Context, s *Sample, stack Stack) (blame Conta
 
 // traffic asks Nginx's log, and the witness. A log that has none of the visits is
 // not that of this Nginx, or is not written any more: then it is not believed.
-func (w *watch) traffic(ctx context.Context, s *Sample) {
-	now, since := w.now(), w.tenure.watched()
+func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
+	now, since := w.now(), w.tenure.Watched()
 	s.Visits, _ = w.visits(since, now)
-	lately := now.Add(-min(latencyWindow, max(0, s.After-w.app.Watch.warmUp())))
+	lately := now.Add(-min(deploy.LatencyWindow, max(0, s.After-w.app.Watch.WarmUp())))
 	s.Asked, _ = w.visits(lately, now)
-	recent := now.Add(-trafficWindow)
+	recent := now.Add(-deploy.TrafficWindow)
 	if recent.Before(since) {
 		recent = since
 	}
@@ -252,7 +200,7 @@ func (w *watch) traffic(ctx context.Context, s *Sample) {
 	if err == nil && recent.After(since) {
 		whole, err = w.sum(ctx, since)
 	}
-	var warm Traffic
+	var warm deploy.Traffic
 	if err == nil && lately.Before(now) {
 		warm, err = w.sum(ctx, lately)
 	}
@@ -261,20 +209,20 @@ func (w *watch) traffic(ctx context.Context, s *Sample) {
 	case err != nil:
 		s.Unread = err.Error()
 	case window.Visits == 0 && written >= logVisits:
-		s.Unread = fmt.Sprintf("it has none of the agent's last %s", counted(written, "visit"))
+		s.Unread = fmt.Sprintf("it has none of the agent's last %s", deploy.Counted(written, "visit"))
 	default:
 		s.Window, s.Whole, s.Lately = window, whole, warm
 	}
 }
 
-func (w *watch) sum(ctx context.Context, since time.Time) (Traffic, error) {
+func (w *watch) sum(ctx context.Context, since time.Time) (deploy.Traffic, error) {
 	ctx, cancel := context.WithTimeout(ctx, figureTime)
 	defer cancel()
 	t, err := w.meter.Traffic(ctx, w.app, w.tenure.Color, since)
 	return t, inTime(err)
 }
 
-func (w *watch) usage(ctx context.Context, s *Sample, stack Stack) {
+func (w *watch) usage(ctx context.Context, s *deploy.Sample, stack deploy.Stack) {
 	ctx, cancel := context.WithTimeout(ctx, figureTime)
 	defer cancel()
 	u, err := w.gauge.Usage(ctx, stack)
@@ -294,8 +242,8 @@ func inTime(err error) error {
 }
 
 // suspect is the container whose log tells most about bad figures.
-func (w *watch) suspect(s Sample, stack Stack) Container {
-	if s.Usage.Share > tightShare {
+func (w *watch) suspect(s deploy.Sample, stack deploy.Stack) deploy.Container {
+	if s.Usage.Share > deploy.TightShare {
 		for _, c := range stack.Containers {
 			if c.Name == s.Usage.Tight {
 				return c
@@ -303,17 +251,17 @@ func (w *watch) suspect(s Sample, stack Stack) Container {
 		}
 	}
 	if len(w.app.Routes) == 0 {
-		return Container{}
+		return deploy.Container{}
 	}
 	return serving(stack, w.app.Routes[0].Service)
 }
 
 // serving is the first container of a service.
-func serving(stack Stack, service string) Container {
+func serving(stack deploy.Stack, service string) deploy.Container {
 	for _, c := range stack.Containers {
 		if c.Service == service {
 			return c
 		}
 	}
-	return Container{}
+	return deploy.Container{}
 }

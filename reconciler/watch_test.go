@@ -9,47 +9,49 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // figures is what the log, Docker and the witness say in one watch, and what was
 // written down of it. Where a test says nothing there are plenty of good requests.
 type figures struct {
-	traffic func(since time.Time) (Traffic, error)
-	usage   func() (Usage, error)
-	visited func(from, to time.Time) (Visits, int)
+	traffic func(since time.Time) (deploy.Traffic, error)
+	usage   func() (deploy.Usage, error)
+	visited func(from, to time.Time) (deploy.Visits, int)
 	asked   []time.Time // since when, each time
-	looks   []Sample
+	looks   []deploy.Sample
 	verdict string // the last
 	said    []string
 	full    error // what record answers
 }
 
-func (f *figures) Traffic(_ context.Context, _ App, c Color, since time.Time) (Traffic, error) {
+func (f *figures) Traffic(_ context.Context, _ deploy.App, c deploy.Color, since time.Time) (deploy.Traffic, error) {
 	f.asked = append(f.asked, since)
-	if c != Green {
-		return Traffic{}, errors.New("asked about the wrong color")
+	if c != deploy.Green {
+		return deploy.Traffic{}, errors.New("asked about the wrong color")
 	}
 	if f.traffic == nil {
-		return Traffic{Requests: 100, P95: probeTime, Visits: 10}, nil
+		return deploy.Traffic{Requests: 100, P95: probeTime, Visits: 10}, nil
 	}
 	return f.traffic(since)
 }
 
-func (f *figures) Usage(context.Context, Stack) (Usage, error) {
+func (f *figures) Usage(context.Context, deploy.Stack) (deploy.Usage, error) {
 	if f.usage == nil {
-		return Usage{}, nil
+		return deploy.Usage{}, nil
 	}
 	return f.usage()
 }
 
-func (f *figures) between(from, to time.Time) (Visits, int) {
+func (f *figures) between(from, to time.Time) (deploy.Visits, int) {
 	if f.visited == nil {
-		return Visits{}, 0
+		return deploy.Visits{}, 0
 	}
 	return f.visited(from, to)
 }
 
-func (f *figures) record(s Sample, verdict string) error {
+func (f *figures) record(s deploy.Sample, verdict string) error {
 	f.looks, f.verdict = append(f.looks, s), verdict
 	return f.full
 }
@@ -61,12 +63,12 @@ func (f *figures) tell(w *watch) {
 }
 
 // watch watches the stack of the bench, live since the given time.
-func (b *bench) watch(ctx context.Context, app App, since time.Time, change ...func(*watch)) error {
+func (b *bench) watch(ctx context.Context, app deploy.App, since time.Time, change ...func(*watch)) error {
 	app.Watch.MaxErrorRate, app.Watch.MaxP95, app.Watch.Max = 0.01, time.Second, 2*app.Watch.For
 	if app.Watch.MinRequests == 0 {
 		app.Watch.MinRequests = 20
 	}
-	w := &watch{stacks: b, examiner: b, prober: b, app: app, tenure: Tenure{Color: Green, Since: since}, now: time.Now}
+	w := &watch{stacks: b, examiner: b, prober: b, app: app, tenure: deploy.Tenure{Color: deploy.Green, Since: since}, now: time.Now}
 	(&figures{}).tell(w)
 	for _, f := range change {
 		f(w)
@@ -80,7 +82,7 @@ func TestWatch_PassesWhenItsTimeIsOver(t *testing.T) {
 		if err := b.watch(t.Context(), gatedApp("api"), began); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took < time.Minute || took > time.Minute+lookEvery {
+		if took := time.Since(began); took < time.Minute || took > time.Minute+deploy.LookEvery {
 			t.Errorf("took %s, want a minute", took)
 		}
 		if b.looks < 28 {
@@ -102,10 +104,10 @@ func TestWatch_TimeIsCountedFromTheConfirmation(t *testing.T) {
 				if err := b.watch(t.Context(), gatedApp("api"), began.Add(-c.ago)); err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(began); took < c.left || took > c.left+2*lookEvery {
+				if took := time.Since(began); took < c.left || took > c.left+2*deploy.LookEvery {
 					t.Errorf("took %s, want %s", took, c.left)
 				}
-				if b.looks < badLooks {
+				if b.looks < deploy.BadLooks {
 					t.Errorf("passed after %d looks, too few to fail", b.looks)
 				}
 			})
@@ -115,39 +117,39 @@ func TestWatch_TimeIsCountedFromTheConfirmation(t *testing.T) {
 
 // TestWatch_FailsAtOnce has the trouble begin ten seconds after the flip.
 func TestWatch_FailsAtOnce(t *testing.T) {
-	stack := func(change ...func(*Container)) Stack {
-		return Stack{Color: Green, Containers: []Container{container("api", change...), container("worker")}}
+	stack := func(change ...func(*deploy.Container)) deploy.Stack {
+		return deploy.Stack{Color: deploy.Green, Containers: []deploy.Container{container("api", change...), container("worker")}}
 	}
 	for _, c := range []struct {
 		name string
-		then func() Stack
+		then func() deploy.Stack
 		says []string
 	}{
-		{"a container exits", func() Stack { return stack(func(c *Container) { c.State, c.ExitCode = "exited", 9 }) },
+		{"a container exits", func() deploy.Stack { return stack(func(c *deploy.Container) { c.State, c.ExitCode = "exited", 9 }) },
 			[]string{"api-1 is exited, exit code 9", "last words of api-1"}},
-		{"a container restarts", func() Stack { return stack(func(c *Container) { c.Restarts = 1 }) },
+		{"a container restarts", func() deploy.Stack { return stack(func(c *deploy.Container) { c.Restarts = 1 }) },
 			[]string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
-		{"a container is about to start again", func() Stack {
-			return stack(func(c *Container) { c.State, c.ExitCode, c.Restarts = "restarting", 9, 1 })
+		{"a container is about to start again", func() deploy.Stack {
+			return stack(func(c *deploy.Container) { c.State, c.ExitCode, c.Restarts = "restarting", 9, 1 })
 		}, []string{"1 restart of its containers; the limit is 0", "last words of api-1"}},
-		{"a container is removed", func() Stack {
+		{"a container is removed", func() deploy.Stack {
 			s := stack()
 			s.Missing = []string{"web", "mail"}
 			return s
 		}, []string{"no container for web, mail"}},
-		{"the whole stack is removed", func() Stack { return Stack{Color: Green} }, []string{"no containers"}},
+		{"the whole stack is removed", func() deploy.Stack { return deploy.Stack{Color: deploy.Green} }, []string{"no containers"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, began := newBench(), time.Now()
-				b.stack = func(int) (Stack, error) {
+				b.stack = func(int) (deploy.Stack, error) {
 					if time.Since(began) >= 10*time.Second {
 						return c.then(), nil
 					}
 					return stack(), nil
 				}
-				rejectedFor(t, b.watch(t.Context(), gatedApp(), began), WatchFailed, c.says...)
-				if took := time.Since(began); took > 10*time.Second+lookEvery {
+				rejectedFor(t, b.watch(t.Context(), gatedApp(), began), deploy.WatchFailed, c.says...)
+				if took := time.Since(began); took > 10*time.Second+deploy.LookEvery {
 					t.Errorf("took %s, want at the next look", took)
 				}
 			})
@@ -157,13 +159,13 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 
 func TestWatch_RestartsBeforeTheFlipAreNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api", func(c *Container) { c.Restarts = 3 }))
+		b := newBench(container("api", func(c *deploy.Container) { c.Restarts = 3 }))
 		before := func(w *watch) { w.tenure.Restarts = 3 }
 		if err := b.watch(t.Context(), gatedApp("api"), time.Now(), before); err != nil {
 			t.Error(err)
 		}
 		before = func(w *watch) { w.tenure.Restarts = 2 }
-		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), WatchFailed, "1 restart")
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), deploy.WatchFailed, "1 restart")
 	})
 }
 
@@ -172,9 +174,9 @@ func TestWatch_RestartsBeforeTheFlipAreNotCounted(t *testing.T) {
 func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
 	restarts := func(t *testing.T, from, to int) error {
 		b, looks := newBench(), 0
-		b.stack = func(int) (Stack, error) {
+		b.stack = func(int) (deploy.Stack, error) {
 			looks++
-			c := container("api", func(c *Container) {
+			c := container("api", func(c *deploy.Container) {
 				if looks >= from {
 					c.Restarts = 1
 				}
@@ -182,7 +184,7 @@ func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
 					c.State, c.ExitCode = "restarting", 9
 				}
 			})
-			return Stack{Color: Green, Condition: Running, Containers: []Container{c}}, nil
+			return deploy.Stack{Color: deploy.Green, Condition: deploy.Running, Containers: []deploy.Container{c}}, nil
 		}
 		app := gatedApp("api")
 		app.Watch.MaxRestarts = 1
@@ -192,13 +194,13 @@ func TestWatch_ARestartThatIsAllowedIsUnhealthyUntilItRuns(t *testing.T) {
 		if err := restarts(t, 3, 4); err != nil {
 			t.Errorf("it runs again at the next look: %v", err)
 		}
-		rejectedFor(t, restarts(t, 3, 9), WatchFailed, "unhealthy 2 times in a row: api-1 is restarting, exit code 9", "last words of api-1")
+		rejectedFor(t, restarts(t, 3, 9), deploy.WatchFailed, "unhealthy 2 times in a row: api-1 is restarting, exit code 9", "last words of api-1")
 	})
 }
 
 func TestWatch_OneShotThatEndedWellIsNotDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(container("api"), container("migrate", func(c *Container) { c.MayEnd, c.State = true, "exited" }))
+		b := newBench(container("api"), container("migrate", func(c *deploy.Container) { c.MayEnd, c.State = true, "exited" }))
 		if err := b.watch(t.Context(), gatedApp("api"), time.Now()); err != nil {
 			t.Error(err)
 		}
@@ -206,14 +208,14 @@ func TestWatch_OneShotThatEndedWellIsNotDown(t *testing.T) {
 }
 
 func TestWatch_TwoUnhealthyLooksInARowFailItAndOneDoesNot(t *testing.T) {
-	answers := func(sick ...int) func(int, Route) Probe {
-		return func(n int, _ Route) Probe {
+	answers := func(sick ...int) func(int, deploy.Route) deploy.Probe {
+		return func(n int, _ deploy.Route) deploy.Probe {
 			for _, s := range sick {
 				if n == s {
-					return Probe{Status: 502, Took: probeTime}
+					return deploy.Probe{Status: 502, Took: probeTime}
 				}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -224,7 +226,7 @@ func TestWatch_TwoUnhealthyLooksInARowFailItAndOneDoesNot(t *testing.T) {
 		}
 		b = newBench(container("api"))
 		b.probe = answers(5, 6)
-		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now()), WatchFailed,
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now()), deploy.WatchFailed,
 			"unhealthy 2 times in a row: api: /health answered 502", "last words of api-1")
 		if b.looks != 6 {
 			t.Errorf("looked %d times, want 6", b.looks)
@@ -234,25 +236,25 @@ func TestWatch_TwoUnhealthyLooksInARowFailItAndOneDoesNot(t *testing.T) {
 
 // Whatever the policy says about too little data: this is data.
 func TestWatch_BadLastLookIsDecidedByTheNext(t *testing.T) {
-	open := func(policy string, sick ...int) (*bench, App, time.Time) {
+	open := func(policy string, sick ...int) (*bench, deploy.App, time.Time) {
 		b, app := newBench(container("api")), gatedApp("api")
 		app.Watch.Inconclusive = policy
-		b.probe = func(n int, _ Route) Probe {
+		b.probe = func(n int, _ deploy.Route) deploy.Probe {
 			if slices.Contains(sick, n) {
-				return Probe{Status: 500, Took: probeTime}
+				return deploy.Probe{Status: 500, Took: probeTime}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		return b, app, time.Now().Add(-time.Hour)
 	}
-	for _, policy := range []string{InconclusivePromote, InconclusiveRevert, InconclusiveHold} {
+	for _, policy := range []string{deploy.InconclusivePromote, deploy.InconclusiveRevert, deploy.InconclusiveHold} {
 		synctest.Test(t, func(t *testing.T) {
 			b, app, since := open(policy, 2)
 			if err := b.watch(t.Context(), app, since); err != nil || b.looks != 3 {
 				t.Errorf("%s: %v after %d looks, want a pass after the third, which is healthy", policy, err, b.looks)
 			}
 			b, app, since = open(policy, 2, 3)
-			rejectedFor(t, b.watch(t.Context(), app, since), WatchFailed, "unhealthy 2 times in a row")
+			rejectedFor(t, b.watch(t.Context(), app, since), deploy.WatchFailed, "unhealthy 2 times in a row")
 		})
 	}
 }
@@ -261,19 +263,19 @@ func TestWatch_BadLastLookIsDecidedByTheNext(t *testing.T) {
 func TestWatch_BadLookWhenTheLongestTimeIsOverIsDecidedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
-		b.probe = func(int, Route) Probe {
-			if after := time.Since(began); after > 2*time.Minute && after < 2*time.Minute+lookEvery {
-				return Probe{Status: 500, Took: probeTime}
+		b.probe = func(int, deploy.Route) deploy.Probe {
+			if after := time.Since(began); after > 2*time.Minute && after < 2*time.Minute+deploy.LookEvery {
+				return deploy.Probe{Status: 500, Took: probeTime}
 			}
-			return Probe{Status: 200, Took: probeTime}
+			return deploy.Probe{Status: 200, Took: probeTime}
 		}
 		f := &figures{
-			traffic: func(time.Time) (Traffic, error) { return Traffic{}, nil },
-			visited: func(from, to time.Time) (Visits, int) { return Visits{Count: 1000, P95: probeTime}, 0 },
+			traffic: func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
+			visited: func(from, to time.Time) (deploy.Visits, int) { return deploy.Visits{Count: 1000, P95: probeTime}, 0 },
 		}
 		app := gatedApp("api")
-		app.Watch.Inconclusive = InconclusiveRevert
-		if err := b.watch(t.Context(), app, began, f.tell); err != nil || time.Since(began) < 2*time.Minute+lookEvery {
+		app.Watch.Inconclusive = deploy.InconclusiveRevert
+		if err := b.watch(t.Context(), app, began, f.tell); err != nil || time.Since(began) < 2*time.Minute+deploy.LookEvery {
 			t.Errorf("%v after %s, want a pass one look later", err, time.Since(began))
 		}
 	})
@@ -284,8 +286,8 @@ func TestWatch_BadLookWhenTheLongestTimeIsOverIsDecidedByTheNext(t *testing.T) {
 func TestWatch_FirstLookAfterItsTimeIsNotTheLastIfItIsUnhealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
-		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now().Add(-time.Hour)), WatchFailed, "unhealthy 2 times in a row")
+		b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now().Add(-time.Hour)), deploy.WatchFailed, "unhealthy 2 times in a row")
 	})
 }
 
@@ -293,13 +295,13 @@ func TestWatch_DockerAwayIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
 		fine := b.stack
-		b.stack = func(n int) (Stack, error) {
+		b.stack = func(n int) (deploy.Stack, error) {
 			if n == 4 {
-				return Stack{}, errInjected
+				return deploy.Stack{}, errInjected
 			}
 			return fine(n)
 		}
-		var bad *RejectError
+		var bad *deploy.RejectError
 		if err := b.watch(t.Context(), gatedApp("api"), time.Now()); !errors.Is(err, errInjected) || errors.As(err, &bad) {
 			t.Errorf("got %v, want %v and no verdict", err, errInjected)
 		}
@@ -309,7 +311,7 @@ func TestWatch_DockerAwayIsNoVerdict(t *testing.T) {
 func TestWatch_EndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api"))
-		b.probe = func(int, Route) Probe { return Probe{Status: 500, Took: probeTime} }
+		b.probe = func(int, deploy.Route) deploy.Probe { return deploy.Probe{Status: 500, Took: probeTime} }
 		ctx, cancel := context.WithTimeout(t.Context(), probeTime/2) // in the middle of a question
 		defer cancel()
 		if err := b.watch(ctx, gatedApp("api"), time.Now()); !errors.Is(err, context.DeadlineExceeded) {
@@ -322,16 +324,18 @@ func TestWatch_TooFewRequestsExtendItAndThenTheAgentsVisitsAreSamples(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
 		f := &figures{
-			traffic: func(time.Time) (Traffic, error) { return Traffic{Requests: 3, P95: probeTime, Visits: 30}, nil },
-			visited: func(from, to time.Time) (Visits, int) {
+			traffic: func(time.Time) (deploy.Traffic, error) {
+				return deploy.Traffic{Requests: 3, P95: probeTime, Visits: 30}, nil
+			},
+			visited: func(from, to time.Time) (deploy.Visits, int) {
 				n := int(to.Sub(from) / visitEvery)
-				return Visits{Count: n, P95: probeTime}, n
+				return deploy.Visits{Count: n, P95: probeTime}, n
 			},
 		}
 		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took < 2*time.Minute || took > 2*time.Minute+lookEvery {
+		if took := time.Since(began); took < 2*time.Minute || took > 2*time.Minute+deploy.LookEvery {
 			t.Errorf("took %s, want the longest time, 2m", took)
 		}
 		if want := "3 requests; judged by 1,200 visits of the agent: 0% failed (limit 1%), p95 1ms (limit 1s)"; f.verdict != want {
@@ -343,13 +347,13 @@ func TestWatch_TooFewRequestsExtendItAndThenTheAgentsVisitsAreSamples(t *testing
 func TestWatch_ExtensionEndsWhenThereAreEnoughRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
-		f := &figures{traffic: func(time.Time) (Traffic, error) {
-			return Traffic{Requests: int(time.Since(began) / (4 * time.Second)), P95: probeTime, Visits: 30}, nil // 20 after 80s
+		f := &figures{traffic: func(time.Time) (deploy.Traffic, error) {
+			return deploy.Traffic{Requests: int(time.Since(began) / (4 * time.Second)), P95: probeTime, Visits: 30}, nil // 20 after 80s
 		}}
 		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took < 80*time.Second || took > 80*time.Second+lookEvery {
+		if took := time.Since(began); took < 80*time.Second || took > 80*time.Second+deploy.LookEvery {
 			t.Errorf("took %s, want 80s", took)
 		}
 		if !strings.HasPrefix(f.verdict, "20 requests: 0% errors") {
@@ -359,11 +363,11 @@ func TestWatch_ExtensionEndsWhenThereAreEnoughRequests(t *testing.T) {
 }
 
 func TestWatch_WithoutAnyDataDoesWhatThePolicySaysAndSaysSo(t *testing.T) {
-	never := func(time.Time) (Traffic, error) { return Traffic{}, nil }
+	never := func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil }
 	lack := "inconclusive: no requests; with 0 visits of the agent that is less than watch.min_requests, 20; "
 	synctest.Test(t, func(t *testing.T) {
 		app := gatedApp("api")
-		app.Watch.Inconclusive = InconclusivePromote
+		app.Watch.Inconclusive = deploy.InconclusivePromote
 		f := &figures{traffic: never}
 		if err := newBench(container("api")).watch(t.Context(), app, time.Now(), f.tell); err != nil {
 			t.Errorf("promote: %v", err)
@@ -372,21 +376,21 @@ func TestWatch_WithoutAnyDataDoesWhatThePolicySaysAndSaysSo(t *testing.T) {
 			t.Errorf("promote: verdict\n got %s\nwant %s", f.verdict, want)
 		}
 
-		app.Watch.Inconclusive = InconclusiveRevert
+		app.Watch.Inconclusive = deploy.InconclusiveRevert
 		f = &figures{traffic: never}
-		rejectedFor(t, newBench(container("api")).watch(t.Context(), app, time.Now(), f.tell), WatchFailed, lack+"taken back, as watch.inconclusive says")
+		rejectedFor(t, newBench(container("api")).watch(t.Context(), app, time.Now(), f.tell), deploy.WatchFailed, lack+"taken back, as watch.inconclusive says")
 
-		app.Watch.Inconclusive = InconclusiveHold
+		app.Watch.Inconclusive = deploy.InconclusiveHold
 		began := time.Now()
-		f = &figures{traffic: func(time.Time) (Traffic, error) {
+		f = &figures{traffic: func(time.Time) (deploy.Traffic, error) {
 			if time.Since(began) < time.Hour {
-				return Traffic{}, nil
+				return deploy.Traffic{}, nil
 			}
-			return Traffic{Requests: 20, P95: probeTime}, nil
+			return deploy.Traffic{Requests: 20, P95: probeTime}, nil
 		}}
 		said := ""
 		watching := func(w *watch) {
-			w.record = func(s Sample, verdict string) error {
+			w.record = func(s deploy.Sample, verdict string) error {
 				if time.Since(began) < time.Hour {
 					said = verdict
 				}
@@ -410,11 +414,13 @@ func TestWatch_AgentThatWasAwayGivesItsVisitsTimeToBecomeEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := &figures{
-			traffic: func(time.Time) (Traffic, error) { return Traffic{}, nil },
-			visited: func(_, to time.Time) (Visits, int) { return Visits{Count: int(to.Sub(began) / time.Second)}, 0 },
+			traffic: func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
+			visited: func(_, to time.Time) (deploy.Visits, int) {
+				return deploy.Visits{Count: int(to.Sub(began) / time.Second)}, 0
+			},
 		}
 		app := gatedApp("api")
-		app.Watch.Inconclusive = InconclusiveRevert
+		app.Watch.Inconclusive = deploy.InconclusiveRevert
 		if err := newBench(container("api")).watch(t.Context(), app, began.Add(-time.Hour), f.tell); err != nil {
 			t.Error(err)
 		}
@@ -425,18 +431,20 @@ func TestWatch_AgentThatWasAwayGivesItsVisitsTimeToBecomeEnough(t *testing.T) {
 }
 
 func TestWatch_LogThatCannotBeReadIsNoData(t *testing.T) {
-	plenty := func(from, to time.Time) (Visits, int) {
+	plenty := func(from, to time.Time) (deploy.Visits, int) {
 		n := max(0, int(to.Sub(from)/visitEvery))
-		return Visits{Count: n, P95: probeTime}, n
+		return deploy.Visits{Count: n, P95: probeTime}, n
 	}
 	for _, c := range []struct {
 		name    string
-		traffic func(time.Time) (Traffic, error)
+		traffic func(time.Time) (deploy.Traffic, error)
 		says    string
 	}{
-		{"it is not there", func(time.Time) (Traffic, error) { return Traffic{}, errors.New("open access.log: no such file") },
+		{"it is not there", func(time.Time) (deploy.Traffic, error) {
+			return deploy.Traffic{}, errors.New("open access.log: no such file")
+		},
 			"the access log cannot be read: open access.log: no such file; judged by 1,200 visits of the agent"},
-		{"it has none of the visits", func(time.Time) (Traffic, error) { return Traffic{}, nil },
+		{"it has none of the visits", func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
 			"the access log cannot be read: it has none of the agent's last 270 visits; judged by 1,200 visits of the agent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -457,14 +465,16 @@ func TestWatch_VisitsThatAreNotWrittenDownYetAreNoReasonForDisbelief(t *testing.
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := &figures{
-			traffic: func(time.Time) (Traffic, error) {
-				shown := Traffic{Requests: 100, P95: probeTime}
+			traffic: func(time.Time) (deploy.Traffic, error) {
+				shown := deploy.Traffic{Requests: 100, P95: probeTime}
 				if time.Since(began) > logDelay {
 					shown.Visits = 1
 				}
 				return shown, nil
 			},
-			visited: func(from, to time.Time) (Visits, int) { return Visits{}, max(0, int(to.Sub(from)/visitEvery)) },
+			visited: func(from, to time.Time) (deploy.Visits, int) {
+				return deploy.Visits{}, max(0, int(to.Sub(from)/visitEvery))
+			},
 		}
 		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
 			t.Fatal(err)
@@ -481,15 +491,15 @@ func TestWatch_FigureThatDoesNotComeIsNoDataAndTheLooksGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
 		fine := b.stack
-		b.stack = func(n int) (Stack, error) {
+		b.stack = func(n int) (deploy.Stack, error) {
 			if time.Since(began) > 30*time.Second {
-				return Stack{Color: Green}, nil
+				return deploy.Stack{Color: deploy.Green}, nil
 			}
 			return fine(n)
 		}
 		hang := func(w *watch) { w.meter, w.gauge = hanging{}, hanging{} }
 		f := &figures{}
-		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, hang), WatchFailed, "no containers")
+		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, hang), deploy.WatchFailed, "no containers")
 		if s := f.looks[0]; s.Unread != "no answer within 2s" || s.Unweighed != "no answer within 2s" {
 			t.Errorf("log %q, usage %q", s.Unread, s.Unweighed)
 		}
@@ -502,14 +512,14 @@ func TestWatch_FigureThatDoesNotComeIsNoDataAndTheLooksGoOn(t *testing.T) {
 // hanging is a figure that never comes.
 type hanging struct{}
 
-func (hanging) Traffic(ctx context.Context, _ App, _ Color, _ time.Time) (Traffic, error) {
+func (hanging) Traffic(ctx context.Context, _ deploy.App, _ deploy.Color, _ time.Time) (deploy.Traffic, error) {
 	<-ctx.Done()
-	return Traffic{}, fmt.Errorf("read the access log: %w", ctx.Err())
+	return deploy.Traffic{}, fmt.Errorf("read the access log: %w", ctx.Err())
 }
 
-func (hanging) Usage(ctx context.Context, _ Stack) (Usage, error) {
+func (hanging) Usage(ctx context.Context, _ deploy.Stack) (deploy.Usage, error) {
 	<-ctx.Done()
-	return Usage{}, ctx.Err()
+	return deploy.Usage{}, ctx.Err()
 }
 
 // TestWatch_TroubleThatBeginsLateIsSeenInSeconds has a release go bad after 40
@@ -522,19 +532,19 @@ func TestWatch_TroubleThatBeginsLateIsSeenInSeconds(t *testing.T) {
 		says []string
 	}{
 		{"5% of the requests fail", func(f *figures, began time.Time) {
-			f.traffic = func(since time.Time) (Traffic, error) {
+			f.traffic = func(since time.Time) (deploy.Traffic, error) {
 				bad := max(0, time.Since(began)-begins)
-				return Traffic{Requests: int(time.Since(since).Seconds() * 10), Errors: int(bad.Seconds() * 10 / 20), P95: probeTime, Visits: 1}, nil
+				return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), Errors: int(bad.Seconds() * 10 / 20), P95: probeTime, Visits: 1}, nil
 			}
 		}, []string{"error rate ", "requests in the last 30s) is over the old stack's 0% and 1 percentage point more", "last words of api-1"}},
 		{"it leaks memory", func(f *figures, began time.Time) {
-			f.usage = func() (Usage, error) {
-				return Usage{Memory: 50<<20 + int64(max(0, time.Since(began)-begins).Seconds())*(20<<20), Started: started}, nil
+			f.usage = func() (deploy.Usage, error) {
+				return deploy.Usage{Memory: 50<<20 + int64(max(0, time.Since(began)-begins).Seconds())*(20<<20), Started: longAgo}, nil
 			}
 		}, []string{"memory ", "is over the old stack's 50MiB and 64MiB more"}},
 		{"one of its containers is near its limit", func(f *figures, began time.Time) {
-			f.usage = func() (Usage, error) {
-				u := Usage{Tight: "worker-1", Share: 0.5}
+			f.usage = func() (deploy.Usage, error) {
+				u := deploy.Usage{Tight: "worker-1", Share: 0.5}
 				if time.Since(began) > begins {
 					u.Share = 0.95
 				}
@@ -547,10 +557,10 @@ func TestWatch_TroubleThatBeginsLateIsSeenInSeconds(t *testing.T) {
 				f, began := &figures{}, time.Now()
 				c.make(f, began)
 				before := func(w *watch) {
-					w.old = Baseline{Traffic: Traffic{Requests: 3000, P95: 98 * time.Millisecond}, Usage: Usage{Memory: 50 << 20}, CPU: 0.2}
+					w.old = deploy.Baseline{Traffic: deploy.Traffic{Requests: 3000, P95: 98 * time.Millisecond}, Usage: deploy.Usage{Memory: 50 << 20}, CPU: 0.2}
 				}
 				b := newBench(container("api"), container("worker"))
-				rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, before), WatchFailed, c.says...)
+				rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, before), deploy.WatchFailed, c.says...)
 				if took := time.Since(began) - begins; took < 0 || took > 15*time.Second {
 					t.Errorf("took %s from the first trouble to the verdict, want a few seconds", took)
 				}
@@ -587,7 +597,7 @@ func TestWatch_WindowOfTheLogBeginsAtTheFlipAndThenSlides(t *testing.T) {
 func TestWatch_ReceiptThatCannotBeSavedEndsTheLookAndIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &figures{full: errInjected}
-		var bad *RejectError
+		var bad *deploy.RejectError
 		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), time.Now(), f.tell); !errors.Is(err, errInjected) || errors.As(err, &bad) {
 			t.Errorf("got %v, want %v and no verdict", err, errInjected)
 		}

@@ -2,10 +2,11 @@ package reconciler
 
 import (
 	"context"
-	"math"
 	"slices"
 	"sync"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -31,8 +32,8 @@ type witness struct {
 	word    chan struct{}   // has word when it is asked to visit something else
 
 	mu     sync.Mutex
-	app    App
-	routes []Route
+	app    deploy.App
+	routes []deploy.Route
 	visits []visit // oldest first
 	untold tally   // since the last take
 	good   time.Time
@@ -98,7 +99,7 @@ func (w *witness) visit(ctx context.Context, n int) {
 		return
 	}
 	route := routes[n%len(routes)]
-	p := w.visitor.Visit(ctx, app, route.patient())
+	p := w.visitor.Visit(ctx, app, patient(route))
 	if ctx.Err() != nil {
 		return // it was cut short, which says nothing about the app
 	}
@@ -107,7 +108,7 @@ func (w *witness) visit(ctx context.Context, n int) {
 
 // see notes what came of a visit. An answer that is merely slow has not failed:
 // its time counts in the p95.
-func (w *witness) see(p Probe, h Health) {
+func (w *witness) see(p deploy.Probe, h deploy.Health) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := visit{at: w.now(), took: p.Took, answered: p.Err == nil && p.Status != 0}
@@ -128,7 +129,7 @@ func (w *witness) see(p Probe, h Health) {
 
 // ask makes it visit other routes from now on, as often as while traffic moves for that
 // long.
-func (w *witness) ask(app App, routes []Route, brisk time.Duration) {
+func (w *witness) ask(app deploy.App, routes []deploy.Route, brisk time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.routes) == 0 {
@@ -149,7 +150,7 @@ func (w *witness) take() tally {
 
 // between sums up the visits of a time. answered are those that Nginx must have
 // written down.
-func (w *witness) between(from, to time.Time) (v Visits, answered int) {
+func (w *witness) between(from, to time.Time) (v deploy.Visits, answered int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var times []time.Duration
@@ -169,17 +170,8 @@ func (w *witness) between(from, to time.Time) (v Visits, answered int) {
 			times = append(times, x.took)
 		}
 	}
-	v.P95 = p95(times)
+	v.P95 = deploy.P95(times)
 	return v, len(times)
-}
-
-// p95 is the time that 95 of 100 do not exceed; 0 where there is none.
-func p95(times []time.Duration) time.Duration {
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	return times[int(math.Ceil(0.95*float64(len(times))))-1]
 }
 
 func (w *witness) ended() bool {
@@ -193,7 +185,7 @@ func (w *witness) ended() bool {
 
 // attend makes the witness visit the routes until ctx ends, which is when the pass
 // does. One that visits already goes on.
-func (r *Runner) attend(ctx context.Context, app App, routes []Route, brisk time.Duration) {
+func (r *Runner) attend(ctx context.Context, app deploy.App, routes []deploy.Route, brisk time.Duration) {
 	if r.witness != nil && !r.witness.ended() {
 		r.witness.ask(app, routes, brisk)
 		return
@@ -209,16 +201,16 @@ func (r *Runner) attend(ctx context.Context, app App, routes []Route, brisk time
 // attendFlip makes the witness visit what both stacks have, as long as it is open
 // which of them answers. Where nothing has the traffic there is nothing to visit
 // before the flip is confirmed.
-func (r *Runner) attendFlip(ctx context.Context, app App, w world, to Color) {
+func (r *Runner) attendFlip(ctx context.Context, app deploy.App, w world, to deploy.Color) {
 	from := w.of(w.facts.Live)
-	if w.facts.Live == to || (from.Condition != Running && from.Condition != Broken) {
+	if w.facts.Live == to || (from.Condition != deploy.Running && from.Condition != deploy.Broken) {
 		return
 	}
-	before, err := r.appOf(app, w, Step{Release: from.Release})
+	before, err := r.appOf(app, w, deploy.Step{Release: from.Release})
 	if err != nil {
 		return
 	}
-	after, err := r.appOf(app, w, Step{Release: w.of(to).Release})
+	after, err := r.appOf(app, w, deploy.Step{Release: w.of(to).Release})
 	if err != nil {
 		return
 	}
@@ -226,10 +218,10 @@ func (r *Runner) attendFlip(ctx context.Context, app App, w world, to Color) {
 }
 
 // common are the routes of b that mean the same in a.
-func common(a, b []Route) []Route {
-	var both []Route
+func common(a, b []deploy.Route) []deploy.Route {
+	var both []deploy.Route
 	for _, r := range b {
-		if slices.ContainsFunc(a, func(x Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path }) {
+		if slices.ContainsFunc(a, func(x deploy.Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path }) {
 			both = append(both, r)
 		}
 	}

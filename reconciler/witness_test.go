@@ -10,16 +10,18 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // answering is a Visitor whose n-th answer, from 0, is as a test says.
 type answering struct {
 	mu     sync.Mutex
 	asked  []string
-	answer func(ctx context.Context, n int) Probe
+	answer func(ctx context.Context, n int) deploy.Probe
 }
 
-func (a *answering) Visit(ctx context.Context, _ App, r Route) Probe {
+func (a *answering) Visit(ctx context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
 	a.mu.Lock()
 	n := len(a.asked)
 	a.asked = append(a.asked, r.Name)
@@ -41,11 +43,11 @@ func witnessed(t *testing.T, a *answering, d time.Duration, routes ...string) *w
 	return w
 }
 
-func goodAnswer() Probe { return Probe{Status: 200, Took: probeTime} }
+func goodAnswer() deploy.Probe { return deploy.Probe{Status: 200, Took: probeTime} }
 
 func TestWitness_VisitsEachRouteInTurnTenTimesASecondInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &answering{answer: func(context.Context, int) Probe { return goodAnswer() }}
+		a := &answering{answer: func(context.Context, int) deploy.Probe { return goodAnswer() }}
 		w := witnessed(t, a, 10*time.Second, "api", "web", "hooks")
 		if got := w.take(); got != (tally{visits: 100, gap: visitEvery}) {
 			t.Errorf("got %+v, want 100 good visits, each a tenth of a second after the other", got)
@@ -62,18 +64,18 @@ func TestWitness_VisitsEachRouteInTurnTenTimesASecondInAll(t *testing.T) {
 func TestWitness_CountsWhatFailedAndTheLongestGapBetweenGoodAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer Probe
+		answer deploy.Probe
 		failed int
 		gap    time.Duration
 	}{
-		{"server errors", Probe{Status: 502, Took: probeTime}, 5, 600 * time.Millisecond},
-		{"an answer that is not healthy", Probe{Status: 404, Took: probeTime}, 5, 600 * time.Millisecond},
-		{"no answer", Probe{Err: errors.New("connection refused")}, 5, 600 * time.Millisecond},
-		{"a slow answer", Probe{Status: 200, Took: time.Hour}, 0, visitEvery},
+		{"server errors", deploy.Probe{Status: 502, Took: probeTime}, 5, 600 * time.Millisecond},
+		{"an answer that is not healthy", deploy.Probe{Status: 404, Took: probeTime}, 5, 600 * time.Millisecond},
+		{"no answer", deploy.Probe{Err: errors.New("connection refused")}, 5, 600 * time.Millisecond},
+		{"a slow answer", deploy.Probe{Status: 200, Took: time.Hour}, 0, visitEvery},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &answering{answer: func(_ context.Context, n int) Probe {
+				a := &answering{answer: func(_ context.Context, n int) deploy.Probe {
 					if n >= 20 && n < 25 {
 						return c.answer
 					}
@@ -91,9 +93,9 @@ func TestWitness_CountsWhatFailedAndTheLongestGapBetweenGoodAnswers(t *testing.T
 // An app that answers no more must not look as if there was no gap.
 func TestWitness_GapThatIsStillOpenCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &answering{answer: func(_ context.Context, n int) Probe {
+		a := &answering{answer: func(_ context.Context, n int) deploy.Probe {
 			if n >= 20 {
-				return Probe{Status: 502}
+				return deploy.Probe{Status: 502}
 			}
 			return goodAnswer()
 		}}
@@ -106,22 +108,22 @@ func TestWitness_GapThatIsStillOpenCounts(t *testing.T) {
 func TestWitness_SumsUpATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		a := &answering{answer: func(_ context.Context, n int) Probe {
+		a := &answering{answer: func(_ context.Context, n int) deploy.Probe {
 			switch {
 			case n == 50:
-				return Probe{Status: 500, Took: time.Second}
+				return deploy.Probe{Status: 500, Took: time.Second}
 			case n == 51:
-				return Probe{Err: errors.New("reset")}
+				return deploy.Probe{Err: errors.New("reset")}
 			default:
-				return Probe{Status: 200, Took: time.Duration(n) * time.Millisecond}
+				return deploy.Probe{Status: 200, Took: time.Duration(n) * time.Millisecond}
 			}
 		}}
 		w := witnessed(t, a, 10*time.Second, "api")
 		v, answered := w.between(began.Add(2*time.Second), began.Add(6*time.Second-time.Millisecond))
-		if want := (Visits{Count: 40, Failed: 2, P95: 59 * time.Millisecond}); v != want || answered != 39 {
+		if want := (deploy.Visits{Count: 40, Failed: 2, P95: 59 * time.Millisecond}); v != want || answered != 39 {
 			t.Errorf("got %+v, %d answered; want %+v, 39", v, answered, want)
 		}
-		if v, answered := w.between(began.Add(time.Hour), began.Add(2*time.Hour)); v != (Visits{}) || answered != 0 {
+		if v, answered := w.between(began.Add(time.Hour), began.Add(2*time.Hour)); v != (deploy.Visits{}) || answered != 0 {
 			t.Errorf("an empty time: %+v, %d", v, answered)
 		}
 	})
@@ -129,12 +131,12 @@ func TestWitness_SumsUpATime(t *testing.T) {
 
 func TestWitness_VisitThatIsCutShortByTheEndIsNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &answering{answer: func(ctx context.Context, n int) Probe {
+		a := &answering{answer: func(ctx context.Context, n int) deploy.Probe {
 			if n < 3 {
 				return goodAnswer()
 			}
 			<-ctx.Done()
-			return Probe{Err: ctx.Err()}
+			return deploy.Probe{Err: ctx.Err()}
 		}}
 		if got := witnessed(t, a, time.Second, "api").take(); got.visits != 3 || got.failed != 0 {
 			t.Errorf("got %+v, want three good visits", got)
@@ -145,7 +147,7 @@ func TestWitness_VisitThatIsCutShortByTheEndIsNotCounted(t *testing.T) {
 func TestWitness_KeepsABoundedNumberOfVisits(t *testing.T) {
 	w := newWitness(nil, time.Now)
 	for range 3 * visitsKept {
-		w.see(goodAnswer(), Health{StatusMin: 200, StatusMax: 299})
+		w.see(goodAnswer(), deploy.Health{StatusMin: 200, StatusMax: 299})
 	}
 	if len(w.visits) > visitsKept || len(w.visits) < visitsKept/2 {
 		t.Errorf("%d kept, want at most %d", len(w.visits), visitsKept)
@@ -160,9 +162,9 @@ func TestWitness_KeepsABoundedNumberOfVisits(t *testing.T) {
 func TestWitness_VisitsOnceASecondWhenTrafficHasMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limited atomic.Bool
-		a := &answering{answer: func(context.Context, int) Probe {
+		a := &answering{answer: func(context.Context, int) deploy.Probe {
 			if limited.Load() {
-				return Probe{Status: 429}
+				return deploy.Probe{Status: 429}
 			}
 			return goodAnswer()
 		}}
@@ -202,7 +204,7 @@ func (w *stage) visitsTo() (seen []string) {
 func TestRunner_FirstDeployIsWitnessedFromItsConfirmationOn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		s := p.deploy("c1", yamlOf("1", Green))
+		s := p.deploy("c1", yamlOf("1", deploy.Green))
 		if r := s.Receipt; r.Probes < 20 || r.Failed != 0 || r.LongestGap <= 0 || time.Duration(r.LongestGap) > 2*visitEvery {
 			t.Errorf("receipt %+v, want twenty visits and more, all good", *r)
 		}
@@ -216,10 +218,10 @@ func TestRunner_WitnessVisitsBothStacksAndNoneMissesWhatTheOtherLacks(t *testing
 	const more = "routes:\n  api: {ports: {blue: 3001, green: 3002}, health: /health}\n  web: {ports: {blue: 3003, green: 3004}, health: /}"
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
+		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.ledger.visits = nil
 		w.slowFlip()
-		s := p.deploy("c2", yamlOf("2", Blue, more))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, more))
 		if got := strings.Join(w.visitsTo(), " "); got != "green/api blue/api blue/web" {
 			t.Errorf("visited %s; want what both have, and the new route once it is confirmed", got)
 		}
@@ -227,7 +229,7 @@ func TestRunner_WitnessVisitsBothStacksAndNoneMissesWhatTheOtherLacks(t *testing
 			t.Errorf("receipt %+v, want no failure", *r)
 		}
 		w.ledger.visits = nil
-		s = p.deploy("c3", yamlOf("3", Green))
+		s = p.deploy("c3", yamlOf("3", deploy.Green))
 		if got := strings.Join(w.visitsTo(), " "); got != "blue/api green/api" {
 			t.Errorf("visited %s; want not the route that the new release lacks", got)
 		}
@@ -250,10 +252,10 @@ func (w *stage) slowFlip() {
 func TestRunner_DeadStackIsNotVisitedBeforeTheFlip(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.change(func() { w.lie(Green, "exited") })
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.change(func() { w.lie(deploy.Green, "exited") })
 		w.slowFlip()
-		s := p.deploy("c2", yamlOf("2", Blue))
+		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		if r := *s.Receipt; r.Failed != 0 || r.Probes < 20 {
 			t.Errorf("receipt %+v, want good visits only", r)
@@ -265,7 +267,7 @@ func TestRunner_WitnessEndsWithTheDeploy(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.run()
-		p.Offer(p.push("c1", yamlOf("1", Green)))
+		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		elapse(t, time.Minute)
 		visits := len(w.ledger.visits)
 		elapse(t, time.Hour)
@@ -279,9 +281,9 @@ func TestRunner_WitnessEndsWithTheDeploy(t *testing.T) {
 func TestRunner_WitnessGoesOnUntilTheDrainIsOver(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		p.deploy("c1", yamlOf("1", Green))
-		w.change(func() { w.conns[Green] = 1; w.ledger.visits = nil })
-		s := p.deploy("c2", yamlOf("2", Blue, "standby: {keep: stopped}"))
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.change(func() { w.conns[deploy.Green] = 1; w.ledger.visits = nil })
+		s := p.deploy("c2", yamlOf("2", deploy.Blue, "standby: {keep: stopped}"))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		seen := len(w.ledger.visits)
 		if s.Receipt.Probes < seen-2 || s.Receipt.Probes < 24 {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 // large plants a file of so many bytes, and returns its hash.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/reconciler"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
+	"tandem/reconciler/deploy"
 )
 
 func TestPoll_FollowsAForcePush(t *testing.T) {
@@ -54,8 +54,8 @@ func TestPoll_SaysThatTheBranchIsMissingUntilItIsBack(t *testing.T) {
 		w.poll(t)
 		w.bare.DeleteBranch(t, gittest.Main)
 		_, err := w.repo.Poll(within(t))
-		var away *reconciler.TemporaryError
-		if !errors.Is(err, ErrBranchMissing) || !errors.As(err, &away) || away.Reason != reconciler.GitAway ||
+		var away *deploy.TemporaryError
+		if !errors.Is(err, ErrBranchMissing) || !errors.As(err, &away) || away.Reason != deploy.GitAway ||
 			!strings.Contains(err.Error(), `no branch "main"`) {
 			t.Fatalf("without the branch: %v", err)
 		}
@@ -108,14 +108,14 @@ func TestPoll_LeavesAHugeFileUnread(t *testing.T) {
 	ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
 		w := open(t, nil)
 		w.push(t, "first", map[string]string{
-			"huge/tandem.yaml": strings.Repeat("x", reconciler.MaxFileSize+1),
-			"fits/tandem.yaml": strings.Repeat("x", reconciler.MaxFileSize),
+			"huge/tandem.yaml": strings.Repeat("x", deploy.MaxFileSize+1),
+			"fits/tandem.yaml": strings.Repeat("x", deploy.MaxFileSize),
 		})
 		rev := w.poll(t)
 		if f := file(t, rev, "huge"); f.Data != nil {
 			t.Errorf("%d bytes of the huge file", len(f.Data))
 		}
-		if f := file(t, rev, "fits"); len(f.Data) != reconciler.MaxFileSize {
+		if f := file(t, rev, "fits"); len(f.Data) != deploy.MaxFileSize {
 			t.Errorf("%d bytes of the largest file", len(f.Data))
 		}
 	})

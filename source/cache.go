@@ -13,7 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/lib/atomicfile"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 // Whatever happens to the cache, the next call answers as if nothing had

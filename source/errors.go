@@ -9,12 +9,12 @@ import (
 	"sync"
 	"unicode"
 
-	"tandem/internal/plaintext"
-	"tandem/reconciler"
+	"tandem/internal/lib/plaintext"
+	"tandem/reconciler/deploy"
 )
 
 // What an error of this package can be asked for with errors.Is. All errors that
-// the remote is the cause of are also *reconciler.TemporaryError with GitAway.
+// the remote is the cause of are also *deploy.TemporaryError with GitAway.
 var (
 	// ErrBranchMissing: the repository has no such branch, or is empty. Nothing is
 	// desired then; what is live stays live.
@@ -118,13 +118,13 @@ func (b *boundary) away(verb string, err error) error {
 	if errors.As(err, &withheld) {
 		return b.unverified(withheld)
 	}
-	return &reconciler.TemporaryError{Reason: reconciler.GitAway, Err: b.plain(verb, err)}
+	return &deploy.TemporaryError{Reason: deploy.GitAway, Err: b.plain(verb, err)}
 }
 
 // unverified says why a commit changes nothing. The text holds words of that
 // commit.
 func (b *boundary) unverified(err *withheldError) error {
-	return &reconciler.TemporaryError{Reason: reconciler.Unverified, Err: errors.New(printable(b.redact(err.text)))}
+	return &deploy.TemporaryError{Reason: deploy.Unverified, Err: errors.New(printable(b.redact(err.text)))}
 }
 
 // plain is away for an error that is not the remote's fault.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/internal/atomicfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // maxLink is how many bytes a symbolic link may have, as on Linux.
@@ -25,7 +25,7 @@ const maxLink = 4095
 // Export writes what AppFile.Tree identifies: the files of dir without nested
 // apps and status files, 0644 or 0755. A dest that exists already is taken to be
 // what an earlier Export made and is left alone. Symbolic links must stay inside
-// dir, and submodules are refused: such a fault of the commit is reconciler.Faults.
+// dir, and submodules are refused: such a fault of the commit is deploy.Faults.
 // A commit that is no longer in the cache is
 // fetched again if a branch is still there; otherwise the error is ErrGone.
 func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
@@ -45,7 +45,7 @@ func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 		defer r.exporting.release()
 		return struct{}{}, r.export(ctx, plumbing.NewHash(commit), dir, dest)
 	})
-	if faults, ok := reconciler.AsFaults(err); ok {
+	if faults, ok := deploy.AsFaults(err); ok {
 		return faults
 	}
 	if err != nil {
@@ -57,7 +57,7 @@ func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 // faulty is the error for what the commit itself must not have: trying again
 // would not help.
 func faulty(name, format string, args ...any) error {
-	return reconciler.Faults{{File: printable(name), Text: printable(fmt.Sprintf(format, args...))}}
+	return deploy.Faults{{File: printable(name), Text: printable(fmt.Sprintf(format, args...))}}
 }
 
 func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest string) error {

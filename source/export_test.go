@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 func TestExport_RefusesWhatWouldLeaveTheDirectory(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/go-git/go-billy/v5"
 
-	"tandem/internal/testbed/faultydisk"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
+	"tandem/internal/harness/testbed/faultydisk"
 )
 
 // faultyFS is the file system of go-git, on such a disk.

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"syscall"
 
-	"tandem/internal/atomicfile"
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/atomicfile"
+	"tandem/internal/lib/rootfile"
 )
 
 // gitDir is the directory of a repository on this machine, open. Its owner may be

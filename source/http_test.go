@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 // web is a world behind a server whose faults can be switched on.

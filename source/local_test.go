@@ -12,7 +12,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 func hashOf(hex string) plumbing.Hash { return plumbing.NewHash(hex) }

@@ -16,7 +16,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"tandem/internal/rootfile"
+	"tandem/internal/lib/rootfile"
 )
 
 const (

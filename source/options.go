@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/internal/verify"
-	"tandem/reconciler"
+	"tandem/internal/lib/verify"
+	"tandem/reconciler/deploy"
 )
 
 // Options says which repository is watched and how it is reached. URL is the
@@ -34,7 +34,7 @@ type Options struct {
 	// StatusPaths returns globs of the status files of one app, those of other
 	// hosts included, so that they are no part of any app's content. It is needed
 	// only when the status is published on the watched branch; nil: none.
-	StatusPaths func(reconciler.AppFile) []string
+	StatusPaths func(deploy.AppFile) []string
 	// Verify names the keys that have to sign the commits of the watched branch, of
 	// which at least one is needed then; they are read anew for each commit that is
 	// looked at. Nothing: every commit is taken.

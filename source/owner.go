@@ -7,7 +7,7 @@ import (
 	"path"
 	"syscall"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/lib/atomicfile"
 )
 
 // give gives a file that this process made in somebody else's repository to the owner

@@ -16,7 +16,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 // stranger is the user whose repository it is in these tests, where the agent is root.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 // Two people and the agent push to the same branch at the same time, 100 commits

@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/lib/atomicfile"
 )
 
 // mostOwn bounds how many of the agent's own commits are remembered. One that is

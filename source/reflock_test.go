@@ -17,7 +17,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/lib/atomicfile"
 )
 
 // Where the lock of the status branch and its mark are, in a bare repository.

@@ -10,12 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/reconciler"
-)
-
-var (
-	_ reconciler.Source   = (*Repo)(nil)
-	_ reconciler.Reverter = (*Repo)(nil)
+	"tandem/reconciler/deploy"
 )
 
 // Repo is one repository that holds the desired state. Its methods may be called
@@ -46,7 +41,7 @@ type exceeding struct {
 // snapshot is what the newest Poll found. It is replaced, never changed.
 type snapshot struct {
 	tip      plumbing.Hash // where the branch was; the revision may be of an older commit
-	revision reconciler.Revision
+	revision deploy.Revision
 	borders  borders
 }
 
@@ -104,37 +99,37 @@ func newRemote(a address, o Options, b *boundary) (remote, error) {
 
 // Poll asks the remote where the watched branch is, and reads the commit when
 // that is not the one of the last Poll. Every error is a
-// *reconciler.TemporaryError with GitAway, or with Unverified when no commit of the
+// *deploy.TemporaryError with GitAway, or with Unverified when no commit of the
 // branch was ever verified; see ErrBranchMissing and ErrCredentials. It returns as
 // soon as ctx ends.
-func (r *Repo) Poll(ctx context.Context) (reconciler.Revision, error) { return r.ask(ctx, true) }
+func (r *Repo) Poll(ctx context.Context) (deploy.Revision, error) { return r.ask(ctx, true) }
 
 // Peek is Poll for somebody who only wants to know: which commit is in force then
 // is not remembered.
-func (r *Repo) Peek(ctx context.Context) (reconciler.Revision, error) { return r.ask(ctx, false) }
+func (r *Repo) Peek(ctx context.Context) (deploy.Revision, error) { return r.ask(ctx, false) }
 
-func (r *Repo) ask(ctx context.Context, remember bool) (reconciler.Revision, error) {
-	rev, err := await(ctx, func() (reconciler.Revision, error) { return r.poll(ctx, remember) })
+func (r *Repo) ask(ctx context.Context, remember bool) (deploy.Revision, error) {
+	rev, err := await(ctx, func() (deploy.Revision, error) { return r.poll(ctx, remember) })
 	if err != nil {
-		return reconciler.Revision{}, r.boundary.away("poll", err)
+		return deploy.Revision{}, r.boundary.away("poll", err)
 	}
 	return rev, nil
 }
 
-func (r *Repo) poll(ctx context.Context, remember bool) (reconciler.Revision, error) {
+func (r *Repo) poll(ctx context.Context, remember bool) (deploy.Revision, error) {
 	const tries = 5
 	var err error
 	for range tries {
 		var head plumbing.Hash
 		head, err = r.remote.head(ctx, r.options.Branch)
 		if err != nil {
-			return reconciler.Revision{}, err
+			return deploy.Revision{}, err
 		}
 		if s := r.snapshot(); s.tip == head && s.revision.Withheld == nil {
 			return clone(s.revision), nil
 		}
 		if err := r.exceeds(head); err != nil {
-			return reconciler.Revision{}, err
+			return deploy.Revision{}, err
 		}
 		var s snapshot
 		s, err = r.take(ctx, head, remember)
@@ -151,7 +146,7 @@ func (r *Repo) poll(ctx context.Context, remember bool) (reconciler.Revision, er
 			break
 		}
 	}
-	return reconciler.Revision{}, err
+	return deploy.Revision{}, err
 }
 
 func (r *Repo) exceeds(tip plumbing.Hash) error {
@@ -197,7 +192,7 @@ func (r *Repo) snapshot() snapshot {
 }
 
 // clone keeps a caller that changes what it got from changing the next answer.
-func clone(rev reconciler.Revision) reconciler.Revision {
+func clone(rev deploy.Revision) deploy.Revision {
 	rev.Files = slices.Clone(rev.Files)
 	for i := range rev.Files {
 		rev.Files[i].Data = slices.Clone(rev.Files[i].Data)

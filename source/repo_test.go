@@ -8,8 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 func TestPoll_ReturnsTheAppsOfTheNewestCommit(t *testing.T) {
@@ -135,4 +134,3 @@ func listing(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-var _ reconciler.Source = (*Repo)(nil)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Revert commits to the watched branch, on top of its newest head, that dir is as
@@ -45,7 +45,7 @@ func (r *Repo) reverted(verb string, err error) error {
 	refused := (errors.Is(err, ErrRefused) && !errors.Is(err, errLocked)) || errors.Is(err, errForbidden)
 	switch {
 	case refused && errors.As(err, &said):
-		return &reconciler.RevertRefusedError{Words: printable(r.boundary.redact(said.text))}
+		return &deploy.RevertRefusedError{Words: printable(r.boundary.redact(said.text))}
 	case errors.Is(err, errNoWay), errors.Is(err, errLost):
 		return r.boundary.plain(verb, err)
 	default:

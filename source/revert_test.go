@@ -13,8 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
+	"tandem/reconciler/deploy"
 )
 
 const why = "Revert \"Deploy 1.4.3\"\n\nThis reverts shop to the release before because: 5 % of the answers were 500."
@@ -25,7 +25,7 @@ func bumped(t *testing.T, open func(*testing.T, func(*Options)) *world) (w *worl
 	t.Helper()
 	w = open(t, func(o *Options) {
 		o.StatusBranch = gittest.Main
-		o.StatusPaths = func(f reconciler.AppFile) []string { return []string{f.Dir + "/status/*.yaml"} }
+		o.StatusPaths = func(f deploy.AppFile) []string { return []string{f.Dir + "/status/*.yaml"} }
 	})
 	good = w.push(t, "Deploy 1.4.2", map[string]string{
 		"shop/tandem.yaml": "tag: \"1.4.2\"\n", "shop/compose.yaml": "services: {}\n", "shop/old/gone": "back\n",
@@ -87,9 +87,9 @@ func TestRevert_MakesOneCommitThatTakesTheDirectoryBack(t *testing.T) {
 }
 
 // at reads a commit as a poll would.
-func (w *world) at(t *testing.T, commit string) reconciler.Revision {
+func (w *world) at(t *testing.T, commit string) deploy.Revision {
 	t.Helper()
-	var rev reconciler.Revision
+	var rev deploy.Revision
 	must(t, w.repo.remote.view(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
 		var err error
 		rev, _, err = w.repo.reader.revision(within(t), o, hashOf(commit))
@@ -185,10 +185,10 @@ func TestRevert_OfAProtectedBranchRepeatsTheServersWords(t *testing.T) {
 	}
 }
 
-// refused wants a *reconciler.RevertRefusedError with those words, and no commit.
+// refused wants a *deploy.RevertRefusedError with those words, and no commit.
 func refused(t *testing.T, w *world, err error, head, words string) {
 	t.Helper()
-	var r *reconciler.RevertRefusedError
+	var r *deploy.RevertRefusedError
 	if !errors.As(err, &r) || !strings.Contains(r.Words, words) {
 		t.Errorf("got %T %v, want a RevertRefusedError with %q", err, err, words)
 	}
@@ -225,8 +225,8 @@ func TestRevert_WithCredentialsThatMayOnlyReadIsRefused(t *testing.T) {
 // away wants an error after which it is worth trying again.
 func away(t *testing.T, err error) {
 	t.Helper()
-	var temporary *reconciler.TemporaryError
-	if !errors.As(err, &temporary) || temporary.Reason != reconciler.GitAway {
+	var temporary *deploy.TemporaryError
+	if !errors.As(err, &temporary) || temporary.Reason != deploy.GitAway {
 		t.Errorf("got %T %v, want a TemporaryError with GitAway", err, err)
 	}
 }
@@ -267,7 +267,7 @@ func TestRevert_SaysWhatCannotBeDone(t *testing.T) {
 			"above":          {"../shop", bad, good, "not allowed"},
 		} {
 			err := w.repo.Revert(within(t), c.dir, c.bad, c.good, why)
-			var temporary *reconciler.TemporaryError
+			var temporary *deploy.TemporaryError
 			if err == nil || errors.As(err, &temporary) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %T %v, want %q", name, err, err, c.want)
 			}
@@ -372,7 +372,7 @@ func TestRevert_ToACommitThatIsNowhereSaysSo(t *testing.T) {
 		w.ada.ForcePush(t)
 		bad := w.push(t, "bad", map[string]string{"shop/tandem.yaml": "2"})
 		err := w.repo.Revert(within(t), "shop", bad, good, why)
-		var temporary *reconciler.TemporaryError
+		var temporary *deploy.TemporaryError
 		if !errors.Is(err, ErrGone) || errors.As(err, &temporary) || !strings.Contains(err.Error(), good) {
 			t.Errorf("allowed %s: got %T %v, want ErrGone with %s", allow, err, err, good)
 		}

@@ -10,23 +10,23 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // reader makes a Revision of a commit.
 type reader struct {
 	apps        []glob
-	statusPaths func(reconciler.AppFile) []string
+	statusPaths func(deploy.AppFile) []string
 }
 
 // revision reads the app files of a commit and nothing else of its content. A
 // symbolic link or a submodule is never an app file.
-func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (reconciler.Revision, borders, error) {
+func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (deploy.Revision, borders, error) {
 	c, err := o.commit(hash)
 	if err != nil {
-		return reconciler.Revision{}, borders{}, err
+		return deploy.Revision{}, borders{}, err
 	}
-	rev := reconciler.Revision{Commit: describe(c, hash)}
+	rev := deploy.Revision{Commit: describe(c, hash)}
 	err = o.walk(ctx, c.TreeHash, ".", func(name string, e entry) (bool, error) {
 		if checkName(e.name) != nil {
 			return false, nil // Export refuses it where it matters
@@ -41,30 +41,30 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (r
 		if err != nil {
 			return false, err
 		}
-		rev.Files = append(rev.Files, reconciler.AppFile{
+		rev.Files = append(rev.Files, deploy.AppFile{
 			Dir: path.Dir(name), Path: name, Commit: rev.Commit, Data: data,
 		})
 		return false, nil
 	})
 	if err != nil {
-		return reconciler.Revision{}, borders{}, err
+		return deploy.Revision{}, borders{}, err
 	}
-	slices.SortFunc(rev.Files, func(a, b reconciler.AppFile) int {
+	slices.SortFunc(rev.Files, func(a, b deploy.AppFile) int {
 		return cmp.Or(cmp.Compare(a.Dir, b.Dir), cmp.Compare(a.Path, b.Path))
 	})
 	b, err := r.borders(rev.Files)
 	if err != nil {
-		return reconciler.Revision{}, borders{}, err
+		return deploy.Revision{}, borders{}, err
 	}
 	for i := range rev.Files {
 		f := &rev.Files[i]
 		root, err := o.dir(c.TreeHash, f.Dir)
 		if err != nil {
-			return reconciler.Revision{}, borders{}, err
+			return deploy.Revision{}, borders{}, err
 		}
 		content, err := b.content(ctx, o, root, f.Dir)
 		if err != nil {
-			return reconciler.Revision{}, borders{}, err
+			return deploy.Revision{}, borders{}, err
 		}
 		f.Tree = content.String()
 	}
@@ -77,19 +77,19 @@ func appData(o *objects, hash plumbing.Hash) ([]byte, error) {
 	if isExceeded(err) {
 		return nil, nil
 	}
-	if err != nil || size > reconciler.MaxFileSize {
+	if err != nil || size > deploy.MaxFileSize {
 		return nil, err
 	}
-	data, err := o.read(plumbing.BlobObject, hash, reconciler.MaxFileSize)
+	data, err := o.read(plumbing.BlobObject, hash, deploy.MaxFileSize)
 	if err == nil && data == nil {
 		data = []byte{} // nil would say that it is too large
 	}
 	return data, err
 }
 
-func describe(c *object.Commit, hash plumbing.Hash) reconciler.Commit {
+func describe(c *object.Commit, hash plumbing.Hash) deploy.Commit {
 	subject, _, _ := strings.Cut(strings.TrimSpace(c.Message), "\n")
-	return reconciler.Commit{
+	return deploy.Commit{
 		Hash:    hash.String(),
 		Author:  printable(c.Author.Name),
 		Subject: printable(subject),
@@ -97,7 +97,7 @@ func describe(c *object.Commit, hash plumbing.Hash) reconciler.Commit {
 	}
 }
 
-func (r reader) borders(files []reconciler.AppFile) (borders, error) {
+func (r reader) borders(files []deploy.AppFile) (borders, error) {
 	b := borders{apps: map[string]bool{}}
 	for _, f := range files {
 		b.apps[f.Dir] = true

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
 )
 
 func TestSSH_TrustsOnlyThePinnedKey(t *testing.T) {

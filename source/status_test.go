@@ -12,15 +12,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
+	"tandem/reconciler/deploy"
 )
 
 func TestStatusOnTheWatchedBranch_ChangesNoTree(t *testing.T) {
 	ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
 		w := open(t, func(o *Options) {
 			o.StatusBranch = gittest.Main
-			o.StatusPaths = func(f reconciler.AppFile) []string {
+			o.StatusPaths = func(f deploy.AppFile) []string {
 				if f.Dir == "." {
 					return []string{"status/*/root.yaml"}
 				}

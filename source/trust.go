@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"tandem/internal/atomicfile"
-	"tandem/internal/verify"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/internal/lib/verify"
+	"tandem/reconciler/deploy"
 )
 
 // trust decides which commit of the watched branch is in force: the newest, when
@@ -143,7 +143,7 @@ func sameTree(raw []byte, tree plumbing.Hash) error {
 
 // refusedCommit is a commit that is not verified.
 type refusedCommit struct {
-	commit reconciler.Commit
+	commit deploy.Commit
 	why    string
 	advice string
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/verify"
-	"tandem/reconciler"
+	"tandem/internal/lib/verify"
+	"tandem/reconciler/deploy"
 )
 
 // trustees are keys, and the file that lists those that may deploy.
@@ -93,7 +93,7 @@ func (w *world) inForce(t *testing.T, when, commit string, words ...string) {
 // says fails the test unless the error is Unverified, for a person to understand.
 func says(t *testing.T, when string, err error, words ...string) {
 	t.Helper()
-	if err == nil || reconciler.ReasonOf(err) != reconciler.Unverified {
+	if err == nil || deploy.ReasonOf(err) != deploy.Unverified {
 		t.Errorf("%s: the error is %v, want one that is Unverified", when, err)
 		return
 	}

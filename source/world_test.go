@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"tandem/reconciler"
-	"tandem/source/gittest"
+	"tandem/internal/harness/gittest"
+	"tandem/reconciler/deploy"
 )
 
 // world is one bare repository, a person with a checkout, and one way to reach
@@ -82,7 +82,7 @@ func (w *world) push(t *testing.T, message string, files map[string]string) stri
 	return hash
 }
 
-func (w *world) poll(t *testing.T) reconciler.Revision {
+func (w *world) poll(t *testing.T) deploy.Revision {
 	t.Helper()
 	rev, err := w.repo.Poll(within(t))
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *world) poll(t *testing.T) reconciler.Revision {
 }
 
 // file returns the app file of one directory.
-func file(t *testing.T, rev reconciler.Revision, dir string) reconciler.AppFile {
+func file(t *testing.T, rev deploy.Revision, dir string) deploy.AppFile {
 	t.Helper()
 	for _, f := range rev.Files {
 		if f.Dir == dir {
@@ -100,7 +100,7 @@ func file(t *testing.T, rev reconciler.Revision, dir string) reconciler.AppFile 
 		}
 	}
 	t.Fatalf("no app in %q; got %+v", dir, rev.Files)
-	return reconciler.AppFile{}
+	return deploy.AppFile{}
 }
 
 // within returns a context that ends a stuck test, not a slow one.

@@ -10,7 +10,7 @@ import (
 
 	"tandem/internal/agent"
 	"tandem/internal/api"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The exit codes. They are a promise to scripts.
@@ -95,12 +95,12 @@ func codeOf(err error) int {
 
 // codeOfStatuses is the code of a pass that was to bring every app to where it
 // is desired: the worst of them counts, and a failure is worse than a refusal.
-func codeOfStatuses(statuses []reconciler.Status) int {
+func codeOfStatuses(statuses []deploy.Status) int {
 	code := codeDone
 	for _, s := range statuses {
 		switch s.Phase {
-		case reconciler.PhaseLive:
-		case reconciler.PhaseHeld, reconciler.PhaseRefused, reconciler.PhasePaused:
+		case deploy.PhaseLive:
+		case deploy.PhaseHeld, deploy.PhaseRefused, deploy.PhasePaused:
 			code = worse(code, codeHeld)
 		default:
 			code = worse(code, codeFailed)
@@ -134,7 +134,7 @@ func report(w io.Writer, err error) {
 		return
 	}
 	lines := strings.Split(err.Error(), "\n")
-	if faults, ok := reconciler.AsFaults(err); ok {
+	if faults, ok := deploy.AsFaults(err); ok {
 		lines = lines[:0]
 		for _, f := range faults {
 			lines = append(lines, f.String())

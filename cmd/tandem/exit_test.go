@@ -10,19 +10,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/internal/agent"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestCodeOfPlans_TheWorstAppCounts(t *testing.T) {
-	step := []reconciler.Step{{Action: reconciler.Up, Color: reconciler.Blue}}
+	step := []deploy.Step{{Action: deploy.Up, Color: deploy.Blue}}
 	plans := map[string]agent.AppPlan{
-		"fine":    {Reason: reconciler.UpToDate},
-		"pending": {Reason: reconciler.NewRelease, Steps: step},
-		"held":    {Reason: reconciler.Held},
-		"stuck":   {Reason: reconciler.NoWayBack},
-		"refused": {Reason: reconciler.Refused, Err: reconciler.Faults{{File: "tandem.yaml", Text: "bad"}}},
-		"wrapped": {Reason: reconciler.Frozen, Err: fmt.Errorf("resolve: %w", reconciler.Faults{{Text: "bad"}})},
-		"failed":  {Reason: reconciler.DockerAway, Err: errors.New("docker is away"), Steps: step},
+		"fine":    {Reason: deploy.UpToDate},
+		"pending": {Reason: deploy.NewRelease, Steps: step},
+		"held":    {Reason: deploy.Held},
+		"stuck":   {Reason: deploy.NoWayBack},
+		"refused": {Reason: deploy.Refused, Err: deploy.Faults{{File: "tandem.yaml", Text: "bad"}}},
+		"wrapped": {Reason: deploy.Frozen, Err: fmt.Errorf("resolve: %w", deploy.Faults{{Text: "bad"}})},
+		"failed":  {Reason: deploy.DockerAway, Err: errors.New("docker is away"), Steps: step},
 	}
 	for apps, want := range map[string]int{
 		"":                              codeDone,
@@ -45,16 +45,16 @@ func TestCodeOfPlans_TheWorstAppCounts(t *testing.T) {
 }
 
 func TestCodeOfStatuses_OnlyLiveIsDone(t *testing.T) {
-	for phase, want := range map[reconciler.Phase]int{
-		reconciler.PhaseLive:      codeDone,
-		reconciler.PhaseHeld:      codeHeld,
-		reconciler.PhaseRefused:   codeHeld,
-		reconciler.PhasePaused:    codeHeld,
-		reconciler.PhaseDegraded:  codeFailed,
-		reconciler.PhaseDeploying: codeFailed,
-		"of a newer version":      codeFailed,
+	for phase, want := range map[deploy.Phase]int{
+		deploy.PhaseLive:      codeDone,
+		deploy.PhaseHeld:      codeHeld,
+		deploy.PhaseRefused:   codeHeld,
+		deploy.PhasePaused:    codeHeld,
+		deploy.PhaseDegraded:  codeFailed,
+		deploy.PhaseDeploying: codeFailed,
+		"of a newer version":  codeFailed,
 	} {
-		statuses := []reconciler.Status{{Phase: reconciler.PhaseLive}, {Phase: phase}, {Phase: reconciler.PhaseLive}}
+		statuses := []deploy.Status{{Phase: deploy.PhaseLive}, {Phase: phase}, {Phase: deploy.PhaseLive}}
 		if got := codeOfStatuses(statuses); got != want {
 			t.Errorf("%s: code %d, want %d", phase, got, want)
 		}
@@ -62,7 +62,7 @@ func TestCodeOfStatuses_OnlyLiveIsDone(t *testing.T) {
 }
 
 func TestReport_SaysWhatHappenedAndWhatToDo(t *testing.T) {
-	faults := reconciler.Faults{
+	faults := deploy.Faults{
 		{File: "shop/tandem.yaml", Line: 2, Path: "tagg", Text: "unknown key; did you mean tag?"},
 		{File: "shop/tandem.yaml", Line: 5, Text: "forged\nerror: \x1b[2J"},
 	}

@@ -12,10 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
-func printPhases(w io.Writer, statuses []reconciler.Status) error {
+func printPhases(w io.Writer, statuses []deploy.Status) error {
 	for _, s := range statuses {
 		if _, err := fmt.Fprintln(w, s.App, s.Phase); err != nil {
 			return err
@@ -26,15 +26,15 @@ func printPhases(w io.Writer, statuses []reconciler.Status) error {
 
 func TestFollow_PrintsEachChangeOnceAndOutlivesARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		live := []reconciler.Status{{App: "shop", Phase: reconciler.PhaseLive}}
-		deploying := []reconciler.Status{{App: "shop", Phase: reconciler.PhaseDeploying}}
+		live := []deploy.Status{{App: "shop", Phase: deploy.PhaseLive}}
+		deploying := []deploy.Status{{App: "shop", Phase: deploy.PhaseDeploying}}
 		away := errors.New("no agent answers")
 		answers := []struct {
-			statuses []reconciler.Status
+			statuses []deploy.Status
 			err      error
 		}{{live, nil}, {live, nil}, {deploying, nil}, {nil, away}, {nil, away}, {deploying, nil}, {nil, away}, {live, nil}}
 		asked := 0
-		ask := func(context.Context) ([]reconciler.Status, error) {
+		ask := func(context.Context) ([]deploy.Status, error) {
 			a := answers[min(asked, len(answers)-1)]
 			asked++
 			return a.statuses, a.err
@@ -61,7 +61,7 @@ func TestFollow_PrintsEachChangeOnceAndOutlivesARestart(t *testing.T) {
 func TestFollow_NobodyThereToBeginWithIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := errors.New("no agent answers")
-		ask := func(context.Context) ([]reconciler.Status, error) { return nil, away }
+		ask := func(context.Context) ([]deploy.Status, error) { return nil, away }
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		if err := follow(ctx, io.Discard, io.Discard, ask, printPhases); !errors.Is(err, away) {

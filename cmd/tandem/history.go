@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/api"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func newHistory(s *settings) *cobra.Command {
@@ -38,18 +38,18 @@ when none answers it shows what was last published to the repository.`,
 		if err != nil {
 			return err
 		}
-		entries := append([]reconciler.Entry{}, one.History...) // [] and not null, which scripts would trip over
+		entries := append([]deploy.Entry{}, one.History...) // [] and not null, which scripts would trip over
 		return show(cmd.OutOrStdout(), format, entries, func(w io.Writer) error { return writeHistory(w, entries) })
 	}
 	return cmd
 }
 
-func writeHistory(w io.Writer, entries []reconciler.Entry) error {
+func writeHistory(w io.Writer, entries []deploy.Entry) error {
 	rows := make([]row, len(entries))
 	for i, e := range entries {
 		rows[i].cells = []string{
 			e.Started.UTC().Format(time.DateTime), e.Took.String(), string(e.Result), string(e.Reason),
-			e.Tag, string(e.Color), reconciler.Commit{Hash: e.Commit}.Short(),
+			e.Tag, string(e.Color), deploy.Commit{Hash: e.Commit}.Short(),
 		}
 	}
 	return writeTable(w, []string{"STARTED (UTC)", "TOOK", "RESULT", "REASON", "TAG", "COLOR", "COMMIT"}, rows)

@@ -11,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
-	"tandem/internal/plaintext"
+	"tandem/internal/lib/plaintext"
 )
 
 // choice is a flag that takes one of a few words.

@@ -8,11 +8,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestShow_MachineFormatsReachATerminalHarmless(t *testing.T) {
-	s := reconciler.Status{App: "shop", Message: "\x1b[2J\u009b31m\u202e\U000e0041 ü\nsecond line"}
+	s := deploy.Status{App: "shop", Message: "\x1b[2J\u009b31m\u202e\U000e0041 ü\nsecond line"}
 	for _, format := range []string{"json", "yaml"} {
 		var b strings.Builder
 		if err := show(&b, &choice{value: format}, s, nil); err != nil {
@@ -24,7 +24,7 @@ func TestShow_MachineFormatsReachATerminalHarmless(t *testing.T) {
 			}
 		}
 		if format == "json" {
-			var back reconciler.Status
+			var back deploy.Status
 			if err := json.Unmarshal([]byte(b.String()), &back); err != nil {
 				t.Fatal(err)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/agent"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func newPlan(s *settings) *cobra.Command {
@@ -48,19 +48,19 @@ when a release is held or its files are refused, 2 when something would be done,
 
 // planView is the form of a plan for other programs.
 type planView struct {
-	App     string                   `yaml:"app" json:"app"`
-	Desired reconciler.StatusDesired `yaml:"desired" json:"desired"`
-	Live    *reconciler.StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
-	Reason  reconciler.Reason        `yaml:"reason" json:"reason"`
-	Message string                   `yaml:"message" json:"message"`
-	Steps   []stepView               `yaml:"steps" json:"steps"`
-	Errors  []string                 `yaml:"errors,omitempty" json:"errors,omitempty"`
+	App     string               `yaml:"app" json:"app"`
+	Desired deploy.StatusDesired `yaml:"desired" json:"desired"`
+	Live    *deploy.StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
+	Reason  deploy.Reason        `yaml:"reason" json:"reason"`
+	Message string               `yaml:"message" json:"message"`
+	Steps   []stepView           `yaml:"steps" json:"steps"`
+	Errors  []string             `yaml:"errors,omitempty" json:"errors,omitempty"`
 }
 
 type stepView struct {
-	Action  reconciler.Action `yaml:"action" json:"action"`
-	Color   reconciler.Color  `yaml:"color" json:"color"`
-	Release string            `yaml:"release,omitempty" json:"release,omitempty"` // tag+hash
+	Action  deploy.Action `yaml:"action" json:"action"`
+	Color   deploy.Color  `yaml:"color" json:"color"`
+	Release string        `yaml:"release,omitempty" json:"release,omitempty"` // tag+hash
 }
 
 func viewOf(p agent.AppPlan) planView {
@@ -115,11 +115,11 @@ func codeOfPlans(plans []agent.AppPlan) int {
 }
 
 func codeOfPlan(p agent.AppPlan) int {
-	_, refused := reconciler.AsFaults(p.Err)
+	_, refused := deploy.AsFaults(p.Err)
 	switch {
 	case p.Err != nil && !refused:
 		return codeFailed
-	case refused, p.Reason == reconciler.Held, p.Reason == reconciler.NoWayBack, p.Reason == reconciler.Refused:
+	case refused, p.Reason == deploy.Held, p.Reason == deploy.NoWayBack, p.Reason == deploy.Refused:
 		return codeHeld
 	case len(p.Steps) > 0:
 		return codePending

@@ -24,8 +24,7 @@ func newRoot() *cobra.Command {
 and plain Nginx. You push a tag; it brings the new version up beside the old one,
 proves it healthy, moves the traffic without dropping a request, watches it, and
 writes what it did back into the repository. You revert the commit; it moves back.`,
-		Example: `  tandem demo                               the whole story, on this machine, and cleaned up
-  tandem validate                           are the files in this directory right?
+		Example: `  tandem validate                           are the files in this directory right?
   tandem plan --repo-url /path/to/repo.git  what would be done here, and why?
   tandem run --repo-url /path/to/repo.git   do it, and go on doing it`,
 		Args:          cobra.ArbitraryArgs, // so that an unknown command arrives at RunE
@@ -47,7 +46,7 @@ writes what it did back into the repository. You revert the commit; it moves bac
 		newRun(s),
 		newPlan(s), newStatus(s), newHistory(s), newValidate(s),
 		newRetry(s), newPause(s), newResume(s), newRemove(s),
-		newDemo(), newVersion(),
+		newVersion(),
 		newTrial(),
 	)
 	s.bind(root.PersistentFlags())

@@ -13,7 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tandem/internal/api"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // exitsWith is the script command `code N program args…`: it runs the program
@@ -44,7 +44,7 @@ func startAgent(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: agent FILE")
 	}
-	var statuses []reconciler.Status
+	var statuses []deploy.Status
 	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &statuses))
 	server := api.NewServer(api.Options{
 		Listen:  "127.0.0.1:0",
@@ -58,11 +58,11 @@ func startAgent(ts *testscript.TestScript, neg bool, args []string) {
 
 // desk stands in for the agent behind the real HTTP server.
 type desk struct {
-	statuses []reconciler.Status
+	statuses []deploy.Status
 	asked    string
 }
 
-func (d *desk) Statuses() []reconciler.Status             { return d.statuses }
+func (d *desk) Statuses() []deploy.Status                 { return d.statuses }
 func (d *desk) Wake()                                     {}
 func (d *desk) Healthy() error                            { return nil }
 func (d *desk) Retry(_ context.Context, app string) error { return d.note("retry", app) }

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"tandem/internal/config"
-	"tandem/internal/plaintext"
-	"tandem/reconciler"
+	"tandem/internal/lib/plaintext"
+	"tandem/reconciler/deploy"
 )
 
 // settings is what the flags that all commands share say.
@@ -53,11 +53,11 @@ func (s *settings) load() (config.Config, error) {
 // not stop it.
 func (s *settings) loadLocal() (config.Config, error) {
 	cfg, err := config.Load(s.path, os.LookupEnv, s.flags)
-	faults, ok := reconciler.AsFaults(err)
+	faults, ok := deploy.AsFaults(err)
 	if err != nil && !ok {
 		return config.Config{}, &configError{err}
 	}
-	faults = slices.DeleteFunc(slices.Clone(faults), func(f reconciler.Fault) bool {
+	faults = slices.DeleteFunc(slices.Clone(faults), func(f deploy.Fault) bool {
 		return strings.HasPrefix(f.Path, "repo.") || strings.HasPrefix(f.Path, "notify.") || strings.HasPrefix(f.Path, "secrets.")
 	})
 	if err := faults.Err(); err != nil {

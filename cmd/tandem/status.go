@@ -13,7 +13,7 @@ import (
 
 	"tandem/internal/agent"
 	"tandem/internal/api"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // watchInterval is how often status --watch asks.
@@ -43,7 +43,7 @@ exits 0 whenever it can tell; use -o json to act on what it says.`,
 		if err != nil {
 			return err
 		}
-		print := func(w io.Writer, statuses []reconciler.Status) error {
+		print := func(w io.Writer, statuses []deploy.Status) error {
 			return showStatuses(w, format, statuses, args)
 		}
 		if watch {
@@ -59,7 +59,7 @@ exits 0 whenever it can tell; use -o json to act on what it says.`,
 }
 
 // showStatuses prints one app or all. One app is an object, all are a list.
-func showStatuses(w io.Writer, format *choice, statuses []reconciler.Status, args []string) error {
+func showStatuses(w io.Writer, format *choice, statuses []deploy.Status, args []string) error {
 	if len(args) == 0 {
 		if len(statuses) == 0 && format.value == "table" {
 			_, err := fmt.Fprintln(w, "no app: the watched branch holds no tandem.yaml, or has not been read yet")
@@ -72,7 +72,7 @@ func showStatuses(w io.Writer, format *choice, statuses []reconciler.Status, arg
 		return err
 	}
 	return show(w, format, one, func(w io.Writer) error {
-		return writeStatuses(w, []reconciler.Status{one}, time.Now())
+		return writeStatuses(w, []deploy.Status{one}, time.Now())
 	})
 }
 
@@ -81,11 +81,11 @@ func showStatuses(w io.Writer, format *choice, statuses []reconciler.Status, arg
 func (s *settings) asker(fromGit bool, stderr io.Writer) (asker, error) {
 	if fromGit {
 		cfg, err := s.load()
-		return func(ctx context.Context) ([]reconciler.Status, error) { return agent.PublishedStatuses(ctx, cfg) }, err
+		return func(ctx context.Context) ([]deploy.Status, error) { return agent.PublishedStatuses(ctx, cfg) }, err
 	}
 	cfg, err := s.loadLocal()
 	client, said, yet := api.NewClient(cfg.Listen).WithToken(cfg.API.TokenFile), false, ""
-	return func(ctx context.Context) ([]reconciler.Status, error) {
+	return func(ctx context.Context) ([]deploy.Status, error) {
 		statuses, err := client.Statuses(ctx)
 		if err == nil && len(statuses) == 0 {
 			if waits := client.Ready(ctx); waits != nil && waits.Error() != yet {
@@ -107,11 +107,11 @@ func (s *settings) asker(fromGit bool, stderr io.Writer) (asker, error) {
 }
 
 // asker learns the status of every app.
-type asker func(context.Context) ([]reconciler.Status, error)
+type asker func(context.Context) ([]deploy.Status, error)
 
 // follow prints the statuses whenever they change, until ctx ends. It outlives
 // an agent that is restarted, but not one that was not there to begin with.
-func follow(ctx context.Context, stdout, stderr io.Writer, ask asker, print func(io.Writer, []reconciler.Status) error) error {
+func follow(ctx context.Context, stdout, stderr io.Writer, ask asker, print func(io.Writer, []deploy.Status) error) error {
 	var last, trouble string
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()

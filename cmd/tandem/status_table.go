@@ -6,15 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // writeStatuses prints a line an app, and below it why the app is not Live.
-func writeStatuses(w io.Writer, statuses []reconciler.Status, now time.Time) error {
+func writeStatuses(w io.Writer, statuses []deploy.Status, now time.Time) error {
 	rows := make([]row, 0, len(statuses))
 	for _, s := range statuses {
 		r := row{cells: []string{s.App, string(s.Phase), string(s.Reason), desiredCell(s.Desired), liveCell(s.Live, now), standbyCell(s.Standby)}}
-		if s.Phase != reconciler.PhaseLive {
+		if s.Phase != deploy.PhaseLive {
 			r.below = s.Message
 		}
 		rows = append(rows, r)
@@ -22,11 +22,11 @@ func writeStatuses(w io.Writer, statuses []reconciler.Status, now time.Time) err
 	return writeTable(w, []string{"APP", "PHASE", "REASON", "DESIRED", "LIVE", "STANDBY"}, rows)
 }
 
-func desiredCell(d reconciler.StatusDesired) string {
-	return words(d.Tag, string(d.Color), reconciler.Commit{Hash: d.Commit}.Short())
+func desiredCell(d deploy.StatusDesired) string {
+	return words(d.Tag, string(d.Color), deploy.Commit{Hash: d.Commit}.Short())
 }
 
-func liveCell(l *reconciler.StatusLive, now time.Time) string {
+func liveCell(l *deploy.StatusLive, now time.Time) string {
 	if l == nil {
 		return ""
 	}
@@ -37,7 +37,7 @@ func liveCell(l *reconciler.StatusLive, now time.Time) string {
 	return words(l.Tag, string(l.Color), since)
 }
 
-func standbyCell(s *reconciler.StatusStack) string {
+func standbyCell(s *deploy.StatusStack) string {
 	if s == nil {
 		return ""
 	}

@@ -8,25 +8,25 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/internal/agent"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestStatusTable_SaysWhatKeepsAnAppFromBeingLive(t *testing.T) {
 	now := time.Date(2026, 11, 21, 22, 10, 4, 0, time.UTC)
-	statuses := []reconciler.Status{
+	statuses := []deploy.Status{
 		{
-			App: "blog", Phase: reconciler.PhaseLive, Reason: reconciler.UpToDate, Message: "not shown",
-			Desired: reconciler.StatusDesired{Tag: "2.0.0", Color: reconciler.Auto, Commit: "3f2c0ffee1234567"},
-			Live:    &reconciler.StatusLive{Tag: "2.0.0", Color: reconciler.Green, Since: now.Add(-50 * time.Minute)},
-			Standby: &reconciler.StatusStack{Tag: "1.9.9", Color: reconciler.Blue, State: "warm"},
+			App: "blog", Phase: deploy.PhaseLive, Reason: deploy.UpToDate, Message: "not shown",
+			Desired: deploy.StatusDesired{Tag: "2.0.0", Color: deploy.Auto, Commit: "3f2c0ffee1234567"},
+			Live:    &deploy.StatusLive{Tag: "2.0.0", Color: deploy.Green, Since: now.Add(-50 * time.Minute)},
+			Standby: &deploy.StatusStack{Tag: "1.9.9", Color: deploy.Blue, State: "warm"},
 		},
 		{
-			App: "shop", Phase: reconciler.PhaseHeld, Reason: reconciler.Held,
+			App: "shop", Phase: deploy.PhaseHeld, Reason: deploy.Held,
 			Message: "1.4.3 was rejected: api exited with 1\n\x1b[31mError: no such table\tusers\x1b[0m",
-			Desired: reconciler.StatusDesired{Tag: "1.4.3", Color: reconciler.Blue, Commit: "abc"},
-			Live:    &reconciler.StatusLive{Tag: "1.4.2\x1b[2J", Color: reconciler.Green},
+			Desired: deploy.StatusDesired{Tag: "1.4.3", Color: deploy.Blue, Commit: "abc"},
+			Live:    &deploy.StatusLive{Tag: "1.4.2\x1b[2J", Color: deploy.Green},
 		},
-		{App: "wiki", Phase: reconciler.PhaseDeploying, Reason: reconciler.FirstDeploy},
+		{App: "wiki", Phase: deploy.PhaseDeploying, Reason: deploy.FirstDeploy},
 	}
 	want := `APP   PHASE      REASON       DESIRED              LIVE                   STANDBY
 blog  Live       UpToDate     2.0.0 auto 3f2c0ffe  2.0.0 green since 50m  1.9.9 blue warm
@@ -45,19 +45,19 @@ wiki  Deploying  FirstDeploy  -                    -                      -
 }
 
 func TestPlanTable_EachStepStandsOnItsOwnLine(t *testing.T) {
-	next := reconciler.Release{Tag: "1.4.3", Hash: "9f86d081884c7d65"}
+	next := deploy.Release{Tag: "1.4.3", Hash: "9f86d081884c7d65"}
 	plans := []agent.AppPlan{
-		{App: "blog", Reason: reconciler.UpToDate},
+		{App: "blog", Reason: deploy.UpToDate},
 		{
-			App: "shop", Reason: reconciler.NewRelease, Message: "1.4.3 replaces 1.4.2",
-			Desired: reconciler.StatusDesired{Tag: "1.4.3", Color: reconciler.Green, Commit: "3f2c0ffee1234567"},
-			Steps: []reconciler.Step{
-				{Action: reconciler.Up, Color: reconciler.Green, Release: next},
-				{Action: reconciler.Flip, Color: reconciler.Green, Release: next},
-				{Action: reconciler.Retire, Color: reconciler.Blue},
+			App: "shop", Reason: deploy.NewRelease, Message: "1.4.3 replaces 1.4.2",
+			Desired: deploy.StatusDesired{Tag: "1.4.3", Color: deploy.Green, Commit: "3f2c0ffee1234567"},
+			Steps: []deploy.Step{
+				{Action: deploy.Up, Color: deploy.Green, Release: next},
+				{Action: deploy.Flip, Color: deploy.Green, Release: next},
+				{Action: deploy.Retire, Color: deploy.Blue},
 			},
 		},
-		{App: "wiki", Reason: reconciler.Refused, Err: reconciler.Faults{
+		{App: "wiki", Reason: deploy.Refused, Err: deploy.Faults{
 			{File: "wiki/tandem.yaml", Line: 2, Text: "tag is missing"},
 			{File: "wiki/tandem.yaml", Line: 4, Text: "unknown key \x1b[2J"},
 		}},

@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"tandem/internal/testbed/fuzzline"
+	"tandem/internal/harness/testbed/fuzzline"
 )
 
 func TestPrintable_NothingReachesTheTerminalButText(t *testing.T) {

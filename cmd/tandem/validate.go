@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tandem/internal/agent"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func newValidate(s *settings) *cobra.Command {
@@ -45,7 +45,7 @@ the agent's own file has one.`,
 	}
 }
 
-func writeFaults(w io.Writer, faults []reconciler.Fault, checked int) error {
+func writeFaults(w io.Writer, faults []deploy.Fault, checked int) error {
 	for _, f := range faults {
 		if _, err := fmt.Fprintln(w, printable(f.String())); err != nil {
 			return err

@@ -18,13 +18,15 @@ import (
 	"tandem/internal/api"
 	"tandem/internal/config"
 	"tandem/internal/forge"
+	"tandem/internal/lib/verify"
 	"tandem/internal/metrics"
 	"tandem/internal/notify"
 	"tandem/internal/probe"
 	"tandem/internal/secrets"
-	"tandem/internal/verify"
 	"tandem/nginx"
 	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 	"tandem/source"
 )
 
@@ -115,7 +117,7 @@ func newSource(cfg config.Config, host string, log *slog.Logger) (*source.Repo, 
 		CacheDir:     filepath.Join(cfg.State, "git"),
 		Auth:         sourceAuth(cfg),
 		StatusBranch: cfg.Status.Branch,
-		StatusPaths:  func(f reconciler.AppFile) []string { return statusGlobs(cfg.Status.Path, f) },
+		StatusPaths:  func(f deploy.AppFile) []string { return statusGlobs(cfg.Status.Path, f) },
 		Verify:       verify.Files{SSHAllowedSigners: cfg.Repo.Verify.SSHAllowedSigners, PGPKeyring: cfg.Repo.Verify.PGPKeyring},
 		Record:       filepath.Join(cfg.State, "verified.json"),
 		Author:       source.Author{Name: "tandem", Email: "tandem@" + host},
@@ -137,9 +139,9 @@ func sourceAuth(cfg config.Config) source.Auth {
 
 // statusGlobs are the paths at which some host may publish the status of the
 // app: they are no part of what is desired.
-func statusGlobs(pattern string, f reconciler.AppFile) []string {
+func statusGlobs(pattern string, f deploy.AppFile) []string {
 	names := []string{filepath.Base(f.Dir)}
-	app, _ := reconciler.ParseApp(f) // a file with faults may still tell its name, and is refused elsewhere
+	app, _ := appfile.ParseApp(f) // a file with faults may still tell its name, and is refused elsewhere
 	if app.Name != "" {
 		names = append(names, app.Name)
 	}
@@ -163,14 +165,14 @@ func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*ngi
 func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.host) }
 
 // options are the parts of a Runner that are the same for all.
-func (a *Agent) options(name string, memory reconciler.Memory) reconciler.Options {
+func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 	a.learn(name)
 	stacks := ownStacks{discreet{a.stacks, a.vault.Redactor}, a.owned}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
-		Janitor: stacks, Needed: func(i reconciler.Image) bool { return a.apps.need(name, i) },
+		Janitor: stacks, Needed: func(i deploy.Image) bool { return a.apps.need(name, i) },
 		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
@@ -232,7 +234,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		background.Wait()
 		return errors.Join(err, a.stopServer())
 	}
-	a.poll.offer = func(rev reconciler.Revision) {
+	a.poll.offer = func(rev deploy.Revision) {
 		a.apps.offer(ctx, rev)
 		a.giveUp(func(app string) bool { _, wanted := a.apps.find(app); return wanted })
 	}
@@ -321,7 +323,7 @@ func (a *Agent) Built(version, commit string) { a.metrics.Built(version, commit)
 
 // Once does one pass over all apps, publishes their statuses and returns them,
 // sorted by app.
-func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
+func (a *Agent) Once(ctx context.Context) ([]deploy.Status, error) {
 	unlock, err := a.locks()
 	if err != nil {
 		return nil, err
@@ -331,7 +333,7 @@ func (a *Agent) Once(ctx context.Context) ([]reconciler.Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []reconciler.Status
+	var out []deploy.Status
 	desired := a.apps.read(rev)
 	a.giveUp(func(app string) bool { _, wanted := desired[app]; return wanted })
 	for _, name := range slices.Sorted(maps.Keys(desired)) {

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // apps holds one running reconciler.Runner an app, each in a goroutine of its
@@ -23,11 +25,11 @@ type apps struct {
 	seen      func(app string) (tree string) // of what is live, where nothing is remembered; empty: nobody knows
 
 	mu      sync.Mutex
-	runners map[string]*running          // by app
-	current map[string]bool              // those of the last revision
-	names   map[string]string            // directory -> the app that was last read there
-	leaving map[string]chan struct{}     // apps that are being removed; closed when that is over
-	origins map[string]reconciler.Origin // by app; nil: what was remembered has not been read yet
+	runners map[string]*running       // by app
+	current map[string]bool           // those of the last revision
+	names   map[string]string         // directory -> the app that was last read there
+	leaving map[string]chan struct{}  // apps that are being removed; closed when that is over
+	origins map[string]appfile.Origin // by app; nil: what was remembered has not been read yet
 }
 
 // running is a Runner and its goroutine.
@@ -45,7 +47,7 @@ func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *
 
 // offer hands a revision to the runners, starting those that are new. An app
 // that is gone from the repository is no longer looked after; its stacks stay.
-func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
+func (a *apps) offer(ctx context.Context, rev deploy.Revision) {
 	for _, r := range a.replace(ctx, rev) {
 		<-r.done // without the lock: a runner may ask for the others to its last moment
 	}
@@ -53,7 +55,7 @@ func (a *apps) offer(ctx context.Context, rev reconciler.Revision) {
 
 // replace is offer without waiting for the runners that are no longer wanted,
 // which it returns.
-func (a *apps) replace(ctx context.Context, rev reconciler.Revision) (leaving []*running) {
+func (a *apps) replace(ctx context.Context, rev deploy.Revision) (leaving []*running) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	desired := a.read(rev)
@@ -149,7 +151,7 @@ func (a *apps) find(name string) (*reconciler.Runner, bool) {
 }
 
 // need tells whether an app other than the named one needs the image.
-func (a *apps) need(name string, i reconciler.Image) bool {
+func (a *apps) need(name string, i deploy.Image) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for other, r := range a.runners {
@@ -161,10 +163,10 @@ func (a *apps) need(name string, i reconciler.Image) bool {
 }
 
 // statuses returns what the runners said last, sorted by app.
-func (a *apps) statuses() []reconciler.Status {
+func (a *apps) statuses() []deploy.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var out []reconciler.Status
+	var out []deploy.Status
 	for _, name := range slices.Sorted(maps.Keys(a.runners)) {
 		if s := a.runners[name].Status(); s != nil {
 			out = append(out, *s)

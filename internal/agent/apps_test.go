@@ -11,29 +11,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/internal/config"
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // file is a readable tandem.yaml; an empty name means that it names no app.
-func file(dir, app string, port int) reconciler.AppFile {
+func file(dir, app string, port int) deploy.AppFile {
 	text := fmt.Sprintf("tag: \"1\"\nroutes:\n  api: {ports: {blue: %d, green: %d}, health: /health}\n", port, port+1)
 	if app != "" {
 		text = "app: " + app + "\n" + text
 	}
-	return reconciler.AppFile{Dir: dir, Path: dir + "/tandem.yaml", Tree: "tree of " + dir, Data: []byte(text)}
+	return deploy.AppFile{Dir: dir, Path: dir + "/tandem.yaml", Tree: "tree of " + dir, Data: []byte(text)}
 }
 
-func broken(dir string) reconciler.AppFile {
-	return reconciler.AppFile{Dir: dir, Path: dir + "/tandem.yaml", Tree: "broken", Data: []byte("colour: blue\n")}
+func broken(dir string) deploy.AppFile {
+	return deploy.AppFile{Dir: dir, Path: dir + "/tandem.yaml", Tree: "broken", Data: []byte("colour: blue\n")}
 }
 
 func reader() *apps {
 	return newApps(nil, func(string) {}, slog.New(slog.DiscardHandler))
 }
 
-func read(a *apps, files ...reconciler.AppFile) map[string]string {
+func read(a *apps, files ...deploy.AppFile) map[string]string {
 	out := map[string]string{}
-	for name, d := range a.read(reconciler.Revision{Files: files}) {
+	for name, d := range a.read(deploy.Revision{Files: files}) {
 		out[name] = "read"
 		if d.Err != nil {
 			out[name] = "refused"
@@ -55,7 +55,7 @@ func TestApps_ABrokenFileIsAboutTheAppThatWasLastReadThere(t *testing.T) {
 func TestApps_ABrokenFileThatWasNeverReadIsNamedAfterItsDirectory(t *testing.T) {
 	for dir, want := range map[string]string{"services/My Store": "my-store", ".": "app", "a/2nd": "nd", "a/v-12": "v-12", "a/" + strings.Repeat("x", 60): strings.Repeat("x", 40)} {
 		got := slices.Collect(maps.Keys(read(reader(), broken(dir))))
-		if len(got) != 1 || got[0] != want || !reconciler.ValidName(got[0]) {
+		if len(got) != 1 || got[0] != want || !deploy.ValidName(got[0]) {
 			t.Errorf("%s: named %q, want %q", dir, got, want)
 		}
 	}
@@ -87,14 +87,14 @@ func TestApps_APortStaysWithTheAppThatHadIt(t *testing.T) {
 }
 
 // copied is a commit with the shop, and an old copy of its directory that sorts first.
-func copied() []reconciler.AppFile {
-	return []reconciler.AppFile{file("archive/shop-2025", "shop", 3001), file("shop", "shop", 3001)}
+func copied() []deploy.AppFile {
+	return []deploy.AppFile{file("archive/shop-2025", "shop", 3001), file("shop", "shop", 3001)}
 }
 
 // wantShop fails unless the shop is as of its own directory, and its status names both files.
-func wantShop(t *testing.T, a *apps, files ...reconciler.AppFile) {
+func wantShop(t *testing.T, a *apps, files ...deploy.AppFile) {
 	t.Helper()
-	all := a.read(reconciler.Revision{Files: files})
+	all := a.read(deploy.Revision{Files: files})
 	shop := all["shop"]
 	if shop.Err != nil || shop.File.Dir != "shop" {
 		t.Errorf("the shop is that of %s, %v", shop.File.Dir, shop.Err)
@@ -119,16 +119,16 @@ func TestApps_ACopyTakesNothingFromTheAppThatWasThere(t *testing.T) {
 func TestApps_ACopyTakesNothingWhileTheAppsOwnFileIsBroken(t *testing.T) {
 	a := reader()
 	read(a, file("shop", "shop", 3001))
-	all := a.read(reconciler.Revision{Files: []reconciler.AppFile{copied()[0], broken("shop")}})
+	all := a.read(deploy.Revision{Files: []deploy.AppFile{copied()[0], broken("shop")}})
 	if shop := all["shop"]; shop.Err == nil || shop.File.Dir != "shop" || len(shop.Beside) == 0 {
 		t.Errorf("the shop is that of %s, %v, beside %v", shop.File.Dir, shop.Err, shop.Beside)
 	}
 }
 
 func TestApps_ACopyTakesNothingAfterARestart(t *testing.T) {
-	for name, m := range map[string]reconciler.Memory{
+	for name, m := range map[string]deploy.Memory{
 		"the directory was written down":       {Dir: "shop"},
-		"only what is live was (an older one)": {Live: reconciler.Tenure{Root: "/state/trees/shop/tree of shop"}},
+		"only what is live was (an older one)": {Live: deploy.Tenure{Root: "/state/trees/shop/tree of shop"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()
@@ -148,7 +148,7 @@ func TestApps_ACopyTakesNothingAfterARestart(t *testing.T) {
 }
 
 func TestApps_OfTwoOfOneNameNeitherIsDeployedWhereNothingIsKnown(t *testing.T) {
-	all := reader().read(reconciler.Revision{Files: copied()})
+	all := reader().read(deploy.Revision{Files: copied()})
 	if shop := all["shop"]; len(all) != 1 || shop.Err == nil || strings.Count(shop.Err.Error(), "\n") != 1 ||
 		!strings.Contains(shop.Err.Error(), "archive/shop-2025/tandem.yaml: app: shop is the app in shop/tandem.yaml") ||
 		!strings.Contains(shop.Err.Error(), "shop/tandem.yaml: app: shop is the app in archive/shop-2025/tandem.yaml") {

@@ -3,8 +3,8 @@ package agent
 import (
 	"testing"
 
-	"tandem/internal/testbed"
-	"tandem/internal/testbed/bubbles"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/bubbles"
 )
 
 // TestMain lets the tests' own program make the trials of the agents in it.

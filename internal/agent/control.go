@@ -7,6 +7,7 @@ import (
 
 	"tandem/internal/api"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // control is the agent as its HTTP interface sees it.
@@ -15,7 +16,7 @@ type control struct{ a *Agent }
 var _ api.Control = control{}
 
 // Statuses implements api.Control.
-func (c control) Statuses() []reconciler.Status { return c.a.apps.statuses() }
+func (c control) Statuses() []deploy.Status { return c.a.apps.statuses() }
 
 // Retry implements api.Control.
 func (c control) Retry(_ context.Context, app string) error {

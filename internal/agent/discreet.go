@@ -6,6 +6,7 @@ import (
 	"tandem/compose"
 	"tandem/internal/secrets"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // discreet is the client of Docker and Compose for the reconciler: what it says has
@@ -28,71 +29,71 @@ var (
 )
 
 // Resolve implements reconciler.Resolver.
-func (d discreet) Resolve(ctx context.Context, app reconciler.App) (reconciler.Release, error) {
+func (d discreet) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	r, err := d.stacks.Resolve(ctx, app)
 	return r, d.hide.Error(err)
 }
 
 // Observe implements reconciler.Stacks.
-func (d discreet) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
+func (d discreet) Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
 	s, err := d.stacks.Observe(ctx, app)
 	return s, d.hide.Error(err)
 }
 
 // Up implements reconciler.Stacks.
-func (d discreet) Up(ctx context.Context, app reconciler.App, color reconciler.Color, how *reconciler.Start) error {
+func (d discreet) Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error {
 	return d.hide.Error(d.stacks.Up(ctx, app, color, how))
 }
 
 // LookForImages implements reconciler.Stacks.
-func (d discreet) LookForImages(ctx context.Context, app reconciler.App) error {
+func (d discreet) LookForImages(ctx context.Context, app deploy.App) error {
 	return d.hide.Error(d.stacks.LookForImages(ctx, app))
 }
 
 // Stop implements reconciler.Stacks.
-func (d discreet) Stop(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (d discreet) Stop(ctx context.Context, app deploy.App, color deploy.Color) error {
 	return d.hide.Error(d.stacks.Stop(ctx, app, color))
 }
 
 // Health implements reconciler.Examiner.
-func (d discreet) Health(ctx context.Context, c reconciler.Container) error {
+func (d discreet) Health(ctx context.Context, c deploy.Container) error {
 	return d.hide.Error(d.stacks.Health(ctx, c))
 }
 
 // Logs implements reconciler.Examiner.
-func (d discreet) Logs(ctx context.Context, c reconciler.Container, n int) (string, error) {
+func (d discreet) Logs(ctx context.Context, c deploy.Container, n int) (string, error) {
 	text, err := d.stacks.Logs(ctx, c, n)
 	return d.hide.Hide(text), d.hide.Error(err)
 }
 
 // Relieve implements reconciler.Singletons.
-func (d discreet) Relieve(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (d discreet) Relieve(ctx context.Context, app deploy.App, color deploy.Color) error {
 	return d.hide.Error(d.stacks.Relieve(ctx, app, color))
 }
 
 // Engage implements reconciler.Singletons.
-func (d discreet) Engage(ctx context.Context, app reconciler.App, color reconciler.Color) error {
+func (d discreet) Engage(ctx context.Context, app deploy.App, color deploy.Color) error {
 	return d.hide.Error(d.stacks.Engage(ctx, app, color))
 }
 
 // Migrate implements reconciler.Migrator.
-func (d discreet) Migrate(ctx context.Context, app reconciler.App, color reconciler.Color, kind reconciler.MigrationKind) error {
+func (d discreet) Migrate(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind) error {
 	return d.hide.Error(d.stacks.Migrate(ctx, app, color, kind))
 }
 
 // Forget implements reconciler.Migrator.
-func (d discreet) Forget(ctx context.Context, app reconciler.App, kind reconciler.MigrationKind) error {
+func (d discreet) Forget(ctx context.Context, app deploy.App, kind deploy.MigrationKind) error {
 	return d.hide.Error(d.stacks.Forget(ctx, app, kind))
 }
 
 // Usage implements reconciler.Gauge.
-func (d discreet) Usage(ctx context.Context, s reconciler.Stack) (reconciler.Usage, error) {
+func (d discreet) Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error) {
 	u, err := d.stacks.Usage(ctx, s)
 	return u, d.hide.Error(err)
 }
 
 // Images implements reconciler.Janitor.
-func (d discreet) Images(ctx context.Context, s reconciler.Stack) ([]reconciler.Image, error) {
+func (d discreet) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error) {
 	images, err := d.stacks.Images(ctx, s)
 	return images, d.hide.Error(err)
 }
@@ -104,7 +105,7 @@ func (d discreet) GiveBackNetworks(ctx context.Context) (int, error) {
 }
 
 // RemoveImages implements reconciler.Janitor.
-func (d discreet) RemoveImages(ctx context.Context, images []reconciler.Image) ([]reconciler.Image, error) {
+func (d discreet) RemoveImages(ctx context.Context, images []deploy.Image) ([]deploy.Image, error) {
 	gone, err := d.stacks.RemoveImages(ctx, images)
 	return gone, d.hide.Error(err)
 }

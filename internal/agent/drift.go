@@ -5,14 +5,14 @@ import (
 	"sync"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // drift notices what no event tells of: that Nginx ended, or answers otherwise
 // than it did. It asks the confirm listener once a poll, which costs neither a
 // container call nor a reload.
 type drift struct {
-	live func(ctx context.Context, app reconciler.App) (reconciler.Color, error)
+	live func(ctx context.Context, app deploy.App) (deploy.Color, error)
 	wake func(app string)
 
 	mu   sync.Mutex
@@ -25,7 +25,7 @@ func (d *drift) look(ctx context.Context, names []string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for _, name := range names {
-		color, err := d.live(ctx, reconciler.App{Name: name})
+		color, err := d.live(ctx, deploy.App{Name: name})
 		answer := string(color)
 		if err != nil {
 			answer = err.Error()

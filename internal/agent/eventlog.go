@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // eventLog writes events as log lines: one a change, none when nothing changes.
@@ -21,7 +21,7 @@ func newEventLog(log *slog.Logger) *eventLog {
 }
 
 // Hear implements listener.
-func (l *eventLog) Hear(e reconciler.Event) {
+func (l *eventLog) Hear(e deploy.Event) {
 	attrs := []slog.Attr{slog.String("app", e.App)}
 	if e.Commit != "" {
 		attrs = append(attrs, slog.String("commit", e.Commit[:min(8, len(e.Commit))]))
@@ -33,26 +33,26 @@ func (l *eventLog) Hear(e reconciler.Event) {
 		attrs = append(attrs, slog.String("reason", string(e.Reason)))
 	}
 	if e.Took > 0 {
-		attrs = append(attrs, slog.String("took", reconciler.Took(e.Took).String()))
+		attrs = append(attrs, slog.String("took", deploy.Took(e.Took).String()))
 	}
 	level, message := slog.LevelInfo, string(e.Kind)
 	switch e.Kind {
-	case reconciler.StepFailed:
+	case deploy.StepFailed:
 		if l.repeats(e.App, e.Err.Error()) {
 			level = slog.LevelDebug
 		} else {
 			level = slog.LevelWarn
 		}
 		attrs = append(attrs, slog.String("err", e.Err.Error()))
-	case reconciler.StatusChanged:
+	case deploy.StatusChanged:
 		attrs = append(attrs, slog.String("phase", string(e.Status.Phase)))
-		if e.Status.Phase == reconciler.PhaseDegraded || e.Status.Phase == reconciler.PhaseRefused {
+		if e.Status.Phase == deploy.PhaseDegraded || e.Status.Phase == deploy.PhaseRefused {
 			level = slog.LevelWarn
 		}
-		if e.Status.Phase == reconciler.PhaseLive {
+		if e.Status.Phase == deploy.PhaseLive {
 			l.repeats(e.App, "")
 		}
-	case reconciler.Rejecting, reconciler.Repaired, reconciler.Warned:
+	case deploy.Rejecting, deploy.Repaired, deploy.Warned:
 		level = slog.LevelWarn
 	}
 	if e.Message != "" {
@@ -72,7 +72,7 @@ func (l *eventLog) Forget(app string) {
 func (l *eventLog) repeats(app, text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	same := reconciler.SameFailure(l.last[app], text)
+	same := deploy.SameFailure(l.last[app], text)
 	l.last[app] = text
 	return same
 }

@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"slices"
 
-	"tandem/internal/listening"
+	"tandem/internal/lib/listening"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // holders tells who holds ports of this host: containers, which the engine knows, and
 // programs, which the kernel knows.
 type holders struct {
-	publishers func(ctx context.Context, ports []int) (map[int]reconciler.Holder, error)
+	publishers func(ctx context.Context, ports []int) (map[int]deploy.Holder, error)
 	proc       string // where proc(5) is
 	inGit      func(app string) bool
 }
@@ -20,7 +21,7 @@ type holders struct {
 var _ reconciler.Holders = holders{}
 
 // Holders implements reconciler.Holders.
-func (h holders) Holders(ctx context.Context, ports []int) (map[int]reconciler.Holder, error) {
+func (h holders) Holders(ctx context.Context, ports []int) (map[int]deploy.Holder, error) {
 	held, err := h.publishers(ctx, ports)
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (h holders) Holders(ctx context.Context, ports []int) (map[int]reconciler.H
 		return nil, err
 	}
 	for port, p := range programs {
-		held[port] = reconciler.Holder{Words: p.String()}
+		held[port] = deploy.Holder{Words: p.String()}
 	}
 	return held, nil
 }

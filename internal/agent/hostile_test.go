@@ -24,6 +24,7 @@ import (
 
 	"tandem/internal/config"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write what testdata/hostile must say from what is said now")
@@ -228,7 +229,7 @@ func (h *host) refuses(t *testing.T, c hostile) {
 		t.Errorf("told (-want +got):\n%s", diff)
 	}
 	for _, s := range statuses {
-		if s.Phase != reconciler.PhaseRefused {
+		if s.Phase != deploy.PhaseRefused {
 			t.Errorf("%s is %s, want Refused", s.App, s.Phase)
 		}
 		h.publishable(t, repo, s)
@@ -259,7 +260,7 @@ func totalAlloc() uint64 {
 }
 
 // pass is `tandem run --once`.
-func (h *host) pass(t *testing.T, repo string, log *bytes.Buffer) ([]reconciler.Status, error) {
+func (h *host) pass(t *testing.T, repo string, log *bytes.Buffer) ([]deploy.Status, error) {
 	t.Helper()
 	cfg := config.Default()
 	cfg.State, cfg.Repo.Branch = t.TempDir(), "main"
@@ -281,7 +282,7 @@ func (h *host) pass(t *testing.T, repo string, log *bytes.Buffer) ([]reconciler.
 }
 
 // told is what a person is told.
-func told(statuses []reconciler.Status, err error) string {
+func told(statuses []deploy.Status, err error) string {
 	var b strings.Builder
 	for _, s := range statuses {
 		b.WriteString(strings.TrimRight(s.Message, "\n") + "\n")
@@ -294,9 +295,9 @@ func told(statuses []reconciler.Status, err error) string {
 
 // publishable checks the status in git: it is YAML that says the message, and
 // nothing in it moves a terminal.
-func (h *host) publishable(t *testing.T, repo string, s reconciler.Status) {
+func (h *host) publishable(t *testing.T, repo string, s deploy.Status) {
 	t.Helper()
-	text, err := s.YAML()
+	text, err := reconciler.EncodeStatus(s)
 	if err != nil {
 		t.Fatal(err)
 	}

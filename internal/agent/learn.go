@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"tandem/internal/rootfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/rootfile"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // learnTime bounds how long the start of an app waits for its older secrets.
@@ -38,13 +39,13 @@ func (a *Agent) learn(app string) {
 // appsIn reads what repo.apps makes a tandem.yaml in the files of a release. A container
 // of an older tandem could write there: what is no file, or is one of somewhere else, is
 // left out, as is what has faults.
-func (a *Agent) appsIn(ctx context.Context, root string) []reconciler.App {
+func (a *Agent) appsIn(ctx context.Context, root string) []deploy.App {
 	dir, err := os.OpenRoot(root)
 	if err != nil {
 		return nil
 	}
 	defer func() { _ = dir.Close() }() // it was only read
-	var apps []reconciler.App
+	var apps []deploy.App
 	seen := map[string]bool{}
 	for _, pattern := range a.cfg.Repo.Apps {
 		names, err := fs.Glob(dir.FS(), path.Base(pattern))
@@ -52,12 +53,12 @@ func (a *Agent) appsIn(ctx context.Context, root string) []reconciler.App {
 			continue // it is no pattern of a name
 		}
 		for _, name := range names {
-			data, err := rootfile.ReadIn(ctx, dir, name, reconciler.MaxFileSize)
+			data, err := rootfile.ReadIn(ctx, dir, name, deploy.MaxFileSize)
 			if err != nil || seen[name] {
 				continue
 			}
 			seen[name] = true
-			app, err := reconciler.ParseApp(reconciler.AppFile{Dir: filepath.Base(filepath.Dir(root)), Path: filepath.Join(root, name), Data: data})
+			app, err := appfile.ParseApp(deploy.AppFile{Dir: filepath.Base(filepath.Dir(root)), Path: filepath.Join(root, name), Data: data})
 			if err == nil {
 				app.Root = root
 				apps = append(apps, app)

@@ -1,22 +1,22 @@
 package agent
 
-import "tandem/reconciler"
+import "tandem/reconciler/deploy"
 
 // listener hears what happens. It takes everything without blocking, and what
 // becomes of it there can neither delay nor fail a deploy.
 type listener interface {
 	// Hear takes one event. What it points to must not be changed.
-	Hear(e reconciler.Event)
+	Hear(e deploy.Event)
 	// Forget takes word that an app left the repository.
 	Forget(app string)
 }
 
 // emit is the one stream of events.
-func (a *Agent) emit(e reconciler.Event) {
+func (a *Agent) emit(e deploy.Event) {
 	for _, l := range a.listeners {
 		l.Hear(e)
 	}
-	if e.Kind == reconciler.StatusChanged && e.Status.Phase == reconciler.PhaseLive {
+	if e.Kind == deploy.StatusChanged && e.Status.Phase == deploy.PhaseLive {
 		go a.prune(e.App)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"tandem/internal/metrics"
 	"tandem/internal/notify"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // hole is a receiver that accepts connections and never says a word.
@@ -58,8 +59,8 @@ func TestEmit_ReturnsAtOnceWhileANotifierHangs(t *testing.T) {
 	t.Cleanup(func() { cancel(); <-done })
 
 	tell := func(i int) {
-		s := reconciler.Status{App: "shop", Phase: reconciler.PhaseDegraded, Message: strings.Repeat("x", i%10), History: []reconciler.Entry{{Tag: fmt.Sprint(i)}}}
-		a.emit(reconciler.Event{Time: time.Now(), App: "shop", Kind: reconciler.StatusChanged, Status: &s})
+		s := deploy.Status{App: "shop", Phase: deploy.PhaseDegraded, Message: strings.Repeat("x", i%10), History: []deploy.Entry{{Tag: fmt.Sprint(i)}}}
+		a.emit(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.StatusChanged, Status: &s})
 	}
 	tell(0)
 	<-entered // the receiver has the request, and will never answer it
@@ -91,7 +92,7 @@ func idle(name string) *running {
 	close(done)
 	return &running{stop: func() {}, done: done, Runner: reconciler.NewRunner(reconciler.Options{
 		Name: name, Now: time.Now, Clock: readClock,
-		Save: func(reconciler.Memory) error { return nil }, Emit: func(reconciler.Event) {},
+		Save: func(deploy.Memory) error { return nil }, Emit: func(deploy.Event) {},
 	})}
 }
 
@@ -100,11 +101,11 @@ func TestForget_AnAppThatLeavesTheRepositoryLeavesTheMetrics(t *testing.T) {
 	a.listeners = []listener{a.metrics}
 	a.apps = newApps(nil, a.forget, slog.New(slog.DiscardHandler))
 	a.apps.runners["shop"] = idle("shop")
-	a.emit(reconciler.Event{App: "shop", Kind: reconciler.Repaired})
+	a.emit(deploy.Event{App: "shop", Kind: deploy.Repaired})
 	if got := ask(t, a.metrics.Handler()); !strings.Contains(got, `tandem_repairs_total{app="shop"} 1`) {
 		t.Fatalf("want the repair counted:\n%s", got)
 	}
-	a.apps.offer(t.Context(), reconciler.Revision{})
+	a.apps.offer(t.Context(), deploy.Revision{})
 	if got := ask(t, a.metrics.Handler()); strings.Contains(got, `"shop"`) {
 		t.Errorf("want nothing of the app that is gone:\n%s", got)
 	}
@@ -113,17 +114,17 @@ func TestForget_AnAppThatLeavesTheRepositoryLeavesTheMetrics(t *testing.T) {
 // remote is a repository without apps that can be away.
 type remote struct {
 	reconciler.Source
-	revision reconciler.Revision
+	revision deploy.Revision
 	away     error
 }
 
-func (r *remote) Poll(context.Context) (reconciler.Revision, error) { return r.revision, r.away }
+func (r *remote) Poll(context.Context) (deploy.Revision, error) { return r.revision, r.away }
 
 func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
 	calm := 0
-	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}}
+	git := &remote{revision: deploy.Revision{Commit: deploy.Commit{Hash: "c0ffee"}}}
 	p := newPoll(git, nil, slog.New(slog.DiscardHandler))
-	p.after, p.offer, p.calm = func() {}, func(reconciler.Revision) {}, func() { calm++ }
+	p.after, p.offer, p.calm = func() {}, func(deploy.Revision) {}, func() { calm++ }
 	looks := 0
 	want := func(times int) {
 		t.Helper()
@@ -134,22 +135,22 @@ func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
 	}
 	want(0) // it is handed over
 	for range 3 {
-		p.Hear(reconciler.Event{}) // and its apps say how they are
+		p.Hear(deploy.Event{}) // and its apps say how they are
 		want(0)
 	}
 	want(1)
 	want(1)
-	p.Hear(reconciler.Event{})
+	p.Hear(deploy.Event{})
 	want(1)
 	want(2)
 }
 
 func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {
-	git := &remote{revision: reconciler.Revision{Commit: reconciler.Commit{Hash: "c0ffee"}}, away: errors.New("connection refused")}
+	git := &remote{revision: deploy.Revision{Commit: deploy.Commit{Hash: "c0ffee"}}, away: errors.New("connection refused")}
 	a := &Agent{apps: reader()}
 	a.poll = newPoll(git, nil, slog.New(slog.DiscardHandler))
 	a.poll.after = func() {}
-	a.poll.offer = func(reconciler.Revision) { a.apps.runners["shop"] = idle("shop") }
+	a.poll.offer = func(deploy.Revision) { a.apps.runners["shop"] = idle("shop") }
 	want := func(text string) {
 		t.Helper()
 		err := control{a}.Ready()
@@ -164,7 +165,7 @@ func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {
 	a.poll.look(t.Context())
 	want("not looked at yet: shop")
 	r := a.apps.runners["shop"] // its first pass finds files that are wrong, which needs no Docker
-	r.Offer(reconciler.Desired{File: broken("shop"), Err: reconciler.Faults{{Text: "colour: unknown key"}}})
+	r.Offer(reconciler.Desired{File: broken("shop"), Err: deploy.Faults{{Text: "colour: unknown key"}}})
 	r.Once(t.Context())
 	want("<nil>")
 	git.away = errors.New("away again")

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"tandem/internal/atomicfile"
-	"tandem/reconciler"
+	"tandem/internal/lib/atomicfile"
+	"tandem/reconciler/deploy"
 )
 
 // memoryFile is where the memory of one app lies.
@@ -18,17 +18,17 @@ func memoryFile(state, app string) string {
 
 // loadMemory reads an app's memory, and changes nothing. A missing file is an empty
 // memory; so is one that makes no sense, of which the error tells.
-func loadMemory(state, app string) (reconciler.Memory, error) {
+func loadMemory(state, app string) (deploy.Memory, error) {
 	data, err := os.ReadFile(memoryFile(state, app))
 	if errors.Is(err, fs.ErrNotExist) {
-		return reconciler.Memory{}, nil
+		return deploy.Memory{}, nil
 	}
 	if err != nil {
-		return reconciler.Memory{}, fmt.Errorf("read memory: %w", err)
+		return deploy.Memory{}, fmt.Errorf("read memory: %w", err)
 	}
-	m, err := reconciler.DecodeMemory(data)
+	m, err := deploy.DecodeMemory(data)
 	if err != nil {
-		return reconciler.Memory{}, fmt.Errorf("%w: %w", errSenseless, err)
+		return deploy.Memory{}, fmt.Errorf("%w: %w", errSenseless, err)
 	}
 	return m, nil
 }
@@ -38,7 +38,7 @@ var errSenseless = errors.New("memory makes no sense")
 
 // takeMemory is loadMemory for who will save it, too. A file that makes no sense is
 // kept beside it for a person to look at: the agent can do without.
-func takeMemory(state, app string) (reconciler.Memory, error) {
+func takeMemory(state, app string) (deploy.Memory, error) {
 	m, err := loadMemory(state, app)
 	if errors.Is(err, errSenseless) {
 		path := memoryFile(state, app)
@@ -48,8 +48,8 @@ func takeMemory(state, app string) (reconciler.Memory, error) {
 }
 
 // saveMemory returns the function with which a Runner saves its memory.
-func saveMemory(state, app string) func(reconciler.Memory) error {
-	return func(m reconciler.Memory) error {
+func saveMemory(state, app string) func(deploy.Memory) error {
+	return func(m deploy.Memory) error {
 		data, err := m.Encode()
 		if err != nil {
 			return err

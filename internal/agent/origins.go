@@ -8,13 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // remembered is where an app came from, as an agent before this one wrote it down.
 type remembered struct {
 	app    string
-	origin reconciler.Origin
+	origin appfile.Origin
 	saved  time.Time
 }
 
@@ -32,11 +33,11 @@ func recall(state string) []remembered {
 		if err != nil {
 			continue
 		}
-		m, err := reconciler.DecodeMemory(data)
+		m, err := deploy.DecodeMemory(data)
 		if err != nil || m.Dir == "" && m.Live.Root == "" {
 			continue
 		}
-		o := reconciler.Origin{Dir: m.Dir}
+		o := appfile.Origin{Dir: m.Dir}
 		if m.Live.Root != "" {
 			o.Tree = filepath.Base(m.Live.Root) // see App.Root
 		}
@@ -51,7 +52,7 @@ func (a *apps) remember() {
 	if a.origins != nil {
 		return
 	}
-	a.origins = map[string]reconciler.Origin{}
+	a.origins = map[string]appfile.Origin{}
 	for _, r := range a.recall() {
 		a.origins[r.app] = r.origin
 		if r.origin.Dir != "" {
@@ -65,11 +66,11 @@ func (a *apps) remember() {
 func (a *Agent) liveTree(app string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), learnTime)
 	defer cancel()
-	color, err := a.proxy.Live(ctx, reconciler.App{Name: app})
+	color, err := a.proxy.Live(ctx, deploy.App{Name: app})
 	if err != nil {
 		return ""
 	}
-	stacks, err := a.stacks.Observe(ctx, reconciler.App{Name: app})
+	stacks, err := a.stacks.Observe(ctx, deploy.App{Name: app})
 	if err != nil {
 		return ""
 	}

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"syscall"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // lockSuffix ends the name of the file whose lock an agent has for as long as it looks
@@ -44,7 +44,7 @@ func (o *owned) take(app string) error {
 	}
 	f, err := lock(path)
 	if errors.Is(err, errLocked) {
-		return errors.Join(&reconciler.TemporaryError{Reason: reconciler.OtherAgent, Err: &OwnedError{
+		return errors.Join(&deploy.TemporaryError{Reason: deploy.OtherAgent, Err: &OwnedError{
 			What: "the app " + app, by: named(f), Mend: "wait until it is done"}}, f.Close())
 	}
 	if err != nil {
@@ -93,10 +93,10 @@ func (o *owned) close() {
 
 // check returns an *OwnedError where the stacks belong to another agent: it looks after
 // the app now, or it did when it was stopped.
-func (o *owned) check(app string, stacks [2]reconciler.Stack) error {
+func (o *owned) check(app string, stacks [2]deploy.Stack) error {
 	for _, s := range stacks {
 		if err := o.checkRoot(app, s.Root); err != nil {
-			return &reconciler.TemporaryError{Reason: reconciler.OtherAgent, Err: err}
+			return &deploy.TemporaryError{Reason: deploy.OtherAgent, Err: err}
 		}
 	}
 	return nil
@@ -152,9 +152,9 @@ type ownStacks struct {
 }
 
 // Observe implements reconciler.Stacks.
-func (s ownStacks) Observe(ctx context.Context, app reconciler.App) ([2]reconciler.Stack, error) {
+func (s ownStacks) Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
 	if err := s.owned.take(app.Name); err != nil {
-		return [2]reconciler.Stack{}, err
+		return [2]deploy.Stack{}, err
 	}
 	stacks, err := s.discreet.Observe(ctx, app)
 	if err != nil {

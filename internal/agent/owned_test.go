@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // agents returns two that differ in everything.
@@ -83,8 +83,8 @@ func TestLockNginx_AnAgentWhoseStateOrRepositoryIsAnotherKeepsIt(t *testing.T) {
 }
 
 // runs are stacks of the shop that the agent brought up.
-func runs(by owner) [2]reconciler.Stack {
-	return [2]reconciler.Stack{{Color: reconciler.Blue, Root: filepath.Join(by.State, "trees", "shop", "tree")}, {Color: reconciler.Green}}
+func runs(by owner) [2]deploy.Stack {
+	return [2]deploy.Stack{{Color: deploy.Blue, Root: filepath.Join(by.State, "trees", "shop", "tree")}, {Color: deploy.Green}}
 }
 
 func TestOwned_AnAppIsTheAgentsThatBroughtItUp(t *testing.T) {
@@ -94,12 +94,12 @@ func TestOwned_AnAppIsTheAgentsThatBroughtItUp(t *testing.T) {
 	if err := errors.Join(a.take("shop"), b.take("shop")); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(a.check("shop", runs(first)), b.check("shop", [2]reconciler.Stack{})); err != nil {
+	if err := errors.Join(a.check("shop", runs(first)), b.check("shop", [2]deploy.Stack{})); err != nil {
 		t.Errorf("its own, or one that does not run: %v", err)
 	}
 	err := b.check("shop", runs(first))
 	ofShop(t, "while the first agent runs", err)
-	if reason := reconciler.ReasonOf(err); reason != reconciler.OtherAgent {
+	if reason := deploy.ReasonOf(err); reason != deploy.OtherAgent {
 		t.Errorf("reason %s", reason)
 	}
 	a.close()

@@ -10,16 +10,17 @@ import (
 
 	"tandem/nginx"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // AppPlan is what would be done for one app.
 type AppPlan struct {
 	App     string
-	Desired reconciler.StatusDesired
-	Live    *reconciler.StatusLive
-	Reason  reconciler.Reason
+	Desired deploy.StatusDesired
+	Live    *deploy.StatusLive
+	Reason  deploy.Reason
 	Message string
-	Steps   []reconciler.Step
+	Steps   []deploy.Step
 	Err     error // why it could not be planned
 }
 
@@ -31,16 +32,16 @@ type readOnly struct {
 }
 
 // Prepare implements reconciler.Router.
-func (*readOnly) Prepare(context.Context, reconciler.App) ([]string, error) { return nil, nil }
+func (*readOnly) Prepare(context.Context, deploy.App) ([]string, error) { return nil, nil }
 
 // Live implements reconciler.Router.
-func (r *readOnly) Live(ctx context.Context, app reconciler.App) (color reconciler.Color, err error) {
+func (r *readOnly) Live(ctx context.Context, app deploy.App) (color deploy.Color, err error) {
 	color, r.lacks, err = r.Peek(ctx, app)
 	return color, err
 }
 
 // Site implements reconciler.Router.
-func (r *readOnly) Site(ctx context.Context, app reconciler.App) error {
+func (r *readOnly) Site(ctx context.Context, app deploy.App) error {
 	if r.lacks != "" {
 		return nil // what there is to do is said, and the plan shows the rest of the way
 	}
@@ -73,8 +74,8 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		look := &readOnly{Proxy: a.proxy}
 		o.Trees, o.Router, o.Spare = trees, look, look
 		o.Stacks = discreet{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
-		o.Save = func(reconciler.Memory) error { return nil }
-		o.Emit = func(reconciler.Event) {}
+		o.Save = func(deploy.Memory) error { return nil }
+		o.Emit = func(deploy.Event) {}
 		r := reconciler.NewRunner(o)
 		r.Offer(desired[name])
 		p, err := r.Preview(ctx)

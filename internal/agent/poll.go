@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // pollTime bounds one look at the remote.
@@ -19,7 +20,7 @@ const pollTime = 2 * time.Minute
 type poll struct {
 	source reconciler.Source
 	next   func(now time.Time, failures int) time.Time
-	offer  func(reconciler.Revision)
+	offer  func(deploy.Revision)
 	after  func() // called after every look, successful or not
 	calm   func() // called once when a look found that nothing has happened since the one before
 	log    *slog.Logger
@@ -63,7 +64,7 @@ func (p *poll) look(parent context.Context) {
 		return
 	}
 	if p.note(err) {
-		p.log.Warn("repository not read; what is live stays live", "reason", reconciler.ReasonOf(err), "err", err)
+		p.log.Warn("repository not read; what is live stays live", "reason", deploy.ReasonOf(err), "err", err)
 	}
 	news := err == nil && p.news(rev)
 	if news {
@@ -95,7 +96,7 @@ func (p *poll) note(err error) bool {
 
 // news tells, and logs, whether the commit is another one than last time, or
 // whether a newer one is withheld for another reason.
-func (p *poll) news(rev reconciler.Revision) bool {
+func (p *poll) news(rev deploy.Revision) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	withheld := ""
@@ -109,7 +110,7 @@ func (p *poll) news(rev reconciler.Revision) bool {
 	}
 	switch {
 	case changed && withheld != "":
-		p.log.Warn("the newest commit is not deployed", "reason", reconciler.ReasonOf(rev.Withheld), "err", withheld)
+		p.log.Warn("the newest commit is not deployed", "reason", deploy.ReasonOf(rev.Withheld), "err", withheld)
 	case changed:
 		p.log.Info("no commit is withheld any more")
 	}
@@ -121,7 +122,7 @@ func (p *poll) news(rev reconciler.Revision) bool {
 func (p *poll) withholds() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.withheld != "" || p.err != nil && reconciler.ReasonOf(p.err) == reconciler.Unverified
+	return p.withheld != "" || p.err != nil && deploy.ReasonOf(p.err) == deploy.Unverified
 }
 
 func (p *poll) handedOver() {
@@ -131,7 +132,7 @@ func (p *poll) handedOver() {
 }
 
 // Hear notes that something has happened.
-func (p *poll) Hear(reconciler.Event) {
+func (p *poll) Hear(deploy.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy, p.stirred = true, true

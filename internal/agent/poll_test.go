@@ -7,37 +7,37 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // A commit that is withheld is offered with why, and said once.
 func TestPoll_SaysOnceThatACommitIsWithheldAndThatItIsOver(t *testing.T) {
 	var log bytes.Buffer
-	why := &reconciler.TemporaryError{Reason: reconciler.Unverified, Err: errors.New("commit c2 is not signed")}
+	why := &deploy.TemporaryError{Reason: deploy.Unverified, Err: errors.New("commit c2 is not signed")}
 	git := &remote{away: why}
 	p := newPoll(git, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	offers := 0
-	p.offer, p.after = func(reconciler.Revision) { offers++ }, func() {}
-	look := func(rev reconciler.Revision, err error) {
+	p.offer, p.after = func(deploy.Revision) { offers++ }, func() {}
+	look := func(rev deploy.Revision, err error) {
 		t.Helper()
 		git.revision, git.away = rev, err
 		p.look(t.Context())
 		p.look(t.Context())
 	}
-	c1 := reconciler.Commit{Hash: "c1"}
-	look(reconciler.Revision{}, why) // nothing was ever verified
+	c1 := deploy.Commit{Hash: "c1"}
+	look(deploy.Revision{}, why) // nothing was ever verified
 	if !p.withholds() || p.lastError() == nil || offers != 0 {
 		t.Errorf("withholds %v, error %v, %d offers", p.withholds(), p.lastError(), offers)
 	}
-	look(reconciler.Revision{Commit: c1}, nil)
+	look(deploy.Revision{Commit: c1}, nil)
 	if p.withholds() || offers != 1 {
 		t.Errorf("withholds %v, %d offers", p.withholds(), offers)
 	}
-	look(reconciler.Revision{Commit: c1, Withheld: why}, nil)
+	look(deploy.Revision{Commit: c1, Withheld: why}, nil)
 	if !p.withholds() || p.lastError() != nil || offers != 2 {
 		t.Errorf("withholds %v, error %v, %d offers", p.withholds(), p.lastError(), offers)
 	}
-	look(reconciler.Revision{Commit: reconciler.Commit{Hash: "c3"}}, nil)
+	look(deploy.Revision{Commit: deploy.Commit{Hash: "c3"}}, nil)
 	if p.withholds() || offers != 3 {
 		t.Errorf("withholds %v, %d offers", p.withholds(), offers)
 	}

@@ -10,12 +10,13 @@ import (
 
 	"tandem/internal/config"
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 	"tandem/source"
 )
 
 // PublishedStatuses reads the statuses from the repository, sorted by app, for
 // when no agent can be asked. They are as old as the last push.
-func PublishedStatuses(ctx context.Context, cfg config.Config) ([]reconciler.Status, error) {
+func PublishedStatuses(ctx context.Context, cfg config.Config) ([]deploy.Status, error) {
 	cache, err := os.MkdirTemp("", "tandem-status-")
 	if err != nil {
 		return nil, fmt.Errorf("make a cache for the status branch: %w", err)
@@ -35,7 +36,7 @@ func PublishedStatuses(ctx context.Context, cfg config.Config) ([]reconciler.Sta
 	if err != nil {
 		return nil, err
 	}
-	var out []reconciler.Status
+	var out []deploy.Status
 	for _, f := range rev.Files {
 		s, err := reconciler.ParseStatus(f.Data)
 		if err != nil || s.App == "" {
@@ -43,6 +44,6 @@ func PublishedStatuses(ctx context.Context, cfg config.Config) ([]reconciler.Sta
 		}
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b reconciler.Status) int { return strings.Compare(a.App, b.App) })
+	slices.SortFunc(out, func(a, b deploy.Status) int { return strings.Compare(a.App, b.App) })
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // publisher commits statuses to git, one push for all that is waiting. A status
@@ -26,20 +27,20 @@ type publisher struct {
 	wake chan struct{} // of size one
 
 	mu      sync.Mutex
-	waiting map[string]reconciler.Status // by path
-	said    string                       // the last error that was logged
+	waiting map[string]deploy.Status // by path
+	said    string                   // the last error that was logged
 }
 
 func newPublisher(source reconciler.Source, path func(string) string, pushed func(error), log *slog.Logger) *publisher {
 	return &publisher{
 		source: source, path: path, pushed: pushed, log: log,
-		wake: make(chan struct{}, 1), waiting: map[string]reconciler.Status{},
+		wake: make(chan struct{}, 1), waiting: map[string]deploy.Status{},
 	}
 }
 
 // Hear takes a changed status; it never blocks.
-func (p *publisher) Hear(e reconciler.Event) {
-	if e.Kind != reconciler.StatusChanged {
+func (p *publisher) Hear(e deploy.Event) {
+	if e.Kind != deploy.StatusChanged {
 		return
 	}
 	p.mu.Lock()
@@ -95,7 +96,7 @@ func (p *publisher) flush(ctx context.Context) error {
 	var words []string
 	for _, path := range slices.Sorted(maps.Keys(batch)) {
 		s := batch[path]
-		data, err := s.YAML()
+		data, err := reconciler.EncodeStatus(s)
 		if err != nil {
 			return fmt.Errorf("write status of %s: %w", s.App, err)
 		}
@@ -121,16 +122,16 @@ func (p *publisher) flush(ctx context.Context) error {
 }
 
 // headline is the commit message for one status: "shop: Live 1.4.2 on green".
-func headline(s reconciler.Status) string {
+func headline(s deploy.Status) string {
 	if s.Live == nil {
 		return fmt.Sprintf("%s: %s (%s)", s.App, s.Phase, s.Reason)
 	}
 	return fmt.Sprintf("%s: %s (%s), %s on %s", s.App, s.Phase, s.Reason, s.Live.Tag, s.Live.Color)
 }
 
-func sameStatus(a, b reconciler.Status) bool {
-	x, errX := a.YAML()
-	y, errY := b.YAML()
+func sameStatus(a, b deploy.Status) bool {
+	x, errX := reconciler.EncodeStatus(a)
+	y, errY := reconciler.EncodeStatus(b)
 	return errX == nil && errY == nil && string(x) == string(y)
 }
 

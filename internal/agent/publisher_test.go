@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // branch is a status branch that can be away. It is a fake because the real one
@@ -48,9 +49,9 @@ func (b *branch) seen() (tries int, pushes []map[string][]byte) {
 	return b.tries, b.pushes
 }
 
-func changed(app, message string) reconciler.Event {
-	s := reconciler.Status{App: app, Phase: reconciler.PhaseLive, Message: message}
-	return reconciler.Event{Kind: reconciler.StatusChanged, App: app, Status: &s}
+func changed(app, message string) deploy.Event {
+	s := deploy.Status{App: app, Phase: deploy.PhaseLive, Message: message}
+	return deploy.Event{Kind: deploy.StatusChanged, App: app, Status: &s}
 }
 
 // play runs a publisher in a bubble in which time is free.

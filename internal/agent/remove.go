@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"tandem/internal/api"
-	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // remove takes away what is left of an app that git does not have any more, and says
@@ -23,7 +24,7 @@ func (a *Agent) remove(ctx context.Context, app string) (done []string, err erro
 		return nil, err
 	}
 	defer leave()
-	of := reconciler.App{Name: app}
+	of := deploy.App{Name: app}
 	stacks, err := a.stacks.Observe(ctx, of)
 	if err != nil {
 		return nil, err
@@ -31,12 +32,12 @@ func (a *Agent) remove(ctx context.Context, app string) (done []string, err erro
 	if err := a.owned.check(app, stacks); err != nil {
 		return nil, &api.RefusedError{Why: err.Error()}
 	}
-	order := reconciler.Colors()
+	order := deploy.Colors()
 	if live, err := a.proxy.Live(ctx, of); err == nil && live == order[0] {
 		slices.Reverse(order[:])
 	}
 	files, err := a.proxy.Remove(ctx, app)
-	if err != nil && reconciler.ReasonOf(err) == reconciler.NginxBroken {
+	if err != nil && deploy.ReasonOf(err) == deploy.NginxBroken {
 		return nil, &api.RefusedError{Why: err.Error()}
 	}
 	if err != nil {
@@ -68,7 +69,7 @@ func (a *Agent) remove(ctx context.Context, app string) (done []string, err erro
 // reserve makes sure that git does not have the app, and that no runner of it begins
 // until leave is called.
 func (a *Agent) reserve(ctx context.Context, app string) (leave func(), err error) {
-	if !reconciler.ValidName(app) {
+	if !deploy.ValidName(app) {
 		return nil, fmt.Errorf("%q is no name of an app", app)
 	}
 	leave, free := a.apps.reserve(app)
@@ -81,7 +82,7 @@ func (a *Agent) reserve(ctx context.Context, app string) (leave func(), err erro
 		return nil, fmt.Errorf("see whether the repository still has %s: %w", app, err)
 	}
 	for _, file := range rev.Files {
-		if of, _ := reconciler.ParseApp(file); of.Name == app || a.apps.cameFrom(file.Dir) == app {
+		if of, _ := appfile.ParseApp(file); of.Name == app || a.apps.cameFrom(file.Dir) == app {
 			leave()
 			return nil, &api.RefusedError{Why: fmt.Sprintf("the repository still has the app %s, in %s: take its directory out of the repository first", app, file.Path)}
 		}
@@ -91,7 +92,7 @@ func (a *Agent) reserve(ctx context.Context, app string) (leave func(), err erro
 
 // drainOut waits, within the time of the app's own file, until the requests are answered
 // that Nginx had sent to the stack.
-func (a *Agent) drainOut(ctx context.Context, stacks [2]reconciler.Stack, color reconciler.Color) {
+func (a *Agent) drainOut(ctx context.Context, stacks [2]deploy.Stack, color deploy.Color) {
 	for _, s := range stacks {
 		if s.Color != color || s.Root == "" {
 			continue
@@ -102,7 +103,7 @@ func (a *Agent) drainOut(ctx context.Context, stacks [2]reconciler.Stack, color 
 	}
 }
 
-func (a *Agent) untilIdle(ctx context.Context, app reconciler.App, color reconciler.Color) {
+func (a *Agent) untilIdle(ctx context.Context, app deploy.App, color deploy.Color) {
 	ctx, cancel := context.WithTimeout(ctx, app.Drain.WebSockets)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -122,13 +123,13 @@ func (a *Agent) untilIdle(ctx context.Context, app reconciler.App, color reconci
 
 // forgetApp removes what this agent itself kept of the app.
 func (a *Agent) forgetApp(ctx context.Context, app string) error {
-	for _, kind := range []reconciler.MigrationKind{reconciler.ExpandMigration, reconciler.ContractMigration} {
-		if err := a.stacks.Forget(ctx, reconciler.App{Name: app}, kind); err != nil {
+	for _, kind := range []deploy.MigrationKind{deploy.ExpandMigration, deploy.ContractMigration} {
+		if err := a.stacks.Forget(ctx, deploy.App{Name: app}, kind); err != nil {
 			return err
 		}
 	}
 	memory, _ := loadMemory(a.cfg.State, app) // without it images stay, and nothing else
-	var images []reconciler.Image
+	var images []deploy.Image
 	for _, i := range memory.Images {
 		if !a.apps.need(app, i.Image) {
 			images = append(images, i.Image)

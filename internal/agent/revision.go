@@ -8,17 +8,19 @@ import (
 	"strings"
 
 	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // read turns a revision into what is desired of each app, by its name.
-func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
+func (a *apps) read(rev deploy.Revision) map[string]reconciler.Desired {
 	a.remember()
 	list := make([]reconciler.Desired, len(rev.Files))
 	for i, file := range rev.Files {
-		app, err := reconciler.ParseAppBeside(file, a.own)
+		app, err := appfile.ParseAppBeside(file, a.own)
 		list[i] = reconciler.Desired{File: file, App: app, Err: err, Withheld: rev.Withheld}
 	}
-	clashes := reconciler.Collisions(a.claims(list), a.origins)
+	clashes := appfile.Collisions(a.claims(list), a.origins)
 	desired := map[string]reconciler.Desired{}
 	var refused []reconciler.Desired
 	sameName := map[string][]reconciler.Desired{} // those that are refused the name
@@ -61,13 +63,13 @@ func (a *apps) read(rev reconciler.Revision) map[string]reconciler.Desired {
 
 // claims are the apps that want a name or ports. An app whose file is broken for now
 // keeps its name from all others.
-func (a *apps) claims(list []reconciler.Desired) []reconciler.App {
-	var all []reconciler.App
+func (a *apps) claims(list []reconciler.Desired) []deploy.App {
+	var all []deploy.App
 	for _, d := range list {
 		if d.Err == nil {
 			all = append(all, d.App)
 		} else if name, known := a.names[d.File.Dir]; known {
-			all = append(all, reconciler.App{Name: name, Dir: d.File.Dir, File: d.File.Path})
+			all = append(all, deploy.App{Name: name, Dir: d.File.Dir, File: d.File.Path})
 		}
 	}
 	a.lookUp(all)
@@ -76,7 +78,7 @@ func (a *apps) claims(list []reconciler.Desired) []reconciler.App {
 
 // lookUp asks where an app came from that several files name, and that nothing is
 // remembered of.
-func (a *apps) lookUp(all []reconciler.App) {
+func (a *apps) lookUp(all []deploy.App) {
 	count := map[string]int{}
 	for _, app := range all {
 		count[app.Name]++
@@ -84,7 +86,7 @@ func (a *apps) lookUp(all []reconciler.App) {
 	for name, n := range count {
 		if _, known := a.origins[name]; n > 1 && !known {
 			if tree := a.seen(name); tree != "" {
-				a.origins[name] = reconciler.Origin{Tree: tree}
+				a.origins[name] = appfile.Origin{Tree: tree}
 			}
 		}
 	}
@@ -92,7 +94,7 @@ func (a *apps) lookUp(all []reconciler.App) {
 
 // accept notes where an app is taken from.
 func (a *apps) accept(d reconciler.Desired) {
-	o := reconciler.Origin{Dir: d.File.Dir, Tree: a.origins[d.App.Name].Tree}
+	o := appfile.Origin{Dir: d.File.Dir, Tree: a.origins[d.App.Name].Tree}
 	for _, r := range d.App.Routes {
 		o.Ports = append(o.Ports, r.Ports.Blue, r.Ports.Green)
 	}
@@ -103,9 +105,9 @@ func (a *apps) accept(d reconciler.Desired) {
 // refuse tells of the files that are refused the name of an app: in the status of that
 // app, and, where it goes on from another file, in one of their own.
 func (a *apps) refuse(desired map[string]reconciler.Desired, name string, files []reconciler.Desired) {
-	var faults reconciler.Faults
+	var faults deploy.Faults
 	for _, d := range files {
-		more, _ := reconciler.AsFaults(d.Err)
+		more, _ := deploy.AsFaults(d.Err)
 		faults = append(faults, more[0])
 	}
 	keeper, kept := desired[name]

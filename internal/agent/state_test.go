@@ -13,12 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func TestMemory_IsReadBackAsItWasSaved(t *testing.T) {
 	state := t.TempDir()
-	want := reconciler.Memory{Tree: "t", Generation: 3, Paused: true, Live: reconciler.Tenure{Color: reconciler.Green}}
+	want := deploy.Memory{Tree: "t", Generation: 3, Paused: true, Live: deploy.Tenure{Color: deploy.Green}}
 	if err := saveMemory(state, "shop")(want); err != nil {
 		t.Fatal(err)
 	}
@@ -153,13 +153,13 @@ func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {
 	var out bytes.Buffer
 	l := newEventLog(slog.New(slog.NewTextHandler(&out, nil)))
 	failed := func(text string) {
-		l.Hear(reconciler.Event{App: "shop", Kind: reconciler.StepFailed, Err: errors.New(text), Step: reconciler.Step{Action: reconciler.Up}})
+		l.Hear(deploy.Event{App: "shop", Kind: deploy.StepFailed, Err: errors.New(text), Step: deploy.Step{Action: deploy.Up}})
 	}
-	live := reconciler.Status{Phase: reconciler.PhaseLive}
+	live := deploy.Status{Phase: deploy.PhaseLive}
 	failed("docker is away")
 	failed("docker is away")
 	failed("the disk is full")
-	l.Hear(reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &live})
+	l.Hear(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &live})
 	failed("the disk is full")
 	if n := strings.Count(out.String(), "docker is away"); n != 1 {
 		t.Errorf("%d lines about docker, want 1:\n%s", n, out.String())
@@ -170,10 +170,10 @@ func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {
 }
 
 func TestDrift_WakesOnlyWhenNginxAnswersDifferently(t *testing.T) {
-	answer, failure := reconciler.Blue, error(nil)
+	answer, failure := deploy.Blue, error(nil)
 	woken := 0
 	d := &drift{
-		live: func(context.Context, reconciler.App) (reconciler.Color, error) { return answer, failure },
+		live: func(context.Context, deploy.App) (deploy.Color, error) { return answer, failure },
 		wake: func(string) { woken++ },
 		said: map[string]string{},
 	}
@@ -186,7 +186,7 @@ func TestDrift_WakesOnlyWhenNginxAnswersDifferently(t *testing.T) {
 	}
 	look(0, "the first answer")
 	look(0, "the same answer")
-	answer = reconciler.Green
+	answer = deploy.Green
 	look(1, "another color")
 	failure = errors.New("connection refused")
 	look(2, "no answer")

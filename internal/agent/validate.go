@@ -13,6 +13,8 @@ import (
 	"tandem/compose"
 	"tandem/internal/secrets"
 	"tandem/reconciler"
+	"tandem/reconciler/appfile"
+	"tandem/reconciler/deploy"
 )
 
 // Validate makes the agent's checks on files of this machine: each path is a
@@ -21,7 +23,7 @@ import (
 // far as they can be without being opened. checked is the number of apps; err is for a
 // path that cannot be read. own are the ports that are the agent's: see
 // config.Config.OwnPorts.
-func Validate(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []reconciler.Fault, checked int, err error) {
+func Validate(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
 		return nil, 0, err
@@ -31,10 +33,10 @@ func Validate(ctx context.Context, paths []string, policy []string, own map[int]
 		return nil, 0, err
 	}
 	defer func() { _ = resolver.Close() }() // it never connected
-	var apps []reconciler.App
+	var apps []deploy.App
 	for _, path := range files {
 		app, err := validateFile(ctx, resolver, path, own)
-		if found, ok := reconciler.AsFaults(err); ok {
+		if found, ok := deploy.AsFaults(err); ok {
 			faults = append(faults, found...)
 		} else if err != nil {
 			return nil, 0, err
@@ -43,7 +45,7 @@ func Validate(ctx context.Context, paths []string, policy []string, own map[int]
 			apps = append(apps, app)
 		}
 	}
-	clashes := reconciler.Collisions(apps, nil)
+	clashes := appfile.Collisions(apps, nil)
 	for _, path := range files {
 		faults = append(faults, clashes[path]...)
 	}
@@ -86,22 +88,22 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, resolver reconciler.Resolver, path string, own map[int]string) (reconciler.App, error) {
+func validateFile(ctx context.Context, resolver reconciler.Resolver, path string, own map[int]string) (deploy.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return reconciler.App{}, err
+		return deploy.App{}, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return reconciler.App{}, err
+		return deploy.App{}, err
 	}
-	if len(data) > reconciler.MaxFileSize {
+	if len(data) > deploy.MaxFileSize {
 		data = nil
 	}
-	file := reconciler.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
-	app, err := reconciler.ParseAppBeside(file, own)
+	file := deploy.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
+	app, err := appfile.ParseAppBeside(file, own)
 	if err != nil {
-		return reconciler.App{}, err
+		return deploy.App{}, err
 	}
 	app.Root = root
 	_, err = resolver.Resolve(ctx, app)

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // answerLimit is the size in bytes up to which an answer is read: far more than
@@ -78,15 +78,15 @@ func reachable(addr string) string {
 }
 
 // Statuses returns the status of every app.
-func (c *Client) Statuses(ctx context.Context) ([]reconciler.Status, error) {
-	var s []reconciler.Status
+func (c *Client) Statuses(ctx context.Context) ([]deploy.Status, error) {
+	var s []deploy.Status
 	err := c.do(ctx, http.MethodGet, "/api/v1/apps", &s)
 	return s, err
 }
 
 // Status returns the status of one app, or an *UnknownAppError.
-func (c *Client) Status(ctx context.Context, app string) (reconciler.Status, error) {
-	var s reconciler.Status
+func (c *Client) Status(ctx context.Context, app string) (deploy.Status, error) {
+	var s deploy.Status
 	err := c.about(ctx, app, http.MethodGet, "", &s)
 	return s, err
 }

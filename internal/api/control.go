@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Control is what the server needs of the agent. Its methods are called from
@@ -14,7 +14,7 @@ import (
 type Control interface {
 	// Statuses returns the status of every app, sorted by name, in a copy that
 	// the caller may keep.
-	Statuses() []reconciler.Status
+	Statuses() []deploy.Status
 	// Retry makes the app's rejected release worth another try. An app that is
 	// not there is an *UnknownAppError.
 	Retry(ctx context.Context, app string) error
@@ -60,7 +60,7 @@ func (e *UnknownAppError) Error() string {
 func (e *UnknownAppError) Is(target error) bool { return target == ErrUnknownApp }
 
 // Find returns the status of one app, or an *UnknownAppError.
-func Find(statuses []reconciler.Status, app string) (reconciler.Status, error) {
+func Find(statuses []deploy.Status, app string) (deploy.Status, error) {
 	known := make([]string, 0, len(statuses))
 	for _, s := range statuses {
 		if s.App == app {
@@ -68,5 +68,5 @@ func Find(statuses []reconciler.Status, app string) (reconciler.Status, error) {
 		}
 		known = append(known, s.App)
 	}
-	return reconciler.Status{}, &UnknownAppError{App: app, Known: known}
+	return deploy.Status{}, &UnknownAppError{App: app, Known: known}
 }

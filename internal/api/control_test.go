@@ -8,12 +8,12 @@ import (
 	"sync"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // desk is a Control that writes down what it was asked to do.
 type desk struct {
-	statuses []reconciler.Status
+	statuses []deploy.Status
 	healthy  error
 	ready    error
 	fails    error // what every action returns
@@ -22,10 +22,10 @@ type desk struct {
 	done []string
 }
 
-func (d *desk) Statuses() []reconciler.Status { return slices.Clone(d.statuses) }
-func (d *desk) Healthy() error                { return d.healthy }
-func (d *desk) Ready() error                  { return d.ready }
-func (d *desk) Wake()                         { d.note("wake") }
+func (d *desk) Statuses() []deploy.Status { return slices.Clone(d.statuses) }
+func (d *desk) Healthy() error            { return d.healthy }
+func (d *desk) Ready() error              { return d.ready }
+func (d *desk) Wake()                     { d.note("wake") }
 
 func (d *desk) Retry(_ context.Context, app string) error { return d.act("retry", app) }
 func (d *desk) Remove(_ context.Context, app string) ([]string, error) {
@@ -59,10 +59,10 @@ func (d *desk) asked() []string {
 	return slices.Clone(d.done)
 }
 
-func shopAndBlog() []reconciler.Status {
-	return []reconciler.Status{
-		{App: "blog", Phase: reconciler.PhaseLive, Reason: reconciler.UpToDate},
-		{App: "shop", Phase: reconciler.PhaseHeld, Reason: reconciler.Held, Message: "1.4.3 never answered\nlast line"},
+func shopAndBlog() []deploy.Status {
+	return []deploy.Status{
+		{App: "blog", Phase: deploy.PhaseLive, Reason: deploy.UpToDate},
+		{App: "shop", Phase: deploy.PhaseHeld, Reason: deploy.Held, Message: "1.4.3 never answered\nlast line"},
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
-	"tandem/internal/plaintext"
-	"tandem/reconciler"
+	"tandem/internal/lib/plaintext"
+	"tandem/reconciler/deploy"
 )
 
 // failure is the body of every answer that is not a success.
@@ -64,7 +64,7 @@ func apps(c Control) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		statuses := c.Statuses()
 		if statuses == nil {
-			statuses = []reconciler.Status{} // [] and not null, which scripts would trip over
+			statuses = []deploy.Status{} // [] and not null, which scripts would trip over
 		}
 		answer(w, http.StatusOK, statuses)
 	}

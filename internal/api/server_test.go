@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func get(t *testing.T, url string) (int, string) {
@@ -111,7 +111,7 @@ type slow struct {
 	entered, release chan struct{}
 }
 
-func (s *slow) Statuses() []reconciler.Status {
+func (s *slow) Statuses() []deploy.Status {
 	close(s.entered)
 	<-s.release
 	return nil

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed/fuzzline"
+	"tandem/internal/harness/testbed/fuzzline"
 )
 
 const push = `{"ref":"refs/heads/main"}`

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"tandem/internal/verify"
+	"tandem/internal/lib/verify"
 )
 
 // files looks at the files that the configuration names, so that a forgotten

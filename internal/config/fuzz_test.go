@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/internal/testbed/fuzzline"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/reconciler/appfile"
 )
 
 // FuzzLoadConfig wants of any file and any variable that they are either refused
@@ -65,7 +65,7 @@ func checkConfig(t *testing.T, c Config) {
 	want(c.Repo.URL.String() == c.Repo.URL.Raw(), "url %q is printed as %q", c.Repo.URL.Raw(), c.Repo.URL)
 	want(len(c.Repo.Apps) > 0, "no apps")
 	if c.Repo.Poll.Cron != "" {
-		_, err := reconciler.ParseCron(c.Repo.Poll.Cron)
+		_, err := appfile.ParseCron(c.Repo.Poll.Cron)
 		want(err == nil, "poll %v", err)
 	}
 	status := c.Status.File("shop", "vps-1")

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"tandem/internal/strictyaml"
-	"tandem/reconciler"
+	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
 )
 
 // BindFlags adds a flag for each key of the file to flags.
@@ -41,7 +41,7 @@ func BindFlags(flags *pflag.FlagSet) {
 //
 // An empty path means DefaultPath, which need not exist. The files with
 // credentials that the configuration names must exist, and be closed to others.
-// The error is reconciler.Faults; each says in which file, variable or flag it
+// The error is deploy.Faults; each says in which file, variable or flag it
 // is, and none repeats a credential.
 func Load(path string, env func(string) (string, bool), flags *pflag.FlagSet) (Config, error) {
 	if path == "" {
@@ -79,11 +79,11 @@ type loader struct {
 	config  Config
 	path    string
 	origins map[string]origin // by key; what is missing is a default
-	faults  reconciler.Faults
+	faults  deploy.Faults
 }
 
 func (l *loader) fault(file string, line int, path, text string) {
-	l.faults = append(l.faults, reconciler.Fault{File: file, Line: line, Path: path, Text: text})
+	l.faults = append(l.faults, deploy.Fault{File: file, Line: line, Path: path, Text: text})
 }
 
 // where says whom to blame for the value of a key.

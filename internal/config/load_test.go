@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // messages is what a person reads; "" when there is nothing to complain about.
@@ -85,9 +85,9 @@ func TestLoad_BadFiles(t *testing.T) {
 			if strings.Contains(messages(err), "hunter2") {
 				t.Errorf("the messages repeat a credential")
 			}
-			var faults reconciler.Faults
+			var faults deploy.Faults
 			if !errors.As(err, &faults) {
-				t.Errorf("the error is %T, want reconciler.Faults", err)
+				t.Errorf("the error is %T, want deploy.Faults", err)
 			}
 		})
 	}

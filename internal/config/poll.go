@@ -6,14 +6,14 @@ import (
 	"strconv"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/appfile"
 )
 
 // Poll says when the remote is asked: each Every, or at the times of Cron.
 // Exactly one of them is set.
 type Poll struct {
 	Every time.Duration
-	Cron  string // see reconciler.ParseCron
+	Cron  string // see appfile.ParseCron
 }
 
 // ParsePoll reads a duration from 1s to 24h, or a cron expression.
@@ -39,7 +39,7 @@ func (p Poll) check() error {
 	if p.Every != 0 {
 		return errors.New("want a duration or a cron expression, got both")
 	}
-	if _, err := reconciler.ParseCron(p.Cron); err != nil {
+	if _, err := appfile.ParseCron(p.Cron); err != nil {
 		return fmt.Errorf(`want a duration such as 10s, or a cron expression such as "*/5 * * * *", got %q: %w`, p.Cron, err)
 	}
 	return nil
@@ -50,7 +50,7 @@ func (p Poll) Next(t time.Time) time.Time {
 	if p.Cron == "" {
 		return t.Add(p.Every)
 	}
-	s, err := reconciler.ParseCron(p.Cron)
+	s, err := appfile.ParseCron(p.Cron)
 	if err != nil {
 		return time.Time{}
 	}

@@ -3,7 +3,7 @@ package config
 import (
 	"fmt"
 
-	"tandem/internal/strictyaml"
+	"tandem/internal/lib/strictyaml"
 )
 
 // maxSize is the largest size in bytes that makes sense on a disk.

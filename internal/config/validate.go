@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"tandem/internal/strictyaml"
-	"tandem/reconciler"
+	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
 )
 
-// Validate returns everything that is wrong with c as reconciler.Faults, each
+// Validate returns everything that is wrong with c as deploy.Faults, each
 // with the key it belongs to, and nil when c is good. It looks at no file.
 func (c Config) Validate() error {
 	v := validator{config: c, where: func(string) (string, int) { return "agent configuration", 0 }}
@@ -23,7 +23,7 @@ func (c Config) Validate() error {
 type validator struct {
 	config Config
 	where  func(key string) (file string, line int)
-	faults reconciler.Faults
+	faults deploy.Faults
 }
 
 func (v *validator) all() {
@@ -52,7 +52,7 @@ func (v *validator) fault(key, format string, args ...any) {
 }
 
 func (v *validator) add(file string, line int, path, text string) {
-	v.faults = append(v.faults, reconciler.Fault{File: file, Line: line, Path: path, Text: text})
+	v.faults = append(v.faults, deploy.Fault{File: file, Line: line, Path: path, Text: text})
 }
 
 var (

@@ -3,15 +3,15 @@ package forge
 import (
 	"strings"
 
-	"tandem/internal/plaintext"
-	"tandem/reconciler"
+	"tandem/internal/lib/plaintext"
+	"tandem/reconciler/deploy"
 )
 
 // post is one status of one commit.
 type post struct {
 	commit      string
 	context     string
-	phase       reconciler.Phase
+	phase       deploy.Phase
 	description string
 }
 
@@ -21,7 +21,7 @@ const mostDescription = 140
 // describe says in one line what the status says first. The message is left out
 // but for its first line: what follows are a container's log lines, which are
 // nobody else's business.
-func describe(s reconciler.Status) string {
+func describe(s deploy.Status) string {
 	text := string(s.Phase) + " (" + string(s.Reason) + ")"
 	if s.Desired.Tag != "" {
 		text += " " + s.Desired.Tag

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Options says where statuses are posted to.
@@ -47,7 +47,7 @@ type Poster struct {
 // heard is what was heard last of an app.
 type heard struct {
 	commit string
-	phase  reconciler.Phase
+	phase  deploy.Phase
 }
 
 // New contacts nobody. The error says what of the options is wrong.
@@ -73,8 +73,8 @@ func New(o Options) (*Poster, error) {
 
 // Hear takes an event; it never blocks. A status of the commit and the phase that
 // the app had already is not news.
-func (p *Poster) Hear(e reconciler.Event) {
-	if e.Kind != reconciler.StatusChanged || e.Status == nil || e.Status.Desired.Commit == "" {
+func (p *Poster) Hear(e deploy.Event) {
+	if e.Kind != deploy.StatusChanged || e.Status == nil || e.Status.Desired.Commit == "" {
 		return
 	}
 	p.mu.Lock()

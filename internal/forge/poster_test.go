@@ -21,8 +21,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -30,9 +30,9 @@ const (
 	commit = "3f2c5a0d9be1c7a4a7f0d1e2b3c4d5e6f7a8b9c0"
 )
 
-func changed(app string, phase reconciler.Phase, reason reconciler.Reason, message string) reconciler.Event {
-	return reconciler.Event{Kind: reconciler.StatusChanged, App: app, Status: &reconciler.Status{
-		App: app, Phase: phase, Reason: reason, Message: message, Desired: reconciler.StatusDesired{Tag: "1.4.3", Commit: commit},
+func changed(app string, phase deploy.Phase, reason deploy.Reason, message string) deploy.Event {
+	return deploy.Event{Kind: deploy.StatusChanged, App: app, Status: &deploy.Status{
+		App: app, Phase: phase, Reason: reason, Message: message, Desired: deploy.StatusDesired{Tag: "1.4.3", Commit: commit},
 	}}
 }
 
@@ -135,13 +135,13 @@ func TestPoster_SpeaksToEachForgeAsItsDocumentationSays(t *testing.T) {
 			p, log := start(t, Options{Kind: c.kind, API: f.URL + c.base, Repo: c.repo})
 			var want []map[string]string
 			for i, step := range []struct {
-				phase reconciler.Phase
+				phase deploy.Phase
 				state string
 			}{
-				{reconciler.PhaseDeploying, "pending"}, {reconciler.PhaseLive, "success"}, {reconciler.PhaseHeld, c.failed}, {reconciler.PhasePaused, "pending"},
-				{reconciler.PhaseRefused, c.failed}, {reconciler.PhaseLive, "success"}, {reconciler.PhaseDegraded, c.failed},
+				{deploy.PhaseDeploying, "pending"}, {deploy.PhaseLive, "success"}, {deploy.PhaseHeld, c.failed}, {deploy.PhasePaused, "pending"},
+				{deploy.PhaseRefused, c.failed}, {deploy.PhaseLive, "success"}, {deploy.PhaseDegraded, c.failed},
 			} {
-				p.Hear(changed("shop", step.phase, reconciler.NewRelease, ""))
+				p.Hear(changed("shop", step.phase, deploy.NewRelease, ""))
 				until(t, "the post of "+string(step.phase), func() bool { return len(f.posts()) > i })
 				want = append(want, map[string]string{
 					"state": step.state, c.label: "tandem/vps-1/shop", "description": fmt.Sprintf("%s (NewRelease) 1.4.3", step.phase),
@@ -194,17 +194,17 @@ func pass(d time.Duration) {
 func TestPoster_HearsChangesOfThePhaseOnly(t *testing.T) {
 	n := 0
 	play(t, func(*http.Request) (*http.Response, error) { n++; return answer(201, "") }, func(p *Poster, _ *logged) {
-		p.Hear(reconciler.Event{Kind: reconciler.StepDone, App: "shop"})
-		p.Hear(reconciler.Event{Kind: reconciler.StatusChanged, App: "shop", Status: &reconciler.Status{Phase: reconciler.PhaseRefused}}) // no commit is known
+		p.Hear(deploy.Event{Kind: deploy.StepDone, App: "shop"})
+		p.Hear(deploy.Event{Kind: deploy.StatusChanged, App: "shop", Status: &deploy.Status{Phase: deploy.PhaseRefused}}) // no commit is known
 		for _, message := range []string{"one", "two", "three"} {
-			p.Hear(changed("shop", reconciler.PhaseLive, reconciler.UpToDate, message))
+			p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, message))
 			pass(time.Minute)
 		}
 		if n != 1 {
 			t.Errorf("%d posts of one phase, want 1", n)
 		}
-		p.Hear(changed("blog", reconciler.PhaseLive, reconciler.UpToDate, ""))
-		p.Hear(changed("shop", reconciler.PhaseDegraded, reconciler.Healing, ""))
+		p.Hear(changed("blog", deploy.PhaseLive, deploy.UpToDate, ""))
+		p.Hear(changed("shop", deploy.PhaseDegraded, deploy.Healing, ""))
 		pass(time.Minute)
 		if n != 3 {
 			t.Errorf("%d posts, want 3", n)
@@ -241,9 +241,9 @@ func TestPoster_WhileTheSiteIsAwayKeepsTheNewestAndPausesGrow(t *testing.T) {
 				states = append(states, body["state"])
 				return answer(201, "")
 			}, func(p *Poster, log *logged) {
-				p.Hear(changed("shop", reconciler.PhaseDeploying, reconciler.NewRelease, ""))
+				p.Hear(changed("shop", deploy.PhaseDeploying, deploy.NewRelease, ""))
 				pass(time.Second)
-				p.Hear(changed("shop", reconciler.PhaseLive, reconciler.UpToDate, ""))
+				p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
 				pass(2 * time.Hour)
 				mu.Lock()
 				if tries < 5 || tries > 50 {
@@ -276,8 +276,8 @@ func TestPoster_DropsWhatIsRefusedAndSaysSoOnce(t *testing.T) {
 				tries++
 				return answer(status, "no, "+r.Header.Get("Authorization")+"\n\x1b[31m")
 			}, func(p *Poster, log *logged) {
-				for _, phase := range []reconciler.Phase{reconciler.PhaseDeploying, reconciler.PhaseLive, reconciler.PhaseDegraded} {
-					p.Hear(changed("shop", phase, reconciler.UpToDate, ""))
+				for _, phase := range []deploy.Phase{deploy.PhaseDeploying, deploy.PhaseLive, deploy.PhaseDegraded} {
+					p.Hear(changed("shop", phase, deploy.UpToDate, ""))
 					pass(time.Hour)
 				}
 				if tries != 3 {
@@ -325,10 +325,10 @@ func TestPoster_HearNeverBlocksAndRunEndsWhenTheSiteHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	phases := []reconciler.Phase{reconciler.PhaseDeploying, reconciler.PhaseLive}
+	phases := []deploy.Phase{deploy.PhaseDeploying, deploy.PhaseLive}
 	hear := func() {
 		for i := range 10_000 {
-			p.Hear(changed(fmt.Sprint("app-", i%7), phases[i/7%2], reconciler.UpToDate, ""))
+			p.Hear(changed(fmt.Sprint("app-", i%7), phases[i/7%2], deploy.UpToDate, ""))
 		}
 	}
 	hear() // nobody runs yet
@@ -384,7 +384,7 @@ func TestPoster_TheTokenDoesNotFollowARedirect(t *testing.T) {
 	f := httptest.NewServer(http.RedirectHandler(other.URL+"/elsewhere", http.StatusTemporaryRedirect))
 	defer f.Close()
 	p, log := start(t, Options{Kind: GitLab, API: f.URL, Repo: "https://git.example.com/acme/deploy"})
-	p.Hear(changed("shop", reconciler.PhaseLive, reconciler.UpToDate, ""))
+	p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
 	until(t, "the log line", func() bool { return strings.Contains(log.String(), "307") })
 }
 
@@ -396,7 +396,7 @@ func TestDescribe_IsOneLineOf140CharactersWithoutLogLines(t *testing.T) {
 		{"\u202ea\u2066b\u2069c\u200fd\u061ce\u200b", "Held (Held) 1.4.3:  a b c d e "},
 		{strings.Repeat("ü", 200), "Held (Held) 1.4.3: " + strings.Repeat("ü", 120) + "…"},
 	} {
-		got := describe(*changed("shop", reconciler.PhaseHeld, reconciler.Held, c.message).Status)
+		got := describe(*changed("shop", deploy.PhaseHeld, deploy.Held, c.message).Status)
 		if got != c.want || len([]rune(got)) > 140 {
 			t.Errorf("%q: got %q, want %q", c.message, got, c.want)
 		}

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"tandem/internal/plaintext"
+	"tandem/internal/lib/plaintext"
 )
 
 // errAgain marks what may go better later.

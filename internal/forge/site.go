@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strings"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The kinds of sites.
@@ -90,11 +90,11 @@ func escape(path string) string {
 
 // state is the forge's word for a phase. An unknown one is of a newer tandem, and
 // nothing that is over.
-func (s site) state(p reconciler.Phase) string {
+func (s site) state(p deploy.Phase) string {
 	switch p {
-	case reconciler.PhaseLive:
+	case deploy.PhaseLive:
 		return "success"
-	case reconciler.PhaseHeld, reconciler.PhaseRefused, reconciler.PhaseDegraded:
+	case deploy.PhaseHeld, deploy.PhaseRefused, deploy.PhaseDegraded:
 		if s.kind == GitLab {
 			return "failed"
 		}

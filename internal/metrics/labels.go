@@ -3,45 +3,45 @@ package metrics
 import (
 	"slices"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // other stands for a value that is in none of the lists below, so that no event
 // can make a series of its own.
 const other = "other"
 
-func actions() []reconciler.Action {
-	return []reconciler.Action{
-		reconciler.Park, reconciler.Disarm, reconciler.Expand, reconciler.Up, reconciler.Gate, reconciler.Flip, reconciler.Confirm,
-		reconciler.HandOver, reconciler.Watch, reconciler.Drain, reconciler.Retire, reconciler.Contract, reconciler.Arm, reconciler.Revert,
+func actions() []deploy.Action {
+	return []deploy.Action{
+		deploy.Park, deploy.Disarm, deploy.Expand, deploy.Up, deploy.Gate, deploy.Flip, deploy.Confirm,
+		deploy.HandOver, deploy.Watch, deploy.Drain, deploy.Retire, deploy.Contract, deploy.Arm, deploy.Revert,
 	}
 }
 
-func results() []reconciler.Result {
-	return []reconciler.Result{
-		reconciler.Promoted, reconciler.RolledBack, reconciler.RejectedBeforeTraffic,
-		reconciler.RefusedFiles, reconciler.Superseded, reconciler.Reverted,
+func results() []deploy.Result {
+	return []deploy.Result{
+		deploy.Promoted, deploy.RolledBack, deploy.RejectedBeforeTraffic,
+		deploy.RefusedFiles, deploy.Superseded, deploy.Reverted,
 	}
 }
 
-func phases() []reconciler.Phase {
-	return []reconciler.Phase{
-		reconciler.PhaseLive, reconciler.PhaseDeploying, reconciler.PhaseHeld,
-		reconciler.PhaseRefused, reconciler.PhasePaused, reconciler.PhaseDegraded,
+func phases() []deploy.Phase {
+	return []deploy.Phase{
+		deploy.PhaseLive, deploy.PhaseDeploying, deploy.PhaseHeld,
+		deploy.PhaseRefused, deploy.PhasePaused, deploy.PhaseDegraded,
 	}
 }
 
-func reasons() []reconciler.Reason {
-	return []reconciler.Reason{
-		reconciler.UpToDate, reconciler.FirstDeploy, reconciler.NewRelease, reconciler.ColorChange, reconciler.Returning,
-		reconciler.Watching, reconciler.TakingBack, reconciler.Held, reconciler.NoWayBack, reconciler.Healing, reconciler.Drifted,
-		reconciler.Retiring, reconciler.Paused, reconciler.Frozen, reconciler.Sparing, reconciler.HandingOver, reconciler.Contracting, reconciler.Waiting, reconciler.AwaitingImage,
+func reasons() []deploy.Reason {
+	return []deploy.Reason{
+		deploy.UpToDate, deploy.FirstDeploy, deploy.NewRelease, deploy.ColorChange, deploy.Returning,
+		deploy.Watching, deploy.TakingBack, deploy.Held, deploy.NoWayBack, deploy.Healing, deploy.Drifted,
+		deploy.Retiring, deploy.Paused, deploy.Frozen, deploy.Sparing, deploy.HandingOver, deploy.Contracting, deploy.Waiting, deploy.AwaitingImage,
 
-		reconciler.ImageNotFound, reconciler.CannotStart, reconciler.ContainerExited, reconciler.RestartLoop, reconciler.Unhealthy,
-		reconciler.TooSlow, reconciler.WatchFailed, reconciler.MigrationFailed, reconciler.BelowFloor,
+		deploy.ImageNotFound, deploy.CannotStart, deploy.ContainerExited, deploy.RestartLoop, deploy.Unhealthy,
+		deploy.TooSlow, deploy.WatchFailed, deploy.MigrationFailed, deploy.BelowFloor,
 
-		reconciler.Refused, reconciler.NginxAway, reconciler.NginxBroken, reconciler.NotIncluded, reconciler.NotReached, reconciler.SiteOutdated, reconciler.ForeignFile, reconciler.PortTaken,
-		reconciler.DockerAway, reconciler.PullFailed, reconciler.OtherAgent, reconciler.GitAway, reconciler.DiskFull, reconciler.NoAddresses, reconciler.Unverified, reconciler.Failed,
+		deploy.Refused, deploy.NginxAway, deploy.NginxBroken, deploy.NotIncluded, deploy.NotReached, deploy.SiteOutdated, deploy.ForeignFile, deploy.PortTaken,
+		deploy.DockerAway, deploy.PullFailed, deploy.OtherAgent, deploy.GitAway, deploy.DiskFull, deploy.NoAddresses, deploy.Unverified, deploy.Failed,
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Metrics is all that is counted. Its methods may be called from anywhere.
@@ -180,40 +180,40 @@ func (m *Metrics) Forget(app string) {
 }
 
 // Hear counts an event.
-func (m *Metrics) Hear(e reconciler.Event) {
+func (m *Metrics) Hear(e deploy.Event) {
 	switch e.Kind {
-	case reconciler.StepDone:
+	case deploy.StepDone:
 		m.step.WithLabelValues(label(e.Step.Action, actions())).Observe(e.Took.Seconds())
-		if e.Step.Action == reconciler.Flip {
+		if e.Step.Action == deploy.Flip {
 			m.flip.Observe(e.Took.Seconds())
 		}
-	case reconciler.StepFailed:
-		m.failures.WithLabelValues(e.App, label(e.Step.Action, actions()), label(reconciler.ReasonOf(e.Err), reasons())).Inc()
-	case reconciler.Rejecting:
+	case deploy.StepFailed:
+		m.failures.WithLabelValues(e.App, label(e.Step.Action, actions()), label(deploy.ReasonOf(e.Err), reasons())).Inc()
+	case deploy.Rejecting:
 		m.rejections.WithLabelValues(e.App, label(e.Reason, reasons())).Inc()
 		m.failed(e.App, e.Breach)
-	case reconciler.Repaired:
+	case deploy.Repaired:
 		m.repairs.WithLabelValues(e.App).Inc()
-	case reconciler.DeployEnded:
+	case deploy.DeployEnded:
 		m.deployments.WithLabelValues(e.App, label(e.Entry.Result, results())).Inc()
 		m.deployment.WithLabelValues(e.App).Observe(time.Duration(e.Entry.Took).Seconds())
-	case reconciler.StatusChanged:
+	case deploy.StatusChanged:
 		m.status(e.App, e.Status)
 	}
 }
 
 // failed counts a watch that failed for a figure.
-func (m *Metrics) failed(app string, b *reconciler.Breach) {
+func (m *Metrics) failed(app string, b *deploy.Breach) {
 	if b == nil {
 		return
 	}
-	figure := label(b.Figure, reconciler.Figures())
+	figure := label(b.Figure, deploy.Figures())
 	m.watchFailures.WithLabelValues(app, figure).Inc()
 	m.breach.WithLabelValues(app, figure).Set(b.Value)
 	m.breachLimit.WithLabelValues(app, figure).Set(b.Limit)
 }
 
-func (m *Metrics) status(app string, s *reconciler.Status) {
+func (m *Metrics) status(app string, s *deploy.Status) {
 	for _, r := range results() { // a series that begins with 1 hides its first event from rate()
 		m.deployments.WithLabelValues(app, string(r))
 	}
@@ -228,7 +228,7 @@ func (m *Metrics) status(app string, s *reconciler.Status) {
 
 // live replaces the series of the release that was live: a tag is no bounded
 // label, one a time is.
-func (m *Metrics) live(app string, live *reconciler.StatusLive) {
+func (m *Metrics) live(app string, live *deploy.StatusLive) {
 	m.info.DeletePartialMatch(prometheus.Labels{"app": app})
 	m.since.DeleteLabelValues(app)
 	if live != nil {
@@ -237,7 +237,7 @@ func (m *Metrics) live(app string, live *reconciler.StatusLive) {
 	}
 }
 
-func (m *Metrics) receipt(app string, r reconciler.Receipt) {
+func (m *Metrics) receipt(app string, r deploy.Receipt) {
 	m.probes.WithLabelValues(app).Set(float64(r.Probes))
 	m.probesFailed.WithLabelValues(app).Set(float64(r.Failed))
 	m.longestGap.WithLabelValues(app).Set(time.Duration(r.LongestGap).Seconds())

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // scrape returns the series of tandem as Prometheus would read them.
@@ -47,8 +47,8 @@ func about(t *testing.T, m *Metrics, names ...string) []string {
 	})
 }
 
-func shop(phase reconciler.Phase, live *reconciler.StatusLive, receipt *reconciler.Receipt) reconciler.Event {
-	return reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &reconciler.Status{App: "shop", Phase: phase, Live: live, Receipt: receipt}}
+func shop(phase deploy.Phase, live *deploy.StatusLive, receipt *deploy.Receipt) deploy.Event {
+	return deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &deploy.Status{App: "shop", Phase: phase, Live: live, Receipt: receipt}}
 }
 
 // aDay is one event of each kind.
@@ -61,21 +61,21 @@ func aDay(m *Metrics) {
 	m.Published(errors.New("refused"))
 	m.Notified(true)
 	m.Notified(false)
-	flip := reconciler.Step{Action: reconciler.Flip, Color: reconciler.Green}
-	watch := reconciler.Step{Action: reconciler.Watch, Color: reconciler.Green}
-	for _, e := range []reconciler.Event{
-		{Kind: reconciler.StepDone, Step: flip, Took: 4 * time.Millisecond},
-		{Kind: reconciler.StepFailed, Step: watch, Reason: reconciler.NewRelease, Err: &reconciler.RejectError{Reason: reconciler.WatchFailed}},
-		{Kind: reconciler.StepFailed, Step: flip, Err: &reconciler.RouterError{Reason: reconciler.NginxAway}},
-		{Kind: reconciler.Rejecting, Step: watch, Reason: reconciler.WatchFailed, Breach: &reconciler.Breach{Figure: reconciler.ErrorRatio, Value: 0.05, Limit: 0.01}},
-		{Kind: reconciler.Repaired},
-		{Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{Result: reconciler.RolledBack, Took: reconciler.Took(70 * time.Second)}},
+	flip := deploy.Step{Action: deploy.Flip, Color: deploy.Green}
+	watch := deploy.Step{Action: deploy.Watch, Color: deploy.Green}
+	for _, e := range []deploy.Event{
+		{Kind: deploy.StepDone, Step: flip, Took: 4 * time.Millisecond},
+		{Kind: deploy.StepFailed, Step: watch, Reason: deploy.NewRelease, Err: &deploy.RejectError{Reason: deploy.WatchFailed}},
+		{Kind: deploy.StepFailed, Step: flip, Err: &deploy.RouterError{Reason: deploy.NginxAway}},
+		{Kind: deploy.Rejecting, Step: watch, Reason: deploy.WatchFailed, Breach: &deploy.Breach{Figure: deploy.ErrorRatio, Value: 0.05, Limit: 0.01}},
+		{Kind: deploy.Repaired},
+		{Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.RolledBack, Took: deploy.Took(70 * time.Second)}},
 	} {
 		e.App = "shop"
 		m.Hear(e)
 	}
-	m.Hear(shop(reconciler.PhaseHeld, &reconciler.StatusLive{Tag: "1.4.2", Color: reconciler.Blue, Since: time.Unix(1700000000, 0)},
-		&reconciler.Receipt{Probes: 812, Failed: 1, LongestGap: reconciler.Took(21 * time.Millisecond), Requests: 400, Errors: 20, P95: reconciler.Took(41 * time.Millisecond)}))
+	m.Hear(shop(deploy.PhaseHeld, &deploy.StatusLive{Tag: "1.4.2", Color: deploy.Blue, Since: time.Unix(1700000000, 0)},
+		&deploy.Receipt{Probes: 812, Failed: 1, LongestGap: deploy.Took(21 * time.Millisecond), Requests: 400, Errors: 20, P95: deploy.Took(41 * time.Millisecond)}))
 }
 
 func TestMetrics_CountEachEvent(t *testing.T) {
@@ -151,7 +151,7 @@ func TestMetrics_KeepTheConventions(t *testing.T) {
 func TestMetrics_AnAppThatLeavesTakesItsSeriesAlong(t *testing.T) {
 	m := New()
 	aDay(m)
-	blog := shop(reconciler.PhaseLive, nil, nil)
+	blog := shop(deploy.PhaseLive, nil, nil)
 	blog.App = "blog"
 	m.Hear(blog)
 	m.Forget("shop")
@@ -168,13 +168,13 @@ func TestMetrics_AnAppThatLeavesTakesItsSeriesAlong(t *testing.T) {
 func TestMetrics_OnlyTheLiveReleaseHasASeries(t *testing.T) {
 	m := New()
 	for _, tag := range []string{"1", "2", "3"} {
-		m.Hear(shop(reconciler.PhaseLive, &reconciler.StatusLive{Tag: tag, Color: reconciler.Green}, nil))
+		m.Hear(shop(deploy.PhaseLive, &deploy.StatusLive{Tag: tag, Color: deploy.Green}, nil))
 	}
 	want := []string{`tandem_info{app="shop",color="green",tag="3"} 1`}
 	if diff := cmp.Diff(want, about(t, m, "tandem_info")); diff != "" {
 		t.Errorf("live (-want +got):\n%s", diff)
 	}
-	m.Hear(shop(reconciler.PhaseDegraded, nil, nil))
+	m.Hear(shop(deploy.PhaseDegraded, nil, nil))
 	if got := about(t, m, "tandem_info", "tandem_live_since_timestamp_seconds"); len(got) != 0 {
 		t.Errorf("nothing is live, yet: %q", got)
 	}
@@ -183,7 +183,7 @@ func TestMetrics_OnlyTheLiveReleaseHasASeries(t *testing.T) {
 func TestMetrics_AWatchWithoutRequestsShowsNoFigure(t *testing.T) {
 	m := New()
 	aDay(m)
-	m.Hear(shop(reconciler.PhaseLive, nil, &reconciler.Receipt{}))
+	m.Hear(shop(deploy.PhaseLive, nil, &deploy.Receipt{}))
 	if got := about(t, m, "tandem_watch_error_ratio", "tandem_watch_p95_seconds"); len(got) != 0 {
 		t.Errorf("no data is neither good nor bad, yet: %q", got)
 	}
@@ -192,9 +192,9 @@ func TestMetrics_AWatchWithoutRequestsShowsNoFigure(t *testing.T) {
 func TestMetrics_AnUnknownWordMakesNoSeriesOfItsOwn(t *testing.T) {
 	m := New()
 	for _, word := range []string{"Foo", "Bar"} {
-		m.Hear(reconciler.Event{App: "shop", Kind: reconciler.Rejecting, Reason: reconciler.Reason(word)})
-		m.Hear(reconciler.Event{App: "shop", Kind: reconciler.StepDone, Step: reconciler.Step{Action: reconciler.Action(word)}})
-		m.Hear(reconciler.Event{App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{Result: reconciler.Result(word)}})
+		m.Hear(deploy.Event{App: "shop", Kind: deploy.Rejecting, Reason: deploy.Reason(word)})
+		m.Hear(deploy.Event{App: "shop", Kind: deploy.StepDone, Step: deploy.Step{Action: deploy.Action(word)}})
+		m.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Result(word)}})
 	}
 	want := []string{
 		`tandem_deployments_total{app="shop",result="other"} 2`,
@@ -209,7 +209,7 @@ func TestMetrics_AnUnknownWordMakesNoSeriesOfItsOwn(t *testing.T) {
 
 func TestLabels_KnowEveryWordThatThereIs(t *testing.T) {
 	for name, list := range map[string][]string{
-		"Action": words(actions()), "Result": words(results()), "Phase": words(phases()), "Reason": words(reasons()), "Figure": words(reconciler.Figures()),
+		"Action": words(actions()), "Result": words(results()), "Phase": words(phases()), "Reason": words(reasons()), "Figure": words(deploy.Figures()),
 	} {
 		if diff := cmp.Diff(constants(t, name), list); diff != "" {
 			t.Errorf("%s (-declared +listed):\n%s", name, diff)
@@ -226,12 +226,12 @@ func words[T ~string](list []T) []string {
 	return out
 }
 
-// constants returns the values of the reconciler's constants of one type.
+// constants returns the values of the constants of package deploy of one type.
 func constants(t *testing.T, typ string) []string {
 	t.Helper()
 	var out []string
 	for _, file := range []string{"step.go", "memory.go", "status.go", "reason.go", "breach.go"} {
-		f, err := parser.ParseFile(token.NewFileSet(), "../../reconciler/"+file, nil, 0)
+		f, err := parser.ParseFile(token.NewFileSet(), "../../reconciler/deploy/"+file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

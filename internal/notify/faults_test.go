@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/faultydisk"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/faultydisk"
+	"tandem/reconciler/deploy"
 )
 
 // TestFaults_NoWriteOfTheJournalLosesAMessage lets a full disk and a kill happen at each
@@ -29,17 +29,17 @@ func TestFaults_NoWriteOfTheJournalLosesAMessage(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPhone()
 			p.dead = disk.Dead
-			live(t, dir, p, disk, reconciler.PhaseDegraded, reconciler.DockerAway)
-			live(t, dir, p, disk, reconciler.PhaseLive, reconciler.UpToDate)
-			live(t, dir, p, disk, reconciler.PhaseDegraded, reconciler.NginxAway)
-			live(t, dir, p, disk, reconciler.PhaseLive, reconciler.UpToDate)
+			live(t, dir, p, disk, deploy.PhaseDegraded, deploy.DockerAway)
+			live(t, dir, p, disk, deploy.PhaseLive, deploy.UpToDate)
+			live(t, dir, p, disk, deploy.PhaseDegraded, deploy.NginxAway)
+			live(t, dir, p, disk, deploy.PhaseLive, deploy.UpToDate)
 			wantTold(t, p.titles(anyone))
 		})
 	})
 }
 
 // live lets agents find the app so, one after the other, until one is not killed.
-func live(t *testing.T, dir string, p *phone, disk *faultydisk.Disk, phase reconciler.Phase, reason reconciler.Reason) {
+func live(t *testing.T, dir string, p *phone, disk *faultydisk.Disk, phase deploy.Phase, reason deploy.Reason) {
 	t.Helper()
 	for range 3 {
 		playIn(t, dir, p, func(d *desk) {

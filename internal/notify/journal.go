@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"tandem/internal/atomicfile"
+	"tandem/internal/lib/atomicfile"
 )
 
 // journal is what is known on disk.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -36,17 +36,17 @@ type account struct {
 	Told    map[string]time.Time `json:"told,omitempty"`    // when which trouble was told last
 	Refused string               `json:"refused,omitempty"` // the commit whose refusal was told
 
-	status *reconciler.Status // the last one
+	status *deploy.Status // the last one
 }
 
 // news is how a deploy ended.
 type news struct {
-	What   string            `json:"what"` // "is live", "rejected", …
-	Tag    string            `json:"tag"`
-	Commit string            `json:"commit"`
-	Reason reconciler.Reason `json:"reason,omitempty"`
-	Text   string            `json:"text,omitempty"`
-	At     time.Time         `json:"at"`
+	What   string        `json:"what"` // "is live", "rejected", …
+	Tag    string        `json:"tag"`
+	Commit string        `json:"commit"`
+	Reason deploy.Reason `json:"reason,omitempty"`
+	Text   string        `json:"text,omitempty"`
+	At     time.Time     `json:"at"`
 }
 
 // The ends of a deploy that are told.
@@ -59,30 +59,30 @@ const (
 
 // trouble is a time in which an app is degraded.
 type trouble struct {
-	Key    string            `json:"key"`
-	Reason reconciler.Reason `json:"reason"`
-	Text   string            `json:"text"`
-	Commit string            `json:"commit"`
-	Since  time.Time         `json:"since"`
-	Told   bool              `json:"told"`
-	Well   time.Time         `json:"well,omitzero"` // since when the app is well again
+	Key    string        `json:"key"`
+	Reason deploy.Reason `json:"reason"`
+	Text   string        `json:"text"`
+	Commit string        `json:"commit"`
+	Since  time.Time     `json:"since"`
+	Told   bool          `json:"told"`
+	Well   time.Time     `json:"well,omitzero"` // since when the app is well again
 }
 
 // take notes an event and returns what is to be told because of it.
-func (l *ledger) take(e reconciler.Event) []fact {
+func (l *ledger) take(e deploy.Event) []fact {
 	a := l.account(e.App)
 	switch e.Kind {
-	case reconciler.Rejecting:
+	case deploy.Rejecting:
 		return a.heard(e.App, news{What: rejected, Tag: e.Step.Release.Tag, Commit: e.Commit, Reason: e.Reason, Text: e.Message, At: e.Time})
-	case reconciler.DeployEnded:
-		what := map[reconciler.Result]string{
-			reconciler.Promoted: isLive, reconciler.Reverted: isBack,
-			reconciler.RejectedBeforeTraffic: rejected, reconciler.RolledBack: rolledBack,
+	case deploy.DeployEnded:
+		what := map[deploy.Result]string{
+			deploy.Promoted: isLive, deploy.Reverted: isBack,
+			deploy.RejectedBeforeTraffic: rejected, deploy.RolledBack: rolledBack,
 		}[e.Entry.Result]
 		if what != "" { // refused files are told with the status, which has the faults; a superseded release is nobody's trouble
 			return a.heard(e.App, news{What: what, Tag: e.Entry.Tag, Commit: e.Entry.Commit, Reason: e.Entry.Reason, At: e.Time})
 		}
-	case reconciler.StatusChanged:
+	case deploy.StatusChanged:
 		return a.changed(e)
 	}
 	return nil
@@ -121,11 +121,11 @@ func (a *account) heard(app string, n news) []fact {
 func (n news) verdict() bool { return n.What == rejected || n.What == rolledBack }
 
 // stillOn tells whether the traffic is yet to be taken from the rejected release.
-func (n news) stillOn(s *reconciler.Status) bool {
-	return s.Reason == reconciler.TakingBack || s.Phase == reconciler.PhaseDegraded && s.Live != nil && s.Live.Tag == n.Tag
+func (n news) stillOn(s *deploy.Status) bool {
+	return s.Reason == deploy.TakingBack || s.Phase == deploy.PhaseDegraded && s.Live != nil && s.Live.Tag == n.Tag
 }
 
-func (n news) fact(app string, s *reconciler.Status) fact {
+func (n news) fact(app string, s *deploy.Status) fact {
 	title := n.Tag + " " + n.What
 	if n.verdict() {
 		title += fmt.Sprintf(" (%s)", n.Reason)
@@ -138,13 +138,13 @@ func (n news) fact(app string, s *reconciler.Status) fact {
 }
 
 // changed takes a new status.
-func (a *account) changed(e reconciler.Event) []fact {
+func (a *account) changed(e deploy.Event) []fact {
 	s := e.Status
 	a.status = s
 	var out []fact
 	switch {
 	case a.News == nil:
-	case a.News.verdict() && s.Reason == reconciler.NoWayBack:
+	case a.News.verdict() && s.Reason == deploy.NoWayBack:
 		a.News = nil // the trouble that follows says the same
 	case a.News.verdict() && a.News.stillOn(s):
 		// It is told when the traffic has arrived where it is to go.
@@ -152,22 +152,22 @@ func (a *account) changed(e reconciler.Event) []fact {
 		out = append(out, a.News.fact(e.App, s))
 		a.News = nil
 	}
-	if s.Phase == reconciler.PhaseRefused && s.Desired.Commit != a.Refused {
+	if s.Phase == deploy.PhaseRefused && s.Desired.Commit != a.Refused {
 		a.Refused = s.Desired.Commit
 		out = append(out, fact{app: e.App, title: "the files of this commit are refused", sentence: s.Message, commit: s.Desired.Commit, at: e.Time, status: s})
 	}
 	return append(out, a.trouble(e)...)
 }
 
-func (a *account) trouble(e reconciler.Event) []fact {
+func (a *account) trouble(e deploy.Event) []fact {
 	var out []fact
 	if a.Trouble != nil && !a.Trouble.Well.IsZero() {
 		out = a.tick(e.App, e.Time) // else what is over would be taken for what begins
 	}
 	switch e.Status.Phase {
-	case reconciler.PhaseDegraded:
+	case deploy.PhaseDegraded:
 		a.begin(e)
-	case reconciler.PhaseDeploying: // may be the way out, and may not
+	case deploy.PhaseDeploying: // may be the way out, and may not
 	default:
 		if a.Trouble != nil && a.Trouble.Well.IsZero() {
 			a.Trouble.Well = e.Time
@@ -177,7 +177,7 @@ func (a *account) trouble(e reconciler.Event) []fact {
 }
 
 // begin notes trouble, or that it is another one than before.
-func (a *account) begin(e reconciler.Event) {
+func (a *account) begin(e deploy.Event) {
 	t := trouble{
 		Key:    string(e.Status.Reason) + " " + timeless(e.Status.Message),
 		Reason: e.Status.Reason, Text: e.Status.Message, Commit: e.Status.Desired.Commit, Since: e.Time,

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // The longest title and text in runes. Several services cut or refuse what is
@@ -29,7 +29,7 @@ type fact struct {
 	sentence   string // what happened, and with a failure the last log lines
 	commit     string
 	at         time.Time
-	status     *reconciler.Status // nil: not known
+	status     *deploy.Status // nil: not known
 }
 
 // message puts a fact into words: the sentence, what is live now, then where and

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const (
@@ -56,7 +56,7 @@ type Notifier struct {
 
 // item is an event, or an app that is gone.
 type item struct {
-	event reconciler.Event
+	event deploy.Event
 	gone  string
 }
 
@@ -88,9 +88,9 @@ func newNotifier(o Options, send func(string, Message) error, check func(string)
 }
 
 // Hear takes an event; it never blocks.
-func (n *Notifier) Hear(e reconciler.Event) {
+func (n *Notifier) Hear(e deploy.Event) {
 	switch e.Kind {
-	case reconciler.Rejecting, reconciler.DeployEnded, reconciler.StatusChanged:
+	case deploy.Rejecting, deploy.DeployEnded, deploy.StatusChanged:
 		n.leave(item{event: e})
 	}
 }

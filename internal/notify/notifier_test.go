@@ -12,27 +12,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 const anyone = "x://one"
 
 func TestNotifier_TellsEachEndOfADeployOnce(t *testing.T) {
 	play(t, anyone, func(d *desk) {
-		d.ends("1.4.2", reconciler.Promoted, reconciler.NewRelease)
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
-		d.ends("1.4.1", reconciler.Reverted, reconciler.Returning)
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.1")
-		d.rejects("1.4.3", reconciler.Unhealthy, "api answered 503")
-		d.ends("1.4.3", reconciler.RejectedBeforeTraffic, reconciler.Unhealthy)
-		d.status(reconciler.PhaseHeld, reconciler.Held, "release 1.4.3: Unhealthy: api answered 503", "1.4.1")
-		d.ends("1.4.4", reconciler.RolledBack, reconciler.WatchFailed) // the other order
-		d.rejects("1.4.4", reconciler.WatchFailed, "5 % of 400 requests failed, the limit is 1 %")
-		d.status(reconciler.PhaseDeploying, reconciler.TakingBack, "", "1.4.4")
+		d.ends("1.4.2", deploy.Promoted, deploy.NewRelease)
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
+		d.ends("1.4.1", deploy.Reverted, deploy.Returning)
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.1")
+		d.rejects("1.4.3", deploy.Unhealthy, "api answered 503")
+		d.ends("1.4.3", deploy.RejectedBeforeTraffic, deploy.Unhealthy)
+		d.status(deploy.PhaseHeld, deploy.Held, "release 1.4.3: Unhealthy: api answered 503", "1.4.1")
+		d.ends("1.4.4", deploy.RolledBack, deploy.WatchFailed) // the other order
+		d.rejects("1.4.4", deploy.WatchFailed, "5 % of 400 requests failed, the limit is 1 %")
+		d.status(deploy.PhaseDeploying, deploy.TakingBack, "", "1.4.4")
 		d.want(anyone, "shop: 1.4.2 is live", "shop: 1.4.1 is live again (reverted)", "shop: 1.4.3 rejected (Unhealthy)")
-		d.status(reconciler.PhaseHeld, reconciler.Held, "release 1.4.4: WatchFailed", "1.4.1")
-		d.ends("1.4.5", reconciler.Superseded, "")
-		d.status(reconciler.PhaseHeld, reconciler.Held, "another text", "1.4.1")
+		d.status(deploy.PhaseHeld, deploy.Held, "release 1.4.4: WatchFailed", "1.4.1")
+		d.ends("1.4.5", deploy.Superseded, "")
+		d.status(deploy.PhaseHeld, deploy.Held, "another text", "1.4.1")
 		pass(24 * time.Hour)
 		d.want(anyone, "shop: 1.4.2 is live", "shop: 1.4.1 is live again (reverted)", "shop: 1.4.3 rejected (Unhealthy)", "shop: 1.4.4 rolled back (WatchFailed)")
 	})
@@ -40,11 +40,11 @@ func TestNotifier_TellsEachEndOfADeployOnce(t *testing.T) {
 
 func TestNotifier_ARejectionWithoutAWayBackIsTroubleAndNotToldTwice(t *testing.T) {
 	play(t, anyone, func(d *desk) {
-		d.rejects("1.4.3", reconciler.WatchFailed, "p95 900ms, limit 500ms")
-		d.ends("1.4.3", reconciler.RejectedBeforeTraffic, reconciler.WatchFailed)
-		d.status(reconciler.PhaseDegraded, reconciler.NoWayBack, "release 1.4.3: WatchFailed: p95 900ms, limit 500ms", "1.4.3")
+		d.rejects("1.4.3", deploy.WatchFailed, "p95 900ms, limit 500ms")
+		d.ends("1.4.3", deploy.RejectedBeforeTraffic, deploy.WatchFailed)
+		d.status(deploy.PhaseDegraded, deploy.NoWayBack, "release 1.4.3: WatchFailed: p95 900ms, limit 500ms", "1.4.3")
 		d.want(anyone, "shop: degraded (NoWayBack)")
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.4")
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.4")
 		pass(time.Minute)
 		d.want(anyone, "shop: degraded (NoWayBack)", "shop: well again after 0s (NoWayBack)")
 	})
@@ -53,8 +53,8 @@ func TestNotifier_ARejectionWithoutAWayBackIsTroubleAndNotToldTwice(t *testing.T
 func TestNotifier_RefusedFilesAreToldOnceACommit(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		for range 3 {
-			d.status(reconciler.PhaseRefused, reconciler.Refused, "shop/tandem.yaml:3: tga: unknown key", "1.4.2")
-			d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+			d.status(deploy.PhaseRefused, deploy.Refused, "shop/tandem.yaml:3: tga: unknown key", "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		}
 		d.want(anyone, "shop: the files of this commit are refused", "shop: degraded (DockerAway)")
 	})
@@ -64,11 +64,11 @@ func TestNotifier_TroubleIsToldOnceThenHourlyThenWhenItIsOver(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		for i := range 150 { // one text a minute, with another time and id each
 			text := fmt.Sprintf("docker is away: no answer for %s, try %d of container %07x\n  | log line %c", time.Duration(i)*time.Minute, i, 0xabcdef0+i, 'a'+i%26)
-			d.status(reconciler.PhaseDegraded, reconciler.DockerAway, text, "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.DockerAway, text, "1.4.2")
 			pass(time.Minute)
 		}
 		d.want(anyone, "shop: degraded (DockerAway)", "shop: still degraded after 1h0m (DockerAway)", "shop: still degraded after 2h0m (DockerAway)")
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 		pass(24 * time.Hour)
 		d.want(anyone, "shop: degraded (DockerAway)", "shop: still degraded after 1h0m (DockerAway)", "shop: still degraded after 2h0m (DockerAway)",
 			"shop: well again after 2h30m (DockerAway)")
@@ -78,13 +78,13 @@ func TestNotifier_TroubleIsToldOnceThenHourlyThenWhenItIsOver(t *testing.T) {
 func TestNotifier_ALoopOfDyingAndHealingIsNotToldEachTime(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		for range 20 { // 20 times in 40 minutes
-			d.status(reconciler.PhaseDegraded, reconciler.Healing, "", "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.Healing, "", "1.4.2")
 			pass(time.Minute)
-			d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+			d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 			pass(time.Minute)
 		}
 		d.want(anyone, "shop: degraded (Healing)", "shop: well again after 1m (Healing)")
-		d.status(reconciler.PhaseDegraded, reconciler.Healing, "", "1.4.2") // and now it stays
+		d.status(deploy.PhaseDegraded, deploy.Healing, "", "1.4.2") // and now it stays
 		pass(6 * time.Minute)
 		d.want(anyone, "shop: degraded (Healing)", "shop: well again after 1m (Healing)", "shop: degraded (Healing)")
 	})
@@ -92,10 +92,10 @@ func TestNotifier_ALoopOfDyingAndHealingIsNotToldEachTime(t *testing.T) {
 
 func TestNotifier_AMomentOfHealthIsNoEnd(t *testing.T) {
 	play(t, anyone, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.Healing, "", "1.4.2")
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.Healing, "", "1.4.2")
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 		pass(settling - time.Second)
-		d.status(reconciler.PhaseDegraded, reconciler.Healing, "", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.Healing, "", "1.4.2")
 		pass(time.Minute)
 		d.want(anyone, "shop: degraded (Healing)")
 	})
@@ -104,8 +104,8 @@ func TestNotifier_AMomentOfHealthIsNoEnd(t *testing.T) {
 func TestNotifier_OtherTroubleIsToldAtOnce(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		for range 3 {
-			d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
-			d.status(reconciler.PhaseDegraded, reconciler.NginxAway, "nginx is away", "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.NginxAway, "nginx is away", "1.4.2")
 		}
 		d.want(anyone, "shop: degraded (DockerAway)", "shop: degraded (NginxAway)")
 	})
@@ -120,8 +120,8 @@ func TestNotifier_ARestartTellsNothingTwiceAndForgetsNothing(t *testing.T) {
 		p := newPhone()
 		p.fail("x://down", errors.New("it answered 500"))
 		playIn(t, dir, p, func(d *desk) {
-			d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
-			d.rejects("1.4.3", reconciler.Unhealthy, "api answered 503") // its status comes after the restart
+			d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
+			d.rejects("1.4.3", deploy.Unhealthy, "api answered 503") // its status comes after the restart
 			pass(10 * time.Second)
 		})
 		p.fail("x://down", nil)
@@ -129,11 +129,11 @@ func TestNotifier_ARestartTellsNothingTwiceAndForgetsNothing(t *testing.T) {
 		playIn(t, dir, p, func(d *desk) {
 			pass(time.Minute)
 			d.want("x://down", "shop: degraded (DockerAway)")
-			d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+			d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 			for _, url := range []string{anyone, "x://down"} {
 				d.want(url, "shop: degraded (DockerAway)", "shop: 1.4.3 rejected (Unhealthy)")
 			}
-			d.status(reconciler.PhaseHeld, reconciler.Held, "", "1.4.2")
+			d.status(deploy.PhaseHeld, deploy.Held, "", "1.4.2")
 			pass(time.Hour)
 			d.want(anyone, "shop: degraded (DockerAway)", "shop: 1.4.3 rejected (Unhealthy)", "shop: well again after 31m (DockerAway)")
 		})
@@ -159,35 +159,35 @@ func lives(t *testing.T, pause time.Duration, each ...func(d *desk)) {
 
 func TestNotifier_AfterARestartNothingIsSaidOfAnAppBeforeItWasLookedAt(t *testing.T) {
 	lives(t, 2*time.Hour, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 	}, func(d *desk) {
 		pass(10 * time.Minute)
 		d.want(anyone, "shop: degraded (DockerAway)")
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		d.want(anyone, "shop: degraded (DockerAway)", "shop: still degraded after 2h10m (DockerAway)")
 	})
 }
 
 func TestNotifier_WhatWasOverBeforeARestartIsNotTakenForWhatBeginsAfterIt(t *testing.T) {
 	lives(t, 2*time.Hour, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		pass(time.Minute)
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 	}, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		d.want(anyone, "shop: degraded (DockerAway)", "shop: well again after 1m (DockerAway)", "shop: degraded (DockerAway)")
 	})
 }
 
 func TestNotifier_WritesNothingWhenNothingIsNew(t *testing.T) {
 	play(t, anyone, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		pass(time.Second)
 		before, err := os.Stat(d.path())
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Hear(reconciler.Event{Time: time.Now(), App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{Result: reconciler.Superseded}})
+		d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Superseded}})
 		pass(time.Second)
 		if after, err := os.Stat(d.path()); err != nil || !os.SameFile(before, after) {
 			t.Errorf("the journal was written again (%v)", err)
@@ -198,7 +198,7 @@ func TestNotifier_WritesNothingWhenNothingIsNew(t *testing.T) {
 func TestNotifier_AReceiverThatFailsIsTriedAgainThenGivenUp(t *testing.T) {
 	play(t, anyone+"\nx://down", func(d *desk) {
 		d.phone.fail("x://down", errors.New("it answered 500"))
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		pass(50 * time.Minute)
 		d.want(anyone, "shop: degraded (DockerAway)")
 		if n := d.phone.tried(); n != 1+1+len(pauses()) {
@@ -213,8 +213,8 @@ func TestNotifier_AReceiverThatFailsIsTriedAgainThenGivenUp(t *testing.T) {
 func TestNotifier_AReceiverThatComesBackIsToldOnceInOrder(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		d.phone.fail(anyone, errors.New("it answered 500"))
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
-		d.status(reconciler.PhaseDegraded, reconciler.NginxAway, "nginx is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.NginxAway, "nginx is away", "1.4.2")
 		pass(20 * time.Second)
 		d.phone.fail(anyone, nil)
 		pass(20 * time.Minute)
@@ -225,7 +225,7 @@ func TestNotifier_AReceiverThatComesBackIsToldOnceInOrder(t *testing.T) {
 func TestNotifier_AHangingReceiverDelaysNobodyAndASlowOneIsToldOnce(t *testing.T) {
 	play(t, anyone+"\nx://slow", func(d *desk) {
 		d.phone.hangs["x://slow"] = make(chan struct{})
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		began := time.Now()
 		d.want(anyone, "shop: degraded (DockerAway)")
 		if took := time.Since(began); took != 0 {
@@ -245,7 +245,7 @@ func TestNotifier_ALateFailureIsTriedAgain(t *testing.T) {
 	play(t, anyone, func(d *desk) {
 		d.phone.hangs[anyone] = make(chan struct{})
 		d.phone.fail(anyone, errors.New("connection refused"))
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		pass(time.Minute)
 		close(d.phone.hangs[anyone])
 		pass(time.Second)
@@ -262,8 +262,8 @@ func TestNotifier_AFullQueueKeepsWhatIsUnderWayAndTheNewest(t *testing.T) {
 		d.phone.fail(anyone, errors.New("it answered 500")) // the first attempt, when it comes back
 		want := []string{"shop: 0 is live"}
 		for i := range 60 {
-			d.ends(fmt.Sprint(i), reconciler.Promoted, reconciler.NewRelease)
-			d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1")
+			d.ends(fmt.Sprint(i), deploy.Promoted, deploy.NewRelease)
+			d.status(deploy.PhaseLive, deploy.UpToDate, "", "1")
 			if i > 60-queueLimit {
 				want = append(want, fmt.Sprintf("shop: %d is live", i))
 			}
@@ -280,8 +280,8 @@ func TestNotifier_AReceiverThatHangsForEverIsBounded(t *testing.T) {
 		hang := make(chan struct{})
 		d.phone.hangs[anyone] = hang
 		for i := range 100 {
-			d.ends(fmt.Sprintf("1.4.%d", i), reconciler.Promoted, reconciler.NewRelease)
-			d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+			d.ends(fmt.Sprintf("1.4.%d", i), deploy.Promoted, deploy.NewRelease)
+			d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 			pass(time.Minute)
 		}
 		if n := d.phone.tried(); n != hungLimit {
@@ -302,7 +302,7 @@ func TestNotifier_HearReturnsAtOnceWhateverHangs(t *testing.T) {
 	// Nobody runs it: that is as if the goroutine of Run hung for ever.
 	n := newNotifier(Options{File: "/dev/null", State: t.TempDir()}, nil, nil)
 	for range 10 * inboxLimit {
-		n.Hear(reconciler.Event{App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{}})
+		n.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
 	}
 	if len(n.inbox) != inboxLimit {
 		t.Errorf("%d events wait, want at most %d", len(n.inbox), inboxLimit)
@@ -313,8 +313,8 @@ func TestNotifier_TheFileIsReadAnewAndItsFaultsAreSaidOnceWithoutTheAddress(t *t
 	play(t, "# ours\n\nx://one\nbad://secret\n", func(d *desk) {
 		path := filepath.Join(d.dir, "urls")
 		say := func(tag string) {
-			d.ends(tag, reconciler.Promoted, reconciler.NewRelease)
-			d.status(reconciler.PhaseLive, reconciler.UpToDate, "", tag)
+			d.ends(tag, deploy.Promoted, deploy.NewRelease)
+			d.status(deploy.PhaseLive, deploy.UpToDate, "", tag)
 		}
 		say("1")
 		say("2")
@@ -340,7 +340,7 @@ func TestNotifier_TheFileIsReadAnewAndItsFaultsAreSaidOnceWithoutTheAddress(t *t
 
 func TestNotifier_AnAppThatIsGoneIsForgotten(t *testing.T) {
 	play(t, anyone, func(d *desk) {
-		d.status(reconciler.PhaseDegraded, reconciler.DockerAway, "docker is away", "1.4.2")
+		d.status(deploy.PhaseDegraded, deploy.DockerAway, "docker is away", "1.4.2")
 		d.Forget("shop")
 		pass(24 * time.Hour)
 		d.want(anyone, "shop: degraded (DockerAway)")
@@ -349,7 +349,7 @@ func TestNotifier_AnAppThatIsGoneIsForgotten(t *testing.T) {
 
 func TestNotifier_WithoutAFileNobodyIsTold(t *testing.T) {
 	n := New(Options{})
-	n.Hear(reconciler.Event{App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{}})
+	n.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
 	n.Run(t.Context())
 	if len(n.inbox) != 0 {
 		t.Errorf("%d events were kept, want none", len(n.inbox))
@@ -365,8 +365,8 @@ func TestNotifier_FlushTellsOnceAndReturns(t *testing.T) {
 		p := newPhone()
 		d := &desk{t: t, phone: p, dir: dir}
 		d.Notifier = newNotifier(Options{File: filepath.Join(dir, "urls"), State: dir}, p.send, func(string) error { return nil })
-		d.ends("1.4.2", reconciler.Promoted, reconciler.NewRelease)
-		d.status(reconciler.PhaseLive, reconciler.UpToDate, "", "1.4.2")
+		d.ends("1.4.2", deploy.Promoted, deploy.NewRelease)
+		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.2")
 		d.Flush(t.Context())
 		d.want(anyone, "shop: 1.4.2 is live")
 	})
@@ -377,7 +377,7 @@ func TestMessage_NamesTheFigureWhatIsLiveTheCommitAndTheHost(t *testing.T) {
 	m := fact{
 		app: "shop", title: "1.4.3 rolled back (WatchFailed)", commit: "c0ffee00c0ffee00", at: since.Add(time.Hour),
 		sentence: "5.2 % of 400 requests failed, the limit is 1 %\n  | \x1b[31mboom\u202e\x00\ttwice",
-		status:   &reconciler.Status{Live: &reconciler.StatusLive{Tag: "1.4.2", Color: reconciler.Blue, Since: since}},
+		status:   &deploy.Status{Live: &deploy.StatusLive{Tag: "1.4.2", Color: deploy.Blue, Since: since}},
 	}.message("vps-1")
 	want := Message{Title: "shop: 1.4.3 rolled back (WatchFailed)", Text: `5.2 % of 400 requests failed, the limit is 1 %
   | [31mboom twice

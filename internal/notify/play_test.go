@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // phone is a fake sender, for a bubble in which time is free: what is really sent
@@ -127,25 +127,25 @@ func (d *desk) want(url string, titles ...string) {
 }
 
 // status lets the app have a status.
-func (d *desk) status(phase reconciler.Phase, reason reconciler.Reason, message, live string) {
-	s := reconciler.Status{
+func (d *desk) status(phase deploy.Phase, reason deploy.Reason, message, live string) {
+	s := deploy.Status{
 		App: "shop", Phase: phase, Reason: reason, Message: message,
-		Desired: reconciler.StatusDesired{Commit: "c0ffee00c0ffee00"},
-		Live:    &reconciler.StatusLive{Tag: live, Color: reconciler.Blue, Since: time.Now()},
+		Desired: deploy.StatusDesired{Commit: "c0ffee00c0ffee00"},
+		Live:    &deploy.StatusLive{Tag: live, Color: deploy.Blue, Since: time.Now()},
 	}
-	d.Hear(reconciler.Event{Time: time.Now(), App: "shop", Kind: reconciler.StatusChanged, Status: &s})
+	d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.StatusChanged, Status: &s})
 	synctest.Wait()
 }
 
-func (d *desk) rejects(tag string, reason reconciler.Reason, message string) {
-	d.Hear(reconciler.Event{
-		Time: time.Now(), App: "shop", Kind: reconciler.Rejecting, Commit: "c0ffee00c0ffee00", Reason: reason, Message: message,
-		Step: reconciler.Step{Action: reconciler.Watch, Color: reconciler.Green, Release: reconciler.Release{Tag: tag}},
+func (d *desk) rejects(tag string, reason deploy.Reason, message string) {
+	d.Hear(deploy.Event{
+		Time: time.Now(), App: "shop", Kind: deploy.Rejecting, Commit: "c0ffee00c0ffee00", Reason: reason, Message: message,
+		Step: deploy.Step{Action: deploy.Watch, Color: deploy.Green, Release: deploy.Release{Tag: tag}},
 	})
 }
 
-func (d *desk) ends(tag string, result reconciler.Result, reason reconciler.Reason) {
-	d.Hear(reconciler.Event{Time: time.Now(), App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{
-		Commit: "c0ffee00c0ffee00", Tag: tag, Color: reconciler.Green, Result: result, Reason: reason,
+func (d *desk) ends(tag string, result deploy.Result, reason deploy.Reason) {
+	d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{
+		Commit: "c0ffee00c0ffee00", Tag: tag, Color: deploy.Green, Result: result, Reason: reason,
 	}})
 }

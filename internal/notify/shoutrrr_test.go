@@ -18,8 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/tb"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
 )
 
 // postbox is a real receiver.
@@ -86,12 +86,12 @@ func TestNotifier_RealReceiversGetOneMessageAnEventWhateverTheOthersDo(t *testin
 	for i := range 4 {
 		tag := fmt.Sprintf("1.4.%d", i)
 		want = append(want, "shop: "+tag+" rolled back (WatchFailed)")
-		d.Hear(reconciler.Event{
-			App: "shop", Kind: reconciler.Rejecting, Reason: reconciler.WatchFailed, Message: "5.2 % of 400 requests failed, the limit is 1 %",
-			Step: reconciler.Step{Release: reconciler.Release{Tag: tag}},
+		d.Hear(deploy.Event{
+			App: "shop", Kind: deploy.Rejecting, Reason: deploy.WatchFailed, Message: "5.2 % of 400 requests failed, the limit is 1 %",
+			Step: deploy.Step{Release: deploy.Release{Tag: tag}},
 		})
-		d.Hear(reconciler.Event{App: "shop", Kind: reconciler.DeployEnded, Entry: &reconciler.Entry{Tag: tag, Result: reconciler.RolledBack}})
-		d.Hear(reconciler.Event{App: "shop", Kind: reconciler.StatusChanged, Status: &reconciler.Status{Phase: reconciler.PhaseHeld, Live: &reconciler.StatusLive{Tag: "1.3.0", Color: reconciler.Blue}}})
+		d.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Tag: tag, Result: deploy.RolledBack}})
+		d.Hear(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &deploy.Status{Phase: deploy.PhaseHeld, Live: &deploy.StatusLive{Tag: "1.3.0", Color: deploy.Blue}}})
 	}
 	tb.Until(t, 30*time.Second, "everybody who can be told", func() error {
 		if n, m := len(good.got()), len(titled.got()); n < len(want) || m < len(want) {

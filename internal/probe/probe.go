@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // margin is how long after Health.MaxLatency a question is given up: late enough
@@ -32,13 +32,13 @@ func New() *Prober {
 }
 
 // Probe sends one GET to 127.0.0.1 at the route's port of that color.
-func (p *Prober) Probe(ctx context.Context, r reconciler.Route, c reconciler.Color) reconciler.Probe {
+func (p *Prober) Probe(ctx context.Context, r deploy.Route, c deploy.Color) deploy.Probe {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency+margin)
 	defer cancel()
 	target := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports.Of(c))) + r.Health.Path
 	began := time.Now()
 	status, err := p.get(ctx, target)
-	return reconciler.Probe{Status: status, Took: time.Since(began), Err: plain(err)}
+	return deploy.Probe{Status: status, Took: time.Since(began), Err: plain(err)}
 }
 
 func (p *Prober) get(ctx context.Context, target string) (status int, err error) {

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // route points at a server; both colors have its port.
-func route(t *testing.T, addr string) reconciler.Route {
+func route(t *testing.T, addr string) deploy.Route {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -23,9 +23,9 @@ func route(t *testing.T, addr string) reconciler.Route {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reconciler.Route{
-		Name: "api", Ports: reconciler.Ports{Blue: n, Green: n},
-		Health: reconciler.Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: 300 * time.Millisecond},
+	return deploy.Route{
+		Name: "api", Ports: deploy.Ports{Blue: n, Green: n},
+		Health: deploy.Health{Path: "/health", StatusMin: 200, StatusMax: 299, MaxLatency: 300 * time.Millisecond},
 	}
 }
 
@@ -39,7 +39,7 @@ func TestProbe_TellsTheStatusOfTheHealthPath(t *testing.T) {
 	}))
 	defer server.Close()
 	r := route(t, server.Listener.Addr().String())
-	p := New().Probe(t.Context(), r, reconciler.Green)
+	p := New().Probe(t.Context(), r, deploy.Green)
 	if p.Status != http.StatusTeapot || p.Err != nil {
 		t.Fatalf("got %+v, want status 418", p)
 	}
@@ -51,7 +51,7 @@ func TestProbe_TellsTheStatusOfTheHealthPath(t *testing.T) {
 func TestProbe_ARedirectIsAnAnswer(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound))
 	defer server.Close()
-	if p := New().Probe(t.Context(), route(t, server.Listener.Addr().String()), reconciler.Blue); p.Status != http.StatusFound {
+	if p := New().Probe(t.Context(), route(t, server.Listener.Addr().String()), deploy.Blue); p.Status != http.StatusFound {
 		t.Fatalf("got %+v, want status 302", p)
 	}
 }
@@ -62,7 +62,7 @@ func TestProbe_GivesUpOnASlowAnswer(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	r := route(t, server.Listener.Addr().String())
-	p := New().Probe(t.Context(), r, reconciler.Blue)
+	p := New().Probe(t.Context(), r, deploy.Blue)
 	if p.Err == nil || p.Took <= r.Health.MaxLatency {
 		t.Fatalf("got %+v, want an error after more than %s", p, r.Health.MaxLatency)
 	}
@@ -80,7 +80,7 @@ func TestProbe_NobodyListens(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p := New().Probe(context.Background(), r, reconciler.Blue)
+	p := New().Probe(context.Background(), r, deploy.Blue)
 	if p.Err == nil || p.Status != 0 {
 		t.Fatalf("got %+v, want an error and no status", p)
 	}

@@ -3,7 +3,7 @@ package secrets
 import (
 	"errors"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // Error returns err, or where its text has a value in it, an error that reads the
@@ -16,7 +16,7 @@ func (r *Redactor) Error(err error) error {
 	}
 	text := err.Error()
 	clean := r.Hide(text)
-	var bad *reconciler.RejectError
+	var bad *deploy.RejectError
 	if clean == text && (!errors.As(err, &bad) || r.Hide(bad.Logs) == bad.Logs) {
 		return err
 	}
@@ -37,23 +37,23 @@ func (e *redacted) Is(target error) bool { return errors.Is(e.err, target) }
 // As implements what errors.As looks for.
 func (e *redacted) As(target any) bool {
 	switch to := target.(type) {
-	case **reconciler.RejectError:
+	case **deploy.RejectError:
 		if !errors.As(e.err, to) {
 			return false
 		}
 		clean := **to
 		clean.Detail, clean.Logs = e.r.Hide(clean.Detail), e.r.Hide(clean.Logs)
 		*to = &clean
-	case **reconciler.TemporaryError:
+	case **deploy.TemporaryError:
 		if !errors.As(e.err, to) {
 			return false
 		}
-		*to = &reconciler.TemporaryError{Reason: (*to).Reason, Err: e.r.Error((*to).Err)}
-	case *reconciler.Faults:
+		*to = &deploy.TemporaryError{Reason: (*to).Reason, Err: e.r.Error((*to).Err)}
+	case *deploy.Faults:
 		if !errors.As(e.err, to) {
 			return false
 		}
-		clean := make(reconciler.Faults, len(*to))
+		clean := make(deploy.Faults, len(*to))
 		for i, f := range *to {
 			f.Text = e.r.Hide(f.Text)
 			clean[i] = f

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 func redactor() *Redactor {
@@ -80,28 +80,28 @@ func TestHideCut_FindsWhatIsLeftOfAValue(t *testing.T) {
 func TestError_IsStillWhatItWas(t *testing.T) {
 	const value = "first-line-of-key"
 	r := redactor()
-	reject := &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: "env " + value, Logs: "log " + value}
-	onlyLogs := &reconciler.RejectError{Reason: reconciler.CannotStart, Detail: "ended", Logs: "log " + value}
-	temporary := &reconciler.TemporaryError{Reason: reconciler.DockerAway, Err: fmt.Errorf("sent %s: %w", value, context.Canceled)}
-	faults := reconciler.Faults{{File: "f", Line: 3, Text: "wrong: " + value}}
+	reject := &deploy.RejectError{Reason: deploy.CannotStart, Detail: "env " + value, Logs: "log " + value}
+	onlyLogs := &deploy.RejectError{Reason: deploy.CannotStart, Detail: "ended", Logs: "log " + value}
+	temporary := &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("sent %s: %w", value, context.Canceled)}
+	faults := deploy.Faults{{File: "f", Line: 3, Text: "wrong: " + value}}
 	for _, err := range []error{reject, onlyLogs, temporary, faults} {
 		clean := r.Error(fmt.Errorf("outer: %w", err))
 		text := clean.Error()
-		var b *reconciler.RejectError
-		var tmp *reconciler.TemporaryError
-		var f reconciler.Faults
-		if errors.As(clean, &b) != errors.As(err, new(*reconciler.RejectError)) ||
-			errors.As(clean, &tmp) != errors.As(err, new(*reconciler.TemporaryError)) ||
-			errors.As(clean, &f) != errors.As(err, new(reconciler.Faults)) || errors.Is(clean, context.Canceled) != errors.Is(err, context.Canceled) {
+		var b *deploy.RejectError
+		var tmp *deploy.TemporaryError
+		var f deploy.Faults
+		if errors.As(clean, &b) != errors.As(err, new(*deploy.RejectError)) ||
+			errors.As(clean, &tmp) != errors.As(err, new(*deploy.TemporaryError)) ||
+			errors.As(clean, &f) != errors.As(err, new(deploy.Faults)) || errors.Is(clean, context.Canceled) != errors.Is(err, context.Canceled) {
 			t.Errorf("%T is something else now", err)
 		}
 		if b != nil {
 			text += b.Detail + b.Logs + b.Error()
 		}
 		if tmp != nil {
-			text += tmp.Error() + tmp.Err.Error() + fmt.Sprint(reconciler.ReasonOf(clean))
-			if reconciler.ReasonOf(clean) != reconciler.DockerAway {
-				t.Errorf("the reason is %s", reconciler.ReasonOf(clean))
+			text += tmp.Error() + tmp.Err.Error() + fmt.Sprint(deploy.ReasonOf(clean))
+			if deploy.ReasonOf(clean) != deploy.DockerAway {
+				t.Errorf("the reason is %s", deploy.ReasonOf(clean))
 			}
 		}
 		if f != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"tandem/reconciler"
+	"tandem/reconciler/deploy"
 )
 
 // TestOpen_WhatAContainerPutInTheFilesPlace is in the release's copy by the time that the
@@ -43,7 +43,7 @@ func TestOpen_WhatAContainerPutInTheFilesPlace(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			_, err := New(keyFile(t, "key.txt")).Open(ctx, a)
-			if _, ok := reconciler.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "planted") {
+			if _, ok := deploy.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "planted") {
 				t.Errorf("%v, want a fault with %s", err, c.want)
 			}
 		})

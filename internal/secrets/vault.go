@@ -13,9 +13,9 @@ import (
 
 	"filippo.io/age"
 
-	"tandem/internal/rootfile"
-	"tandem/internal/sops"
-	"tandem/reconciler"
+	"tandem/internal/lib/rootfile"
+	"tandem/internal/lib/sops"
+	"tandem/reconciler/deploy"
 )
 
 // Vault opens encrypted files with the age keys of this host. It is safe for
@@ -36,9 +36,9 @@ func New(keyFile string) *Vault { return &Vault{Redactor: &Redactor{}, keyFile: 
 func NewClosed() *Vault { return &Vault{Redactor: &Redactor{}, closed: true} }
 
 // Open returns the variables in the files that app.Secrets names, below app.Root.
-// The error is reconciler.Faults, and holds no value. The Redactor knows each value
+// The error is deploy.Faults, and holds no value. The Redactor knows each value
 // before Open returns.
-func (v *Vault) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secret, error) {
+func (v *Vault) Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error) {
 	if len(app.Secrets) == 0 {
 		return nil, nil
 	}
@@ -49,16 +49,16 @@ func (v *Vault) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secr
 	if !v.closed {
 		var err error
 		if identities, err = v.identities(); err != nil {
-			return nil, reconciler.Faults{{File: app.File, Path: "secrets", Text: err.Error()}}
+			return nil, deploy.Faults{{File: app.File, Path: "secrets", Text: err.Error()}}
 		}
 	}
-	var all []reconciler.Secret
-	var faults reconciler.Faults
+	var all []deploy.Secret
+	var faults deploy.Faults
 	for i, name := range app.Secrets {
 		found, err := v.open(ctx, app, name, identities)
-		more, ok := reconciler.AsFaults(err)
+		more, ok := deploy.AsFaults(err)
 		if err != nil && !ok {
-			more = reconciler.Faults{{File: app.File, Path: fmt.Sprintf("secrets[%d]", i), Text: err.Error()}}
+			more = deploy.Faults{{File: app.File, Path: fmt.Sprintf("secrets[%d]", i), Text: err.Error()}}
 		}
 		all, faults = append(all, found...), append(faults, more...)
 	}
@@ -73,7 +73,7 @@ func (v *Vault) Open(ctx context.Context, app reconciler.App) ([]reconciler.Secr
 }
 
 // open reads one file. An error that is no faults is one of the name.
-func (v *Vault) open(ctx context.Context, app reconciler.App, name string, identities []age.Identity) ([]reconciler.Secret, error) {
+func (v *Vault) open(ctx context.Context, app deploy.App, name string, identities []age.Identity) ([]deploy.Secret, error) {
 	file := path.Join(app.Dir, name)
 	data, err := rootfile.Read(ctx, app.Root, name, sops.MaxSize)
 	switch {
@@ -91,16 +91,16 @@ func (v *Vault) open(ctx context.Context, app reconciler.App, name string, ident
 	values := map[string]string{}
 	if !v.closed {
 		values, err = sealed.Open(identities)
-		if _, ok := reconciler.AsFaults(err); err != nil && !ok {
-			return nil, reconciler.Faults{{File: file, Text: err.Error()}}
+		if _, ok := deploy.AsFaults(err); err != nil && !ok {
+			return nil, deploy.Faults{{File: file, Text: err.Error()}}
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	secrets := make([]reconciler.Secret, len(sealed.Values))
+	secrets := make([]deploy.Secret, len(sealed.Values))
 	for i, s := range sealed.Values {
-		secrets[i] = reconciler.Secret{Name: s.Name, File: file, Line: s.Line, Sealed: s.Sealed, Encrypted: s.Encrypted, Value: reconciler.Hidden(values[s.Name])}
+		secrets[i] = deploy.Secret{Name: s.Name, File: file, Line: s.Line, Sealed: s.Sealed, Encrypted: s.Encrypted, Value: deploy.Hidden(values[s.Name])}
 		if s.Encrypted {
 			v.Add(s.Name, values[s.Name])
 		}
@@ -109,15 +109,15 @@ func (v *Vault) open(ctx context.Context, app reconciler.App, name string, ident
 }
 
 // clashes finds names that cannot be variables, or are ones already.
-func clashes(app reconciler.App, all []reconciler.Secret) reconciler.Faults {
-	var faults reconciler.Faults
-	reserved, first := app.Reserved(), map[string]reconciler.Secret{}
+func clashes(app deploy.App, all []deploy.Secret) deploy.Faults {
+	var faults deploy.Faults
+	reserved, first := app.Reserved(), map[string]deploy.Secret{}
 	for _, s := range all {
 		text := ""
 		_, inEnv := app.Env[s.Name]
 		before, twice := first[s.Name]
 		switch from := reserved[s.Name]; {
-		case !reconciler.ValidVariable(s.Name):
+		case !deploy.ValidVariable(s.Name):
 			text = "want a variable's name (letters, digits and _, not beginning with a digit)"
 		case from != "":
 			text = fmt.Sprintf("tandem sets %s itself, %s; take another name", s.Name, from)
@@ -131,7 +131,7 @@ func clashes(app reconciler.App, all []reconciler.Secret) reconciler.Faults {
 			first[s.Name] = s
 			continue
 		}
-		faults = append(faults, reconciler.Fault{File: s.File, Line: s.Line, Path: s.Name, Text: text})
+		faults = append(faults, deploy.Fault{File: s.File, Line: s.Line, Path: s.Name, Text: text})
 	}
 	return faults
 }

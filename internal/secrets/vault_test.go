@@ -10,18 +10,18 @@ import (
 	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed"
-	"tandem/reconciler"
+	"tandem/internal/harness/testbed"
+	"tandem/reconciler/deploy"
 )
 
 const fixtures = "../sops/testdata/"
 
 // app has the named fixtures as its secrets, in its own directory.
-func app(t *testing.T, names ...string) reconciler.App {
+func app(t *testing.T, names ...string) deploy.App {
 	t.Helper()
-	a := reconciler.App{
+	a := deploy.App{
 		Name: "shop", Dir: "shop", File: "shop/tandem.yaml", Root: t.TempDir(), Secrets: names,
-		Routes: []reconciler.Route{{Name: "api"}},
+		Routes: []deploy.Route{{Name: "api"}},
 	}
 	for _, name := range names {
 		if data, err := os.ReadFile(fixtures + name); err == nil {
@@ -62,7 +62,7 @@ func TestOpen_ReturnsTheVariablesAndHidesTheirValues(t *testing.T) {
 		}
 		list[i].Sealed = ""
 	}
-	want := []reconciler.Secret{
+	want := []deploy.Secret{
 		{Name: "DB_PASSWORD", File: "shop/encrypted-regex.env", Line: 1, Encrypted: true, Value: "correct horse battery staple"},
 		{Name: "PORT", File: "shop/encrypted-regex.env", Line: 2, Value: "5432"},
 	}
@@ -99,7 +99,7 @@ func TestOpen_RefusesWithFileLineAndAdvice(t *testing.T) {
 	route := app(t, "all.yaml")
 	route.Routes[0].Name = "db" // DB_PORT is not in it, PORT is
 	for name, c := range map[string]struct {
-		app  reconciler.App
+		app  deploy.App
 		key  string
 		want string
 	}{
@@ -117,7 +117,7 @@ func TestOpen_RefusesWithFileLineAndAdvice(t *testing.T) {
 		"several at once":        {app(t, "none.env", "other-key.env"), good, "secrets[0]: none.env does not exist in \"shop\": add it, or name the right file\nshop/other-key.env: "},
 	} {
 		_, err := New(c.key).Open(t.Context(), c.app)
-		if _, ok := reconciler.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
+		if _, ok := deploy.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got\n%v\nwant faults with\n%s", name, err, c.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "planted") || keyPattern.MatchString(err.Error())) {
@@ -128,17 +128,17 @@ func TestOpen_RefusesWithFileLineAndAdvice(t *testing.T) {
 
 func TestClashes_NamesThatCannotBeVariables(t *testing.T) {
 	t.Parallel()
-	a := reconciler.App{Routes: []reconciler.Route{{Name: "api"}}}
+	a := deploy.App{Routes: []deploy.Route{{Name: "api"}}}
 	for name, want := range map[string]string{
 		"TAG": "tandem sets TAG itself, from tag", "COLOR": "tandem sets COLOR itself", "API_PORT": "from the ports of the route api",
 		"COMPOSE_PROFILES": "begin with COMPOSE_", "has space": "want a variable's name", "1A": "want a variable's name",
 	} {
-		faults := clashes(a, []reconciler.Secret{{Name: name, File: "s.env", Line: 3}})
+		faults := clashes(a, []deploy.Secret{{Name: name, File: "s.env", Line: 3}})
 		if len(faults) != 1 || !strings.HasPrefix(faults[0].String(), "s.env:3: "+name+": ") || !strings.Contains(faults[0].Text, want) {
 			t.Errorf("%s: got %v, want %q", name, faults, want)
 		}
 	}
-	if faults := clashes(a, []reconciler.Secret{{Name: "DB_PASSWORD"}, {Name: "_x"}}); faults != nil {
+	if faults := clashes(a, []deploy.Secret{{Name: "DB_PASSWORD"}, {Name: "_x"}}); faults != nil {
 		t.Errorf("good names: %v", faults)
 	}
 }
@@ -160,7 +160,7 @@ func TestOpen_ReadsTheKeyAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, key, string(both)+string(other), 0o600)
-	for _, a := range []reconciler.App{a, app(t, "all.env")} {
+	for _, a := range []deploy.App{a, app(t, "all.env")} {
 		if _, err := v.Open(t.Context(), a); err != nil {
 			t.Error(err)
 		}

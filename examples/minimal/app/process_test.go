@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 )
 
 // runShop starts the program and returns it with what it writes.

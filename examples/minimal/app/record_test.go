@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/testbed/tb"
+	"tandem/internal/harness/testbed/tb"
 )
 
 // recorded reads a record, with the first words of each line only.

@@ -1,0 +1,414 @@
+package e2e
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+
+	"tandem/compose"
+	"tandem/internal/harness/gittest"
+	"tandem/internal/harness/stage"
+	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
+	"tandem/reconciler/deploy"
+)
+
+// Promise 6: a secret appears in no log, no error, no status, no page, no argument
+// list, and in no file of the agent's. Every secret that a run knows is planted, the
+// run goes through all that can happen to a release, and everything that the agent
+// wrote, said or started is searched.
+func TestSecrets_AreFoundNowhere(t *testing.T) {
+	t.Parallel()
+	s := newSecretive(t)
+	w := s.world
+	w.build("1.0.0")
+	w.build("1.1.0")
+
+	t.Log("a first deploy, and a bump")
+	first := s.push("1.0.0", s.good(), nil)
+	s.start()
+	w.addSite()
+	w.live(first, "1.0.0", deploy.Green)
+	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", deploy.Blue)
+	s.gets("blue", "DB_PASSWORD")
+
+	t.Log("a release that prints its secret and ends")
+	leaky := s.plant("START_DELAY", "leaky "+rand.Text())
+	bad := s.push("1.1.0", append(s.good(), leaky), nil)
+	held := w.phase(bad, deploy.PhaseHeld)
+	if !strings.Contains(held.Message, "[secret START_DELAY]") {
+		t.Errorf("the container did not print it, or nobody said so:\n%s", held.Message)
+	}
+	s.printed(leaky.Value)
+	s.look()
+
+	t.Log("killed, and started again: what the container printed is old now")
+	s.kill()
+	s.start()
+	reverted := w.revert()
+	w.live(reverted, "1.1.0", deploy.Blue)
+
+	t.Log("files that are refused: a secret in a command, and one that is not encrypted")
+	refused := s.push("1.1.0", s.good(), []byte("services: {api: {command: [\"api\", \"${DB_PASSWORD}\"]}}\n"))
+	if message := w.phase(refused, deploy.PhaseRefused).Message; !strings.Contains(message, "${DB_PASSWORD} is a secret") {
+		t.Errorf("refused with\n%s", message)
+	}
+	s.command("plan")
+	s.command("validate", w.Work)
+	w.live(w.revert(), "1.1.0", deploy.Blue)
+
+	t.Log("a Git server that refuses the token")
+	asked := s.git.Requests("info/refs")
+	s.git.SetToken("another")
+	tb.Until(t, patience, "a refusal", func() error {
+		if s.git.Requests("info/refs") < asked+2 {
+			return errors.New("the server was not asked yet")
+		}
+		return nil
+	})
+	s.command("plan")
+	s.git.SetToken(s.gitToken)
+
+	t.Log("a secret that changes is a new release, and the old value is still one")
+	s.values["DB_PASSWORD"] = s.plant("DB_PASSWORD", rand.Text())
+	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", deploy.Green)
+	s.gets("green", "DB_PASSWORD")
+
+	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--from-git"}, {"plan"}, {"plan", "-o", "yaml"}, {"history", w.App}, {"validate", w.Work}, {"retry", w.App}} {
+		s.command(args...)
+	}
+	s.look()
+	s.kill()
+	s.search()
+}
+
+// secretive is a world in which everything that can be secret is planted.
+type secretive struct {
+	*world
+	bin      string
+	dir      string // what the agent is given: keys, tokens; nothing of it is searched
+	temp     string // the agent's temporary directory
+	log      stage.Log
+	identity *age.X25519Identity
+	mail     *mailbox
+	token    string
+	git      *gittest.HTTPServer // which asks for gitToken
+	gitToken string
+	values   map[string]testbed.Variable
+	agent    *exec.Cmd
+
+	mu      sync.Mutex
+	planted map[string]string   // what -> value
+	seen    map[string][]string // where -> texts
+}
+
+func newSecretive(t *testing.T) *secretive {
+	registry := tb.Registry(t, testbed.RegistryOptions{})
+	s := &secretive{world: storeStage(t, stage.Options{Registry: registry}), planted: map[string]string{}, seen: map[string][]string{}, values: map[string]testbed.Variable{}}
+	s.bin = tb.GoBinary(t, "../../../cmd/tandem")
+	s.dir, s.temp, s.log = t.TempDir(), t.TempDir(), stage.Log{Path: filepath.Join(t.TempDir(), "log")}
+	identity, err := age.GenerateX25519Identity()
+	check(t, err)
+	s.identity = identity
+	s.planted["the age key"] = identity.String()
+	s.mail = newMailbox(t, http.StatusOK)
+	s.token = s.plant("the API's token", rand.Text()).Value
+	s.gitToken = s.plant("the Git server's token", rand.Text()).Value
+	s.git = gittest.ServeHTTP(t, gittest.OpenBare(t, s.Bare), gittest.HTTPOptions{Token: s.gitToken})
+	for file, content := range map[string]string{
+		"git":     s.gitToken + "\n",
+		"age":     identity.String() + "\n",
+		"webhook": s.plant("the webhook's secret", rand.Text()).Value,
+		"token":   s.token,
+		"notify":  s.mail.url() + "&@x-token=" + s.plant("a notification's token", rand.Text()).Value + "\n",
+		"config.json": fmt.Sprintf(`{"auths": {%q: {"auth": %q}}}`, registry.Addr(),
+			base64.StdEncoding.EncodeToString([]byte("u:"+s.plant("the registry's password", rand.Text()).Value))),
+	} {
+		check(t, os.WriteFile(filepath.Join(s.dir, file), []byte(content), 0o600))
+	}
+	for _, v := range []testbed.Variable{
+		s.plant("DB_PASSWORD", rand.Text()), s.plant("GREETING", "it's \"a\" $ecret/"+rand.Text()),
+		s.plant("PEM", "-----BEGIN X-----\n"+rand.Text()+"\n-----END X-----\n"),
+	} {
+		s.values[v.Name] = v
+	}
+	override := filepath.Join(s.Work, s.App, "compose.override.yaml")
+	data, err := os.ReadFile(override)
+	check(t, err)
+	const plain = "api: {healthcheck: {interval: 60s}}"
+	if !strings.Contains(string(data), plain) {
+		t.Fatalf("the override is another one:\n%s", data)
+	}
+	text := strings.Replace(string(data), plain, `api: {healthcheck: {interval: 60s}, secrets: [pem], environment: {URL: "db://u:${DB_PASSWORD}@db"}}`, 1)
+	check(t, os.WriteFile(override, []byte(text+"secrets: {pem: {environment: PEM}}\n"), 0o644))
+	s.stop = func() { s.kill() }
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	go s.sample(ctx)
+	return s
+}
+
+// plant notes a value that must be found nowhere.
+func (s *secretive) plant(name, value string) testbed.Variable {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range strings.Split(value, "\n") {
+		if line != "" && !strings.HasPrefix(line, "-----") {
+			s.planted[fmt.Sprintf("%s (%d)", name, len(s.planted))] = line
+		}
+	}
+	return testbed.Variable{Name: name, Value: value}
+}
+
+func (s *secretive) good() []testbed.Variable {
+	return []testbed.Variable{s.values["DB_PASSWORD"], s.values["GREETING"], s.values["PEM"]}
+}
+
+// push encrypts the variables, and deploys with them; override replaces the file
+// that Compose reads beside the example's own, where it is not nil.
+func (s *secretive) push(tag string, variables []testbed.Variable, override []byte) string {
+	s.t.Helper()
+	data, err := testbed.SOPSDotenv(s.identity.Recipient(), variables...)
+	check(s.t, err)
+	check(s.t, os.WriteFile(filepath.Join(s.Work, s.App, "secrets.enc.env"), data, 0o644))
+	if override != nil {
+		check(s.t, os.WriteFile(filepath.Join(s.Work, s.App, "compose.override.yaml"), override, 0o644))
+	}
+	return s.world.push(stage.Desired{Tag: tag, More: quick + "secrets: [secrets.enc.env]\n"})
+}
+
+func (s *secretive) flags() []string {
+	return append(s.Flags(), "--log-level", "debug", "--secrets-age-key-file", filepath.Join(s.dir, "age"),
+		"--repo-webhook-secret-file", filepath.Join(s.dir, "webhook"), "--api-token-file", filepath.Join(s.dir, "token"),
+		"--notify-urls-file", filepath.Join(s.dir, "notify"),
+		"--repo-url", s.git.URL, "--repo-auth-token-file", filepath.Join(s.dir, "git"), "--repo-poll", "1s")
+}
+
+func (s *secretive) program(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.bin, args...)
+	cmd.Env = append(stage.Environ(), "TMPDIR="+s.temp, "DOCKER_CONFIG="+s.dir, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	return cmd
+}
+
+func (s *secretive) start() {
+	s.t.Helper()
+	log, err := os.OpenFile(s.log.Path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	check(s.t, err)
+	cmd := s.program(append([]string{"run"}, s.flags()...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	check(s.t, cmd.Start())
+	check(s.t, log.Close())
+	s.mu.Lock()
+	s.agent = cmd
+	s.mu.Unlock()
+}
+
+// kill ends the agent as a crash does.
+func (s *secretive) kill() {
+	s.mu.Lock()
+	cmd := s.agent
+	s.agent = nil
+	s.mu.Unlock()
+	if cmd != nil {
+		check(s.t, cmd.Process.Kill())
+		_ = cmd.Wait() // it was killed
+	}
+}
+
+// see keeps a text to be searched.
+func (s *secretive) see(where, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[where] = append(s.seen[where], text)
+}
+
+// sample watches what is there for a moment only: argument lists, the agent's own
+// environment, temporary files.
+func (s *secretive) sample(ctx context.Context) {
+	lines, looks := map[string]bool{}, map[string]int{}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, p := range processes {
+			// A process that was just made may still have the arguments of its parent, but
+			// not for long.
+			if looks[p]++; looks[p] > 5 {
+				continue
+			}
+			data, err := os.ReadFile(p)
+			if line := string(data); err == nil && !lines[line] {
+				lines[line] = true
+				s.see("an argument list", strings.ReplaceAll(line, "\x00", " "))
+			}
+		}
+		s.mu.Lock()
+		agent := s.agent
+		s.mu.Unlock()
+		if agent != nil {
+			if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", agent.Process.Pid)); err == nil && !lines[string(data)] {
+				lines[string(data)] = true
+				s.see("the agent's environment", string(data))
+			}
+		}
+		s.files("a temporary file", s.temp, func(data string) bool { known := lines[data]; lines[data] = true; return !known })
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// files sees every file below dir that fresh says is one to look at.
+func (s *secretive) files(where, dir string, fresh func(data string) bool) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // gone since
+		}
+		if data, err := os.ReadFile(path); err == nil && fresh(string(data)) {
+			s.see(where+" "+path, string(data))
+		}
+		return nil
+	})
+}
+
+// look sees what the agent serves, and what Docker tells of the containers.
+func (s *secretive) look() {
+	s.t.Helper()
+	for _, path := range []string{"/", "/api/status", "/metrics", "/healthz"} {
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.Config().Listen+path, nil)
+		check(s.t, err)
+		req.Header.Set("Authorization", "Bearer "+s.token)
+		res, err := http.DefaultClient.Do(req)
+		check(s.t, err)
+		body, err := io.ReadAll(res.Body)
+		check(s.t, err)
+		check(s.t, res.Body.Close())
+		s.see("the page "+path, string(body))
+	}
+	for _, c := range s.inspect() {
+		c.Config.Env = nil
+		s.see("docker inspect "+c.Name, fmt.Sprintf("%+v %+v %+v", c.Config, c.HostConfig, *c.ContainerJSONBase))
+	}
+}
+
+func (s *secretive) inspect() []container.InspectResponse {
+	s.t.Helper()
+	list, err := s.Engine.Client.ContainerList(s.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", compose.LabelApp+"="+s.App))})
+	check(s.t, err)
+	var all []container.InspectResponse
+	for _, c := range list {
+		info, err := s.Engine.Client.ContainerInspect(s.t.Context(), c.ID)
+		check(s.t, err)
+		all = append(all, info)
+	}
+	return all
+}
+
+// gets fails the test unless the containers of the color have the secret's value:
+// else there would be nothing to find.
+func (s *secretive) gets(color, name string) {
+	s.t.Helper()
+	value := s.values[name].Value
+	for _, c := range s.inspect() {
+		if c.Config.Labels[compose.LabelColor] == color && len(s.found(fmt.Sprint(c.Config.Env))) > 0 && strings.Contains(fmt.Sprint(c.Config.Env), value) {
+			return
+		}
+	}
+	s.t.Errorf("no container of %s has the %s that was planted, or the search does not find it", color, name)
+}
+
+// printed fails the test unless a container printed the value.
+func (s *secretive) printed(value string) {
+	s.t.Helper()
+	for _, c := range s.inspect() {
+		logs, err := s.Engine.Client.ContainerLogs(s.t.Context(), c.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true})
+		check(s.t, err)
+		data, err := io.ReadAll(logs)
+		check(s.t, err)
+		check(s.t, logs.Close())
+		if strings.Contains(string(data), value) {
+			return
+		}
+	}
+	s.t.Error("no container printed its secret, so nothing is shown")
+}
+
+// command runs tandem, and sees what it prints. Its outcome is another test's.
+func (s *secretive) command(args ...string) {
+	s.t.Helper()
+	out, err := s.program(append(args, s.flags()...)...).CombinedOutput()
+	s.see("tandem "+strings.Join(args, " "), fmt.Sprintf("%s%v", out, err))
+	if len(out) == 0 {
+		s.t.Errorf("tandem %v printed nothing (%v)", args, err)
+	}
+}
+
+// search looks for everything planted in everything seen, and in what is left.
+func (s *secretive) search() {
+	s.t.Helper()
+	all := func(string) bool { return true }
+	s.files("the state directory's", s.Config().State, all)
+	s.files("nginx.dir's", s.Config().Nginx.Dir, all)
+	log, err := os.ReadFile(s.log.Path)
+	check(s.t, err)
+	s.see("the log", string(log))
+	statuses, err := s.Git(s.t.Context(), "-C", s.Bare, "log", "-p", "--format=fuller", "tandem-status")
+	check(s.t, err)
+	s.see("the status branch", statuses)
+	s.see("the notifications", fmt.Sprintf("%+v", s.mail.got()))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, where := range []string{"the log", "the status branch", "the notifications", "the page /api/status", "the page /metrics", "an argument list", "the agent's environment"} {
+		if strings.TrimSpace(strings.Join(s.seen[where], "")) == "" {
+			s.t.Errorf("%s: nothing was seen, so nothing is shown", where)
+		}
+	}
+	for where, text := range map[string]string{"the log": string(log), "the status branch": statuses} {
+		if !strings.Contains(text, "[secret START_DELAY]") {
+			s.t.Errorf("%s says nothing of the secret that was printed, so nothing is shown:\n%.4000s", where, text)
+		}
+	}
+	texts := 0
+	for where, list := range s.seen {
+		for _, text := range list {
+			texts++
+			for _, what := range s.found(text) {
+				s.t.Errorf("%s: %s has %s", s.App, where, what)
+			}
+		}
+	}
+	s.t.Logf("%d secrets looked for in %d texts", len(s.planted), texts)
+}
+
+// found names what of the planted is in the text, however it is written.
+func (s *secretive) found(text string) []string {
+	var found []string
+	for what, value := range s.planted {
+		for _, form := range []string{value, url.QueryEscape(value), url.PathEscape(value), fmt.Sprintf("%q", value)[1:], base64.RawStdEncoding.EncodeToString([]byte(value))} {
+			if strings.Contains(text, strings.TrimSuffix(form, `"`)) {
+				found = append(found, what)
+				break
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,73 @@
+package appfile
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tandem/reconciler/deploy"
+)
+
+func appAt(dir, name string, routes ...deploy.Route) deploy.App {
+	return deploy.App{Dir: dir, File: dir + "/tandem.yaml", Name: name, Routes: routes}
+}
+
+func routeOn(name string, blue, green int) deploy.Route {
+	return deploy.Route{Name: name, Ports: deploy.Ports{Blue: blue, Green: green}}
+}
+
+func nameFault(file, text string) deploy.Faults {
+	return deploy.Faults{{File: file, Line: 0, Path: "app", Text: text}}
+}
+
+// Of a name or a port that several apps want, the one that had it before keeps it,
+// wherever its file stands; where nobody knows which that is, none of them gets it.
+func TestCollisions_WhatIsKnownKeepsItsPlace(t *testing.T) {
+	const elsewhere = "; give one of them another name: until then what is live stays, and neither is deployed anew"
+	shop, copied := appAt("shop", "shop", routeOn("api", 3001, 3002)), appAt("archive/shop-2025", "shop", routeOn("api", 3001, 3002))
+	shop.Tree, copied.Tree = "new", "old"
+	portsOf := func(file, other string) deploy.Faults {
+		return deploy.Faults{
+			{File: file, Line: 0, Path: "routes.api.ports.blue", Text: "3001 is routes.api.ports.blue in " + other + ", too; take another port"},
+			{File: file, Line: 0, Path: "routes.api.ports.green", Text: "3002 is routes.api.ports.green in " + other + ", too; take another port"},
+		}
+	}
+	newcomer := map[string]deploy.Faults{copied.File: append(nameFault(copied.File,
+		"shop is the app in shop/tandem.yaml, which keeps the name; give this one another name"), portsOf(copied.File, shop.File)...)}
+	both := map[string]deploy.Faults{
+		copied.File: append(nameFault(copied.File, "shop is the app in shop/tandem.yaml as well"+elsewhere), portsOf(copied.File, shop.File)...),
+		shop.File:   append(nameFault(shop.File, "shop is the app in archive/shop-2025/tandem.yaml as well"+elsewhere), portsOf(shop.File, copied.File)...),
+	}
+	a, b := appAt("a", "a", routeOn("api", 3001, 3003)), appAt("b", "b", routeOn("web", 3004, 3001))
+	portOfA := map[string]deploy.Faults{"a/tandem.yaml": {{File: "a/tandem.yaml", Line: 0, Path: "routes.api.ports.blue", Text: "3001 is routes.web.ports.green in b/tandem.yaml, too; take another port"}}}
+	for _, c := range []struct {
+		name    string
+		apps    []deploy.App
+		origins map[string]Origin
+		want    map[string]deploy.Faults
+	}{
+		{"none", []deploy.App{appAt("a", "a", routeOn("api", 1, 2)), appAt("b", "b", routeOn("api", 3, 4))}, nil, map[string]deploy.Faults{}},
+		{"the directory is known", []deploy.App{copied, shop}, map[string]Origin{"shop": {Dir: "shop"}}, newcomer},
+		{"only what is live is known", []deploy.App{copied, shop}, map[string]Origin{"shop": {Tree: "new"}}, newcomer},
+		{"moved, and copied, with one commit", []deploy.App{copied, shop}, map[string]Origin{"shop": {Dir: "services/shop", Tree: "new"}}, newcomer},
+		{"the directory counts more than what is live", []deploy.App{copied, shop}, map[string]Origin{"shop": {Dir: "shop", Tree: "old"}}, newcomer},
+		{"nothing is known", []deploy.App{shop, copied}, nil, both},
+		{"neither is where it was", []deploy.App{shop, copied}, map[string]Origin{"shop": {Dir: "store", Tree: "other"}}, both},
+		{"a port of an app that is known", []deploy.App{a, b}, map[string]Origin{"b": {Dir: "b"}}, portOfA},
+		{"a port of one of two that are known", []deploy.App{a, b}, map[string]Origin{"a": {Dir: "a", Ports: []int{3003}}, "b": {Dir: "b", Ports: []int{3004, 3001}}}, portOfA},
+		{
+			"a port that two want, and nobody had", []deploy.App{a, b}, map[string]Origin{"a": {Dir: "a"}, "b": {Dir: "b"}},
+			map[string]deploy.Faults{
+				"a/tandem.yaml": portOfA["a/tandem.yaml"],
+				"b/tandem.yaml": {{File: "b/tandem.yaml", Line: 0, Path: "routes.web.ports.green", Text: "3001 is routes.api.ports.blue in a/tandem.yaml, too; take another port"}},
+			},
+		},
+		{"ports and names that could not be read", []deploy.App{appAt("a", "", routeOn("api", 0, 0)), appAt("b", "", routeOn("api", 0, 0))}, nil, map[string]deploy.Faults{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, Collisions(c.apps, c.origins)); diff != "" {
+				t.Errorf("collisions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

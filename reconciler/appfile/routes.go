@@ -1,0 +1,156 @@
+package appfile
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
+)
+
+// maxRoutes bounds what one file can make Nginx load.
+const maxRoutes = 32
+
+const portsExample = "ports: {blue: 3001, green: 3002}"
+
+func (p appParser) routes() {
+	n := p.root.Get("routes")
+	if !n.Present() {
+		n.Fault("is missing; write at least one, such as routes: {api: {%s, health: /health}}", portsExample)
+	}
+	if !n.Mapping() {
+		return
+	}
+	ports := map[int]strictyaml.Node{}
+	count := 0
+	for name, route := range n.Entries() {
+		if count++; count == maxRoutes+1 {
+			route.Fault("one route too many; an app has %d at most", maxRoutes)
+		}
+		if r, ok := p.route(route, name, ports); ok {
+			p.app.Routes = append(p.app.Routes, r)
+		}
+	}
+	if count == 0 {
+		n.Fault("is empty; write at least one route, such as api: {%s, health: /health}", portsExample)
+	}
+	slices.SortFunc(p.app.Routes, func(a, b deploy.Route) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// route returns false when there is not even a name to go by. ports holds what
+// the routes before it took.
+func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (deploy.Route, bool) {
+	r := deploy.Route{Name: name, Service: name, Health: deploy.Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
+	named := p.goodName(n, name)
+	if n.Mapping("service", "ports", "health") {
+		p.service(n.Get("service"), &r.Service)
+		p.ports(n.Get("ports"), &r.Ports, ports)
+		p.health(n.Get("health"), &r.Health)
+	}
+	return r, named
+}
+
+func (p appParser) ports(n strictyaml.Node, to *deploy.Ports, taken map[int]strictyaml.Node) {
+	if !n.Present() {
+		n.Fault("is missing; write %s", portsExample)
+	}
+	if !n.Mapping(string(deploy.Blue), string(deploy.Green)) {
+		return
+	}
+	for _, c := range []struct {
+		color deploy.Color
+		to    *int
+	}{{deploy.Blue, &to.Blue}, {deploy.Green, &to.Green}} {
+		port := n.Get(string(c.color))
+		if !port.Present() {
+			port.Fault("is missing; each color needs a port of its own: %s", portsExample)
+		}
+		if !port.Int(c.to, 1, 65535) {
+			continue
+		}
+		if what, own := p.own[*c.to]; own {
+			port.Fault("%d is tandem's own port: %s. A site that leads there would show it to everybody; take another one", *c.to, what)
+		}
+		switch first, twice := taken[*c.to]; {
+		case twice && first.Path == n.Get(string(c.color.Other())).Path:
+			port.Fault("%d is %s's port already; give %s another one", *c.to, c.color.Other(), c.color)
+		case twice:
+			port.Fault("%d is taken by %s already (line %d); give %s another one", *c.to, first.Path, first.Line, c.color)
+		default:
+			taken[*c.to] = port
+		}
+	}
+}
+
+func (p appParser) health(n strictyaml.Node, to *deploy.Health) {
+	if !n.Present() {
+		n.Fault("is missing; write the path that answers when the service is well, such as health: /health")
+		return
+	}
+	if !n.IsMapping() {
+		p.healthPath(n, to)
+		return
+	}
+	n.Mapping("path", "status", "max_latency")
+	where := n.Get("path")
+	if !where.Present() {
+		where.Fault("is missing; write the path that answers when the service is well, such as path: /health")
+	}
+	p.healthPath(where, to)
+	p.status(n.Get("status"), to)
+	n.Get("max_latency").Duration(&to.MaxLatency, time.Millisecond, time.Minute)
+}
+
+var healthPattern = regexp.MustCompile(`^/[!-~]*$`)
+
+// healthLength is the longest path. A pattern that counted as far would take a
+// megabyte of memory in every process.
+const healthLength = 901
+
+func (p appParser) healthPath(n strictyaml.Node, to *deploy.Health) {
+	var s string
+	if !n.Text(&s) {
+		return
+	}
+	_, err := url.ParseRequestURI(s)
+	switch {
+	case !strings.HasPrefix(s, "/"):
+		n.Fault("want a path that begins with /, such as /health, got %s", quoted(s))
+	case strings.HasPrefix(s, "//") || strings.Contains(s, "#") || len(s) > healthLength || !healthPattern.MatchString(s) || err != nil:
+		n.Fault("want a path as it stands in an HTTP request (no spaces, no #, no //), got %s", quoted(s))
+	default:
+		to.Path = s
+	}
+}
+
+var statusPattern = regexp.MustCompile(`^([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?$`)
+
+func (p appParser) status(n strictyaml.Node, to *deploy.Health) {
+	if !n.Present() {
+		return
+	}
+	var s string
+	if !n.Literal(&s) {
+		return
+	}
+	m := statusPattern.FindStringSubmatch(s)
+	if m == nil {
+		n.Fault("want a status or a range of them from 200 to 599, such as 200 or 200-299, got %s", quoted(s))
+		return
+	}
+	if m[2] == "" {
+		m[2] = m[1]
+	}
+	// The pattern leaves only digits, so neither conversion can fail.
+	least, _ := strconv.Atoi(m[1])
+	most, _ := strconv.Atoi(m[2])
+	if least > most {
+		n.Fault("the range %s is empty; write the lower status first: %d-%d", s, most, least)
+		return
+	}
+	to.StatusMin, to.StatusMax = least, most
+}

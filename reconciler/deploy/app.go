@@ -1,0 +1,243 @@
+package deploy
+
+import (
+	"maps"
+	"strings"
+	"time"
+)
+
+// Commit is the part of a Git commit that people are shown.
+type Commit struct {
+	Hash    string // full, hex
+	Author  string // name only
+	Subject string // first line of the message
+	Time    time.Time
+}
+
+// Short returns the first eight digits of the hash.
+func (c Commit) Short() string { return c.Hash[:min(8, len(c.Hash))] }
+
+// App is the desired state of one thing that is deployed, as of one commit:
+// what ParseApp read from a tandem.yaml, with every default filled in, and what
+// the agent added to it (Commit, Tree, Root, Release).
+type App struct {
+	Name string // matches NamePattern, so that it is safe in a file, a label and a project name
+	Dir  string // the app's directory in the repository, slash-separated, "." for its root
+	File string // the path of its tandem.yaml in the repository, for messages
+
+	Tag        string
+	Color      Color             // Blue, Green or Auto
+	Compose    string            // the colored stack's file, relative to Dir; empty: the first of ComposeNames that exists
+	Shared     string            // the shared stack's file, relative to Dir; empty: none
+	Env        map[string]string // more variables for interpolation
+	Secrets    []string          // encrypted files with still more variables, relative to Dir
+	Routes     []Route           // sorted by name; at least one
+	Gate       GatePolicy
+	Watch      WatchPolicy
+	Drain      DrainPolicy
+	Standby    StandbyPolicy
+	Singletons []string
+	Migrations Migrations
+	Windows    []string
+	OnFailure  string // OnFailureHold or OnFailureRevert
+
+	Commit  Commit
+	Tree    string  // identifies the content of Dir: changes if and only if something in it changed
+	Root    string  // absolute directory of this host that holds the files of Dir
+	Release Release // set by Resolver.Resolve
+
+	// Frozen says that the newest commit's files were refused: this is the last
+	// App that could be read, and all it is good for is keeping alive what is live.
+	Frozen bool
+
+	// Former are routes that a stack still has, and this release does not: set by the
+	// Runner for the Router, because a site may still use them.
+	Former []FormerRoute
+}
+
+// ComposeNames are the files looked for, in this order, when tandem.yaml names none.
+func ComposeNames() []string {
+	return []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"}
+}
+
+// Route is one name under which Nginx sends traffic to a service of the stack.
+type Route struct {
+	Name    string // also the prefix of the variable <NAME>_PORT
+	Service string // the Compose service that answers
+	Ports   Ports
+	Health  Health
+	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
+}
+
+// FormerRoute is a route as the stack of one color has it.
+type FormerRoute struct {
+	Route // only the access of that color lets something through
+	Color Color
+	Of    App // that the stack runs
+}
+
+// Variable is the name of the interpolation variable that holds the route's
+// port: the route's name in upper case, with "-" as "_", and "_PORT".
+func (r Route) Variable() string {
+	return strings.ToUpper(strings.ReplaceAll(r.Name, "-", "_")) + "_PORT"
+}
+
+// Ports are the host ports of one route, one a color.
+type Ports struct{ Blue, Green int }
+
+// Of returns the port of one color, 0 for NoColor.
+func (p Ports) Of(c Color) int {
+	switch c {
+	case Blue:
+		return p.Blue
+	case Green:
+		return p.Green
+	default:
+		return 0
+	}
+}
+
+// Health says what a healthy answer of a route is.
+type Health struct {
+	Path       string        // begins with "/"
+	StatusMin  int           // lowest status that is healthy, inclusive
+	StatusMax  int           // highest status that is healthy, inclusive
+	MaxLatency time.Duration // an answer that takes longer is late
+}
+
+// GatePolicy bounds the gate.
+type GatePolicy struct {
+	Timeout      time.Duration // from the moment the stack is up
+	Successes    int           // consecutive healthy answers of every route
+	ImageTimeout time.Duration // how long an image that its registry does not have yet is waited for
+}
+
+// WatchPolicy bounds the watch after a flip.
+type WatchPolicy struct {
+	For          time.Duration // how long it lasts
+	Max          time.Duration // how far it is extended while there are fewer than MinRequests; at least For
+	MaxErrorRate float64       // share of 5xx, 0 to 1
+	OwnErrorRate bool          // the file says MaxErrorRate; else it is the default
+	MinRequests  int           // fewer are no evidence
+	MaxP95       time.Duration // of the time that the stack takes for an answer
+	OwnP95       bool          // the file says MaxP95; else it is the default
+	MaxRestarts  int
+	MaxMemory    int64   // bytes, of all containers of the stack together; 0: no limit
+	MaxCPU       float64 // cores, of all containers of the stack together; 0: no limit
+	Compare      string  // CompareBoth, CompareLimits or CompareOld
+	Inconclusive string  // InconclusivePromote, InconclusiveHold or InconclusiveRevert
+}
+
+// The values of WatchPolicy.Compare: what the figures of a new release are held
+// against.
+const (
+	CompareBoth   = "both"   // the limits that the file has; of other figures what the old stack showed, and the default limits where it showed nothing
+	CompareLimits = "limits" // the limits alone
+	CompareOld    = "old"    // what the old stack showed; the limits only where it showed nothing
+)
+
+// The values of WatchPolicy.Inconclusive: what to do after a watch without a
+// verdict.
+const (
+	InconclusivePromote = "promote"
+	InconclusiveHold    = "hold"
+	InconclusiveRevert  = "revert"
+)
+
+// DrainPolicy bounds how long the old stack is waited for before it is changed
+// or stopped.
+type DrainPolicy struct {
+	Timeout    time.Duration // for requests, from when the stack is needed or to be stopped
+	WebSockets time.Duration // for WebSockets, from when traffic left the stack; at least Timeout
+}
+
+// Until is when what is open has had its time; it is in the past when that is over.
+func (d DrainPolicy) Until(open Connections, began, left time.Time) time.Time {
+	var end time.Time
+	if open.Requests > 0 {
+		end = began.Add(d.Timeout)
+	}
+	if x := left.Add(d.WebSockets); open.WebSockets > 0 && x.After(end) {
+		end = x
+	}
+	return end
+}
+
+// StandbyPolicy says what becomes of the stack that traffic left.
+type StandbyPolicy struct {
+	Keep  string        // StandbyWarm or StandbyStopped
+	For   time.Duration // how long a warm standby is kept running
+	Spare string        // SpareOff, SpareIdempotent or SpareAll
+}
+
+// The values of StandbyPolicy.Spare: which requests a warm standby answers while
+// the live stack cannot.
+const (
+	SpareOff        = "off"
+	SpareIdempotent = "idempotent" // all but those that the live stack may have begun and that must not be repeated
+	SpareAll        = "all"        // also those: the app must bear it when a POST arrives twice
+)
+
+// The values of StandbyPolicy.Keep.
+const (
+	StandbyWarm    = "warm"
+	StandbyStopped = "stopped"
+)
+
+// Migrations names the services that run once around a release. They are no part
+// of its stacks.
+type Migrations struct{ Expand, Contract string }
+
+// Of returns the service of one kind, empty for none.
+func (m Migrations) Of(k MigrationKind) string {
+	if k == ContractMigration {
+		return m.Contract
+	}
+	return m.Expand
+}
+
+// MigrationKind tells the two migrations of a release apart.
+type MigrationKind string
+
+// The kinds of migrations.
+const (
+	ExpandMigration   MigrationKind = "expand"   // before the release starts: adds what it needs, takes nothing away
+	ContractMigration MigrationKind = "contract" // when the old stack is gone: takes away what nobody needs any more
+)
+
+// The values of App.OnFailure.
+const (
+	OnFailureHold   = "hold"
+	OnFailureRevert = "revert"
+)
+
+// Project is the Compose project of one color of the app: "<app>-<color>".
+func (a App) Project(c Color) string { return a.Name + "-" + string(c) }
+
+// SharedProject is the Compose project that is never flipped: "<app>-shared".
+func (a App) SharedProject() string { return a.Name + "-shared" }
+
+// Reserved returns the names of the variables that tandem sets itself, each with
+// where its value comes from ("from tag").
+func (a App) Reserved() map[string]string {
+	owner := map[string]string{"TAG": "from tag", "COLOR": "from the color of the stack"}
+	for _, r := range a.Routes {
+		owner[r.Variable()] = "from the ports of the route " + r.Name
+	}
+	return owner
+}
+
+// Variables returns what the Compose file of one color can interpolate, the
+// secrets aside: TAG, COLOR, the port of each route, and env. A name that tandem sets itself wins
+// over the same name in env (ParseApp refuses that clash).
+func (a App) Variables(c Color) map[string]string {
+	v := maps.Clone(a.Env)
+	if v == nil {
+		v = map[string]string{}
+	}
+	v["TAG"], v["COLOR"] = a.Tag, string(c)
+	for _, r := range a.Routes {
+		v[r.Variable()] = itoa(r.Ports.Of(c))
+	}
+	return v
+}

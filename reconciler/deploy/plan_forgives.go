@@ -1,0 +1,39 @@
+package deploy
+
+// Forgives tells whether a failure of s is no verdict on its release, because
+// that was confirmed before: then it is given time to recover. That ends where a newer
+// release, which may be deployed, waits for it, and it has no traffic or can do without.
+func Forgives(app App, o Observed, m Memory, s Step) bool {
+	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release) || s.Color == o.Live && m.OnTrial()
+	if onTrial || !m.Live.Is(s.Color, s.Release) {
+		return false
+	}
+	p := newPlanner(app, o, m)
+	if s.Color == o.Live {
+		return !p.givesWay(s)
+	}
+	return s.Release == app.Release || p.kept()
+}
+
+// GivesWay tells whether the live release of s, should it not come up, is given up for a
+// newer one: the standby can serve until that is there.
+func GivesWay(app App, o Observed, m Memory, s Step) bool { return newPlanner(app, o, m).givesWay(s) }
+
+// Alone tells whether nothing but release could be live: the other one was turned down.
+func Alone(app App, o Observed, m Memory, release Release) bool {
+	return planner{app, o, m}.alone(release)
+}
+
+// kept tells whether nothing new may be deployed.
+func (p planner) kept() bool {
+	_, held := p.m.Blocked(p.app.Release)
+	return held || p.m.Paused || p.app.Frozen || p.waits()
+}
+
+func (p planner) givesWay(s Step) bool {
+	if s.Color != p.o.Live || !p.m.Live.Is(s.Color, s.Release) || s.Release == p.app.Release || p.kept() {
+		return false
+	}
+	steps, _ := p.lead(goal{p.app.Release, p.chooseColor(p.app.Release)})
+	return p.takesLastHealthy(steps) && !p.barred(steps)
+}

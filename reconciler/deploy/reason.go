@@ -1,0 +1,67 @@
+package deploy
+
+// Reason says why a plan is what it is, or why a release was turned down. The
+// log line, the status file, a metric's label and `tandem plan` use this word.
+type Reason string
+
+// Reasons of a plan.
+const (
+	UpToDate    Reason = "UpToDate"    // desired and observed agree
+	FirstDeploy Reason = "FirstDeploy" // nothing was live
+	NewRelease  Reason = "NewRelease"  // another release is desired
+	ColorChange Reason = "ColorChange" // the same release is desired in the other color
+	Returning   Reason = "Returning"   // the desired release still runs in the standby
+	Watching    Reason = "Watching"    // live, and its watch is not over
+	TakingBack  Reason = "TakingBack"  // the live release was rejected
+	Held        Reason = "Held"        // the desired release was rejected; another one is live
+	NoWayBack   Reason = "NoWayBack"   // the live release was rejected and nothing healthy is left to return to
+	Healing     Reason = "Healing"     // the live stack is damaged
+	Drifted     Reason = "Drifted"     // Nginx sends traffic where nobody decided it
+	Retiring    Reason = "Retiring"    // the old stack is no longer needed
+	Paused      Reason = "Paused"      // a person paused the app
+	Frozen      Reason = "Frozen"      // the desired state cannot be read, so what was live is kept alive
+	Sparing     Reason = "Sparing"     // the standby becomes a spare, or ceases to be one
+	HandingOver Reason = "HandingOver" // a singleton has to move to the live color, or to be started there
+	Contracting Reason = "Contracting" // the contract migration is due
+	Waiting     Reason = "Waiting"     // no deploy window is open
+
+	AwaitingImage Reason = "AwaitingImage" // a registry does not have an image of the release yet
+)
+
+// Afterwards tells whether such a plan only does what comes after a deploy, while
+// all traffic is where it belongs.
+func (r Reason) Afterwards() bool { return r == Retiring || r == Sparing || r == Contracting }
+
+// Reasons of a RejectError: what was wrong with the release.
+const (
+	ImageNotFound   Reason = "ImageNotFound"
+	CannotStart     Reason = "CannotStart"
+	ContainerExited Reason = "ContainerExited"
+	RestartLoop     Reason = "RestartLoop"
+	Unhealthy       Reason = "Unhealthy"
+	TooSlow         Reason = "TooSlow"
+	WatchFailed     Reason = "WatchFailed"
+	MigrationFailed Reason = "MigrationFailed"
+	BelowFloor      Reason = "BelowFloor" // it needs what a contract migration took away
+)
+
+// Reasons that are nobody's release: the world is in the way.
+const (
+	Refused     Reason = "Refused" // the files in git are wrong
+	NginxAway   Reason = "NginxAway"
+	NginxBroken Reason = "NginxBroken"
+	NotIncluded Reason = "NotIncluded"
+	NotReached  Reason = "NotReached" // Nginx does not get through to the stack that is to be live
+	ForeignFile Reason = "ForeignFile"
+	// The site still uses a route that the app does not have any more.
+	SiteOutdated Reason = "SiteOutdated"
+	PortTaken    Reason = "PortTaken"  // something else holds a port of a route
+	OtherAgent   Reason = "OtherAgent" // the app's stacks are another agent's
+	DockerAway   Reason = "DockerAway"
+	PullFailed   Reason = "PullFailed" // the registry is away or refuses the credentials
+	GitAway      Reason = "GitAway"
+	DiskFull     Reason = "DiskFull"    // too little space is left for another image
+	NoAddresses  Reason = "NoAddresses" // Docker has no addresses for another network
+	Unverified   Reason = "Unverified"  // the newest commit is not signed as it has to be; the last one that was is in force
+	Failed       Reason = "Failed"      // anything else; it is tried again
+)
