@@ -10,6 +10,8 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+
+	"tandem/compose/project"
 )
 
 // A container names its networks, mounts and ports as they were when it was made. What
@@ -23,7 +25,7 @@ import (
 // files came from.
 func filesGone(info container.InspectResponse) bool {
 	return slices.ContainsFunc(info.Mounts, func(m container.MountPoint) bool {
-		if m.Type != mount.TypeBind || !below(info.Config.Labels[LabelRoot], m.Source) {
+		if m.Type != mount.TypeBind || !project.Below(info.Config.Labels[project.LabelRoot], m.Source) {
 			return false
 		}
 		_, err := os.Lstat(m.Source)
@@ -34,8 +36,8 @@ func filesGone(info container.InspectResponse) bool {
 // anew calls f, which brings up what is dead or missing of a project, with the containers
 // that are there. f makes unstartable ones anew. Where it turns out that one of them is
 // such a container, f is called once more.
-func (c *Client) anew(ctx context.Context, project string, before []observed, f func(present []observed) error) error {
-	before, err := c.withoutNetworks(ctx, project, before)
+func (c *Client) anew(ctx context.Context, projectName string, before []observed, f func(present []observed) error) error {
+	before, err := c.withoutNetworks(ctx, projectName, before)
 	if err == nil {
 		before, err = c.unpublishedNow(ctx, before)
 	}
@@ -45,7 +47,7 @@ func (c *Client) anew(ctx context.Context, project string, before []observed, f 
 	if err = f(before); err == nil || ctx.Err() != nil {
 		return err
 	}
-	present, lookErr := c.containers(ctx, project)
+	present, lookErr := c.containers(ctx, projectName)
 	if lookErr == nil {
 		present, lookErr = c.unpublishedNow(ctx, present)
 	}
@@ -54,7 +56,7 @@ func (c *Client) anew(ctx context.Context, project string, before []observed, f 
 	}
 	for _, o := range present {
 		if o.unstartable && slices.ContainsFunc(before, func(b observed) bool { return b.ID == o.ID && !b.unstartable }) {
-			c.log.Warn("containers are made anew, because they cannot be started as they are", "project", project, "err", err)
+			c.log.Warn("containers are made anew, because they cannot be started as they are", "project", projectName, "err", err)
 			return f(present)
 		}
 	}

@@ -54,8 +54,8 @@ func newSerialBed(t *testing.T, name string, options ...func(*compose.Options)) 
 		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: ports[0], Green: ports[1]}}},
 	}
 	// Cleaned up in the other order: the colors may be on the shared network.
-	for _, project := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
-		tb.Project(t, b.engine, project)
+	for _, projectName := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
+		tb.Project(t, b.engine, projectName)
 	}
 	b.build(b.image+":1", "1")
 	// Most tests do without a network of their own, of which an engine has few.

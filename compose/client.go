@@ -17,23 +17,20 @@ import (
 	moby "github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
-// DefaultHost is where Docker listens on a usual machine.
-const DefaultHost = "unix:///var/run/docker.sock"
-
 // Options says which Docker to use and what the repository may ask of it.
 type Options struct {
-	Host      string       // of the Docker daemon; empty: DefaultHost
-	Policy    []string     // the host's policy.allow: see PolicyNames
-	Logger    *slog.Logger // nil: nothing is logged
-	ConfigDir string       // Docker's own configuration; empty: the user's
-	Vault     Vault        // nil: an app that has encrypted files is refused
-	Trees     string       // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
-	Offline   bool         // no Docker is asked while files are read: what only its labels allow is a fault
-	Trial     []string     // arguments with which this very program calls Try; empty: files are loaded without having been tried
-	MinFree   int64        // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
+	Host      string        // of the Docker daemon; empty: DefaultHost
+	Policy    []string      // the host's policy.allow: see PolicyNames
+	Logger    *slog.Logger  // nil: nothing is logged
+	ConfigDir string        // Docker's own configuration; empty: the user's
+	Vault     project.Vault // nil: an app that has encrypted files is refused
+	Trees     string        // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
+	Trial     []string      // arguments with which this very program calls Try; empty: files are loaded without having been tried
+	MinFree   int64         // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
 // Client speaks to one Docker daemon. It is safe for concurrent use; two calls
@@ -43,14 +40,13 @@ type Client struct {
 	version   *negotiation
 	sdkEngine *moby.Client
 	host      string
-	policy    policy
+	policy    project.Policy
 	configDir string
 	log       *slog.Logger
 	minFree   int64
-	offline   bool
 	trees     string
-	vault     Vault
-	trials    *trials
+	vault     project.Vault
+	files     *project.Loader
 	hookTime  time.Duration
 	turns     sync.Map // app -> chan struct{}: see turn
 	lost      atomic.Int64
@@ -63,7 +59,7 @@ type Client struct {
 // first call. A name in Policy that means nothing is an error.
 func New(o Options) (*Client, error) {
 	if o.Host == "" {
-		o.Host = DefaultHost
+		o.Host = project.DefaultHost
 	}
 	if o.ConfigDir == "" {
 		o.ConfigDir = config.Dir()
@@ -71,9 +67,10 @@ func New(o Options) (*Client, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	allowed, err := parsePolicy(o.Policy)
+	c := &Client{}
+	files, err := project.NewLoader(project.LoaderOptions{Host: o.Host, Policy: o.Policy, Logger: o.Logger, Vault: o.Vault, Trial: o.Trial, Owns: c.owns})
 	if err != nil {
-		return nil, fmt.Errorf("read policy.allow: %w", err)
+		return nil, err
 	}
 	engine, err := client.NewClientWithOpts(client.WithHost(o.Host), client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -86,11 +83,11 @@ func New(o Options) (*Client, error) {
 	// The SDK warns through logrus's global logger, which writes to stderr; what
 	// matters of it comes back as an error.
 	logrus.SetOutput(io.Discard)
-	return &Client{
-		engine: engine, version: newNegotiation(), sdkEngine: sdkEngine, host: o.Host,
-		policy: allowed, configDir: o.ConfigDir, minFree: o.MinFree, offline: o.Offline, trees: o.Trees,
-		log: o.Logger, vault: o.Vault, trials: newTrials(o), hookTime: preStopTime, listeners: map[string]listeners{},
-	}, nil
+	c.engine, c.version, c.sdkEngine, c.host = engine, newNegotiation(), sdkEngine, o.Host
+	c.files, c.policy, c.log, c.vault = files, files.Policy, o.Logger, o.Vault
+	c.configDir, c.minFree, c.trees, c.hookTime = o.ConfigDir, o.MinFree, o.Trees, preStopTime
+	c.listeners = map[string]listeners{}
+	return c, nil
 }
 
 // Negotiate settles which version of the API is spoken, before others use the engine
@@ -110,11 +107,11 @@ func (c *Client) Close() error {
 
 // service returns the Compose SDK, for containers of one project of the app, with
 // Docker's configuration as it is now.
-func (c *Client) service(ctx context.Context, app deploy.App, project string) (api.Compose, error) {
+func (c *Client) service(ctx context.Context, app deploy.App, projectName string) (api.Compose, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
-	cli, err := c.dockerCLI(c.guarded(app, project))
+	cli, err := c.dockerCLI(c.guarded(app, projectName))
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -62,7 +63,7 @@ func TestResolve_OneDatabaseHasItsDirectoryForItself(t *testing.T) {
 				files[app.Shared] = "services:\n" + fill.Replace(c.shared)
 			}
 			put(t, app, files)
-			client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts"}, Offline: true})
+			client := newLoader(t, project.LoaderOptions{Policy: []string{"host-mounts"}})
 			_, err := client.Resolve(t.Context(), app)
 			faults, _ := deploy.AsFaults(err)
 			if len(faults) != c.faults || err != nil && c.faults == 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -23,12 +24,12 @@ func (c *Client) Endpoint(ctx context.Context, app deploy.App, route deploy.Rout
 	if err := c.ready(ctx); err != nil {
 		return deploy.Endpoint{}, err
 	}
-	project := app.Project(color)
+	projectName := app.Project(color)
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{
-		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project)),
+		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+projectName)),
 	})
 	if err != nil {
-		return deploy.Endpoint{}, engineError(ctx, "list the containers of "+project, err)
+		return deploy.Endpoint{}, engineError(ctx, "list the containers of "+projectName, err)
 	}
 	for _, s := range list {
 		for _, p := range s.Ports {
@@ -39,7 +40,7 @@ func (c *Client) Endpoint(ctx context.Context, app deploy.App, route deploy.Rout
 		}
 	}
 	port, err := c.containerPort(ctx, app, route)
-	return deploy.Endpoint{Host: project + api.Separator + route.Service + api.Separator + "1", Port: port}, err
+	return deploy.Endpoint{Host: projectName + api.Separator + route.Service + api.Separator + "1", Port: port}, err
 }
 
 func addressesOf(s *container.NetworkSettingsSummary) (map[string]netip.Addr, error) {
@@ -88,7 +89,7 @@ func (c *Client) containerPort(ctx context.Context, app deploy.App, route deploy
 		return 0, err
 	}
 	for _, color := range deploy.Colors() {
-		if port = targetOf(r.colored[color].Services[route.Service], route.Ports.Of(color)); port != 0 {
+		if port = project.TargetOf(r.Colored[color].Services[route.Service], route.Ports.Of(color)); port != 0 {
 			break
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/filters"
+
+	"tandem/compose/project"
 )
 
 // EveryApp is what Events sends when it cannot say which app to look at: while
@@ -102,7 +104,7 @@ func (c *Client) stream(ctx context.Context, seen chan<- string, first bool) err
 	for {
 		select {
 		case m := <-messages:
-			if !send(ctx, seen, m.Actor.Attributes[LabelApp]) {
+			if !send(ctx, seen, m.Actor.Attributes[project.LabelApp]) {
 				return ctx.Err()
 			}
 		case err := <-errs:
@@ -118,7 +120,7 @@ func (c *Client) stream(ctx context.Context, seen chan<- string, first bool) err
 // containerEvents leaves out what health commands cause, many times a second in
 // the gate: the engine's opinion of a container's health decides nothing here.
 func containerEvents() filters.Args {
-	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", LabelApp))
+	args := filters.NewArgs(filters.Arg("type", "container"), filters.Arg("label", project.LabelApp))
 	for _, name := range []string{"start", "die", "stop", "oom", "destroy", "pause", "unpause"} {
 		args.Add("event", name)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
+	"tandem/compose/project"
 	"tandem/internal/lib/containerexec"
 	"tandem/reconciler/deploy"
 )
@@ -159,7 +160,7 @@ func (t *tail) Write(p []byte) (int, error) {
 // String is the text without what would change a terminal.
 func (t *tail) String() string {
 	text := t.hide(string(bytes.TrimRight(t.buf, "\r\n \t")))
-	return plainText([]byte(text[max(0, len(text)-t.max):]))
+	return project.PlainText([]byte(text[max(0, len(text)-t.max):]))
 }
 
 // quoted appends output to a message, if there is some.

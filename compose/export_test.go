@@ -34,8 +34,8 @@ func IsNotAllowed(err error) bool {
 func Unpublished(info container.InspectResponse) string { return unpublished(info) }
 
 // Rejection sorts what starting a project failed with.
-func (c *Client) Rejection(ctx context.Context, project string, err error) error {
-	return c.rejection(ctx, &types.Project{Name: project}, "start", err)
+func (c *Client) Rejection(ctx context.Context, projectName string, err error) error {
+	return c.rejection(ctx, &types.Project{Name: projectName}, "start", err)
 }
 
 // NextName is what would be removed of an image next.
@@ -44,8 +44,8 @@ func NextName(local image.InspectResponse, i deploy.Image) (string, bool) {
 }
 
 // GiveBackNetworksOf is GiveBackNetworks for one project: other tests have stopped stacks, too.
-func (c *Client) GiveBackNetworksOf(ctx context.Context, project string) (int, error) {
-	list, err := c.networksOf(ctx, project)
+func (c *Client) GiveBackNetworksOf(ctx context.Context, projectName string) (int, error) {
+	list, err := c.networksOf(ctx, projectName)
 	if err != nil {
 		return 0, err
 	}

@@ -31,21 +31,21 @@ func withDatabase(t *testing.T, name string) *bed {
 
 // ran is the Compose project that ran the app until now: its volume with an order in it,
 // and its database, which runs.
-func (b *bed) ran(project string) (volumeName, containerName string) {
+func (b *bed) ran(projectName string) (volumeName, containerName string) {
 	b.t.Helper()
 	ctx, raw := b.t.Context(), b.client.SDKEngine()
-	volumeName, containerName = project+"_dbdata", project+"-db-1"
-	labels := map[string]string{"com.docker.compose.project": project}
+	volumeName, containerName = projectName+"_dbdata", projectName+"-db-1"
+	labels := map[string]string{"com.docker.compose.project": projectName}
 	b.t.Cleanup(func() {
 		ctx := context.WithoutCancel(ctx)
-		if err := errors.Join(b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, project)); err != nil {
+		if err := errors.Join(b.engine.RemoveProject(ctx, b.app.SharedProject()), b.engine.RemoveProject(ctx, projectName)); err != nil {
 			b.t.Error(err)
 		}
 	})
 	if _, err := raw.VolumeCreate(ctx, moby.VolumeCreateOptions{Name: volumeName, Labels: labels}); err != nil {
 		b.t.Fatal(err)
 	}
-	made := map[string][]string{containerName: {"wait"}, project + "-order-1": {"once", "/data/orders"}}
+	made := map[string][]string{containerName: {"wait"}, projectName + "-order-1": {"once", "/data/orders"}}
 	for name, command := range made {
 		c, err := raw.ContainerCreate(ctx, moby.ContainerCreateOptions{
 			Name:       name,
@@ -59,7 +59,7 @@ func (b *bed) ran(project string) (volumeName, containerName string) {
 			b.t.Fatal(err)
 		}
 	}
-	waited := raw.ContainerWait(ctx, project+"-order-1", moby.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	waited := raw.ContainerWait(ctx, projectName+"-order-1", moby.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
 	case <-waited.Result:
 	case err := <-waited.Error:
@@ -71,11 +71,11 @@ func (b *bed) ran(project string) (volumeName, containerName string) {
 // nothingIsThere makes sure that no container and no volume of the app was made.
 func (b *bed) nothingIsThere() {
 	b.t.Helper()
-	for _, project := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
-		of := filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+project))
+	for _, projectName := range []string{b.app.SharedProject(), b.app.Project(deploy.Blue), b.app.Project(deploy.Green)} {
+		of := filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+projectName))
 		volumes, err := b.engine.Client.VolumeList(b.t.Context(), volume.ListOptions{Filters: of})
 		if err != nil || len(volumes.Volumes) > 0 {
-			b.t.Errorf("%s has the volumes %v (%v), want none", project, volumes.Volumes, err)
+			b.t.Errorf("%s has the volumes %v (%v), want none", projectName, volumes.Volumes, err)
 		}
 	}
 	if stack := b.stack(deploy.Blue); stack.Condition != deploy.Absent || len(b.shared()) > 0 {
@@ -153,9 +153,9 @@ func TestResolve_KnowsTheProjectThatRanTheApp(t *testing.T) {
 	b.app.Env = map[string]string{"PROJECT": name("inner")}
 	b.write(".env", "COMPOSE_PROJECT_NAME="+name("env")+"\n")
 	b.write(b.app.Shared, "name: \"${PROJECT}\"\n"+databaseFile)
-	for _, project := range []string{b.app.Name, name("dir"), name("env"), name("inner")} {
-		for _, labels := range []map[string]string{{"com.docker.compose.project": project}, nil} { // nobody's: restored by hand
-			old := project + "_dbdata"
+	for _, projectName := range []string{b.app.Name, name("dir"), name("env"), name("inner")} {
+		for _, labels := range []map[string]string{{"com.docker.compose.project": projectName}, nil} { // nobody's: restored by hand
+			old := projectName + "_dbdata"
 			b.volume(old, labels)
 			if got := b.refusal(); !strings.Contains(got.Text, old) {
 				t.Errorf("with %s refused with %s", old, got)

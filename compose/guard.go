@@ -17,6 +17,7 @@ import (
 	"github.com/moby/moby/api/types/volume"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -26,7 +27,7 @@ import (
 // that this host's policy does not allow is removed.
 type guard struct {
 	*moby.Client
-	rules  hostRules
+	rules  project.HostRules
 	scope  scope
 	client *Client
 	output hookOutput
@@ -36,10 +37,10 @@ var _ moby.APIClient = (*guard)(nil)
 
 // guarded returns the engine for making and starting containers of one of the app's
 // projects. For a project of no app it makes and starts nothing.
-func (c *Client) guarded(app deploy.App, project string) *guard {
-	g := &guard{Client: c.sdkEngine, rules: c.rules(nil), client: c}
+func (c *Client) guarded(app deploy.App, projectName string) *guard {
+	g := &guard{Client: c.sdkEngine, rules: c.rules(), client: c}
 	if app.Name != "" {
-		g.scope = scope{app: app.Name, project: project, projects: []string{project, app.SharedProject()}, roots: []string{app.Root}}
+		g.scope = scope{app: app.Name, project: projectName, projects: []string{projectName, app.SharedProject()}, roots: []string{app.Root}}
 	}
 	if c.trees != "" && app.Name != "" {
 		// A container that is healed came from the files of an earlier commit.
@@ -54,7 +55,7 @@ type notAllowedError struct{ what string }
 func (e *notAllowedError) Error() string { return e.what }
 
 func (g *guard) check(who string, all []trouble) error {
-	if text := (judge{hostRules: g.rules}).refuse(all); text != "" {
+	if text := (judge{HostRules: g.rules}).refuse(all); text != "" {
 		return &notAllowedError{fmt.Sprintf("the container %s is not started, because this host does not allow what it asks for: %s", who, text)}
 	}
 	return nil
@@ -80,10 +81,10 @@ func (g *guard) ContainerCreate(ctx context.Context, o moby.ContainerCreateOptio
 		return fail(errors.New("no container is made here"))
 	case o.Config == nil || o.HostConfig == nil:
 		return fail(fmt.Errorf("create container %s: it has no configuration", o.Name))
-	case o.Name != "" && !isName(o.Name):
-		return fail(&notAllowedError{fmt.Sprintf("the container %q %s", o.Name, nameRule)})
+	case o.Name != "" && !project.IsName(o.Name):
+		return fail(&notAllowedError{fmt.Sprintf("the container %q %s", o.Name, project.NameRule)})
 	}
-	j := judge{hostRules: g.rules, scope: g.scope}
+	j := judge{HostRules: g.rules, scope: g.scope}
 	all := slices.Concat(j.host(o.HostConfig), j.paths(o.HostConfig, false), j.others(o.HostConfig), j.requested(o.HostConfig))
 	if o.NetworkingConfig != nil {
 		all = append(all, j.networks(o.HostConfig.NetworkMode, o.NetworkingConfig.EndpointsConfig)...)
@@ -128,7 +129,7 @@ func (g *guard) ownLabels(ctx context.Context, o *moby.ContainerCreateOptions) e
 		config.Labels = map[string]string{}
 	}
 	for key := range image.Config.Labels {
-		if _, set := config.Labels[key]; !set && reserved(key) != "" {
+		if _, set := config.Labels[key]; !set && project.Reserved(key) != "" {
 			config.Labels[key] = ""
 		}
 	}
@@ -165,7 +166,7 @@ func (g *guard) inspected(ctx context.Context, info container.InspectResponse) e
 	if err != nil {
 		return err
 	}
-	j := judge{hostRules: g.rules, scope: g.scope, created: known}
+	j := judge{HostRules: g.rules, scope: g.scope, created: known}
 	return g.check(name, slices.Concat(j.host(info.HostConfig), j.paths(info.HostConfig, true), j.others(info.HostConfig),
 		j.networks(info.HostConfig.NetworkMode, info.NetworkSettings.Networks), j.mounts(info.Mounts), j.requested(info.HostConfig)))
 }
@@ -176,7 +177,7 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 	f := facts{
 		containers: map[string]string{}, networks: map[string]network.Inspect{}, gone: map[string]bool{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
-	_, quiet := quietLoggers[h.LogConfig.Type]
+	_, quiet := project.QuietLoggers[h.LogConfig.Type]
 	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
 		about, err := g.Info(ctx, moby.InfoOptions{})
 		if err != nil {
@@ -197,12 +198,12 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 		}
 		f.containers[other] = about.Container.Config.Labels[api.ProjectLabel]
 	}
-	names := sortedKeys(info.NetworkSettings.Networks)
+	names := project.SortedKeys(info.NetworkSettings.Networks)
 	if h.NetworkMode.IsUserDefined() {
 		names = append(names, string(h.NetworkMode))
 	}
 	for _, n := range names {
-		if _, done := f.networks[n]; done || !isName(n) {
+		if _, done := f.networks[n]; done || !project.IsName(n) {
 			continue
 		}
 		about, err := g.Client.NetworkInspect(ctx, n, moby.NetworkInspectOptions{})
@@ -228,9 +229,9 @@ func (g *guard) lookVolumes(ctx context.Context, info container.InspectResponse,
 	}
 	// Compose hands the volumes without a name on from a container of the shared stack
 	// to the one that takes its place.
-	inherits := g.scope.project == g.scope.app+"-"+ColorShared
+	inherits := g.scope.project == g.scope.app+"-"+project.ColorShared
 	for _, m := range info.Mounts {
-		if m.Name == "" || !isName(m.Name) {
+		if m.Name == "" || !project.IsName(m.Name) {
 			continue
 		}
 		about, err := g.Client.VolumeInspect(ctx, m.Name, moby.VolumeInspectOptions{})
@@ -268,12 +269,12 @@ func namedContainers(info container.InspectResponse) []string {
 		id, _, _ := strings.Cut(strings.TrimPrefix(text, "/"), ":")
 		names = append(names, id)
 	}
-	return slices.DeleteFunc(names, func(id string) bool { return !isName(id) })
+	return slices.DeleteFunc(names, func(id string) bool { return !project.IsName(id) })
 }
 
 // VolumeCreate makes a volume that the policy allows.
 func (g *guard) VolumeCreate(ctx context.Context, o moby.VolumeCreateOptions) (moby.VolumeCreateResult, error) {
-	j := judge{hostRules: g.rules, scope: g.scope}
+	j := judge{HostRules: g.rules, scope: g.scope}
 	all := append(j.volume(o.Name, o.Driver), j.volumeOptions(o.Name, o.Driver, o.DriverOpts)...)
 	if o.ClusterVolumeSpec != nil {
 		all = append(all, trouble{"", "the volume " + o.Name + " is one of a cluster"})
@@ -286,20 +287,20 @@ func (g *guard) VolumeCreate(ctx context.Context, o moby.VolumeCreateOptions) (m
 
 // VolumeInspect asks for a volume by what is a name of one.
 func (g *guard) VolumeInspect(ctx context.Context, name string, o moby.VolumeInspectOptions) (moby.VolumeInspectResult, error) {
-	if !isName(name) {
-		return moby.VolumeInspectResult{}, &notAllowedError{fmt.Sprintf("the volume %q %s", name, nameRule)}
+	if !project.IsName(name) {
+		return moby.VolumeInspectResult{}, &notAllowedError{fmt.Sprintf("the volume %q %s", name, project.NameRule)}
 	}
 	return g.Client.VolumeInspect(ctx, name, o)
 }
 
 // NetworkCreate makes a network that the policy allows.
 func (g *guard) NetworkCreate(ctx context.Context, name string, o moby.NetworkCreateOptions) (moby.NetworkCreateResult, error) {
-	j := judge{hostRules: g.rules, scope: g.scope}
+	j := judge{HostRules: g.rules, scope: g.scope}
 	all := append(j.network(name), j.made(network.Inspect{Network: network.Network{Driver: o.Driver, Options: o.Options}})...)
 	if !j.owned(o.Labels) {
 		all = append(all, trouble{"", "the network " + name + " would belong to another project"})
 	}
-	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(engineNetworks, name) {
+	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(project.EngineNetworks, name) {
 		all = append(all, trouble{"", "the network " + name + " is one that only the engine's owner makes"})
 	}
 	if o.IPAM != nil {
@@ -313,8 +314,8 @@ func (g *guard) NetworkCreate(ctx context.Context, name string, o moby.NetworkCr
 
 // NetworkInspect asks for a network by what is a name of one.
 func (g *guard) NetworkInspect(ctx context.Context, name string, o moby.NetworkInspectOptions) (moby.NetworkInspectResult, error) {
-	if !isName(name) {
-		return moby.NetworkInspectResult{}, &notAllowedError{fmt.Sprintf("the network %q %s", name, nameRule)}
+	if !project.IsName(name) {
+		return moby.NetworkInspectResult{}, &notAllowedError{fmt.Sprintf("the network %q %s", name, project.NameRule)}
 	}
 	return g.Client.NetworkInspect(ctx, name, o)
 }
@@ -322,10 +323,10 @@ func (g *guard) NetworkInspect(ctx context.Context, name string, o moby.NetworkI
 // NetworkConnect connects a container that was not started yet. Whose network that is,
 // is judged when it is.
 func (g *guard) NetworkConnect(ctx context.Context, name string, o moby.NetworkConnectOptions) (moby.NetworkConnectResult, error) {
-	if !isName(name) {
-		return moby.NetworkConnectResult{}, &notAllowedError{fmt.Sprintf("the network %q %s", name, nameRule)}
+	if !project.IsName(name) {
+		return moby.NetworkConnectResult{}, &notAllowedError{fmt.Sprintf("the network %q %s", name, project.NameRule)}
 	}
-	j := judge{hostRules: g.rules, scope: g.scope}
+	j := judge{HostRules: g.rules, scope: g.scope}
 	if err := g.check(o.Container, j.endpoint(o.EndpointConfig)); err != nil {
 		return moby.NetworkConnectResult{}, err
 	}

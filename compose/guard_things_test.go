@@ -132,9 +132,9 @@ func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 // TestGuard_MakesNetworksAndVolumesOfTheAppsOwn has what is harmless in them.
 func TestGuard_MakesNetworksAndVolumesOfTheAppsOwn(t *testing.T) {
 	b := newBed(t, "own-things", noPolicy)
-	raw, guarded, project := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue), b.app.Project(deploy.Blue)
-	labels := map[string]string{"com.docker.compose.project": project}
-	made, err := guarded.NetworkCreate(t.Context(), project+"_back", moby.NetworkCreateOptions{
+	raw, guarded, projectName := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue), b.app.Project(deploy.Blue)
+	labels := map[string]string{"com.docker.compose.project": projectName}
+	made, err := guarded.NetworkCreate(t.Context(), projectName+"_back", moby.NetworkCreateOptions{
 		Labels: labels, Options: map[string]string{"com.docker.network.driver.mtu": "1400"},
 		IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix("10.213.97.0/28")}}},
 	})
@@ -145,12 +145,12 @@ func TestGuard_MakesNetworksAndVolumesOfTheAppsOwn(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = guarded.VolumeCreate(t.Context(), moby.VolumeCreateOptions{
-		Name: project + "_scratch", Labels: labels, DriverOpts: map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},
+		Name: projectName + "_scratch", Labels: labels, DriverOpts: map[string]string{"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := raw.VolumeRemove(t.Context(), project+"_scratch", moby.VolumeRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
+	if _, err := raw.VolumeRemove(t.Context(), projectName+"_scratch", moby.VolumeRemoveOptions{}); err != nil && !cerrdefs.IsNotFound(err) {
 		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -24,7 +25,7 @@ func (c *Client) heal(ctx context.Context, app deploy.App, color deploy.Color, w
 func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
 	stack := sum(color, present)
 	missing, ended := missingServices(stack, was)
-	p, err := withoutFinished(withoutSingletons(whole, app), ended, stack)
+	p, err := withoutFinished(project.WithoutSingletons(whole, app), ended, stack)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Colo
 		if err != nil {
 			return err
 		}
-		labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
+		labelStack(p, app, color, project.NewRoster(whole, app.Singletons...), digests)
 		if err := c.keepNetworks(ctx, p); err != nil {
 			return err
 		}

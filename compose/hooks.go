@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/project"
 	"tandem/internal/lib/containerexec"
 	"tandem/reconciler/deploy"
 )
@@ -66,7 +67,7 @@ func (h *hookOutput) take(exec string) string {
 // ExecCreate prepares a command in a container, with no more rights than the policy
 // gives it.
 func (g *guard) ExecCreate(ctx context.Context, id string, o moby.ExecCreateOptions) (moby.ExecCreateResult, error) {
-	if o.Privileged && !g.rules.allowed.allows(AllowPrivileged) {
+	if o.Privileged && !g.rules.Allowed.Allows(project.AllowPrivileged) {
 		return moby.ExecCreateResult{}, &notAllowedError{"a command in a container asks to be privileged, which is root on this host"}
 	}
 	return g.Client.ExecCreate(ctx, id, o)
@@ -154,19 +155,19 @@ var preStart = regexp.MustCompile(`^service "([^"]+)" pre_start\[\d+\] exited wi
 // hookFailed rejects the release if a hook of it failed. The container of a pre_start
 // hook, which the SDK leaves where it is with all its environment, is removed; its last
 // words are in the error.
-func (c *Client) hookFailed(ctx context.Context, project string, err error) error {
+func (c *Client) hookFailed(ctx context.Context, projectName string, err error) error {
 	var hook *hookError
 	if errors.As(err, &hook) {
 		return &deploy.RejectError{Reason: deploy.CannotStart, Logs: hook.output, Detail: fmt.Sprintf(
-			"start %s: a post_start hook exited with status %d", project, hook.code)}
+			"start %s: a post_start hook exited with status %d", projectName, hook.code)}
 	}
 	m := preStart.FindStringSubmatch(err.Error())
 	if m == nil {
 		return nil
 	}
 	reject := &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
-		"start %s: a pre_start hook of %s exited with code %s", project, m[1], m[2])}
-	logs, removeErr := c.removeHooks(ctx, project)
+		"start %s: a pre_start hook of %s exited with code %s", projectName, m[1], m[2])}
+	logs, removeErr := c.removeHooks(ctx, projectName)
 	reject.Logs = logs
 	if removeErr != nil {
 		return errors.Join(reject, removeErr)
@@ -176,12 +177,12 @@ func (c *Client) hookFailed(ctx context.Context, project string, err error) erro
 
 // removeHooks removes the containers of pre_start hooks, and returns the last lines of
 // one that failed.
-func (c *Client) removeHooks(ctx context.Context, project string) (logs string, err error) {
+func (c *Client) removeHooks(ctx context.Context, projectName string) (logs string, err error) {
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", api.ProjectLabel+"="+project), filters.Arg("label", api.HookLabel+"=pre_start"),
+		filters.Arg("label", api.ProjectLabel+"="+projectName), filters.Arg("label", api.HookLabel+"=pre_start"),
 	)})
 	if err != nil {
-		return "", engineError(ctx, "list the hooks of "+project, err)
+		return "", engineError(ctx, "list the hooks of "+projectName, err)
 	}
 	for _, s := range list {
 		ctr := deploy.Container{ID: s.ID, Name: s.ID[:12]}

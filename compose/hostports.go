@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/go-connections/nat"
 
+	"tandem/compose/project"
 	"tandem/internal/lib/listening"
 )
 
@@ -53,7 +54,7 @@ func hostPortsOf(info container.InspectResponse) []hostPort {
 
 // meets tells whether nobody else can have the port while the engine publishes the other.
 func (p hostPort) meets(other container.Port) bool {
-	everywhere := func(ip string) bool { return ip == "" || wide(ip) }
+	everywhere := func(ip string) bool { return ip == "" || project.Wide(ip) }
 	return p.port == other.PublicPort && p.protocol == other.Type && (p.ip == other.IP || everywhere(p.ip) || everywhere(other.IP))
 }
 

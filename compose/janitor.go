@@ -9,6 +9,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -27,7 +28,7 @@ func (c *Client) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, er
 		if err != nil {
 			return nil, engineError(ctx, "inspect container "+ctr.Name, err)
 		}
-		i := deploy.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[LabelImage]}
+		i := deploy.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[project.LabelImage]}
 		if !slices.Contains(images, i) {
 			images = append(images, i)
 		}

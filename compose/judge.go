@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+
+	"tandem/compose/project"
 )
 
 // judge looks at a container as the engine has it, or is asked to make it, and says
@@ -14,7 +16,7 @@ import (
 // the Compose file, and a rule that was forgotten there is caught here. What is not
 // known to be harmless is refused.
 type judge struct {
-	hostRules
+	project.HostRules
 	scope   scope
 	created facts // what the engine says of the things that a container names; zero before it is created
 }
@@ -39,51 +41,51 @@ func (j judge) host(h *container.HostConfig) []trouble {
 			all = append(all, trouble{allow, fmt.Sprintf(text, args...)})
 		}
 	}
-	add(h.Privileged, AllowPrivileged, "it is privileged, which is root on this host")
-	add(len(h.CapAdd) > 0, AllowCapabilities, "it has more rights than usual (%s)", strings.Join(h.CapAdd, ", "))
-	add(len(h.Devices)+len(h.DeviceCgroupRules)+len(h.DeviceRequests) > 0, AllowDevices, "it has devices of this host")
+	add(h.Privileged, project.AllowPrivileged, "it is privileged, which is root on this host")
+	add(len(h.CapAdd) > 0, project.AllowCapabilities, "it has more rights than usual (%s)", strings.Join(h.CapAdd, ", "))
+	add(len(h.Devices)+len(h.DeviceCgroupRules)+len(h.DeviceRequests) > 0, project.AllowDevices, "it has devices of this host")
 	add(h.ContainerIDFile != "", "", "the engine is to write the file %s", h.ContainerIDFile)
-	add(len(h.Annotations) > 0, AllowSecurityOptions, "it has annotations, which change how the container's runtime works")
-	add(h.CgroupParent != "" || h.Cgroup != "", AllowHostNamespaces, "it is in the cgroup %s%s", h.CgroupParent, h.Cgroup)
-	add(!slices.Contains([]container.CgroupnsMode{"", "private", j.created.cgroups}, h.CgroupnsMode), AllowHostNamespaces, "its cgroup namespace is %s", h.CgroupnsMode)
-	add(h.UTSMode != "", AllowHostNamespaces, "its uts namespace is %s", h.UTSMode)
-	add(h.UsernsMode != "", AllowHostNamespaces, "its user namespace is %s", h.UsernsMode)
-	add(!j.ownNamespace(string(h.PidMode), ""), AllowHostNamespaces, "its process namespace is %s", h.PidMode)
-	add(!j.ownNamespace(string(h.IpcMode), "", "none", "private", "shareable"), AllowHostNamespaces, "its ipc namespace is %s", h.IpcMode)
-	add(h.VolumeDriver != "" && h.VolumeDriver != "local", AllowHostPrograms, "it has the volume driver %s", h.VolumeDriver)
-	add(!slices.Contains([]container.Isolation{"", "default"}, h.Isolation), AllowHostPrograms, "its isolation is %s", h.Isolation)
-	add(!slices.Contains([]string{"", "runc", j.created.runtime}, h.Runtime), AllowHostPrograms, "its runtime is %s", h.Runtime)
-	add(h.PublishAllPorts, AllowPublish, "it publishes all its ports")
-	add(h.OomScoreAdj < 0 || h.OomKillDisable != nil && *h.OomKillDisable, AllowPrivileged, "this host would rather end its own programs")
-	add(h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, AllowPrivileged, "it has real-time priority")
+	add(len(h.Annotations) > 0, project.AllowSecurityOptions, "it has annotations, which change how the container's runtime works")
+	add(h.CgroupParent != "" || h.Cgroup != "", project.AllowHostNamespaces, "it is in the cgroup %s%s", h.CgroupParent, h.Cgroup)
+	add(!slices.Contains([]container.CgroupnsMode{"", "private", j.created.cgroups}, h.CgroupnsMode), project.AllowHostNamespaces, "its cgroup namespace is %s", h.CgroupnsMode)
+	add(h.UTSMode != "", project.AllowHostNamespaces, "its uts namespace is %s", h.UTSMode)
+	add(h.UsernsMode != "", project.AllowHostNamespaces, "its user namespace is %s", h.UsernsMode)
+	add(!j.ownNamespace(string(h.PidMode), ""), project.AllowHostNamespaces, "its process namespace is %s", h.PidMode)
+	add(!j.ownNamespace(string(h.IpcMode), "", "none", "private", "shareable"), project.AllowHostNamespaces, "its ipc namespace is %s", h.IpcMode)
+	add(h.VolumeDriver != "" && h.VolumeDriver != "local", project.AllowHostPrograms, "it has the volume driver %s", h.VolumeDriver)
+	add(!slices.Contains([]container.Isolation{"", "default"}, h.Isolation), project.AllowHostPrograms, "its isolation is %s", h.Isolation)
+	add(!slices.Contains([]string{"", "runc", j.created.runtime}, h.Runtime), project.AllowHostPrograms, "its runtime is %s", h.Runtime)
+	add(h.PublishAllPorts, project.AllowPublish, "it publishes all its ports")
+	add(h.OomScoreAdj < 0 || h.OomKillDisable != nil && *h.OomKillDisable, project.AllowPrivileged, "this host would rather end its own programs")
+	add(h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, project.AllowPrivileged, "it has real-time priority")
 	for _, u := range h.Ulimits {
-		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
+		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), project.AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
 	}
 	for _, option := range h.SecurityOpt {
-		add(!slices.Contains(harmlessSecurity, option), AllowSecurityOptions, "the security option %s takes protection away", option)
+		add(!slices.Contains(project.HarmlessSecurity, option), project.AllowSecurityOptions, "the security option %s takes protection away", option)
 	}
-	for _, key := range sortedKeys(h.StorageOpt) {
-		add(!slices.Contains(storageOptions, key), AllowSecurityOptions, "it has the storage option %s", key)
+	for _, key := range project.SortedKeys(h.StorageOpt) {
+		add(!slices.Contains(project.StorageOptions, key), project.AllowSecurityOptions, "it has the storage option %s", key)
 	}
-	for _, key := range sortedKeys(h.Sysctls) {
-		add(!isOwnSysctl(key) || h.NetworkMode.IsHost(), AllowPrivileged, "it changes %s of the whole host", key)
+	for _, key := range project.SortedKeys(h.Sysctls) {
+		add(!project.IsOwnSysctl(key) || h.NetworkMode.IsHost(), project.AllowPrivileged, "it changes %s of the whole host", key)
 	}
-	for _, target := range sortedKeys(h.Tmpfs) {
-		add(strangeTmpfs(h.Tmpfs[target]) != "", AllowSecurityOptions, "its tmpfs has the option %s", strangeTmpfs(h.Tmpfs[target]))
+	for _, target := range project.SortedKeys(h.Tmpfs) {
+		add(project.StrangeTmpfs(h.Tmpfs[target]) != "", project.AllowSecurityOptions, "its tmpfs has the option %s", project.StrangeTmpfs(h.Tmpfs[target]))
 	}
-	logger := loudLogger(h.LogConfig.Type, h.LogConfig.Config)
+	logger := project.LoudLogger(h.LogConfig.Type, h.LogConfig.Config)
 	if j.asked() {
 		// The engine has written down its own driver and options by now, where the
 		// container named none.
-		logger = loudLogger(h.LogConfig.Type, nil)
+		logger = project.LoudLogger(h.LogConfig.Type, nil)
 		if h.LogConfig.Type == j.created.logger {
 			logger = ""
 		}
 	}
-	add(logger != "", AllowHostPrograms, "%s", logger)
+	add(logger != "", project.AllowHostPrograms, "%s", logger)
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
-			add(!b.HostIP.IsLoopback() && !j.allowed.allowsAddress(b.HostIP.String()), AllowPublish, "port %s is published on %s", port, address(b))
+			add(!b.HostIP.IsLoopback() && !j.Allowed.AllowsAddress(b.HostIP.String()), project.AllowPublish, "port %s is published on %s", port, address(b))
 		}
 	}
 	return all
@@ -129,7 +131,7 @@ func (j judge) paths(h *container.HostConfig, created bool) []trouble {
 		bare = !h.Privileged && (len(h.MaskedPaths) == 0 || len(h.ReadonlyPaths) == 0)
 	}
 	if bare {
-		return []trouble{{AllowSecurityOptions, "parts of /proc that show this host are not hidden"}}
+		return []trouble{{project.AllowSecurityOptions, "parts of /proc that show this host are not hidden"}}
 	}
 	return nil
 }
@@ -139,15 +141,15 @@ func (j judge) others(h *container.HostConfig) []trouble {
 	var all []trouble
 	for _, from := range h.VolumesFrom {
 		if id, _, _ := strings.Cut(from, ":"); !j.mine(id) {
-			all = append(all, trouble{AllowHostMounts, "it has the files of the container " + id})
+			all = append(all, trouble{project.AllowHostMounts, "it has the files of the container " + id})
 		}
 	}
 	for _, link := range h.Links {
 		target, _, _ := strings.Cut(link, ":")
 		// In a network of Docker's own, a link names a container and nothing else.
-		known := h.NetworkMode.IsUserDefined() && isColorName(j.scope.project, target)
-		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.allowed.allowsExternal(target) {
-			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
+		known := h.NetworkMode.IsUserDefined() && project.IsColorName(j.scope.project, target)
+		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.Allowed.AllowsExternal(target) {
+			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
 	return all
@@ -158,10 +160,10 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 	var all []trouble
 	switch {
 	case mode.IsHost():
-		all = append(all, trouble{AllowHostNamespaces, "it is on the host's own network"})
+		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
 	case mode.IsContainer():
 		if !j.mine(mode.ConnectedContainer()) {
-			all = append(all, trouble{AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
+			all = append(all, trouble{project.AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
 		}
 	case mode.IsDefault(), mode.IsBridge():
 		all = append(all, j.network("bridge")...)
@@ -169,7 +171,7 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 	default:
 		all = append(all, j.network(string(mode))...)
 	}
-	for _, key := range sortedKeys(endpoints) {
+	for _, key := range project.SortedKeys(endpoints) {
 		if key != string(mode) && key != "host" && key != "none" && !(key == "bridge" && (mode.IsDefault() || mode.IsBridge())) {
 			all = append(all, j.network(key)...)
 		}
@@ -184,17 +186,17 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		return nil
 	}
 	var all []trouble
-	if option := strangeEndpoint(e.DriverOpts); option != "" && !j.asked() {
-		all = append(all, trouble{AllowHostPrograms, "what the option " + option + " does to this host is not known"})
+	if option := project.StrangeEndpoint(e.DriverOpts); option != "" && !j.asked() {
+		all = append(all, trouble{project.AllowHostPrograms, "what the option " + option + " does to this host is not known"})
 	}
 	for _, alias := range e.Aliases {
-		if !isName(alias) || impersonates(j.scope.project, alias) {
+		if !project.IsName(alias) || project.Impersonates(j.scope.project, alias) {
 			all = append(all, trouble{"", fmt.Sprintf("it would answer for %q", alias)})
 		}
 	}
 	for _, link := range e.Links {
-		if target, _, _ := strings.Cut(link, ":"); !isColorName(j.scope.project, target) && !j.mine(strings.TrimPrefix(target, "/")) {
-			all = append(all, trouble{AllowExternal + ":" + target, "it is linked to the container " + target})
+		if target, _, _ := strings.Cut(link, ":"); !project.IsColorName(j.scope.project, target) && !j.mine(strings.TrimPrefix(target, "/")) {
+			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
 	return all
@@ -203,9 +205,9 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 // network judges one network by its name.
 func (j judge) network(name string) []trouble {
 	switch {
-	case !isName(name):
+	case !project.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
-	case j.allowed.allowsExternal(name), !j.asked():
+	case j.Allowed.AllowsExternal(name), !j.asked():
 		return nil
 	}
 	if j.created.gone[name] {
@@ -213,9 +215,9 @@ func (j judge) network(name string) []trouble {
 	}
 	n, known := j.created.networks[name]
 	if !known || !j.owned(n.Labels) {
-		return []trouble{{AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
+		return []trouble{{project.AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
 	}
-	return slices.DeleteFunc(j.made(n), func(t trouble) bool { return t.allow == AllowHostPrograms })
+	return slices.DeleteFunc(j.made(n), func(t trouble) bool { return t.allow == project.AllowHostPrograms })
 }
 
 // made judges what a network of the app's own is made of.
@@ -223,14 +225,14 @@ func (j judge) made(n network.Inspect) []trouble {
 	var all []trouble
 	switch {
 	case n.Driver == "host":
-		all = append(all, trouble{AllowHostNamespaces, "it is on the host's own network"})
+		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
 	case n.Driver == "macvlan" || n.Driver == "ipvlan":
-		all = append(all, trouble{AllowPublish, "it is in the network that this host is in"})
-	case !slices.Contains(ownDrivers, n.Driver):
-		all = append(all, trouble{AllowHostPrograms, "its network is made by " + n.Driver})
+		all = append(all, trouble{project.AllowPublish, "it is in the network that this host is in"})
+	case !slices.Contains(project.OwnDrivers, n.Driver):
+		all = append(all, trouble{project.AllowHostPrograms, "its network is made by " + n.Driver})
 	}
-	for _, option := range sortedKeys(n.Options) {
-		if allow, what := networkTrouble(n.Driver, option, n.Options[option]); what != "" {
+	for _, option := range project.SortedKeys(n.Options) {
+		if allow, what := project.NetworkTrouble(n.Driver, option, n.Options[option]); what != "" {
 			all = append(all, trouble{allow, what})
 		}
 	}
@@ -240,8 +242,8 @@ func (j judge) made(n network.Inspect) []trouble {
 // owned tells whether labels say that a network or volume is for this app: made by one
 // of its own projects, or set aside for it by whoever made it.
 func (j judge) owned(labels map[string]string) bool {
-	project := labels["com.docker.compose.project"]
-	return slices.Contains(j.scope.projects, project) || project == "" && labels[LabelApp] == j.scope.app
+	projectName := labels["com.docker.compose.project"]
+	return slices.Contains(j.scope.projects, projectName) || projectName == "" && labels[project.LabelApp] == j.scope.app
 }
 
 // refuse returns what of all the policy does not allow, as one sentence; "" if it allows
@@ -251,7 +253,7 @@ func (j judge) refuse(all []trouble) string {
 	for _, t := range all {
 		name, _, _ := strings.Cut(t.allow, ":")
 		switch {
-		case t.allow != "" && j.allowed.allows(name):
+		case t.allow != "" && j.Allowed.Allows(name):
 		case t.allow == "":
 			told = append(told, t.text)
 		default:

@@ -8,6 +8,8 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+
+	"tandem/compose/project"
 )
 
 // This file judges what a container has mounted: as it is asked for, in the two ways that
@@ -38,17 +40,17 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 		target = file // Docker would make it, or refuse
 	}
 	switch {
-	case j.holdsSocket(file) || j.holdsSocket(target):
-		all = append(all, trouble{AllowDockerSocket, file + " holds the Docker socket"})
+	case j.HoldsSocket(file) || j.HoldsSocket(target):
+		all = append(all, trouble{project.AllowDockerSocket, file + " holds the Docker socket"})
 	case j.fromGit(file, target):
 		if !readOnly {
 			all = append(all, trouble{"", file + " comes from git and could be written to"})
 		}
-	case !j.allowed.allowsMount(file) || !j.allowed.allowsMount(target):
-		all = append(all, trouble{AllowHostMounts + ":" + target, "it has " + file + " of this host"})
+	case !j.Allowed.AllowsMount(file) || !j.Allowed.AllowsMount(target):
+		all = append(all, trouble{project.AllowHostMounts + ":" + target, "it has " + file + " of this host"})
 	}
-	if !slices.Contains(quietPropagation, propagation) {
-		all = append(all, trouble{AllowHostMounts, "mounts pass between this host and the container"})
+	if !slices.Contains(project.QuietPropagation, propagation) {
+		all = append(all, trouble{project.AllowHostMounts, "mounts pass between this host and the container"})
 	}
 	return all
 }
@@ -57,38 +59,38 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 func (j judge) fromGit(file, target string) bool {
 	return slices.ContainsFunc(j.scope.roots, func(root string) bool {
 		real, err := filepath.EvalSymlinks(root)
-		return err == nil && below(filepath.Clean(root), file) && below(real, target)
+		return err == nil && project.Below(filepath.Clean(root), file) && project.Below(real, target)
 	})
 }
 
 func (j judge) volume(name, driver string) []trouble {
 	switch {
-	case !isName(name):
+	case !project.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
 	case driver != "" && driver != "local":
-		return []trouble{{AllowHostPrograms, "the volume " + name + " is made by " + driver}}
-	case j.allowed.allowsExternal(name), !j.asked(), j.created.anonymous[name]:
+		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+	case j.Allowed.AllowsExternal(name), !j.asked(), j.created.anonymous[name]:
 		return nil
 	}
 	v, known := j.created.volumes[name]
 	if !known || !j.owned(v.Labels) {
-		return []trouble{{AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
+		return []trouble{{project.AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
 	}
 	return j.volumeOptions(name, v.Driver, v.Options)
 }
 
 // volumeOptions judges what Docker's own driver makes of the options of a volume.
 func (j judge) volumeOptions(name, driver string, options map[string]string) []trouble {
-	o := localVolume(options)
+	o := project.LocalVolume(options)
 	switch {
 	case driver != "" && driver != "local":
-		return []trouble{{AllowHostPrograms, "the volume " + name + " is made by " + driver}}
-	case o.bind && filepath.IsAbs(o.device):
-		return j.bind(o.device, false, "")
-	case o.bind || o.strange != "":
-		return []trouble{{AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.device}}
-	case strangeTmpfs(o.flags) != "":
-		return []trouble{{AllowSecurityOptions, "the volume " + name + " has the option " + strangeTmpfs(o.flags)}}
+		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+	case o.Bind && filepath.IsAbs(o.Device):
+		return j.bind(o.Device, false, "")
+	case o.Bind || o.Strange != "":
+		return []trouble{{project.AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.Device}}
+	case project.StrangeTmpfs(o.Flags) != "":
+		return []trouble{{project.AllowSecurityOptions, "the volume " + name + " has the option " + project.StrangeTmpfs(o.Flags)}}
 	}
 	return nil
 }
@@ -138,8 +140,8 @@ func (j judge) mountRequest(m mount.Mount) []trouble {
 	case mount.TypeTmpfs:
 		if m.TmpfsOptions != nil {
 			for _, option := range m.TmpfsOptions.Options {
-				if text := strings.Join(option, "="); strangeTmpfs(text) != "" {
-					all = append(all, trouble{AllowSecurityOptions, "its tmpfs has the option " + text})
+				if text := strings.Join(option, "="); project.StrangeTmpfs(text) != "" {
+					all = append(all, trouble{project.AllowSecurityOptions, "its tmpfs has the option " + text})
 				}
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	cerrdefs "github.com/containerd/errdefs"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,17 +22,17 @@ func (c *Client) LookForImages(ctx context.Context, app deploy.App) error {
 	}
 	var projects []*types.Project
 	for _, color := range deploy.Colors() {
-		projects = append(projects, files.colored[color])
-		for _, byColor := range files.migrations {
+		projects = append(projects, files.Colored[color])
+		for _, byColor := range files.Migrations {
 			projects = append(projects, byColor[color])
 		}
 	}
-	if files.shared != nil {
-		projects = append(projects, files.shared)
+	if files.Shared != nil {
+		projects = append(projects, files.Shared)
 	}
 	asked := map[string]bool{}
 	for _, p := range projects {
-		for _, name := range sortedKeys(p.Services) {
+		for _, name := range project.SortedKeys(p.Services) {
 			if s := p.Services[name]; !asked[s.Image] {
 				asked[s.Image] = true
 				if err := c.lookForImage(ctx, s); err != nil {

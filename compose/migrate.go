@@ -8,6 +8,7 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -57,7 +58,7 @@ func (c *Client) runs(ctx context.Context, app deploy.App, kind deploy.Migration
 	}
 	for _, o := range all {
 		switch {
-		case o.labels[LabelMigration] == string(kind) && o.labels[LabelRelease] == app.Release.Text():
+		case o.labels[project.LabelMigration] == string(kind) && o.labels[project.LabelRelease] == app.Release.Text():
 			mine = &o
 		case isAlive(o.Container):
 			other = &o
@@ -106,7 +107,7 @@ func (c *Client) Forget(ctx context.Context, app deploy.App, kind deploy.Migrati
 		return err
 	}
 	for _, o := range all {
-		if o.labels[LabelMigration] == string(kind) && !isAlive(o.Container) {
+		if o.labels[project.LabelMigration] == string(kind) && !isAlive(o.Container) {
 			if err := c.removeEnded(ctx, o); err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
@@ -98,7 +99,7 @@ func (m *migrating) began() {
 func (m *migrating) containersOf() []container.Summary {
 	m.t.Helper()
 	list, err := m.engine.Client.ContainerList(m.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", compose.LabelApp+"="+m.app.Name), filters.Arg("label", compose.LabelMigration),
+		filters.Arg("label", project.LabelApp+"="+m.app.Name), filters.Arg("label", project.LabelMigration),
 	)})
 	if err != nil {
 		m.t.Fatal(err)
@@ -213,7 +214,7 @@ func TestMigrate_OneThatWasNeverStartedIsStarted(t *testing.T) {
 	m.proceed()
 	created, err := m.engine.Client.ContainerCreate(t.Context(), &container.Config{
 		Image: m.image + ":1", Cmd: []string{"exit", "3"}, Labels: map[string]string{
-			compose.LabelApp: m.app.Name, compose.LabelMigration: "expand", compose.LabelRelease: m.app.Release.Text(),
+			project.LabelApp: m.app.Name, project.LabelMigration: "expand", project.LabelRelease: m.app.Release.Text(),
 		},
 	}, nil, nil, nil, fmt.Sprintf("%s-expand-%.12s", m.app.Name, m.app.Release.Hash))
 	if err != nil {

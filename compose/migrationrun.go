@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -19,7 +20,7 @@ func (c *Client) migrationRuns(ctx context.Context, app deploy.App) ([]observed,
 		return nil, err
 	}
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", LabelApp+"="+app.Name), filters.Arg("label", LabelMigration),
+		filters.Arg("label", project.LabelApp+"="+app.Name), filters.Arg("label", project.LabelMigration),
 	)})
 	if err != nil {
 		return nil, engineError(ctx, "list the migrations of "+app.Name, err)
@@ -43,10 +44,10 @@ func (c *Client) begin(ctx context.Context, app deploy.App, color deploy.Color, 
 	if err != nil {
 		return fmt.Errorf("migrate %s: %w", app.Name, err)
 	}
-	if err := c.rejectOccupied(ctx, app, files, files.migrations[kind][color]); err != nil {
+	if err := c.rejectOccupied(ctx, app, files, files.Migrations[kind][color]); err != nil {
 		return err
 	}
-	if files.shared != nil {
+	if files.Shared != nil {
 		await := func(words string) { c.log.Info("migration "+words, "app", app.Name, "kind", kind) }
 		if err := c.upShared(ctx, app, files, await); err != nil {
 			return err
@@ -57,7 +58,7 @@ func (c *Client) begin(ctx context.Context, app deploy.App, color deploy.Color, 
 			return err
 		}
 	}
-	return c.run(ctx, app, color, kind, files.migrations[kind][color])
+	return c.run(ctx, app, color, kind, files.Migrations[kind][color])
 }
 
 // run starts the one service of p. Compose's own "run" will not do: it takes the
@@ -98,8 +99,8 @@ func (c *Client) run(ctx context.Context, app deploy.App, color deploy.Color, ki
 func labelMigration(p *types.Project, app deploy.App, color deploy.Color, kind deploy.MigrationKind, digests map[string]string) {
 	label(p, app, string(color), nil, func(service string) map[string]string {
 		return map[string]string{
-			LabelRelease: app.Release.Text(), LabelMigration: string(kind),
-			LabelImage: digests[p.Services[service].Image], api.OneoffLabel: "True",
+			project.LabelRelease: app.Release.Text(), project.LabelMigration: string(kind),
+			project.LabelImage: digests[p.Services[service].Image], api.OneoffLabel: "True",
 		}
 	})
 	for name, s := range p.Services {

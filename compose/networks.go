@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,9 +22,9 @@ import (
 // are gone then, and are made anew when they are started again: see anew.
 
 // networksOf lists the networks that Compose made for the project.
-func (c *Client) networksOf(ctx context.Context, project string) ([]network.Summary, error) {
-	list, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project))})
-	return list, engineError(ctx, "list the networks of "+project, err)
+func (c *Client) networksOf(ctx context.Context, projectName string) ([]network.Summary, error) {
+	list, err := c.engine.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+projectName))})
+	return list, engineError(ctx, "list the networks of "+projectName, err)
 }
 
 // GiveBackNetworks implements reconciler.Janitor.
@@ -49,9 +50,9 @@ func (c *Client) giveBack(ctx context.Context, list []network.Summary) (gone int
 		if err != nil {
 			return gone, engineError(ctx, "list who is in the network "+n.Name, err)
 		}
-		project := n.Labels[api.ProjectLabel]
+		projectName := n.Labels[api.ProjectLabel]
 		needed := func(s container.Summary) bool {
-			colored := s.Labels[LabelApp] != "" && s.Labels[LabelColor] != ColorShared && s.Labels[api.ProjectLabel] == project
+			colored := s.Labels[project.LabelApp] != "" && s.Labels[project.LabelColor] != project.ColorShared && s.Labels[api.ProjectLabel] == projectName
 			return !colored || s.State != "exited" && s.State != "dead"
 		}
 		if len(in) == 0 || slices.ContainsFunc(in, needed) {
@@ -73,12 +74,12 @@ func (c *Client) giveBack(ctx context.Context, list []network.Summary) (gone int
 
 // withoutNetworks marks those as unstartable that do not run and were in a network of
 // their own project which is gone: it need not be tried.
-func (c *Client) withoutNetworks(ctx context.Context, project string, all []observed) ([]observed, error) {
+func (c *Client) withoutNetworks(ctx context.Context, projectName string, all []observed) ([]observed, error) {
 	down := func(o observed) bool { return !isAlive(o.Container) && !o.Up() && len(o.networks) > 0 }
 	if !slices.ContainsFunc(all, down) {
 		return all, nil
 	}
-	list, err := c.networksOf(ctx, project)
+	list, err := c.networksOf(ctx, projectName)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (c *Client) withoutNetworks(ctx context.Context, project string, all []obse
 	for i, o := range all {
 		for name, id := range o.networks {
 			there := func(n network.Summary) bool { return n.ID == id || id == "" && n.Name == name }
-			if down(o) && strings.HasPrefix(name, project+"_") && !slices.ContainsFunc(list, there) {
+			if down(o) && strings.HasPrefix(name, projectName+"_") && !slices.ContainsFunc(list, there) {
 				all[i].unstartable = true
 			}
 		}
@@ -113,11 +114,11 @@ func mostNetworks(list []network.Summary) string {
 			counts[cmp.Or(n.Labels[api.ProjectLabel], "no project")]++
 		}
 	}
-	projects := sortedKeys(counts)
+	projects := project.SortedKeys(counts)
 	slices.SortStableFunc(projects, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	var words []string
 	for _, p := range projects[:min(3, len(projects))] {
-		words = append(words, fmt.Sprintf("%d of %s", counts[p], plainText([]byte(p))))
+		words = append(words, fmt.Sprintf("%d of %s", counts[p], project.PlainText([]byte(p))))
 	}
 	if len(words) == 0 {
 		return ""

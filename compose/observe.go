@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"golang.org/x/sync/errgroup"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -62,16 +63,16 @@ type observed struct {
 
 // containers returns the containers of a project, sorted by service and name,
 // without those that somebody runs once beside it.
-func (c *Client) containers(ctx context.Context, project string) ([]observed, error) {
+func (c *Client) containers(ctx context.Context, projectName string) ([]observed, error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, err
 	}
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{
 		All:     true,
-		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+project)),
+		Filters: filters.NewArgs(filters.Arg("label", api.ProjectLabel+"="+projectName)),
 	})
 	if err != nil {
-		return nil, engineError(ctx, "list the containers of "+project, err)
+		return nil, engineError(ctx, "list the containers of "+projectName, err)
 	}
 	list = slices.DeleteFunc(list, func(s container.Summary) bool {
 		return s.Labels[api.OneoffLabel] == "True" || s.Labels[api.HookLabel] != ""
@@ -127,7 +128,7 @@ func describe(info container.InspectResponse) *observed {
 	o.ID = info.ID
 	o.Name = strings.TrimPrefix(info.Name, "/")
 	o.Service = labels[api.ServiceLabel]
-	o.Image = cmp.Or(labels[LabelImage], info.Image)
+	o.Image = cmp.Or(labels[project.LabelImage], info.Image)
 	o.State = info.State.Status
 	o.ExitCode, o.OutOfMemory = info.State.ExitCode, info.State.OOMKilled
 	o.Restarts = info.RestartCount
@@ -138,7 +139,7 @@ func describe(info container.InspectResponse) *observed {
 	if info.State.Health != nil {
 		o.health = info.State.Health.Status
 	}
-	m, _ := parseRoster(labels[LabelServices]).find(o.Service)
+	m, _ := project.ParseRoster(labels[project.LabelServices]).Find(o.Service)
 	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.publishes = hostPortsOf(info)
@@ -179,14 +180,14 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 		return s
 	}
 	first := slices.MinFunc(all, func(a, b observed) int { return a.created.Compare(b.created) })
-	s.Tag, s.Commit, s.Root = first.labels[LabelTag], first.labels[LabelCommit], first.labels[LabelRoot]
-	s.Foreign = !slices.ContainsFunc(all, func(o observed) bool { return o.labels[LabelApp] != "" })
-	release := first.labels[LabelRelease]
+	s.Tag, s.Commit, s.Root = first.labels[project.LabelTag], first.labels[project.LabelCommit], first.labels[project.LabelRoot]
+	s.Foreign = !slices.ContainsFunc(all, func(o observed) bool { return o.labels[project.LabelApp] != "" })
+	release := first.labels[project.LabelRelease]
 	counts := map[string]int{}
 	for _, o := range all {
 		s.Containers = append(s.Containers, o.Container)
 		counts[o.Service]++
-		if o.labels[LabelRelease] != release {
+		if o.labels[project.LabelRelease] != release {
 			release = ""
 		}
 	}
@@ -195,7 +196,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 		s.Tag, s.Commit, s.Root = "", "", ""
 	}
 	var off []string // singletons without a container
-	for _, m := range parseRoster(first.labels[LabelServices]) {
+	for _, m := range project.ParseRoster(first.labels[project.LabelServices]) {
 		switch {
 		case counts[m.Name] >= m.Count:
 		case m.Single:

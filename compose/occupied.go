@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,17 +22,17 @@ import (
 // app before, of another app, or of a service that no file names any more. The projects
 // are those whose containers are made new; of the shared stack those count that do not
 // run. It is asked before anything is touched.
-func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *resolution, projects ...*types.Project) error {
-	var uses []use
+func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *project.Resolution, projects ...*types.Project) error {
+	var uses []project.Use
 	for _, p := range projects {
-		uses = append(uses, usesOf(app, p)...)
+		uses = append(uses, project.UsesOf(app, p)...)
 	}
-	if r.shared != nil {
+	if r.Shared != nil {
 		starting, err := c.sharedToStart(ctx, r)
 		if err != nil {
 			return err
 		}
-		uses = append(uses, slices.DeleteFunc(usesOf(app, r.shared), func(u use) bool { return !starting[u.service] })...)
+		uses = append(uses, slices.DeleteFunc(project.UsesOf(app, r.Shared), func(u project.Use) bool { return !starting[u.Service] })...)
 	}
 	if len(uses) == 0 {
 		return nil
@@ -40,18 +41,18 @@ func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *resoluti
 	if err != nil {
 		return err
 	}
-	former, stacks := r.formerProjects(app), []string{app.Project(deploy.Blue), app.Project(deploy.Green)}
+	former, stacks := r.FormerProjects(app), []string{app.Project(deploy.Blue), app.Project(deploy.Green)}
 	for _, u := range uses {
-		u.place = cmp.Or(same[u.place], u.place)
+		u.Place = cmp.Or(same[u.Place], u.Place)
 		for _, o := range running {
-			mine := o.project == u.project && o.service == u.service || slices.Contains(stacks, o.project) && slices.Contains(stacks, u.project)
+			mine := o.Project == u.Project && o.Service == u.Service || slices.Contains(stacks, o.Project) && slices.Contains(stacks, u.Project)
 			// The old one of the app's own services is the same program, known or not.
-			again := u.project == app.SharedProject() && slices.Contains(former, o.project)
-			if o.place == u.place && !mine && (u.data || o.data || again) {
+			again := u.Project == app.SharedProject() && slices.Contains(former, o.Project)
+			if o.Place == u.Place && !mine && (u.Data || o.Data || again) {
 				return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 					"create %s: %s would write to the %s, to which %s writes, and what a database keeps there would be lost: "+
 						"stop that one and remove it (docker stop %s && docker rm %s; what it has written stays), or give %s a volume of its own; then tandem retry %s",
-					u.project, u.service, u.place, o.words, o.name, o.name, u.service, app.Name)}
+					u.Project, u.Service, u.Place, o.Words, o.Name, o.Name, u.Service, app.Name)}
 			}
 		}
 	}
@@ -60,12 +61,12 @@ func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *resoluti
 
 // sharedToStart are the services of the shared stack of which something would be made or
 // started.
-func (c *Client) sharedToStart(ctx context.Context, r *resolution) (map[string]bool, error) {
-	present, err := c.containers(ctx, r.shared.Name)
+func (c *Client) sharedToStart(ctx context.Context, r *project.Resolution) (map[string]bool, error) {
+	present, err := c.containers(ctx, r.Shared.Name)
 	if err != nil {
 		return nil, err
 	}
-	changed, missing := sharedChanges(r.shared, present, r.made)
+	changed, missing := sharedChanges(r.Shared, present, r.Made)
 	starting := map[string]bool{}
 	for _, name := range append(changed, missing...) {
 		starting[name] = true
@@ -79,7 +80,7 @@ func (c *Client) sharedToStart(ctx context.Context, r *resolution) (map[string]b
 // writers lists what the containers that run on this engine can write to. same has the
 // words for what a volume only shows, by those for the volume, and for a volume by those
 // for the directory in which the engine keeps it.
-func (c *Client) writers(ctx context.Context) (all []use, same map[string]string, err error) {
+func (c *Client) writers(ctx context.Context) (all []project.Use, same map[string]string, err error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -89,8 +90,8 @@ func (c *Client) writers(ctx context.Context) (all []use, same map[string]string
 	}
 	same = map[string]string{}
 	for _, v := range volumes.Volumes {
-		place := volumePlace(v.Name, v.Options)
-		same["volume "+v.Name], same[directoryPlace(v.Mountpoint)] = place, place
+		place := project.VolumePlace(v.Name, v.Options)
+		same["volume "+v.Name], same[project.DirectoryPlace(v.Mountpoint)] = place, place
 	}
 	list, err := c.engine.ContainerList(ctx, container.ListOptions{})
 	if err != nil {
@@ -101,16 +102,16 @@ func (c *Client) writers(ctx context.Context) (all []use, same map[string]string
 		for i, m := range s.Mounts {
 			targets[i] = m.Destination
 		}
-		data := dataTargets(s.Image, targets)
+		data := project.DataTargets(s.Image, targets)
 		for _, m := range s.Mounts {
 			place := "volume " + m.Name
 			if m.Type == mount.TypeBind {
-				place = directoryPlace(m.Source)
+				place = project.DirectoryPlace(m.Source)
 			}
 			if m.RW && (m.Type == mount.TypeBind || m.Type == mount.TypeVolume) {
-				all = append(all, use{
-					project: s.Labels[api.ProjectLabel], service: s.Labels[api.ServiceLabel], place: cmp.Or(same[place], place), data: data[m.Destination],
-					words: wordsFor(s), name: strings.TrimPrefix(slices.Concat(s.Names, []string{s.ID})[0], "/"),
+				all = append(all, project.Use{
+					Project: s.Labels[api.ProjectLabel], Service: s.Labels[api.ServiceLabel], Place: cmp.Or(same[place], place), Data: data[m.Destination],
+					Words: wordsFor(s), Name: strings.TrimPrefix(slices.Concat(s.Names, []string{s.ID})[0], "/"),
 				})
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"tandem/compose/project"
 	"tandem/internal/harness/testbed/fuzzline"
 )
 
@@ -26,7 +27,7 @@ func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
 		"unfinished title \x1b]0;abc": "unfinished title ",
 		"größe 日本":                    "größe 日本",
 	} {
-		if got := plainText([]byte(in)); got != want {
+		if got := project.PlainText([]byte(in)); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
@@ -37,7 +38,7 @@ func FuzzPlainText(f *testing.F) {
 	line := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out string
-		line.Hold(t, len(in), func() { out = plainText(in) })
+		line.Hold(t, len(in), func() { out = project.PlainText(in) })
 		if !utf8.ValidString(out) {
 			t.Errorf("%q gives %q, which is no UTF-8", in, out)
 		}

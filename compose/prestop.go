@@ -11,6 +11,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 	moby "github.com/moby/moby/client"
+
+	"tandem/compose/project"
 )
 
 // The pre_stop hooks of a service are run by whoever stops its container, and a stack is
@@ -20,18 +22,6 @@ import (
 // preStopTime is how long the hooks of one container may take, where its stop_grace_period
 // is not longer: a hook that never ends must not keep a stack from being stopped.
 const preStopTime = time.Minute
-
-// hooksLabel writes hooks for LabelPreStop, "" for none.
-func hooksLabel(hooks []types.ServiceHook) string {
-	if len(hooks) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(hooks)
-	if err != nil {
-		panic("lists and maps of words cannot be written: " + err.Error())
-	}
-	return string(text)
-}
 
 // ContainerStop runs the container's pre_stop hooks, and stops it whatever came of them:
 // a release that is to go goes, and its hook would fail the next time, too.
@@ -49,11 +39,11 @@ func (g *guard) runPreStop(ctx context.Context, id string) error {
 		return err
 	}
 	c := info.Container
-	if c.Config == nil || c.State == nil || c.Config.Labels[LabelPreStop] == "" || c.State.Status != "running" {
+	if c.Config == nil || c.State == nil || c.Config.Labels[project.LabelPreStop] == "" || c.State.Status != "running" {
 		return nil // a frozen one takes no command
 	}
 	var hooks []types.ServiceHook
-	if err := json.Unmarshal([]byte(c.Config.Labels[LabelPreStop]), &hooks); err != nil {
+	if err := json.Unmarshal([]byte(c.Config.Labels[project.LabelPreStop]), &hooks); err != nil {
 		return fmt.Errorf("read the hooks of %s: %w", c.Name, err)
 	}
 	grace := 0
@@ -63,7 +53,7 @@ func (g *guard) runPreStop(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, max(g.client.hookTime, time.Duration(grace)*time.Second))
 	defer cancel()
 	for _, h := range hooks {
-		if h.Privileged && !g.rules.allowed.allows(AllowPrivileged) {
+		if h.Privileged && !g.rules.Allowed.Allows(project.AllowPrivileged) {
 			return errors.New("it asks to be privileged, which this host does not allow")
 		}
 		code, output, err := g.client.exec(ctx, id, container.ExecOptions{
@@ -85,7 +75,7 @@ func (g *guard) runPreStop(ctx context.Context, id string) error {
 // envOf writes variables for the engine. One without a value is the container's own.
 func envOf(m types.MappingWithEquals) []string {
 	var env []string
-	for _, key := range sortedKeys(m) {
+	for _, key := range project.SortedKeys(m) {
 		if v := m[key]; v != nil {
 			env = append(env, key+"="+*v)
 		}

@@ -5,25 +5,26 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
 // processorFaults finds the services that would have more processors than this host: the
 // engine makes no such container, and says so only when the old ones are gone.
-func (c *Client) processorFaults(ctx context.Context, r *resolution) (deploy.Faults, error) {
-	checks := []*checker{r.stackFile.checker(r.colored[deploy.Blue], hostRules{})}
-	for _, pair := range r.migrations {
-		checks = append(checks, r.stackFile.checker(pair[deploy.Blue], hostRules{}))
+func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (deploy.Faults, error) {
+	checks := []*project.Checker{r.StackFile.Checker(r.Colored[deploy.Blue], project.HostRules{})}
+	for _, pair := range r.Migrations {
+		checks = append(checks, r.StackFile.Checker(pair[deploy.Blue], project.HostRules{}))
 	}
-	if r.shared != nil {
-		checks = append(checks, r.sharedFile.checker(r.shared, hostRules{}))
+	if r.Shared != nil {
+		checks = append(checks, r.SharedFile.Checker(r.Shared, project.HostRules{}))
 	}
 	most := 0 // nobody was asked
 	var faults deploy.Faults
 	for _, check := range checks {
-		for _, name := range check.project.ServiceNames() {
-			path, want := processorsOf(name, check.project.Services[name])
-			if want == 0 || c.offline {
+		for _, name := range check.Project.ServiceNames() {
+			path, want := processorsOf(name, check.Project.Services[name])
+			if want == 0 {
 				continue
 			}
 			if most == 0 {
@@ -33,20 +34,20 @@ func (c *Client) processorFaults(ctx context.Context, r *resolution) (deploy.Fau
 				}
 			}
 			if want > float64(most) {
-				check.fault(path, "this host has %d processors, and %g are asked for: write %d or less", most, want, most)
+				check.Fault(path, "this host has %d processors, and %g are asked for: write %d or less", most, want, most)
 			}
 		}
-		faults = append(faults, check.faults...)
+		faults = append(faults, check.Faults...)
 	}
-	return inOrder(faults), nil
+	return project.InOrder(faults), nil
 }
 
 // processorsOf is the limit of a service, and where it stands; 0: it has none.
 func processorsOf(name string, s types.ServiceConfig) (path []string, limit float64) {
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil && s.Deploy.Resources.Limits.NanoCPUs != 0 {
-		return at(name, "deploy", "resources", "limits", "cpus"), float64(s.Deploy.Resources.Limits.NanoCPUs)
+		return project.At(name, "deploy", "resources", "limits", "cpus"), float64(s.Deploy.Resources.Limits.NanoCPUs)
 	}
-	return at(name, "cpus"), float64(s.CPUS)
+	return project.At(name, "cpus"), float64(s.CPUS)
 }
 
 func (c *Client) processors(ctx context.Context) (int, error) {

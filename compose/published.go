@@ -11,6 +11,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -36,26 +37,22 @@ func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]deploy.Ho
 	for _, s := range list {
 		for _, p := range s.Ports {
 			port := int(p.PublicPort)
-			if p.Type != "tcp" || !onLoopback(p.IP) || !slices.Contains(ports, port) {
+			if p.Type != "tcp" || !project.OnLoopback(p.IP) || !slices.Contains(ports, port) {
 				continue
 			}
-			held[port] = deploy.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[LabelApp]}
+			held[port] = deploy.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[project.LabelApp]}
 		}
 	}
 	return held, nil
 }
-
-// onLoopback tells whether a port that is published on the address answers on
-// 127.0.0.1, which is where Nginx asks.
-func onLoopback(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "127.0.0.1" }
 
 func wordsFor(s container.Summary) string {
 	words := "a container"
 	if len(s.Names) > 0 {
 		words = "the container " + strings.TrimPrefix(s.Names[0], "/")
 	}
-	if project := s.Labels[api.ProjectLabel]; project != "" {
-		words += " of the project " + plainText([]byte(project))
+	if projectName := s.Labels[api.ProjectLabel]; projectName != "" {
+		words += " of the project " + project.PlainText([]byte(projectName))
 	}
 	return words
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/api/types/registry"
 	"golang.org/x/sync/errgroup"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -31,14 +32,14 @@ const (
 // those that have one in a registry.
 func (c *Client) pull(ctx context.Context, p *types.Project, u urgency) (map[string]string, error) {
 	wanted := map[string]types.ServiceConfig{}
-	for _, name := range sortedKeys(p.Services) {
+	for _, name := range project.SortedKeys(p.Services) {
 		s := p.Services[name]
 		// Two services of one image are one pull, under the stricter policy.
 		if other, ok := wanted[s.Image]; !ok || other.PullPolicy == "" {
 			wanted[s.Image] = s
 		}
 	}
-	names := sortedKeys(wanted)
+	names := project.SortedKeys(wanted)
 	digests := make([]string, len(names))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(3)

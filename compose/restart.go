@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,33 +22,14 @@ import (
 // withDutyRestart gives a singleton the policy it has on duty, and notes it in
 // a label, to be found again when it was taken away.
 func withDutyRestart(s types.ServiceConfig) types.ServiceConfig {
-	s.Restart = dutyRestart(s)
+	s.Restart = project.DutyRestart(s)
 	if s.Deploy != nil {
 		s.Deploy.RestartPolicy = nil
 	}
 	if s.Restart != "" {
-		s.CustomLabels = s.CustomLabels.Add(LabelRestart, s.Restart)
+		s.CustomLabels = s.CustomLabels.Add(project.LabelRestart, s.Restart)
 	}
 	return s
-}
-
-// dutyRestart is the service's policy as one word, "on-failure:3".
-func dutyRestart(s types.ServiceConfig) string {
-	text := s.Restart
-	if s.Deploy != nil && s.Deploy.RestartPolicy != nil {
-		// As in Compose, it wins over restart.
-		text = s.Deploy.RestartPolicy.Condition
-		if n := s.Deploy.RestartPolicy.MaxAttempts; n != nil {
-			text += ":" + strconv.FormatUint(*n, 10)
-		}
-	}
-	switch name, _, _ := strings.Cut(text, ":"); name {
-	case "any", types.RestartPolicyAlways:
-		return types.RestartPolicyUnlessStopped
-	case "none":
-		return types.RestartPolicyNo
-	}
-	return text
 }
 
 // standDown makes sure that the engine starts no singleton of the stack again.
@@ -71,7 +53,7 @@ func (c *Client) standDown(ctx context.Context, app deploy.App, color deploy.Col
 // standUp gives the singletons back the policies that standDown took away.
 func (c *Client) standUp(ctx context.Context, singles []observed) error {
 	for _, o := range singles {
-		want := parseRestart(o.labels[LabelRestart])
+		want := parseRestart(o.labels[project.LabelRestart])
 		if want.Name != "" && o.restart != want {
 			if err := c.setRestart(ctx, o, want); err != nil {
 				return err

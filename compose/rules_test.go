@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -129,8 +130,18 @@ services: {cache: {image: redis, networks: {edge: {ipv4_address: 172.30.0.9}}}}
 networks: {edge: {ipam: {config: [{subnet: 172.30.0.0/24}]}}}
 `,
 	})
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Offline: true, Policy: []string{"publish:10.1.2.3"}})
+	client := newLoader(t, project.LoaderOptions{Policy: []string{"publish:10.1.2.3"}})
 	if _, err := client.Resolve(t.Context(), app); err != nil {
 		t.Error(err)
 	}
+}
+
+// newLoader reads files, and asks no engine.
+func newLoader(t *testing.T, o project.LoaderOptions) *project.Loader {
+	t.Helper()
+	l, err := project.NewLoader(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -120,7 +121,7 @@ func TestSecrets_AreRefusedWhereOthersReadThem(t *testing.T) {
 
 func TestSecrets_AReleaseIsWhatStandsInGit(t *testing.T) {
 	used := vault{"DB_PASSWORD": planted, "UNUSED": "x"}
-	release := func(v compose.Vault, lines string) deploy.Release {
+	release := func(v project.Vault, lines string) deploy.Release {
 		t.Helper()
 		app := secretive(t)
 		put(t, app, map[string]string{"compose.yaml": stackWith(lines)})

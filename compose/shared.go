@@ -7,6 +7,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -14,8 +15,8 @@ import (
 // declaration and files did not change is not touched, whatever directory the
 // file is in now; nothing is ever removed but the container of a service that
 // changed. Volumes stay. Where there is an await, all of it is waited for.
-func (c *Client) upShared(ctx context.Context, app deploy.App, files *resolution, await func(words string)) error {
-	p, hashes := files.shared, files.made
+func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Resolution, await func(words string)) error {
+	p, hashes := files.Shared, files.Made
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err
@@ -23,7 +24,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *resolution
 	for _, o := range present {
 		// The files of one directory are one commit's: only somebody on this host can have
 		// changed them, and the database must not be made anew for that.
-		if made := o.labels[LabelConfig]; made != "" && made != hashes[o.Service] && o.labels[LabelRoot] == app.Root && p.Services[o.Service].Name != "" {
+		if made := o.labels[project.LabelConfig]; made != "" && made != hashes[o.Service] && o.labels[project.LabelRoot] == app.Root && p.Services[o.Service].Name != "" {
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 	}
@@ -55,12 +56,12 @@ func sharedChanges(p *types.Project, present []observed, hashes map[string]strin
 		counts[o.Service]++
 	}
 	dead := unstartable(present)
-	for _, m := range newRoster(p) {
+	for _, m := range project.NewRoster(p) {
 		if counts[m.Name] < m.Count {
 			missing = append(missing, m.Name)
 		}
 		for _, o := range present {
-			if made := o.labels[LabelConfig]; o.Service == m.Name && made != "" && (made != hashes[m.Name] || slices.Contains(dead, m.Name)) {
+			if made := o.labels[project.LabelConfig]; o.Service == m.Name && made != "" && (made != hashes[m.Name] || slices.Contains(dead, m.Name)) {
 				changed = append(changed, m.Name)
 				break
 			}
@@ -77,8 +78,8 @@ func (c *Client) createShared(ctx context.Context, app deploy.App, p *types.Proj
 	if err != nil {
 		return err
 	}
-	label(p, app, ColorShared, newRoster(p), func(service string) map[string]string {
-		return map[string]string{LabelConfig: hashes[service], LabelImage: digests[p.Services[service].Image]}
+	label(p, app, project.ColorShared, project.NewRoster(p), func(service string) map[string]string {
+		return map[string]string{project.LabelConfig: hashes[service], project.LabelImage: digests[p.Services[service].Image]}
 	})
 	if err := c.keepNetworks(ctx, p); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -100,7 +101,7 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 			lacks = append(lacks, lacking{o, "unhealthy: " + err.Error(), o.health == container.Unhealthy})
 		}
 	}
-	lacks = append(lacks, lacksOf(newRoster(p), all, time.Now())...)
+	lacks = append(lacks, lacksOf(project.NewRoster(p), all, time.Now())...)
 	for _, l := range lacks {
 		if l.failed {
 			return nil, c.sharedFailed(ctx, l, fmt.Sprintf("the shared service %s: %s", l.Service, l.what))
@@ -111,7 +112,7 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 
 // lacksOf returns what of the shared services can be seen not to be ready, without asking
 // any of them. A service that the file does not have any more is waited for by nobody.
-func lacksOf(wanted roster, all []observed, now time.Time) []lacking {
+func lacksOf(wanted project.Roster, all []observed, now time.Time) []lacking {
 	var lacks []lacking
 	for _, m := range wanted {
 		count := 0
@@ -133,7 +134,7 @@ func lacksOf(wanted roster, all []observed, now time.Time) []lacking {
 	return lacks
 }
 
-func lackOf(o observed, m member, now time.Time) (what string, failed bool) {
+func lackOf(o observed, m project.Member, now time.Time) (what string, failed bool) {
 	age := now.Sub(o.StartedAt)
 	switch {
 	case o.State == "exited" && m.MayEnd && o.ExitCode == 0:

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -15,10 +16,10 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 	}
 	withHealth := is("running", 0, 1, 0)
 	withHealth.health = "starting"
-	once := member{OneShot: true, MayEnd: true}
+	once := project.Member{OneShot: true, MayEnd: true}
 	for name, c := range map[string]struct {
 		o       observed
-		service member
+		service project.Member
 		want    string
 		failed  bool
 	}{
@@ -26,8 +27,8 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 		"not started yet":                   {o: is("created", 0, 0, 0), want: "db-1 is created"},
 		"ended":                             {o: is("exited", 0, 0, 0), want: `db-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.db`, failed: true},
 		"a one-shot that ended well":        {o: is("exited", 0, 0, 0), service: once},
-		"may end, and did":                  {o: is("exited", 0, 0, 0), service: member{MayEnd: true}},
-		"may end, and runs":                 {o: is("running", 0, 0, 0), service: member{MayEnd: true}},
+		"may end, and did":                  {o: is("exited", 0, 0, 0), service: project.Member{MayEnd: true}},
+		"may end, and runs":                 {o: is("running", 0, 0, 0), service: project.Member{MayEnd: true}},
 		"a one-shot that failed":            {o: is("exited", 1, 0, 0), service: once, want: "db-1 ended with exit code 1", failed: true},
 		"a one-shot that is at work":        {o: is("running", 0, 0, 0), service: once, want: "db-1 has not finished"},
 		"ended, as if it waited for others": {o: is("restarting", 1, 1, 0), want: "db-1 ends and is started again and again (exit code 1)"},
@@ -46,7 +47,7 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 func TestLacksOf_AServiceOfTheFileHasItsContainersAndAnyOtherIsWaitedForByNobody(t *testing.T) {
 	gone := observed{Container: deploy.Container{Name: "old-1", Service: "old", State: "exited", ExitCode: 1}}
 	runs := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: "running"}}
-	lacks := lacksOf(roster{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
+	lacks := lacksOf(project.Roster{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
 	if len(lacks) != 1 || lacks[0].Service != "cache" || lacks[0].what != "it has no container" || lacks[0].failed {
 		t.Errorf("lacking %+v, want a container for cache alone", lacks)
 	}

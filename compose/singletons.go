@@ -8,6 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -99,11 +100,11 @@ func (c *Client) Engage(ctx context.Context, app deploy.App, color deploy.Color)
 	if err != nil {
 		return c.engageWithoutFiles(ctx, app, color, present, err)
 	}
-	whole, err := withNamesAs(present, files.colored[color])
+	whole, err := withNamesAs(present, files.Colored[color])
 	if err != nil {
 		return err
 	}
-	p, err := onlySingletons(whole, app)
+	p, err := project.OnlySingletons(whole, app)
 	if err != nil {
 		return err
 	}
@@ -130,14 +131,14 @@ func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack dep
 	if err != nil {
 		return err
 	}
-	p, err := withNeeds(whole, app)
+	p, err := project.WithNeeds(whole, app)
 	if err != nil {
 		return err
 	}
 	if p, err = withoutFinished(p, stack.MissingOneShots, stack); err != nil {
 		return err
 	}
-	labelStack(p, app, stack.Color, newRoster(whole, app.Singletons...), digests)
+	labelStack(p, app, stack.Color, project.NewRoster(whole, app.Singletons...), digests)
 	for _, name := range app.Singletons {
 		p.Services[name] = withDutyRestart(p.Services[name])
 	}

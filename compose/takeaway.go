@@ -16,15 +16,15 @@ func (c *Client) TakeAway(ctx context.Context, app deploy.App, color deploy.Colo
 	if !color.Valid() {
 		return 0, fmt.Errorf("take away %s: want a color, got %q", app.Name, color)
 	}
-	project := app.Project(color)
-	all, err := c.containers(ctx, project)
+	projectName := app.Project(color)
+	all, err := c.containers(ctx, projectName)
 	if err != nil {
 		return 0, err
 	}
-	if err := c.remove(ctx, app, project, all); err != nil {
+	if err := c.remove(ctx, app, projectName, all); err != nil {
 		return 0, err
 	}
-	networks, err := c.networksOf(ctx, project)
+	networks, err := c.networksOf(ctx, projectName)
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/internal/harness/testbed"
 	"tandem/reconciler/deploy"
 )
@@ -46,7 +47,7 @@ func runTrial() {
 		default:
 			in = trouble(os.Args[1])
 		}
-		return compose.Try(ctx, in, out)
+		return project.Try(ctx, in, out)
 	}, os.Args[1:]...)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
 
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -49,7 +50,7 @@ func (c *Client) Up(ctx context.Context, app deploy.App, color deploy.Color, how
 		}
 		return fmt.Errorf("bring up %s: %w", app.Project(color), err)
 	}
-	whole := files.colored[color]
+	whole := files.Colored[color]
 	var made []*types.Project // anew
 	if !same {
 		made = append(made, whole)
@@ -57,7 +58,7 @@ func (c *Client) Up(ctx context.Context, app deploy.App, color deploy.Color, how
 	if err := c.rejectOccupied(ctx, app, files, made...); err != nil {
 		return err
 	}
-	if files.shared != nil {
+	if files.Shared != nil {
 		if err := c.upShared(ctx, app, files, how.Await); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func plainOf(all []observed) []observed {
 // replace takes the old containers of the color away and creates new ones.
 func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, old []observed) error {
 	start := time.Now()
-	p := withoutSingletons(whole, app)
+	p := project.WithoutSingletons(whole, app)
 	// The singletons' images too: after the flip it is late to learn that one is missing.
 	digests, err := c.pull(ctx, whole, honourPolicy)
 	if err != nil {
@@ -100,7 +101,7 @@ func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color
 		return err
 	}
 	removed := time.Now()
-	labelStack(p, app, color, newRoster(whole, app.Singletons...), digests)
+	labelStack(p, app, color, project.NewRoster(whole, app.Singletons...), digests)
 	if err := c.create(ctx, app, p, createMissing()); err != nil {
 		return err
 	}
@@ -123,22 +124,22 @@ func createMissing() api.CreateOptions {
 	return api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
 }
 
-func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole roster, digests map[string]string) {
+func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole project.Roster, digests map[string]string) {
 	label(p, app, string(color), whole, func(service string) map[string]string {
 		return map[string]string{
-			LabelRelease: app.Release.Text(),
-			LabelImage:   digests[p.Services[service].Image],
+			project.LabelRelease: app.Release.Text(),
+			project.LabelImage:   digests[p.Services[service].Image],
 		}
 	})
 }
 
 // remove stops and removes the containers of a project, and no volume: an
 // anonymous one may hold what somebody still wants.
-func (c *Client) remove(ctx context.Context, app deploy.App, project string, old []observed) error {
+func (c *Client) remove(ctx context.Context, app deploy.App, projectName string, old []observed) error {
 	if len(old) == 0 {
 		return nil
 	}
-	if err := c.stop(ctx, app, project); err != nil {
+	if err := c.stop(ctx, app, projectName); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
@@ -155,7 +156,7 @@ func (c *Client) remove(ctx context.Context, app deploy.App, project string, old
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	_, err := c.removeHooks(ctx, project) // of a start that was cut short
+	_, err := c.removeHooks(ctx, projectName) // of a start that was cut short
 	return err
 }
 
@@ -187,7 +188,7 @@ func (c *Client) create(ctx context.Context, app deploy.App, p *types.Project, o
 func withoutHostPaths(volumes []types.ServiceVolumeConfig, root string) []types.ServiceVolumeConfig {
 	volumes = slices.Clone(volumes)
 	for i, v := range volumes {
-		if v.Type != types.VolumeTypeBind || !below(filepath.Clean(root), filepath.Clean(v.Source)) {
+		if v.Type != types.VolumeTypeBind || !project.Below(filepath.Clean(root), filepath.Clean(v.Source)) {
 			continue
 		}
 		bind := types.ServiceVolumeBind{}
@@ -230,17 +231,17 @@ func (c *Client) Stop(ctx context.Context, app deploy.App, color deploy.Color) e
 }
 
 // stop stops the services, or without any the whole project.
-func (c *Client) stop(ctx context.Context, app deploy.App, project string, services ...string) error {
-	s, err := c.service(ctx, app, project)
+func (c *Client) stop(ctx context.Context, app deploy.App, projectName string, services ...string) error {
+	s, err := c.service(ctx, app, projectName)
 	if err != nil {
 		return err
 	}
-	err = s.Stop(ctx, project, api.StopOptions{Services: services})
+	err = s.Stop(ctx, projectName, api.StopOptions{Services: services})
 	if errors.Is(err, api.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
-		return engineError(ctx, "stop "+project, err)
+		return engineError(ctx, "stop "+projectName, err)
 	}
 	return ctx.Err()
 }

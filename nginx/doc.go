@@ -17,8 +17,7 @@
 //
 // # What became of it
 //
-// Proxy.Traffic sums up the access log: meter.go holds the sums, accesslog.go
-// reads each line once however the log is rotated, accessline.go understands it.
+// Proxy.Traffic sums up the access log, which package accesslog reads.
 // Proxy.Visit asks through the confirm server, which knows the way to each route.
 //
 // # Who is believed

@@ -16,6 +16,7 @@ import (
 	"github.com/google/shlex"
 	"golang.org/x/sync/semaphore"
 
+	"tandem/nginx/accesslog"
 	"tandem/reconciler/deploy"
 )
 
@@ -78,7 +79,7 @@ type Proxy struct {
 
 	own   ledger
 	watch watchers
-	meter meter
+	meter *accesslog.Meter
 }
 
 // New checks the options. It neither writes nor runs anything.
@@ -110,6 +111,7 @@ func New(o Options) (*Proxy, error) {
 		docker: o.Docker, endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 		visitor: newVisitor(),
+		meter:   accesslog.NewMeter(o.Logger),
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
 		awaited: map[string]awaitedSite{},

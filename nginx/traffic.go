@@ -85,3 +85,8 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 	return context.WithTimeout(ctx, confirmTimeout)
 }
+
+// Traffic sums up what the app's access log says of one color: see accesslog.Meter.
+func (p *Proxy) Traffic(ctx context.Context, app deploy.App, color deploy.Color, since time.Time) (deploy.Traffic, error) {
+	return p.meter.Traffic(ctx, p.path("log/"+app.Name+".access.log"), app.Name, color, since)
+}

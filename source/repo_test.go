@@ -133,4 +133,3 @@ func listing(t *testing.T, dir string) map[string]string {
 	}
 	return files
 }
-

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/internal/secrets"
 	"tandem/reconciler"
 	"tandem/reconciler/appfile"
@@ -28,11 +28,10 @@ func Validate(ctx context.Context, paths []string, policy []string, own map[int]
 	if err != nil {
 		return nil, 0, err
 	}
-	resolver, err := compose.New(compose.Options{Policy: policy, Offline: true, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	resolver, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() { _ = resolver.Close() }() // it never connected
 	var apps []deploy.App
 	for _, path := range files {
 		app, err := validateFile(ctx, resolver, path, own)

@@ -80,22 +80,23 @@ func (v *Vault) open(ctx context.Context, app deploy.App, name string, identitie
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist in %q: add it, or name the right file", name, app.Dir)
 	case errors.Is(err, rootfile.ErrTooLarge):
-		return nil, sops.TooLarge(file)
+		return nil, asFaults(sops.TooLarge(file))
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read: it must be a file in the app's directory, also where a symbolic link leads to it", name)
 	}
 	sealed, err := sops.Read(file, data)
 	if err != nil {
-		return nil, err
+		return nil, asFaults(err)
 	}
 	values := map[string]string{}
 	if !v.closed {
 		values, err = sealed.Open(identities)
-		if _, ok := deploy.AsFaults(err); err != nil && !ok {
+		var known *sops.Faults
+		if err != nil && !errors.As(err, &known) {
 			return nil, deploy.Faults{{File: file, Text: err.Error()}}
 		}
 		if err != nil {
-			return nil, err
+			return nil, asFaults(err)
 		}
 	}
 	secrets := make([]deploy.Secret, len(sealed.Values))
@@ -106,6 +107,20 @@ func (v *Vault) open(ctx context.Context, app deploy.App, name string, identitie
 		}
 	}
 	return secrets, nil
+}
+
+// asFaults says what sops.Faults say in the words of everybody else; any other error is
+// returned as it is.
+func asFaults(err error) error {
+	var found *sops.Faults
+	if !errors.As(err, &found) {
+		return err
+	}
+	var all deploy.Faults
+	for _, f := range found.List {
+		all = append(all, deploy.Fault{File: found.File, Line: f.Line, Path: f.Path, Text: f.Text})
+	}
+	return all.Ordered().Err()
 }
 
 // clashes finds names that cannot be variables, or are ones already.

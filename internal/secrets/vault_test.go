@@ -14,7 +14,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-const fixtures = "../sops/testdata/"
+const fixtures = "../lib/sops/testdata/"
 
 // app has the named fixtures as its secrets, in its own directory.
 func app(t *testing.T, names ...string) deploy.App {

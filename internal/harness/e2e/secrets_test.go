@@ -22,7 +22,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/internal/harness/gittest"
 	"tandem/internal/harness/stage"
 	"tandem/internal/harness/testbed"
@@ -312,7 +312,7 @@ func (s *secretive) look() {
 
 func (s *secretive) inspect() []container.InspectResponse {
 	s.t.Helper()
-	list, err := s.Engine.Client.ContainerList(s.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", compose.LabelApp+"="+s.App))})
+	list, err := s.Engine.Client.ContainerList(s.t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", project.LabelApp+"="+s.App))})
 	check(s.t, err)
 	var all []container.InspectResponse
 	for _, c := range list {
@@ -329,7 +329,7 @@ func (s *secretive) gets(color, name string) {
 	s.t.Helper()
 	value := s.values[name].Value
 	for _, c := range s.inspect() {
-		if c.Config.Labels[compose.LabelColor] == color && len(s.found(fmt.Sprint(c.Config.Env))) > 0 && strings.Contains(fmt.Sprint(c.Config.Env), value) {
+		if c.Config.Labels[project.LabelColor] == color && len(s.found(fmt.Sprint(c.Config.Env))) > 0 && strings.Contains(fmt.Sprint(c.Config.Env), value) {
 			return
 		}
 	}

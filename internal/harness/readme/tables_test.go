@@ -13,17 +13,17 @@ import (
 func checkTables(t testing.TB, f facts, pages []page) []string {
 	t.Helper()
 	readme, trouble, agent := find(pages, "README.md"), find(pages, "docs/troubleshooting.md"), find(pages, "docs/agent-yaml.md")
-	reasons := constants(t, f.root, "reconciler", "Reason", "")
+	reasons := constants(t, f.root, "reconciler/deploy", "Reason", "")
 	var findings []string
 	for _, table := range []struct {
 		name      string
 		got, want []string
 	}{
 		{"README.md: the tables of reasons", readme.column(true, "reason of a plan", "why a release is rejected", "what is in the way"), reasons},
-		{"README.md: the table of steps", readme.column(true, "step"), constants(t, f.root, "reconciler", "Action", "")},
+		{"README.md: the table of steps", readme.column(true, "step"), constants(t, f.root, "reconciler/deploy", "Action", "")},
 		{trouble.name + ": the table of reasons", trouble.column(true, "reason"), reasons},
-		{trouble.name + ": the table of phases", trouble.column(true, "phase"), constants(t, f.root, "reconciler", "Phase", "")},
-		{trouble.name + ": the table of results", trouble.column(true, "result"), constants(t, f.root, "reconciler", "Result", "")},
+		{trouble.name + ": the table of phases", trouble.column(true, "phase"), constants(t, f.root, "reconciler/deploy", "Phase", "")},
+		{trouble.name + ": the table of results", trouble.column(true, "result"), constants(t, f.root, "reconciler/deploy", "Result", "")},
 	} {
 		findings = append(findings, differences(table.name, table.got, table.want)...)
 	}
@@ -31,7 +31,7 @@ func checkTables(t testing.TB, f facts, pages []page) []string {
 	for _, l := range agent.column(false, "name") {
 		names = append(names, line{text: l}.spans()...)
 	}
-	findings = append(findings, differences(agent.name+": the table of policy.allow", names, constants(t, f.root, "compose", "", "Allow"))...)
+	findings = append(findings, differences(agent.name+": the table of policy.allow", names, constants(t, f.root, "compose/project", "", "Allow"))...)
 	var codes []string
 	for _, l := range readme.lines {
 		if first, isRow := firstCell(l); isRow && digits.MatchString(first) {
@@ -60,10 +60,10 @@ var (
 func checkMessages(t testing.TB, f facts, pages []page) []string {
 	t.Helper()
 	known := map[string][]string{
-		"reason": constants(t, f.root, "reconciler", "Reason", ""),
-		"step":   constants(t, f.root, "reconciler", "Action", ""),
-		"phase":  constants(t, f.root, "reconciler", "Phase", ""),
-		"result": constants(t, f.root, "reconciler", "Result", ""),
+		"reason": constants(t, f.root, "reconciler/deploy", "Reason", ""),
+		"step":   constants(t, f.root, "reconciler/deploy", "Action", ""),
+		"phase":  constants(t, f.root, "reconciler/deploy", "Phase", ""),
+		"result": constants(t, f.root, "reconciler/deploy", "Result", ""),
 	}
 	said := expected(t, f.root)
 	var findings []string

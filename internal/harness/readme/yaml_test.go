@@ -153,7 +153,7 @@ func checkDesiredDefaults(t testing.TB, f facts, pages []page) []string {
 	if diff := cmp.Diff(policies(least), policies(whole)); diff != "" {
 		findings = append(findings, b.where+": the defaults are others (-code +page):\n"+diff)
 	}
-	complete := keysOf(t, read(t, f.root, "reconciler", "testdata", "parse", "good", "complete.yaml"), "")
+	complete := keysOf(t, read(t, f.root, "reconciler", "appfile", "testdata", "good", "complete.yaml"), "")
 	return append(findings, differences(b.where, keysOf(t, b.text, ""), complete)...)
 }
 

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"tandem/reconciler/deploy"
 )
 
 // Value is one variable of a file, as everybody can see it there.
@@ -33,7 +31,7 @@ const MaxSize = 1 << 20
 
 // Read takes a file apart. Its name, with which the faults begin, decides the
 // format, as it does for SOPS (config.go: IsEnvFile and its neighbours). The error
-// is deploy.Faults; none repeats a value, because the file may turn out not to
+// is *Faults; none repeats a value, because the file may turn out not to
 // be encrypted.
 func Read(name string, data []byte) (*File, error) {
 	f := &File{name: name}
@@ -54,7 +52,7 @@ func Read(name string, data []byte) (*File, error) {
 	if len(r.faults) == 0 {
 		f.check(&r)
 	}
-	return f, r.faults.Ordered().Err()
+	return f, r.err()
 }
 
 // TooLarge is the fault of a file that has more than MaxSize bytes, for who does not
@@ -63,7 +61,7 @@ func TooLarge(name string) error {
 	var r report
 	r.file = name
 	r.add(0, "", "the file is larger than %d KiB; a file of secrets is a page of text", MaxSize>>10)
-	return r.faults
+	return r.err()
 }
 
 // item is one entry of the file, the metadata aside.
@@ -85,14 +83,50 @@ const (
 	kindNested // a list or a mapping
 )
 
+// Fault is one thing that is wrong with a file. It repeats no value.
+type Fault struct {
+	Line int    // 1-based; 0 when the fault belongs to no line
+	Path string // the name of the value, or where in the metadata; may be empty
+	Text string // what is wrong and what to write instead
+}
+
+// Faults is all that is wrong with one file.
+type Faults struct {
+	File string // as Read was given it
+	List []Fault
+}
+
+// Error has a line for each fault, which begins with the file and the line.
+func (f *Faults) Error() string {
+	lines := make([]string, len(f.List))
+	for i, x := range f.List {
+		lines[i] = f.File + ": "
+		if x.Line > 0 {
+			lines[i] = fmt.Sprintf("%s:%d: ", f.File, x.Line)
+		}
+		if x.Path != "" {
+			lines[i] += x.Path + ": "
+		}
+		lines[i] += x.Text
+	}
+	return strings.Join(lines, "\n")
+}
+
 // report collects faults.
 type report struct {
 	file   string
-	faults deploy.Faults
+	faults []Fault
+}
+
+func (r *report) err() error {
+	if len(r.faults) == 0 {
+		return nil
+	}
+	return &Faults{File: r.file, List: r.faults}
 }
 
 func (r *report) add(line int, where, format string, args ...any) {
-	r.faults = append(r.faults, deploy.Fault{File: r.file, Line: line, Path: where, Text: fmt.Sprintf(format, args...)})
+	r.faults = append(r.faults, Fault{Line: line, Path: where, Text: fmt.Sprintf(format, args...)})
 }
 
 // check finds what keeps the file from being opened by any key, and lists its values.

@@ -31,7 +31,7 @@ var (
 
 // Open returns the values by their names, as sops decrypt shows them: the boolean
 // True as true, numbers without needless zeros. It writes nothing anywhere. The
-// error is for the file as a whole or is deploy.Faults; it holds no value.
+// error is for the file as a whole or is *Faults; it holds no value.
 func (f *File) Open(identities []age.Identity) (map[string]string, error) {
 	key, err := f.dataKey(identities)
 	if err != nil {
@@ -69,7 +69,7 @@ func (f *File) Open(identities []age.Identity) (map[string]string, error) {
 		}
 		clear[i.name] = v.text
 	}
-	if err := r.faults.Err(); err != nil {
+	if err := r.err(); err != nil {
 		return nil, err
 	}
 	return clear, f.meta.verify(block, fmt.Sprintf("%X", sum.Sum(nil)))

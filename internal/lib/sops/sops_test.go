@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/internal/harness/testbed/fuzzline"
-	"tandem/reconciler/deploy"
 )
 
 func keys(t testing.TB, name string) []age.Identity {
@@ -151,7 +150,7 @@ func TestRead_RefusesWhatIsNoFlatFileForAge(t *testing.T) {
 		"expression-that-is-no.env": {[]byte(strings.ReplaceAll(string(fixture(t, "encrypted-regex.env")), "_regex=PASSWORD", "_regex=(")), "cannot be read"},
 	} {
 		_, err := Read(name, c.data)
-		if _, ok := deploy.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
+		if !refused(err) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want faults with %q", name, err, c.want)
 		}
 		if err != nil && strings.Contains(err.Error(), secret) {
@@ -232,7 +231,7 @@ func FuzzRead(f *testing.F) {
 		line.Hold(t, len(data), func() {
 			file, err := Read(name, data)
 			if err != nil {
-				if _, ok := deploy.AsFaults(err); !ok {
+				if !refused(err) {
 					t.Errorf("refused without faults: %v", err)
 				}
 				return
@@ -248,4 +247,9 @@ func FuzzRead(f *testing.F) {
 			}
 		})
 	})
+}
+
+func refused(err error) bool {
+	var faults *Faults
+	return errors.As(err, &faults)
 }

@@ -1,0 +1,125 @@
+package project
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
+)
+
+// This file checks the services that stand aside from the stacks: singletons and
+// migrations.
+
+// singletons checks the list of tandem.yaml, and that nothing of the stack waits
+// for what does not run in a standby.
+func (c *Checker) singletons(p *types.Project) {
+	for _, name := range c.app.Singletons {
+		where := []string{"singletons", "~" + name}
+		switch {
+		case isMigration(c.app, name):
+			c.appFault(where, "%s is a migration, which runs once and ends: list it here or under migrations, not both", name)
+		case c.unknown(where, p, name):
+		case c.routeTo(name) != "":
+			c.appFault(where, "%s answers the route %s, so it must run in both stacks: remove it from singletons, or move what must run once to a service of its own", name, c.routeTo(name))
+		}
+	}
+	for _, name := range p.ServiceNames() {
+		if isSingleton(c.app, name) || isMigration(c.app, name) {
+			continue
+		}
+		for _, needed := range SortedKeys(p.Services[name].DependsOn) {
+			if isSingleton(c.app, needed) {
+				c.Fault(At(name, "depends_on", needed), "%s would wait for the singleton %s, which does not run in a standby: remove it from depends_on, or list %s under singletons too", name, needed, name)
+			}
+		}
+	}
+}
+
+// migrations checks the two services of tandem.yaml, and that nothing needs them.
+func (c *Checker) migrations(p *types.Project) {
+	for _, kind := range kinds() {
+		name, where := c.app.Migrations.Of(kind), []string{"migrations", string(kind)}
+		switch {
+		case name == "" || c.unknown(where, p, name):
+			continue
+		case c.routeTo(name) != "":
+			c.appFault(where, "%s answers the route %s, and a migration ends: name a service that migrates and exits", name, c.routeTo(name))
+		case kind == deploy.ContractMigration && name == c.app.Migrations.Expand:
+			c.appFault(where, "%s is the expand migration too, and would run before the release and after it: name another service", name)
+		}
+		for _, other := range partners(p.Services[name]) {
+			c.Fault(At(name), "a migration runs while no stack may be there, so it can share nothing with %s: remove what names it", other)
+		}
+	}
+	for _, name := range p.ServiceNames() {
+		if !isMigration(c.app, name) {
+			c.needsNoMigration(name, p.Services[name])
+		}
+	}
+}
+
+// needsNoMigration lets a service wait for the end of the expand migration: that
+// is what its depends_on says in development, and here it is always true.
+func (c *Checker) needsNoMigration(name string, s types.ServiceConfig) {
+	for _, needed := range SortedKeys(s.DependsOn) {
+		if needed == c.app.Migrations.Contract {
+			c.Fault(At(name, "depends_on", needed), "%s would wait for the contract migration %s, which runs when the release is live: remove it from depends_on", name, needed)
+		}
+	}
+	for _, other := range partners(s) {
+		if isMigration(c.app, other) {
+			c.Fault(At(name), "%s shares something with the migration %s, whose container is gone when the stack runs: remove what names it", name, other)
+		}
+	}
+}
+
+// unknown adds a fault when the Compose file has no such active service.
+func (c *Checker) unknown(where []string, p *types.Project, name string) bool {
+	if _, ok := p.Services[name]; ok {
+		return false
+	}
+	names := p.ServiceNames()
+	if _, ok := p.DisabledServices[name]; ok {
+		c.appFault(where, "the service %s is in a profile that is not active: remove its profiles: in %s", name, c.name())
+	} else if meant := strictyaml.Suggest(name, names); meant != "" {
+		c.appFault(where, "%s has no service %q; did you mean %s?", c.name(), name, meant)
+	} else {
+		c.appFault(where, "%s has no service %q: write one of %s", c.name(), name, strings.Join(names, ", "))
+	}
+	return true
+}
+
+// routeTo returns the route that the service answers, "" for none.
+func (c *Checker) routeTo(service string) string {
+	for _, r := range c.app.Routes {
+		if r.Service == service {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// partners are the services whose namespace, volumes or links a service uses.
+func partners(s types.ServiceConfig) []string {
+	var names []string
+	for _, mode := range []string{s.NetworkMode, s.Pid, s.Ipc, s.Uts} {
+		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
+			names = append(names, name)
+		}
+	}
+	for _, from := range s.VolumesFrom {
+		if !strings.HasPrefix(from, types.ContainerPrefix) {
+			name, _, _ := strings.Cut(from, ":")
+			names = append(names, name)
+		}
+	}
+	for _, link := range s.Links {
+		name, _, _ := strings.Cut(link, ":")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

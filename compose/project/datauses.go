@@ -1,0 +1,167 @@
+package project
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler/deploy"
+)
+
+// What a datastore keeps in a volume or a directory of this host is lost when a second
+// container writes there. So where one keeps its data, nobody else may write; to read it,
+// for a backup, is harmless. This file finds that in the app's own files, and occupied.go
+// asks the engine for what runs already.
+
+// Use is one place of this host that a service can write to.
+type Use struct {
+	Project string
+	Service string
+	writer  string // the same for containers that never run at the same time
+	count   int    // containers of the service
+	target  string // where it is mounted
+	Place   string // what is mounted, in words: "volume shop-shared_data", "directory /srv/data"
+	Data    bool   // as a datastore it keeps its data there
+	after   types.DependsOnConfig
+	Words   string // a container that runs: what it is called
+	Name    string // the same: its name for Docker
+}
+
+// UsesOf lists what the services of a project can write to. What comes from git is
+// mounted read-only.
+func UsesOf(app deploy.App, p *types.Project) []Use {
+	var all []Use
+	for _, name := range p.ServiceNames() {
+		s, mounts, writer := p.Services[name], mountsOf(p, name, map[string]bool{}), p.Name+"/"+name
+		if p.Name != app.SharedProject() && (isSingleton(app, name) || isMigration(app, name)) {
+			writer = app.Name + "/" + name // it runs for one color only, whichever
+		}
+		targets := make([]string, len(mounts))
+		for i, m := range mounts {
+			targets[i] = m.Target
+		}
+		data := DataTargets(s.Image, targets)
+		for _, m := range mounts {
+			git := m.Type == types.VolumeTypeBind && Below(filepath.Clean(app.Root), filepath.Clean(m.Source))
+			if place := placeOf(p, m); place != "" && !m.ReadOnly && !git && s.GetScale() > 0 {
+				all = append(all, Use{
+					Project: p.Name, Service: name, writer: writer, count: s.GetScale(), target: m.Target, Place: place, Data: data[m.Target], after: s.DependsOn,
+				})
+			}
+		}
+	}
+	return all
+}
+
+// mountsOf are the mounts of a service, with those that it has from other services.
+func mountsOf(p *types.Project, name string, seen map[string]bool) []types.ServiceVolumeConfig {
+	s, ok := p.Services[name]
+	if !ok || seen[name] {
+		return nil
+	}
+	seen[name] = true
+	all := slices.Clone(s.Volumes)
+	for _, from := range s.VolumesFrom {
+		other, mode, _ := strings.Cut(from, ":")
+		if strings.HasPrefix(from, types.ContainerPrefix) {
+			continue // of a container that is not the app's: the policy has its say
+		}
+		for _, m := range mountsOf(p, other, seen) {
+			m.ReadOnly = m.ReadOnly || mode == "ro"
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// placeOf says what a mount mounts, in the same words for the same thing; "" for what no
+// other container can have.
+func placeOf(p *types.Project, m types.ServiceVolumeConfig) string {
+	switch {
+	case m.Type == types.VolumeTypeBind:
+		return DirectoryPlace(m.Source)
+	case m.Type != types.VolumeTypeVolume || m.Source == "":
+		return ""
+	}
+	v := p.Volumes[m.Source]
+	place := VolumePlace(v.Name, v.DriverOpts)
+	if m.Volume != nil && m.Volume.Subpath != "" {
+		place += ", " + filepath.Clean(m.Volume.Subpath)
+	}
+	return place
+}
+
+// VolumePlace looks through a volume that only shows something else.
+func VolumePlace(name string, options map[string]string) string {
+	o := LocalVolume(options)
+	switch {
+	case o.Bind && filepath.IsAbs(o.Device):
+		return DirectoryPlace(o.Device)
+	case o.Strange != "" && o.Device != "":
+		return fmt.Sprintf("file system %s (%s)", o.Device, o.Flags)
+	}
+	return "volume " + name
+}
+
+// DirectoryPlace names a directory of this host as the place of data, links followed.
+func DirectoryPlace(dir string) string {
+	dir = filepath.Clean(dir)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	return "directory " + dir
+}
+
+// dataFaults finds every service that would write where a datastore keeps its data.
+func (r *Resolution) dataFaults(app deploy.App) deploy.Faults {
+	var all []Use
+	if r.Shared != nil {
+		all = UsesOf(app, r.Shared)
+	}
+	for _, color := range deploy.Colors() {
+		all = append(all, UsesOf(app, r.Colored[color])...)
+	}
+	byPlace := map[string][]Use{}
+	for _, u := range all {
+		byPlace[u.Place] = append(byPlace[u.Place], u)
+	}
+	var faults deploy.Faults
+	for _, place := range SortedKeys(byPlace) {
+		uses := byPlace[place]
+		if i := slices.IndexFunc(uses, func(u Use) bool { return u.Data }); i >= 0 {
+			faults = append(faults, r.sharers(uses[i], uses)...)
+		}
+	}
+	return faults
+}
+
+// sharers are the faults of those that write where owner keeps its data.
+func (r *Resolution) sharers(owner Use, uses []Use) deploy.Faults {
+	var faults deploy.Faults
+	for _, u := range uses {
+		c := r.StackFile.Checker(r.Colored[deploy.Blue], HostRules{})
+		if r.Shared != nil && u.Project == r.Shared.Name {
+			c = r.SharedFile.Checker(r.Shared, HostRules{})
+		}
+		where := At(u.Service, "volumes", "~"+u.target)
+		switch {
+		case u.writer == owner.writer && u.count > 1 && u.Data:
+			c.Fault(where, "%d containers of %s would write to the %s at once, and what a database keeps there would be lost: let there be one of it", u.count, u.Service, u.Place)
+		case u.writer == owner.writer, owner.after[u.Service].Condition == types.ServiceConditionCompletedSuccessfully && u.Project == owner.Project:
+		case u.Service == owner.Service && u.Project != owner.Project && (r.Shared == nil || owner.Project != r.Shared.Name):
+			c.Fault(where, "the containers of both colors would write to the %s at once, and what a database keeps there would be lost: "+
+				"move %s to the shared stack (shared: in tandem.yaml), where there is one of it", u.Place, u.Service)
+		default:
+			advice := "give " + u.Service + " a volume of its own"
+			if !u.Data {
+				advice = "mount it read-only (:ro) in " + u.Service + ", or " + advice
+			}
+			c.Fault(where, "%s would write to the %s, where %s keeps its data, and that would be lost: %s", u.Service, u.Place, owner.Service, advice)
+		}
+		faults = append(faults, c.Faults...)
+	}
+	return faults
+}

@@ -1,0 +1,214 @@
+package project
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// beyondContainer checks what a service asks of the host beyond a container.
+func (c *Checker) beyondContainer(name string, s types.ServiceConfig) {
+	if s.Privileged {
+		c.ask(AllowPrivileged, At(name, "privileged"), "a privileged container is root on this host")
+	}
+	for key, hooks := range hooksOf(s) {
+		if slices.ContainsFunc(hooks, func(h types.ServiceHook) bool { return h.Privileged }) {
+			c.ask(AllowPrivileged, At(name, key), "a privileged command is root on this host")
+		}
+	}
+	c.namespaces(name, s)
+	if len(s.CapAdd) > 0 {
+		c.ask(AllowCapabilities, At(name, "cap_add"), "the container asks for more rights than usual (%s)", strings.Join(s.CapAdd, ", "))
+	}
+	c.devices(name, s)
+	c.priority(name, s)
+	for _, option := range s.SecurityOpt {
+		if !slices.Contains(HarmlessSecurity, option) {
+			c.ask(AllowSecurityOptions, At(name, "security_opt"), "security_opt %s takes protection from this host", option)
+		}
+	}
+	for _, key := range SortedKeys(s.StorageOpt) {
+		if !slices.Contains(StorageOptions, key) {
+			c.ask(AllowSecurityOptions, At(name, "storage_opt", key), "what the storage option %s does to this host is not known", key)
+		}
+	}
+	if len(s.Annotations) > 0 {
+		c.ask(AllowSecurityOptions, At(name, "annotations"), "annotations change how the container's runtime works")
+	}
+	if s.CredentialSpec != nil {
+		c.ask(AllowSecurityOptions, At(name, "credential_spec"), "credential_spec gives credentials of this host")
+	}
+	c.sysctls(name, s)
+	if s.UseAPISocket {
+		c.ask(AllowDockerSocket, At(name, "use_api_socket"), "whoever has the Docker socket is root on this host")
+	}
+	if s.Provider != nil {
+		c.ask(AllowHostPrograms, At(name, "provider"), "the provider %q is a program of this host", s.Provider.Type)
+	}
+	if s.Runtime != "" {
+		c.ask(AllowHostPrograms, At(name, "runtime"), "the runtime %q is a program of this host, and may give devices of it", s.Runtime)
+	}
+	if len(s.Models) > 0 {
+		c.ask(AllowHostPrograms, At(name, "models"), "models are run by a program of this host")
+	}
+	if s.Isolation != "" && s.Isolation != "default" {
+		c.ask(AllowHostPrograms, At(name, "isolation"), "the isolation %q is not one of Docker's on Linux", s.Isolation)
+	}
+	if s.VolumeDriver != "" && s.VolumeDriver != "local" {
+		c.ask(AllowHostPrograms, At(name, "volume_driver"), "the volume driver %s is a program of this host, and may show any file of it", s.VolumeDriver)
+	}
+	if l := s.Logging; l != nil {
+		if text := LoudLogger(l.Driver, l.Options); text != "" {
+			c.ask(AllowHostPrograms, At(name, "logging"), "%s", text)
+		}
+	}
+	for _, mount := range s.Tmpfs {
+		if _, options, _ := strings.Cut(mount, ":"); StrangeTmpfs(options) != "" {
+			c.ask(AllowSecurityOptions, At(name, "tmpfs", "~"+mount), "what the option %s does in a file system in memory is not known", StrangeTmpfs(options))
+		}
+	}
+}
+
+// priority checks what puts a container before everything else on this host.
+func (c *Checker) priority(name string, s types.ServiceConfig) {
+	const text = "this host would rather end its own programs than this container"
+	switch {
+	case s.OomScoreAdj < 0:
+		c.ask(AllowPrivileged, At(name, "oom_score_adj"), text)
+	case s.OomKillDisable:
+		c.ask(AllowPrivileged, At(name, "oom_kill_disable"), text)
+	}
+	if s.CPURTPeriod != 0 || s.CPURTRuntime != 0 {
+		c.ask(AllowPrivileged, At(name, "cpu_rt_runtime"), "a container with real-time priority runs before this host's own programs")
+	}
+	for _, limit := range []string{"rtprio", "nice"} {
+		if _, set := s.Ulimits[limit]; set {
+			c.ask(AllowPrivileged, At(name, "ulimits", limit), "with more than the usual priority a container runs before this host's own programs")
+		}
+	}
+}
+
+func (c *Checker) sysctls(name string, s types.ServiceConfig) {
+	for _, key := range SortedKeys(s.Sysctls) {
+		if !IsOwnSysctl(key) || s.NetworkMode == "host" && strings.HasPrefix(key, "net.") {
+			c.ask(AllowPrivileged, At(name, "sysctls", key), "%s is a setting of the whole host", key)
+		}
+	}
+}
+
+// ownModes are the values by which a container has a namespace of its own. Another
+// service of the same file may be named besides, with "service:".
+var ownModes = map[string][]string{
+	"network_mode": {"", "none"},
+	"pid":          {""},
+	"ipc":          {"", "none", "private", "shareable"},
+	"uts":          {""},
+	"userns_mode":  {""},
+	"cgroup":       {"", "private"},
+}
+
+func (c *Checker) namespaces(name string, s types.ServiceConfig) {
+	modes := map[string]string{
+		"network_mode": s.NetworkMode, "pid": s.Pid, "ipc": s.Ipc, "uts": s.Uts, "userns_mode": s.UserNSMode, "cgroup": s.Cgroup,
+	}
+	for _, key := range SortedKeys(modes) {
+		mode, path := modes[key], At(name, key)
+		other, isService := strings.CutPrefix(mode, types.ServicePrefix)
+		_, exists := c.Project.Services[other]
+		switch {
+		case slices.Contains(ownModes[key], mode), isService && exists:
+		case mode == "host" && key == "network_mode":
+			c.ask(AllowHostNamespaces, path, "on the host's network both colors would listen on the same ports")
+		case mode == "host":
+			c.ask(AllowHostNamespaces, path, "%s: host shares the host's own", key)
+		case strings.HasPrefix(mode, types.ContainerPrefix):
+			c.ask(AllowHostNamespaces, path, "%s: %s shares that of a container outside the stack", key, mode)
+		case key == "network_mode":
+			// Compose hands it to the engine, for which it is the name of a network.
+			c.external(path, "network", cmp.Or(strings.TrimPrefix(mode, "default"), "bridge"))
+		default:
+			c.Fault(path, "%s: %q is nothing that Docker has: remove it", key, mode)
+		}
+	}
+	if s.CgroupParent != "" {
+		c.ask(AllowHostNamespaces, At(name, "cgroup_parent"), "in the cgroup %s the limits of this host's Docker do not hold", s.CgroupParent)
+	}
+	for _, from := range s.VolumesFrom {
+		if strings.HasPrefix(from, types.ContainerPrefix) && !c.Allowed.Allows(AllowHostMounts) {
+			c.ask(AllowHostMounts, At(name, "volumes_from"), "%s has the files of a container outside the stack", from)
+		}
+	}
+}
+
+func (c *Checker) devices(name string, s types.ServiceConfig) {
+	const text = "the container asks for devices of this host"
+	switch {
+	case len(s.Devices) > 0:
+		c.ask(AllowDevices, At(name, "devices"), text)
+	case len(s.DeviceCgroupRules) > 0:
+		c.ask(AllowDevices, At(name, "device_cgroup_rules"), text)
+	case len(s.Gpus) > 0:
+		c.ask(AllowDevices, At(name, "gpus"), text)
+	case s.Deploy != nil && s.Deploy.Resources.Reservations != nil && len(s.Deploy.Resources.Reservations.Devices) > 0:
+		c.ask(AllowDevices, At(name, "deploy", "resources", "reservations", "devices"), text)
+	}
+}
+
+// resources checks the networks that the services use: one can be the host's. Those
+// that exist already are not the app's to describe.
+func (c *Checker) resources() {
+	c.resourceNames()
+	c.externals()
+	for _, key := range SortedKeys(c.Project.Networks) {
+		n := c.Project.Networks[key]
+		switch {
+		case n.Name == "host" || n.Driver == "host":
+			c.ask(AllowHostNamespaces, []string{"networks", key}, "this is the host's own network")
+		case n.Driver == "macvlan" || n.Driver == "ipvlan":
+			c.ask(AllowPublish, []string{"networks", key, "driver"}, "a %s network is open to the network that this host is in", n.Driver)
+		case !slices.Contains(OwnDrivers, n.Driver):
+			c.ask(AllowHostPrograms, []string{"networks", key, "driver"}, "the network driver %s is a program of this host", n.Driver)
+		}
+		for _, option := range SortedKeys(n.DriverOpts) {
+			if allow, what := NetworkTrouble(n.Driver, option, n.DriverOpts[option]); what != "" {
+				c.ask(allow, []string{"networks", key, "driver_opts", option}, "%s", what)
+			}
+		}
+		c.reservedLabels([]string{"networks", key, "labels"}, n.Labels)
+		c.addresses(key, n.Ipam)
+	}
+	for _, key := range SortedKeys(c.Project.Volumes) {
+		c.reservedLabels([]string{"volumes", key, "labels"}, c.Project.Volumes[key].Labels)
+	}
+}
+
+// addresses checks the addresses of a network: the host sends whatever is for
+// them there, whoever has them elsewhere.
+func (c *Checker) addresses(key string, ipam types.IPAMConfig) {
+	if ipam.Driver != "" && ipam.Driver != "default" {
+		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "driver"}, "the address driver %s is a program of this host", ipam.Driver)
+	}
+	for _, option := range SortedKeys(ipam.Options) {
+		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "options", option}, "what the option %s of an address driver does to this host is not known", option)
+	}
+	for _, pool := range ipam.Config {
+		if subnet, err := netip.ParsePrefix(pool.Subnet); pool.Subnet != "" && (err != nil || !Private(subnet)) {
+			c.ask(AllowHostNamespaces, []string{"networks", key, "ipam"}, "with the subnet %s this host would send to the containers what is for others", pool.Subnet)
+		}
+	}
+}
+
+// Private tells whether the whole subnet is set aside for networks of one's own.
+func Private(subnet netip.Prefix) bool {
+	return slices.ContainsFunc(privateNetworks, func(p netip.Prefix) bool {
+		return subnet.Bits() >= p.Bits() && p.Contains(subnet.Addr())
+	})
+}
+
+var privateNetworks = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("2001:db8::/32"),
+}

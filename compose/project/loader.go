@@ -1,0 +1,205 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler/deploy"
+)
+
+// LoaderOptions say what a repository may ask of this host, and how its files are read.
+type LoaderOptions struct {
+	Host   string       // of the Docker daemon, whose socket no container may have; empty: DefaultHost
+	Policy []string     // the host's policy.allow: see PolicyNames
+	Logger *slog.Logger // nil: nothing is logged
+	Vault  Vault        // nil: an app that has encrypted files is refused
+	Trial  []string     // arguments with which this very program calls Try; empty: files are loaded without having been tried
+	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
+}
+
+// Owns tells whether the engine has a network or volume of that name that is set aside for
+// the app with the label LabelApp. kind is "network" or "volume".
+type Owns func(ctx context.Context, app deploy.App, kind, name string) (bool, error)
+
+// Loader reads the Compose files of apps. It is safe for concurrent use.
+type Loader struct {
+	host   string
+	Policy Policy
+	log    *slog.Logger
+	vault  Vault
+	owns   Owns
+	trials *trials
+	trying bool // this process is a trial, after which the files are read once more
+}
+
+// NewLoader returns a loader. A name in Policy that means nothing is an error.
+func NewLoader(o LoaderOptions) (*Loader, error) {
+	allowed, err := parsePolicy(o.Policy)
+	if err != nil {
+		return nil, fmt.Errorf("read policy.allow: %w", err)
+	}
+	if o.Host == "" {
+		o.Host = DefaultHost
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Loader{host: o.Host, Policy: allowed, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
+}
+
+// Resolve reads the Compose files under app.Root and returns the release. A
+// file that cannot be run blue/green, or that asks for more of this host than
+// its policy allows, is deploy.Faults: all of them at once.
+func (l *Loader) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
+	r, err := l.Load(ctx, app)
+	if err != nil {
+		return deploy.Release{}, err
+	}
+	return r.Release, nil
+}
+
+// Load is Resolve, and returns all that was made of the files.
+func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) {
+	secrets, err := l.openSecrets(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := l.tryOut(ctx, app, secrets)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return l.load(ctx, app, secrets)
+}
+
+// load loads and projects the app's files. It is the whole of what a trial does, too.
+func (l *Loader) load(ctx context.Context, app deploy.App, secrets sealed) (*Resolution, error) {
+	r := &Resolution{secrets: secrets}
+	stack, err := OpenStack(app)
+	if err != nil {
+		return nil, err
+	}
+	stack.secrets = r.secrets
+	if r.Colored, err = stack.Colored(ctx); err != nil {
+		return nil, err
+	}
+	shared, err := r.loadShared(ctx, app)
+	if _, refused := deploy.AsFaults(err); err != nil && !refused {
+		return nil, err
+	}
+	r.StackFile, r.SharedFile = stack, shared
+	grave, more := r.budgetFaults(stack, shared)
+	if len(grave) > 0 {
+		return nil, WithFaults(grave, err)
+	}
+	if err != nil {
+		return nil, WithFaults(stack.check(r.Colored, l.Rules(nil)), err)
+	}
+	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
+	if err != nil {
+		return nil, err
+	}
+	faults := stack.check(r.Colored, l.Rules(free))
+	if shared != nil {
+		faults = append(faults, shared.checkShared(r.Shared, l.Rules(free))...)
+	}
+	faults = append(faults, InOrder(r.dataFaults(app))...)
+	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
+		return nil, err
+	}
+	for color, p := range r.Colored {
+		if err := stack.settle(p); err != nil {
+			return nil, err
+		}
+		r.Colored[color] = p
+	}
+	if r.Shared != nil {
+		if err := shared.settle(r.Shared); err != nil {
+			return nil, err
+		}
+	}
+	// Once more: the files with variables and labels count as well.
+	if grave, _ := r.budgetFaults(stack, shared); len(grave) > 0 {
+		return nil, grave
+	}
+	if err := r.separate(app); err != nil {
+		return nil, err
+	}
+	if err := r.hash(ctx, app); err != nil {
+		var much tooMuch
+		if errors.As(err, &much) {
+			return nil, deploy.Faults{{File: stack.name(), Text: err.Error()}}
+		}
+		return nil, err
+	}
+	return r, nil
+}
+
+// Rules are this host's, with what the engine says besides.
+func (l *Loader) Rules(free map[External]bool) HostRules {
+	socket, _ := strings.CutPrefix(l.host, "unix://")
+	return HostRules{Allowed: l.Policy, socket: socket, free: free}
+}
+
+// freeOf lists what the app's files may use without a word in the policy: what its
+// shared stack makes, and what carries the app's label. The engine is asked only about
+// what nothing else allows, so that most files are read without it.
+func (l *Loader) freeOf(ctx context.Context, app deploy.App, shared *types.Project, users ...*types.Project) (map[External]bool, error) {
+	if l.trying {
+		return nil, nil
+	}
+	free := map[External]bool{}
+	if shared != nil {
+		for _, n := range shared.Networks {
+			free[External{"network", n.Name}] = !bool(n.External)
+		}
+		for _, v := range shared.Volumes {
+			free[External{"volume", v.Name}] = !bool(v.External)
+		}
+	}
+	for _, x := range externalsOf(users) {
+		known := free[x] || l.Policy.AllowsExternal(x.Name) || strings.HasPrefix(x.Name, app.SharedProject()+"_") || !IsName(x.Name)
+		if known || l.owns == nil {
+			continue
+		}
+		owns, err := l.owns(ctx, app, x.Kind, x.Name)
+		if err != nil {
+			return nil, err
+		}
+		free[x] = owns
+	}
+	return free, nil
+}
+
+// Vault opens the encrypted files of apps.
+type Vault interface {
+	// Open returns the variables in the files that app.Secrets names. What is wrong
+	// with the files, or with the key, is deploy.Faults without any value.
+	Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error)
+	// HideCut returns the text without the values that Open has ever returned, also
+	// where the beginning of the text was cut off in the middle of one.
+	HideCut(text string) string
+}
+
+// openSecrets reads the app's encrypted files.
+func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (sealed, error) {
+	if len(app.Secrets) == 0 {
+		return sealed{}, nil
+	}
+	if l.vault == nil {
+		return sealed{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
+	}
+	list, err := l.vault.Open(ctx, app)
+	if err != nil {
+		return sealed{}, err
+	}
+	return sealOf(list), nil
+}
+
+// DefaultHost is where Docker listens on a usual machine.
+const DefaultHost = "unix:///var/run/docker.sock"

@@ -1,0 +1,149 @@
+package project
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
+)
+
+// A name can mean something else to the engine than it says: a volume that is called
+// "/etc" is a bind mount of the host's /etc, a network that is called
+// "container:db" is the network of that container, and "../info" is another page of
+// the engine's API. So each name that goes to the engine has to match the engine's
+// own grammar for a name, from whatever file it came and after its variables were
+// filled in. The file is checked by names, and each request once more by guard.
+
+// engineName is the grammar of the engine for names of containers and volumes
+// (RestrictedNamePattern in its package names), to which networks, secrets, configs and
+// aliases are held, too. A name server takes no longer label than 63 bytes, and the
+// engine no longer file name than 255.
+var engineName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$`)
+
+// IsName tells whether Docker takes s as the name of a thing.
+func IsName(s string) bool { return engineName.MatchString(s) }
+
+// NameRule is what is said of a name that IsName does not take.
+const NameRule = "is no name that Docker has for such a thing: write letters, digits, _, . and -, beginning with a letter or a digit"
+
+// named adds a fault unless the text is a name.
+func (c *Checker) named(path []string, what, name string) {
+	if !IsName(name) {
+		c.Fault(path, "the %s %q %s", what, name, NameRule)
+	}
+}
+
+// names checks what a service calls things.
+func (c *Checker) names(service string, s types.ServiceConfig) {
+	c.alias(At(service), service)
+	optional := map[string]string{"container_name": s.ContainerName, "hostname": s.Hostname, "domainname": s.DomainName}
+	for _, key := range SortedKeys(optional) {
+		if name := optional[key]; name != "" {
+			c.named(At(service, key), key, name)
+		}
+	}
+	if s.ContainerName != "" {
+		c.alias(At(service, "container_name"), s.ContainerName)
+	}
+	for _, link := range s.Links {
+		target, alias, _ := strings.Cut(link, ":")
+		c.named(At(service, "links"), "service", target)
+		if alias != "" {
+			c.named(At(service, "links"), "alias", alias)
+		}
+	}
+	for _, key := range SortedKeys(s.Networks) {
+		if n := s.Networks[key]; n != nil {
+			for _, alias := range n.Aliases {
+				c.alias(At(service, "networks", key, "aliases"), alias)
+			}
+		}
+	}
+	for _, v := range s.Volumes {
+		path := At(service, "volumes", "~"+v.Target)
+		switch {
+		case v.Type == types.VolumeTypeVolume && v.Source != "":
+			c.named(path, "volume", v.Source)
+		case v.Type == types.VolumeTypeImage:
+			c.imageName(path, v.Source)
+		}
+	}
+	for key, hooks := range hooksOf(s) {
+		for _, h := range hooks {
+			if h.Image != "" {
+				c.imageName(At(service, key), h.Image)
+			}
+		}
+	}
+}
+
+func (c *Checker) imageName(path []string, name string) {
+	if _, err := reference.ParseNormalizedNamed(name); err != nil {
+		c.Fault(path, "%q is no image name (%s): write <repository>:<tag>", name, err)
+	}
+}
+
+func hooksOf(s types.ServiceConfig) map[string][]types.ServiceHook {
+	return map[string][]types.ServiceHook{"pre_start": s.PreStart, "post_start": s.PostStart, "pre_stop": s.PreStop}
+}
+
+// Nginx in a container asks for a stack's containers by their names, and services find
+// those of their own stack by color names, on networks that other stacks are in as well.
+var (
+	containerNames = regexp.MustCompile(`-(?:blue|green)-.+-\d+$`)
+	colorNames     = regexp.MustCompile(`\..+-(?:blue|green)$`)
+)
+
+// Impersonates tells whether the alias is the name of containers of another stack.
+func Impersonates(project, alias string) bool {
+	return containerNames.MatchString(alias) && !strings.HasPrefix(alias, project+"-") ||
+		colorNames.MatchString(alias) && !IsColorName(project, alias)
+}
+
+// alias checks a name by which a service is found in its networks, which are its own
+// name, that of its container, and its aliases.
+func (c *Checker) alias(path []string, name string) {
+	c.named(path, "name", name)
+	if Impersonates(c.Project.Name, name) {
+		c.Fault(path, "under the name %s the service would answer for a container of another stack: choose another one", name)
+	}
+}
+
+// resourceNames checks how networks, volumes, secrets and configs are called.
+func (c *Checker) resourceNames() {
+	p := c.Project
+	for _, key := range SortedKeys(p.Networks) {
+		c.resourceName("networks", key, p.Networks[key].Name)
+	}
+	for _, key := range SortedKeys(p.Volumes) {
+		c.resourceName("volumes", key, p.Volumes[key].Name)
+	}
+	for _, key := range SortedKeys(p.Secrets) {
+		c.resourceName("secrets", key, p.Secrets[key].Name)
+	}
+	for _, key := range SortedKeys(p.Configs) {
+		c.resourceName("configs", key, p.Configs[key].Name)
+	}
+}
+
+func (c *Checker) resourceName(kind, key, name string) {
+	what := strings.TrimSuffix(kind, "s")
+	if !IsName(key) {
+		c.Fault([]string{kind, key}, "the %s %q %s", what, key, NameRule)
+		return
+	}
+	if name != "" && !IsName(name) {
+		c.Fault([]string{kind, key, "name"}, "the %s %q %s", what, name, NameRule)
+	}
+	if kind == "networks" && slices.Contains(EngineNetworks, name) && !bool(c.Project.Networks[key].External) {
+		c.Fault([]string{kind, key, "name"}, "%q is a network of Docker's own: choose another name", name)
+	}
+}
+
+// EngineNetworks are there in each engine, and none can be made anew.
+var EngineNetworks = []string{"bridge", "host", "none", "default"}
+
+// IsColorName tells whether a name is one of that project's color names.
+func IsColorName(project, name string) bool { return strings.HasSuffix(name, "."+project) }

@@ -1,0 +1,46 @@
+package project
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+)
+
+// errOutside says that a path leads out of the app's directory.
+var errOutside = errors.New("outside the app's directory")
+
+// inside returns full if it is below root and stays there when symbolic links
+// are followed; errOutside if not, and an fs error if it does not exist.
+func inside(root, full string) (string, error) {
+	full = filepath.Clean(full)
+	if !Below(filepath.Clean(root), full) {
+		return "", errOutside
+	}
+	realRoot, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return "", err
+	}
+	realFull, err := filepath.EvalSymlinks(full)
+	if err != nil {
+		return "", err
+	}
+	if !Below(realRoot, realFull) {
+		return "", errOutside
+	}
+	return full, nil
+}
+
+// Below tells whether the cleaned absolute path is dir or in it.
+func Below(dir, path string) bool {
+	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
+}
+
+// relative is the path below root for people, slash-separated; the path itself
+// when it is not below root.
+func relative(root, path string) string {
+	rel, err := filepath.Rel(root, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return path
+	}
+	return filepath.ToSlash(rel)
+}

@@ -1,0 +1,88 @@
+package project
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The names that policy.allow may list: what a Compose file may ask of the host
+// beyond running containers. Three of them can be narrowed: "host-mounts:/srv/media"
+// allows that directory and what is in it, "publish:10.0.0.5" that address, and
+// "external:edge" the network or volume of that name.
+const (
+	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host, real-time priority, protection from the kernel when memory is short
+	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace; addresses of others
+	AllowCapabilities    = "capabilities"     // cap_add
+	AllowDevices         = "devices"          // devices, gpus and device_cgroup_rules
+	AllowDockerSocket    = "docker-socket"    // the Docker socket, which is root on the host
+	AllowHostMounts      = "host-mounts"      // files of the host outside the app's directory
+	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec, storage_opt
+	AllowPublish         = "publish"          // a port on another address than loopback
+	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host; options of theirs that nobody has looked at
+	AllowExternal        = "external"         // networks, volumes and containers that are no part of the app
+)
+
+// PolicyNames lists what Options.Policy may hold, without the part after ":".
+func PolicyNames() []string {
+	return []string{
+		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
+		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal,
+	}
+}
+
+// Policy maps what the host allows to what it is narrowed to; no narrowing
+// allows all of it.
+type Policy map[string][]string
+
+func parsePolicy(entries []string) (Policy, error) {
+	p := Policy{}
+	for _, entry := range entries {
+		name, narrow, narrowed := strings.Cut(entry, ":")
+		switch {
+		case !slices.Contains(PolicyNames(), name):
+			return nil, fmt.Errorf("unknown name %q: want one of %s", entry, strings.Join(PolicyNames(), ", "))
+		case !narrowed:
+			p[name] = []string{}
+			continue
+		case name == AllowHostMounts && filepath.IsAbs(narrow):
+			narrow = filepath.Clean(narrow)
+		case name == AllowPublish && isAddress(narrow):
+		case name == AllowExternal && IsName(narrow):
+		default:
+			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address and %s:name have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal)
+		}
+		if all, ok := p[name]; !ok || len(all) > 0 {
+			p[name] = append(p[name], narrow)
+		}
+	}
+	return p, nil
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// Allows tells whether the host allows all of what the name stands for.
+func (p Policy) Allows(name string) bool {
+	narrow, ok := p[name]
+	return ok && len(narrow) == 0
+}
+
+// AllowsMount tells whether a directory of the host may be mounted.
+func (p Policy) AllowsMount(path string) bool {
+	return p.Allows(AllowHostMounts) || slices.ContainsFunc(p[AllowHostMounts], func(dir string) bool { return Below(dir, path) })
+}
+
+// AllowsExternal tells whether a network, volume or container of others may be used.
+func (p Policy) AllowsExternal(name string) bool {
+	return p.Allows(AllowExternal) || slices.Contains(p[AllowExternal], name)
+}
+
+// AllowsAddress tells whether a port may be published on that address.
+func (p Policy) AllowsAddress(ip string) bool {
+	return p.Allows(AllowPublish) || slices.Contains(p[AllowPublish], ip)
+}

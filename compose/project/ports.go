@@ -1,0 +1,191 @@
+package project
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler/deploy"
+)
+
+// address checks on which address of the host a port is published. One without
+// an address is published on loopback: see settle.
+func (c *Checker) address(service string, p types.ServicePortConfig) {
+	if p.HostIP == "" {
+		return
+	}
+	ip, err := netip.ParseAddr(p.HostIP)
+	if err == nil && (ip.IsLoopback() || c.Allowed.AllowsAddress(p.HostIP)) {
+		return
+	}
+	c.Fault(At(service, "ports", "~"+p.HostIP), "port %d is published on %s, where others than this host's Nginx can reach it: "+
+		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
+}
+
+// maxPorts is how many ports a Compose file may publish.
+const maxPorts = 500
+
+// tooManyPorts tells whether it publishes more, and adds a fault if it does.
+func (c *Checker) tooManyPorts() bool {
+	n := 0
+	for _, name := range c.Project.ServiceNames() {
+		if n += len(c.Project.Services[name].Ports); n > maxPorts {
+			c.Fault(At(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", maxPorts)
+			return true
+		}
+	}
+	return false
+}
+
+// claim is one port of the host that a service of a color publishes.
+type claim struct {
+	service string
+	types.ServicePortConfig
+}
+
+func claims(p *types.Project) []claim {
+	var all []claim
+	for _, name := range p.ServiceNames() {
+		for _, port := range p.Services[name].Ports {
+			if port.Published != "" {
+				all = append(all, claim{name, port})
+			}
+		}
+	}
+	return all
+}
+
+// clash tells whether two containers cannot publish both.
+func (a claim) clash(b claim) bool {
+	addresses := a.HostIP == b.HostIP || Wide(a.HostIP) || Wide(b.HostIP)
+	return a.Published == b.Published && a.Protocol == b.Protocol && addresses
+}
+
+// Wide tells whether an address is all addresses of this host.
+func Wide(ip string) bool { return ip == "0.0.0.0" || ip == "::" }
+
+func (a claim) path() []string { return At(a.service, "ports", "~"+strconv.Itoa(int(a.Target))) }
+
+// ports checks that no two containers of the two colors publish the same port.
+func (c *Checker) ports(blue, green *types.Project) {
+	blues, greens := claims(blue), claims(green)
+	for i, b := range blues {
+		for _, other := range blues[i+1:] {
+			if b.clash(other) {
+				c.Fault(other.path(), "services %s and %s both publish port %s: give each its own", b.service, other.service, b.Published)
+			}
+		}
+		for _, g := range greens {
+			switch {
+			case !b.clash(g):
+			case b.service == g.service && b.Target == g.Target:
+				c.fixedPort(b)
+			default:
+				c.Fault(b.path(), "%s publishes port %s in blue, and %s publishes it in green: give each its own", b.service, b.Published, g.service)
+			}
+		}
+	}
+}
+
+// fixedPort says how to write a port that is the same in both colors.
+func (c *Checker) fixedPort(b claim) {
+	for _, r := range c.app.Routes {
+		if r.Service == b.service {
+			c.Fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
+				b.Published, r.Variable(), b.Target, r.Ports.Blue, r.Ports.Green)
+			return
+		}
+	}
+	c.Fault(b.path(), "port %s would be published by both colors: remove it from ports (other services reach %s:%d without), "+
+		"or add a route for %s to tandem.yaml and write the route's variable", b.Published, b.service, b.Target, b.service)
+}
+
+// fixedPorts are those that both colors of a service publish.
+func fixedPorts(blue, green types.ServiceConfig) []types.ServicePortConfig {
+	var fixed []types.ServicePortConfig
+	for _, b := range blue.Ports {
+		for _, g := range green.Ports {
+			if b.Published != "" && b.Published == g.Published && b.Target == g.Target {
+				fixed = append(fixed, b)
+			}
+		}
+	}
+	return fixed
+}
+
+// TargetOf returns the port in the container that is published on the host's
+// port, 0 if none is.
+func TargetOf(s types.ServiceConfig, port int) int {
+	for _, p := range s.Ports {
+		if p.Published == strconv.Itoa(port) && p.Protocol == "tcp" {
+			return int(p.Target)
+		}
+	}
+	return 0
+}
+
+// unreachable tells whether the route's port cannot be reached at 127.0.0.1, where Nginx
+// and the gate ask, whatever is published, and adds a fault then.
+func (c *Checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
+	ports := fmt.Sprintf(`ports: ["${%s}:%s"]`, r.Variable(), likelyTarget(s))
+	other, isService := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
+	before := len(c.Faults)
+	switch {
+	case s.GetScale() == 0:
+		c.Fault(At(r.Service, "scale"), "there is no container to answer the route %q: remove scale: 0 and replicas: 0", r.Name)
+	case isService:
+		c.Fault(At(r.Service, "network_mode"), "%s is on the network of %s, and publishes no port for the route %q: write %s under services.%s and service: %s for the route in tandem.yaml; or remove network_mode",
+			r.Service, other, r.Name, ports, other, other)
+	case s.NetworkMode == "host", s.NetworkMode == "none", strings.HasPrefix(s.NetworkMode, types.ContainerPrefix):
+		c.Fault(At(r.Service, "network_mode"), "with network_mode: %s no port is published, and the route %q needs one: remove network_mode, and write %s", s.NetworkMode, r.Name, ports)
+	case c.walled(s):
+		c.Fault(At(r.Service, "networks"), "of %s no port is published, because each of its networks is internal, macvlan or ipvlan, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
+	default:
+		c.elsewhere(r, s)
+	}
+	return len(c.Faults) > before
+}
+
+// walled tells whether the service is only in networks from which Docker publishes nothing.
+func (c *Checker) walled(s types.ServiceConfig) bool {
+	for key := range s.Networks {
+		n := c.Project.Networks[key]
+		if bool(n.External) || !n.Internal && !slices.Contains([]string{"macvlan", "ipvlan"}, n.Driver) {
+			return false
+		}
+	}
+	return len(s.Networks) > 0
+}
+
+// elsewhere adds a fault where the route's port is published at other addresses only.
+func (c *Checker) elsewhere(r deploy.Route, s types.ServiceConfig) {
+	var there []types.ServicePortConfig
+	for _, p := range s.Ports {
+		if p.Published != strconv.Itoa(r.Ports.Blue) || p.Protocol != "tcp" {
+			continue
+		}
+		if OnLoopback(p.HostIP) {
+			return
+		}
+		there = append(there, p)
+	}
+	for _, p := range there {
+		c.Fault(At(r.Service, "ports", "~"+p.HostIP), "the port of route %q is published on %s, and Nginx and the gate ask 127.0.0.1: write \"${%s}:%d\"", r.Name, p.HostIP, r.Variable(), p.Target)
+	}
+}
+
+// likelyTarget guesses, for a message, on which port the service listens.
+func likelyTarget(s types.ServiceConfig) string {
+	switch {
+	case len(s.Ports) > 0:
+		return strconv.Itoa(int(s.Ports[0].Target))
+	case len(s.Expose) > 0:
+		return s.Expose[0]
+	default:
+		return "<port in the container>"
+	}
+}

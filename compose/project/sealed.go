@@ -1,0 +1,101 @@
+package project
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler/deploy"
+)
+
+// sealed are the secrets of one app. Compose files are resolved with a mark in
+// place of each value: so it shows where a value would go, no message of the loader
+// can repeat one, and the hash of a release tells nothing about one.
+type sealed struct {
+	list  []deploy.Secret
+	marks map[string]string // name -> mark
+}
+
+func sealOf(list []deploy.Secret) sealed {
+	s := sealed{list: list, marks: map[string]string{}}
+	for _, x := range list {
+		if x.Encrypted {
+			s.marks[x.Name] = markOf(x.Name)
+		}
+	}
+	return s
+}
+
+// markOf is the same for a name each time, so that the hash of a release is. It
+// has only what survives wherever a Compose file may have a word, and nothing that
+// the loader splits at.
+func markOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "tandemsecret" + hex.EncodeToString(sum[:8])
+}
+
+// variables are what the Compose file interpolates.
+func (s sealed) variables() map[string]string {
+	v := map[string]string{}
+	for _, x := range s.list {
+		v[x.Name] = x.Sealed // the value, where it is not encrypted
+		if mark, ok := s.marks[x.Name]; ok {
+			v[x.Name] = mark
+		}
+	}
+	return v
+}
+
+// in returns the secrets whose marks the text has, in the order of their names.
+func (s sealed) in(text string) []deploy.Secret {
+	var found []deploy.Secret
+	for _, x := range s.list {
+		if mark, ok := s.marks[x.Name]; ok && strings.Contains(text, mark) {
+			found = append(found, x)
+		}
+	}
+	slices.SortFunc(found, func(a, b deploy.Secret) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+// shown is the text as a person would write it: the variable for its mark.
+func (s sealed) shown(text string) string {
+	for name, mark := range s.marks {
+		text = strings.ReplaceAll(text, mark, "${"+name+"}")
+	}
+	return text
+}
+
+// reveal puts the values where they belong. They go to Docker from there; nothing
+// else may be made of the project afterwards.
+func (s sealed) reveal(p *types.Project) {
+	if p == nil || len(s.marks) == 0 {
+		return
+	}
+	pairs := make([]string, 0, 2*len(s.marks))
+	for _, x := range s.list {
+		if mark, ok := s.marks[x.Name]; ok {
+			pairs = append(pairs, mark, string(x.Value))
+		}
+	}
+	values := strings.NewReplacer(pairs...)
+	for _, service := range p.Services {
+		for key, value := range service.Environment {
+			if value != nil {
+				text := values.Replace(*value)
+				service.Environment[key] = &text
+			}
+		}
+	}
+	for name, x := range p.Secrets {
+		x.Content = values.Replace(x.Content)
+		p.Secrets[name] = x
+	}
+	for name, x := range p.Configs {
+		x.Content = values.Replace(x.Content)
+		p.Configs[name] = x
+	}
+}
