@@ -44,8 +44,8 @@ func TestUp_AStoppedStackComesBackAfterItsNetworkWasPruned(t *testing.T) {
 networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 `)
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
-	b.relieve(deploy.Blue)
+	b.startSingletons(deploy.Blue)
+	b.stopSingletons(deploy.Blue)
 	b.stop(deploy.Blue)
 	db, err := b.client.Shared(t.Context(), b.app)
 	if err != nil {
@@ -57,8 +57,8 @@ networks: {shared: {name: `+b.app.SharedProject()+`_default, external: true}}
 
 	b.up(deploy.Blue)
 	b.answers(deploy.Blue, "1 blue")
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	if s := b.stack(deploy.Blue); s.Condition != deploy.Running || s.Release != b.app.Release || len(s.Containers) != 2 {
 		t.Errorf("observed %+v, want both services running with %s", s, b.app.Release)
 	}

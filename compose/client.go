@@ -30,7 +30,7 @@ type Options struct {
 	Vault     project.Vault // nil: an app that has encrypted files is refused
 	Trees     string        // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
 	Trial     []string      // arguments with which this very program calls Try; empty: files are loaded without having been tried
-	MinFree   int64         // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
+	MinFree   int64         // bytes that the disk of a local Docker must have to ~backup~ before an image is pulled; 0: whatever it has
 }
 
 // Client speaks to one Docker daemon. It is safe for concurrent use; two calls

@@ -187,7 +187,7 @@ func TestEngage_ASingletonFindsOnlyItsOwnColor(t *testing.T) {
 	b.up(deploy.Green)
 	b.answers(deploy.Blue, "1 blue")
 	b.answers(deploy.Green, "2 green")
-	b.engage(deploy.Green)
+	b.startSingletons(deploy.Green)
 	if got := b.asks(deploy.Green, "caller-first", "http://api:3000/"); got != "2 green" {
 		t.Errorf("the singleton of green hears %q", got)
 	}

@@ -104,8 +104,8 @@ func total(each []reading) deploy.Usage {
 			u.Started = r.started
 		}
 		if r.limit > 0 {
-			if share := float64(r.memory) / float64(r.limit); u.Tight == "" || share > u.Share {
-				u.Tight, u.Share = r.name, share
+			if share := float64(r.memory) / float64(r.limit); u.NearestToLimit == "" || share > u.Share {
+				u.NearestToLimit, u.Share = r.name, share
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func TestUsage_GrowsWithWhatAProgramTakes(t *testing.T) {
 	}
 	tb.Until(t, time.Minute, "the memory and a second of work", func() error {
 		u := b.usage(stack)
-		if u.Memory-before.Memory < 60<<20 || u.CPU-before.CPU < time.Second || u.Tight != hog.Name || u.Share < 0.45 {
+		if u.Memory-before.Memory < 60<<20 || u.CPU-before.CPU < time.Second || u.NearestToLimit != hog.Name || u.Share < 0.45 {
 			return fmt.Errorf("was %+v, is %+v", before, u)
 		}
 		return nil

@@ -28,7 +28,7 @@ func (c *Client) networksOf(ctx context.Context, projectName string) ([]network.
 }
 
 // GiveBackNetworks implements reconciler.Janitor.
-func (c *Client) GiveBackNetworks(ctx context.Context) (gone int, err error) {
+func (c *Client) PruneNetworks(ctx context.Context) (gone int, err error) {
 	if err := c.ready(ctx); err != nil {
 		return 0, err
 	}

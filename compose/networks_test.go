@@ -41,7 +41,7 @@ func TestGiveBack_AStoppedStackComesBackWithoutAFailedStart(t *testing.T) {
 	b.runs("IMAGE:1", "    depends_on: {migrate: {condition: service_completed_successfully}}\n"+
 		"  scheduler: {image: 'IMAGE:1', command: [wait]}\n  migrate: {image: 'IMAGE:1', command: [exit, \"0\"]}\n")
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	before := b.stack(deploy.Blue)
 	migrated := b.instance(deploy.Blue, "migrate")
 	b.giveBack(0)
@@ -58,8 +58,8 @@ func TestGiveBack_AStoppedStackComesBackWithoutAFailedStart(t *testing.T) {
 	}
 	b.up(deploy.Blue)
 	b.answers(deploy.Blue, "1 blue")
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	if strings.Contains(log.String(), "cannot be started as they are") {
 		t.Errorf("the way back tried what could not be:\n%s", log.String())
 	}

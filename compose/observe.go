@@ -210,7 +210,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 	}
 	singletons, plain := split(s.Containers)
 	s.Condition = condition(plain, s.Missing)
-	s.Duty = duty(singletons, off)
+	s.Singletons = singletonState(singletons, off)
 	return s
 }
 
@@ -240,17 +240,17 @@ func condition(all []deploy.Container, missing []string) deploy.Condition {
 
 // duty takes singletons that have all ended well for ones that are on duty: Relieve leaves
 // no container of such.
-func duty(singletons []deploy.Container, missing []string) deploy.Duty {
+func singletonState(singletons []deploy.Container, missing []string) deploy.SingletonState {
 	up, alive := tally(singletons)
 	switch {
 	case len(singletons)+len(missing) == 0:
-		return deploy.NoDuty
+		return deploy.NoSingletons
 	case up == len(singletons) && len(missing) == 0:
-		return deploy.OnDuty
+		return deploy.SingletonsRunning
 	case alive == 0:
-		return deploy.OffDuty
+		return deploy.SingletonsStopped
 	default:
-		return deploy.Partly
+		return deploy.SingletonsPartly
 	}
 }
 

@@ -26,7 +26,7 @@ func TestStop_RunsPreStopHooks(t *testing.T) {
 	b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n"+service("db"))
 	b.runs("IMAGE:${TAG}", service("api"), "  scheduler:\n    image: IMAGE:1\n    command: [wait]\n", service("scheduler"))
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	wantRuns := func(name string, want int) {
 		t.Helper()
 		text, err := os.ReadFile(filepath.Join(notes, name))
@@ -35,7 +35,7 @@ func TestStop_RunsPreStopHooks(t *testing.T) {
 		}
 	}
 	wantRuns("api", 0)
-	b.relieve(deploy.Blue)
+	b.stopSingletons(deploy.Blue)
 	wantRuns("scheduler", 1)
 	b.move()
 	b.write(b.app.Shared, "services:\n  db:\n    image: IMAGE:1\n    environment: {CHANGED: 'yes'}\n"+service("db"))

@@ -21,8 +21,8 @@ import (
 
 // withDutyRestart gives a singleton the policy it has on duty, and notes it in
 // a label, to be found again when it was taken away.
-func withDutyRestart(s types.ServiceConfig) types.ServiceConfig {
-	s.Restart = project.DutyRestart(s)
+func withSingletonRestart(s types.ServiceConfig) types.ServiceConfig {
+	s.Restart = project.SingletonRestart(s)
 	if s.Deploy != nil {
 		s.Deploy.RestartPolicy = nil
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // room makes sure that the disks which Docker keeps images on have Options.MinFree
-// bytes to spare before another one is downloaded: a full disk stops not only
+// bytes to ~backup~ before another one is downloaded: a full disk stops not only
 // the deploy, but whatever is live and wants to write. It can only look at an
 // engine on this host.
 func (c *Client) room(ctx context.Context, image string) error {

@@ -16,11 +16,11 @@ import (
 // period, and returns nil only when an inspection has shown that none of them
 // runs. Those that may end are removed then. It reads labels only. Docker does not start them again by itself, also
 // not when it is restarted.
-func (c *Client) Relieve(ctx context.Context, app deploy.App, color deploy.Color) error {
+func (c *Client) StopSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if !color.Valid() {
 		return fmt.Errorf("relieve %s: want a color, got %q", app.Name, color)
 	}
-	running, err := c.onDuty(ctx, app, color)
+	running, err := c.singletonsRun(ctx, app, color)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (c *Client) Relieve(ctx context.Context, app deploy.App, color deploy.Color
 	if err := c.standDown(ctx, app, color); err != nil {
 		return err
 	}
-	if running, err = c.onDuty(ctx, app, color); err != nil {
+	if running, err = c.singletonsRun(ctx, app, color); err != nil {
 		return err
 	}
 	if len(running) > 0 {
@@ -60,7 +60,7 @@ func (c *Client) removeMayEnd(ctx context.Context, app deploy.App, color deploy.
 }
 
 // onDuty names the singletons that the engine keeps a process for, or is about to.
-func (c *Client) onDuty(ctx context.Context, app deploy.App, color deploy.Color) ([]string, error) {
+func (c *Client) singletonsRun(ctx context.Context, app deploy.App, color deploy.Color) ([]string, error) {
 	all, err := c.containers(ctx, app.Project(color))
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func singletonsOf(all []observed) []observed {
 // Engage creates and starts the singletons of app.Release in that color, whose
 // stack Up made run that release. The caller made sure that those of the other
 // color do not run. Without the app's files it starts what exists already.
-func (c *Client) Engage(ctx context.Context, app deploy.App, color deploy.Color) error {
+func (c *Client) StartSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if len(app.Singletons) == 0 {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (c *Client) Engage(ctx context.Context, app deploy.App, color deploy.Color)
 	}
 	files, err := c.resolveRelease(ctx, app)
 	if err != nil {
-		return c.engageWithoutFiles(ctx, app, color, present, err)
+		return c.startSingletonsWithoutFiles(ctx, app, color, present, err)
 	}
 	whole, err := withNamesAs(present, files.Colored[color])
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack dep
 	}
 	labelStack(p, app, stack.Color, project.NewRoster(whole, app.Singletons...), digests)
 	for _, name := range app.Singletons {
-		p.Services[name] = withDutyRestart(p.Services[name])
+		p.Services[name] = withSingletonRestart(p.Services[name])
 	}
 	if err := c.keepNetworks(ctx, p); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (c *Client) startSingletons(ctx context.Context, app deploy.App, p *types.P
 
 // engageWithoutFiles starts the singletons from labels alone. What needs the
 // files is told with cause.
-func (c *Client) engageWithoutFiles(ctx context.Context, app deploy.App, color deploy.Color, present []observed, cause error) error {
+func (c *Client) startSingletonsWithoutFiles(ctx context.Context, app deploy.App, color deploy.Color, present []observed, cause error) error {
 	singles := singletonsOf(present)
 	for _, name := range app.Singletons {
 		exists := slices.ContainsFunc(singles, func(o observed) bool { return o.Service == name })

@@ -30,25 +30,25 @@ func withScheduler(t *testing.T, name string) *bed {
 	return b
 }
 
-func (b *bed) engage(color deploy.Color) {
+func (b *bed) startSingletons(color deploy.Color) {
 	b.t.Helper()
-	if err := b.client.Engage(b.t.Context(), b.app, color); err != nil {
+	if err := b.client.StartSingletons(b.t.Context(), b.app, color); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func (b *bed) relieve(color deploy.Color) {
+func (b *bed) stopSingletons(color deploy.Color) {
 	b.t.Helper()
-	if err := b.client.Relieve(b.t.Context(), b.app, color); err != nil {
+	if err := b.client.StopSingletons(b.t.Context(), b.app, color); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
 // wantDuty checks the duty of a color, and that it decides nothing else.
-func (b *bed) wantDuty(color deploy.Color, want deploy.Duty) {
+func (b *bed) wantSingletons(color deploy.Color, want deploy.SingletonState) {
 	b.t.Helper()
 	s := b.stack(color)
-	if s.Duty != want || s.Condition != deploy.Running || len(s.Missing) > 0 || s.Release != b.app.Release {
+	if s.Singletons != want || s.Condition != deploy.Running || len(s.Missing) > 0 || s.Release != b.app.Release {
 		b.t.Fatalf("observed %+v, want it running, complete and %s", s, want)
 	}
 }
@@ -65,35 +65,35 @@ func (b *bed) restartOf(color deploy.Color, service string) string {
 
 func TestUp_StartsNoSingleton(t *testing.T) {
 	b := withScheduler(t, "single")
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	if got := b.stack(deploy.Blue).Containers; len(got) != 1 || got[0].Service != "api" || got[0].Singleton {
 		t.Errorf("containers are %+v, want the api alone", got)
 	}
 	b.app.Singletons = nil
 	b.resolve()
 	b.up(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.NoDuty)
+	b.wantSingletons(deploy.Blue, deploy.NoSingletons)
 }
 
 func TestEngageAndRelieve_HandTheSingletonsOverAndBack(t *testing.T) {
 	b := withScheduler(t, "handover")
 	api := instances(b.stack(deploy.Blue))["api"]
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	b.up(deploy.Green)
-	b.wantDuty(deploy.Green, deploy.OffDuty)
+	b.wantSingletons(deploy.Green, deploy.SingletonsStopped)
 	scheduler := b.instance(deploy.Blue, "scheduler")
 	for range 2 { // neither minds being called again
-		b.relieve(deploy.Blue)
-		b.wantDuty(deploy.Blue, deploy.OffDuty)
+		b.stopSingletons(deploy.Blue)
+		b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	}
 	for range 2 {
-		b.engage(deploy.Green)
-		b.wantDuty(deploy.Green, deploy.OnDuty)
+		b.startSingletons(deploy.Green)
+		b.wantSingletons(deploy.Green, deploy.SingletonsRunning)
 	}
-	b.relieve(deploy.Green)
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.stopSingletons(deploy.Green)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	again := b.instance(deploy.Blue, "scheduler")
 	if again.ID != scheduler.ID || !again.StartedAt.After(scheduler.StartedAt) || !again.Singleton {
 		t.Errorf("the scheduler was %+v, is %+v: want it started again", scheduler, again)
@@ -105,26 +105,26 @@ func TestEngageAndRelieve_HandTheSingletonsOverAndBack(t *testing.T) {
 
 func TestRelieve_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
 	b := withScheduler(t, "norestart")
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	policies := func() []string {
 		return []string{b.restartOf(deploy.Blue, "scheduler"), b.restartOf(deploy.Blue, "clock")}
 	}
-	onDuty, offDuty := []string{"unless-stopped", "on-failure"}, []string{"unless-stopped", "no"}
-	if diff := cmp.Diff(onDuty, policies()); diff != "" {
+	singletonsRun, singletonsStopped := []string{"unless-stopped", "on-failure"}, []string{"unless-stopped", "no"}
+	if diff := cmp.Diff(singletonsRun, policies()); diff != "" {
 		t.Errorf("restart policies on duty (-want +got):\n%s", diff)
 	}
-	b.relieve(deploy.Blue)
-	if diff := cmp.Diff(offDuty, policies()); diff != "" {
+	b.stopSingletons(deploy.Blue)
+	if diff := cmp.Diff(singletonsStopped, policies()); diff != "" {
 		t.Errorf("restart policies off duty (-want +got):\n%s", diff)
 	}
-	b.engage(deploy.Blue)
-	if diff := cmp.Diff(onDuty, policies()); diff != "" {
+	b.startSingletons(deploy.Blue)
+	if diff := cmp.Diff(singletonsRun, policies()); diff != "" {
 		t.Errorf("restart policies on duty again (-want +got):\n%s", diff)
 	}
 	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(offDuty, policies()); diff != "" {
+	if diff := cmp.Diff(singletonsStopped, policies()); diff != "" {
 		t.Errorf("restart policies in a stopped stack (-want +got):\n%s", diff)
 	}
 }
@@ -136,7 +136,7 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
   sleeper: {image: 'IMAGE:1', command: [wait], stop_grace_period: 0s}
 `)
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	if err := b.engine.Client.ContainerPause(t.Context(), b.instance(deploy.Blue, "sleeper").ID); err != nil {
 		t.Fatal(err)
 	}
@@ -146,9 +146,9 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 		}
 		return nil
 	})
-	b.wantDuty(deploy.Blue, deploy.Partly)
-	b.relieve(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsPartly)
+	b.stopSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	if got := b.restartOf(deploy.Blue, "crasher"); got != "no" {
 		t.Errorf("its restart policy is %s, want no", got)
 	}
@@ -156,26 +156,26 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 
 func TestDuty_IsPartlyWhileOneSingletonIsDeadOrMissing(t *testing.T) {
 	b := withScheduler(t, "partly")
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	b.kill(b.instance(deploy.Blue, "clock"))
 	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "clock").ID); err != nil {
 		t.Fatal(err)
 	}
-	b.wantDuty(deploy.Blue, deploy.Partly)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsPartly)
 	b.up(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.Partly)
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsPartly)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 }
 
 func TestUp_HealsAStackWithoutTouchingItsSingletons(t *testing.T) {
 	b := withScheduler(t, "healsingle")
-	b.engage(deploy.Blue)
-	b.relieve(deploy.Blue)
+	b.startSingletons(deploy.Blue)
+	b.stopSingletons(deploy.Blue)
 	before := b.instance(deploy.Blue, "scheduler")
 	b.kill(b.instance(deploy.Blue, "api"))
 	b.up(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestUp_HealsAStackWithoutTouchingItsSingletons(t *testing.T) {
 		t.Errorf("observed %+v, want the api missing", s)
 	}
 	b.up(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	if after := b.instance(deploy.Blue, "scheduler"); after.ID != before.ID || !after.StartedAt.Equal(before.StartedAt) {
 		t.Errorf("the scheduler was %+v, is %+v: want it untouched", before, after)
 	}
@@ -191,10 +191,10 @@ func TestUp_HealsAStackWithoutTouchingItsSingletons(t *testing.T) {
 
 func TestUp_AnotherReleaseRemovesTheSingletonsToo(t *testing.T) {
 	b := withScheduler(t, "oldsingle")
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	b.bump()
 	b.up(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	if got := b.stack(deploy.Blue).Containers; len(got) != 1 {
 		t.Errorf("containers are %+v, want the api alone", got)
 	}
@@ -212,7 +212,7 @@ func TestEngage_ASingletonThatCannotStartRejectsTheRelease(t *testing.T) {
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', entrypoint: [/no/such/program]}\n")
 	b.up(deploy.Blue)
-	wantRejected(t, b.client.Engage(t.Context(), b.app, deploy.Blue), deploy.CannotStart, "/no/such/program")
+	wantRejected(t, b.client.StartSingletons(t.Context(), b.app, deploy.Blue), deploy.CannotStart, "/no/such/program")
 }
 
 func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
@@ -220,7 +220,7 @@ func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 	b.bump()
 	b.resolve()
 	for _, color := range deploy.Colors() {
-		err := b.client.Engage(t.Context(), b.app, color)
+		err := b.client.StartSingletons(t.Context(), b.app, color)
 		if err == nil || !strings.Contains(err.Error(), b.app.Release.String()) || errors.As(err, new(*deploy.RejectError)) {
 			t.Errorf("%s: got %v, want an error that names release %s and blames none", color, err, b.app.Release)
 		}
@@ -229,22 +229,22 @@ func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 
 func TestEngageAndRelieve_NeedNoFilesForWhatExists(t *testing.T) {
 	b := withScheduler(t, "nofiles")
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	if err := os.Remove(b.app.Root + "/compose.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	b.relieve(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.stopSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	if got := b.restartOf(deploy.Blue, "clock"); got != "on-failure" {
 		t.Errorf("the clock's restart policy is %s, want on-failure", got)
 	}
-	b.relieve(deploy.Blue)
+	b.stopSingletons(deploy.Blue)
 	if err := b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "clock").ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.client.Engage(t.Context(), b.app, deploy.Blue); err == nil || !strings.Contains(err.Error(), "clock") {
+	if err := b.client.StartSingletons(t.Context(), b.app, deploy.Blue); err == nil || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("with the clock's container gone: %v, want it named", err)
 	}
 }
@@ -254,8 +254,8 @@ func TestEngage_ASingletonCanShareTheNetworkOfTheStacksService(t *testing.T) {
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', command: [wait], network_mode: 'service:api'}\n")
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 }
 
 func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
@@ -268,8 +268,8 @@ func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
 	if err := b.engine.Remove(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 }
 
 // TestRelieve_LeavesNoContainerOfWhatMayEnd has a singleton that ends, and one that ends
@@ -282,14 +282,14 @@ func TestRelieve_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
   seed: {image: 'IMAGE:1', command: [exit, "0"], restart: "no"}
 `)
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	tb.Until(t, patience, "the seed", func() error {
 		if c := b.instance(deploy.Blue, "seed"); c.State != "exited" {
 			return errors.New(c.State)
 		}
 		return nil
 	})
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	seed := b.instance(deploy.Blue, "seed")
 	if err := b.engine.Client.ContainerKill(t.Context(), b.instance(deploy.Blue, "mailer").ID, "TERM"); err != nil {
 		t.Fatal(err)
@@ -300,14 +300,14 @@ func TestRelieve_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
 		}
 		return nil
 	})
-	b.wantDuty(deploy.Blue, deploy.OnDuty) // both have ended well
-	b.engage(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning) // both have ended well
+	b.startSingletons(deploy.Blue)
 	if again := b.instance(deploy.Blue, "seed"); !again.StartedAt.Equal(seed.StartedAt) {
 		t.Errorf("the seed was %+v, is %+v: want it to run once", seed, again)
 	}
-	b.relieve(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OffDuty)
-	b.engage(deploy.Blue)
+	b.stopSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
+	b.startSingletons(deploy.Blue)
 	if c := b.instance(deploy.Blue, "mailer"); c.State != "running" {
 		t.Errorf("on duty again the mailer is %s", c.State)
 	}

@@ -82,7 +82,7 @@ func TestUp_AOneShotThatWasPrunedIsNotRunAgainAfterTheGate(t *testing.T) {
 	heal()
 	b.removeService("api")
 	heal()
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	var services []string
 	for _, c := range b.stack(deploy.Blue).Containers {
 		services = append(services, c.Service)
@@ -278,14 +278,14 @@ func TestEngage_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
 	b.runs(b.image+":1", "  clock: {image: 'IMAGE:1', command: [wait], networks: {n: {ipv4_address: "+subnet+"9}}}\nnetworks: {n: {name: "+name+", external: true}}\n")
 	b.up(deploy.Blue)
 	b.up(deploy.Green)
-	b.engage(deploy.Blue)
-	err := b.client.Engage(t.Context(), b.app, deploy.Green)
+	b.startSingletons(deploy.Blue)
+	err := b.client.StartSingletons(t.Context(), b.app, deploy.Green)
 	var temporary *deploy.TemporaryError
 	if err == nil || errors.As(err, &temporary) || strings.Contains(err.Error(), "port") || !strings.Contains(err.Error(), "ddress already in use") {
 		t.Errorf("got %v, want Docker's words about the address", err)
 	}
-	b.relieve(deploy.Blue)
-	b.engage(deploy.Green)
+	b.stopSingletons(deploy.Blue)
+	b.startSingletons(deploy.Green)
 }
 
 func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {

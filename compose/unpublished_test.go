@@ -122,7 +122,7 @@ func TestUp_SharedServicesAndSingletonsThatRunWithoutTheirPorts(t *testing.T) {
 	b.write(b.app.Shared, fmt.Sprintf("services: {db: {image: 'IMAGE:1', network_mode: bridge, volumes: [/kept], ports: ['%d:8080']}}\n", port))
 	b.runs("IMAGE:1", "    network_mode: bridge\n  scheduler: {image: 'IMAGE:1', command: [wait], network_mode: bridge, ports: ['8080']}\n")
 	b.up(deploy.Blue)
-	b.engage(deploy.Blue)
+	b.startSingletons(deploy.Blue)
 	db, scheduler := b.db(), b.instance(deploy.Blue, "scheduler")
 	volume := b.mountOf(db)
 	b.cutOff(db)
@@ -137,9 +137,9 @@ func TestUp_SharedServicesAndSingletonsThatRunWithoutTheirPorts(t *testing.T) {
 	if now := b.db(); now.ID == db.ID || !now.Up() || b.mountOf(now) != volume {
 		t.Errorf("the database is %+v on %s, want it made anew on %s", now, b.mountOf(now), volume)
 	}
-	b.wantDuty(deploy.Blue, deploy.Partly)
-	b.engage(deploy.Blue)
-	b.wantDuty(deploy.Blue, deploy.OnDuty)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsPartly)
+	b.startSingletons(deploy.Blue)
+	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 	if now := b.instance(deploy.Blue, "scheduler"); now.ID == scheduler.ID || !now.Up() {
 		t.Errorf("the scheduler is %+v, want it made anew", now)
 	}

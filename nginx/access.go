@@ -19,7 +19,7 @@ func (p *Proxy) admit(s site, app deploy.App, w work, color deploy.Color) (site,
 	if err != nil {
 		return site{}, err
 	}
-	spare, err := p.spareRaised(app.Name, w)
+	backup, err := p.backupRaised(app.Name, w)
 	if err != nil {
 		return site{}, err
 	}
@@ -30,7 +30,7 @@ func (p *Proxy) admit(s site, app deploy.App, w work, color deploy.Color) (site,
 		case deploy.AccessAsItIs:
 			return leads(b, c)
 		case deploy.AccessTaken:
-			return leads(b, c) && c != w.heir && c != color && !spare
+			return leads(b, c) && c != w.heir && c != color && !backup
 		default:
 			return false
 		}
@@ -105,13 +105,13 @@ func firstMember(conf, group string) string {
 	return ""
 }
 
-// spareRaised tells whether requests may come to the color that is not live.
-func (p *Proxy) spareRaised(app string, w work) (bool, error) {
-	_, err := os.Stat(p.path(spareName(app)))
+// backupRaised tells whether requests may come to the color that is not live.
+func (p *Proxy) backupRaised(app string, w work) (bool, error) {
+	_, err := os.Stat(p.path(backupName(app)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("read flag: %w", err)
 	}
-	return err == nil || w.running.spare, nil
+	return err == nil || w.running.backup, nil
 }
 
 // closedName is the group without an address, for a route whose variable holds

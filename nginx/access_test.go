@@ -50,7 +50,7 @@ func TestAccess_AClosedRouteAsksNobodyWhateverTheFlagsSay(t *testing.T) {
 				}
 			}
 			if mode == nginx.SwitchFlip {
-				r.arm(t, true)
+				r.setBackup(t, true)
 				r.wantNobody(t)
 			}
 			text := r.file(t, "shop.conf")
@@ -105,25 +105,25 @@ func TestAccess_WhatNginxHasItKeepsWithoutAReload(t *testing.T) {
 
 func TestAccess_APortThatSomethingElseHoldsIsClosedWhereRequestsCouldComeToIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		live         deploy.Color
-		spare, moved bool
-		blue, green  deploy.Access
-		want         string // in shop.conf: whose port is there
+		live          deploy.Color
+		backup, moved bool
+		blue, green   deploy.Access
+		want          string // in shop.conf: whose port is there
 	}{
-		"the live color's":              {live: deploy.Blue, blue: deploy.AccessTaken, green: deploy.AccessOpen, want: "green"},
-		"the live color's, green":       {live: deploy.Green, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
-		"the other's":                   {live: deploy.Blue, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue green"},
-		"the other's, which is a spare": {live: deploy.Blue, spare: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
-		"a port that it never had":      {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
-		"one that is not known":         {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessAsItIs, want: "blue"},
-		"both":                          {live: deploy.Green, spare: true, blue: deploy.AccessTaken, green: deploy.AccessTaken, want: ""},
+		"the live color's":               {live: deploy.Blue, blue: deploy.AccessTaken, green: deploy.AccessOpen, want: "green"},
+		"the live color's, green":        {live: deploy.Green, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"the other's":                    {live: deploy.Blue, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue green"},
+		"the other's, which is a backup": {live: deploy.Blue, backup: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"a port that it never had":       {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessTaken, want: "blue"},
+		"one that is not known":          {live: deploy.Blue, moved: true, blue: deploy.AccessOpen, green: deploy.AccessAsItIs, want: "blue"},
+		"both":                           {live: deploy.Green, backup: true, blue: deploy.AccessTaken, green: deploy.AccessTaken, want: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
 			r.prepare(t)
 			r.flip(t, c.live)
-			if c.spare {
-				r.arm(t, true)
+			if c.backup {
+				r.setBackup(t, true)
 			}
 			r.grant(c.blue, c.green)
 			if c.moved {
@@ -141,7 +141,7 @@ func TestAccess_APortThatSomethingElseHoldsIsClosedWhereRequestsCouldComeToIt(t 
 			}
 			if strings.Contains(c.want, string(c.live)) {
 				r.wantTraffic(t, c.live)
-			} else if !c.spare || c.want == "" {
+			} else if !c.backup || c.want == "" {
 				r.wantNobody(t)
 			}
 		})

@@ -18,7 +18,7 @@ import (
 const (
 	generationHeader = "Tandem-Generation" // which files the worker runs with
 	switchHeader     = "Tandem-Switch"     // flip or reload
-	spareHeader      = "Tandem-Spare"      // there, and not empty, while the standby is a spare
+	backupHeader     = "Tandem-Backup"     // there, and not empty, while the standby is a backup
 	workerHeader     = "Tandem-Worker"     // its process id, as Nginx sees it
 )
 
@@ -29,13 +29,13 @@ type answer struct {
 	color      deploy.Color
 	generation string
 	mode       string
-	spare      bool
+	backup     bool
 	worker     int
 }
 
 func (a answer) String() string {
-	if a.spare {
-		return fmt.Sprintf("%s with a spare (generation %s)", a.color, a.generation)
+	if a.backup {
+		return fmt.Sprintf("%s with a backup (generation %s)", a.color, a.generation)
 	}
 	return fmt.Sprintf("%s (generation %s)", a.color, a.generation)
 }
@@ -66,7 +66,7 @@ func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
 
 func readAnswer(res *http.Response, body, dial string) (answer, error) {
 	a := answer{generation: res.Header.Get(generationHeader), mode: res.Header.Get(switchHeader),
-		spare: res.Header.Get(spareHeader) != ""}
+		backup: res.Header.Get(backupHeader) != ""}
 	color, err := deploy.ParseColor(strings.TrimSpace(body))
 	if err != nil || a.generation == "" {
 		return answer{}, &deploy.RouterError{Reason: deploy.NotIncluded,

@@ -19,8 +19,8 @@ func (s site) confirm() string {
     add_header %s $%s;
     add_header %s %s;
 `, s.app, s.dir, s.app, generationHeader, generationVariable(s.app), switchHeader, s.mode)
-	if s.sparing() {
-		fmt.Fprintf(&b, "    add_header %s $%s;\n", spareHeader, spareVariable(s.app))
+	if s.hasBackup() {
+		fmt.Fprintf(&b, "    add_header %s $%s;\n", backupHeader, backupVariable(s.app))
 	}
 	fmt.Fprintf(&b, "    add_header %s $pid;\n    return 200 \"$%s\\n\";\n}\n", workerHeader, colorVariable(s.app))
 	for _, r := range s.routes {

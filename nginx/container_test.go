@@ -30,23 +30,23 @@ func TestContainer_OnTheHostsNetwork(t *testing.T) {
 			b.flip(t, deploy.Green)
 			b.wantTraffic(t, deploy.Green)
 			b.wantVisitsInTheLog(t, deploy.Green)
-			if flip := mode == nginx.SwitchFlip; b.proxy.Spares() != flip {
-				t.Errorf("Spares: got %v, want %v", !flip, flip)
+			if flip := mode == nginx.SwitchFlip; b.proxy.SupportsBackup() != flip {
+				t.Errorf("Backups: got %v, want %v", !flip, flip)
 			} else if flip {
-				b.wantSpare(t)
+				b.wantBackup(t)
 			}
 		})
 	}
 }
 
-// wantSpare arms and disarms, which Nginx has to confirm.
-func (b *boxed) wantSpare(t *testing.T) {
+// wantBackup arms and disarms, which Nginx has to confirm.
+func (b *boxed) wantBackup(t *testing.T) {
 	t.Helper()
 	for _, on := range []bool{true, false} {
-		if err := b.proxy.Arm(t.Context(), b.app, on); err != nil {
+		if err := b.proxy.SetBackup(t.Context(), b.app, on); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := b.proxy.Armed(t.Context(), b.app); err != nil || got != on {
+		if got, err := b.proxy.BackupActive(t.Context(), b.app); err != nil || got != on {
 			t.Errorf("Armed: got %v and %v, want %v", got, err, on)
 		}
 	}
@@ -62,7 +62,7 @@ func (b *boxed) wantVisitsInTheLog(t *testing.T, c deploy.Color) {
 	}
 	route := b.app.Routes[0]
 	route.Health = deploy.Health{Path: "/", StatusMin: 200, StatusMax: 299, MaxLatency: patience}
-	if got := b.proxy.Visit(t.Context(), b.app, route); got.Err != nil || got.Status != http.StatusOK {
+	if got := b.proxy.ProbeLive(t.Context(), b.app, route); got.Err != nil || got.Status != http.StatusOK {
 		t.Errorf("Visit: got %+v, want status 200", got)
 	}
 	tb.Until(t, patience, "the visit in the log", func() error {
@@ -120,8 +120,8 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 			b.flip(t, deploy.Green)
 			b.wantTraffic(t, deploy.Green)
 			b.wantVisitsInTheLog(t, deploy.Green)
-			if b.proxy.Spares() { // the image's Nginx is older than 1.27.3
-				t.Error("there can be a spare")
+			if b.proxy.SupportsBackup() { // the image's Nginx is older than 1.27.3
+				t.Error("there can be a backup")
 			}
 
 			green := b.app.Project(deploy.Green) + "-api-1"

@@ -1,5 +1,5 @@
 // Package nginx sends traffic, and tells what became of it: it is the
-// reconciler.Router, Spare, Visitor and Meter over a real Nginx, on this host or in
+// reconciler.Router, Backup, Visitor and Meter over a real Nginx, on this host or in
 // a container.
 //
 // Start with New, then Proxy.Prepare, which makes the generated files what they
@@ -13,7 +13,7 @@
 // reload mode Flip rewrites the upstream, tests it, and reloads.
 //
 // A second flag file chooses groups in which the other color is the backup:
-// Proxy.Arm creates and removes it, see spare.go.
+// Proxy.Arm creates and removes it, see backup.go.
 //
 // # What became of it
 //

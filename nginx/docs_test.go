@@ -143,7 +143,7 @@ func TestGuide_PathInProxyPass(t *testing.T) {
 	}
 }
 
-func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
+func TestGuide_CacheOutlivesTheBackupAndNotTheFlip(t *testing.T) {
 	r := newGuideRig(t, nginx.SwitchFlip)
 	r.write(t)
 	snippet := snippets(t)["cache"]
@@ -173,8 +173,8 @@ func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
 	}
 	kept()
 	for _, on := range []bool{true, false} {
-		if r.arm(t, on); asked() {
-			t.Errorf("with a spare: %t: what was kept is not found any more", on)
+		if r.setBackup(t, on); asked() {
+			t.Errorf("with a backup: %t: what was kept is not found any more", on)
 		}
 	}
 	r.flip(t, deploy.Green)
@@ -189,8 +189,8 @@ func TestGuide_CacheOutlivesTheSpareAndNotTheFlip(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept()
-	if r.arm(t, true); !asked() {
-		t.Error("without a key of its own the cache outlives the spare, too")
+	if r.setBackup(t, true); !asked() {
+		t.Error("without a key of its own the cache outlives the backup, too")
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // flagName is the file whose existence makes green live.
 func flagName(app string) string { return "live/" + app + ".green" }
 
-// spareName is the file whose existence makes the standby a spare.
-func spareName(app string) string { return "live/" + app + ".spare" }
+// backupName is the file whose existence makes the standby a backup.
+func backupName(app string) string { return "live/" + app + ".backup" }
 
 // setFlag makes the color live for the very next request.
 func (p *Proxy) setFlag(app string, color deploy.Color) error {

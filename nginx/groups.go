@@ -14,12 +14,12 @@ func (s site) namesInVariables() bool {
 	return s.dynamic && s.mode == SwitchFlip && !s.nginx.resolvesUpstreams()
 }
 
-// sparable tells whether there can be a group in which the other color is the spare.
-func (s site) sparable() bool { return s.mode == SwitchFlip && !s.namesInVariables() }
+// canHaveBackup tells whether there can be a group in which the other color is the backup.
+func (s site) canHaveBackup() bool { return s.mode == SwitchFlip && !s.namesInVariables() }
 
-// sparing tells whether there are such groups.
-func (s site) sparing() bool {
-	return s.sparable() && (s.spare == deploy.SpareIdempotent || s.spare == deploy.SpareAll)
+// hasBackup tells whether there are such groups.
+func (s site) hasBackup() bool {
+	return s.canHaveBackup() && (s.backup == deploy.BackupIdempotent || s.backup == deploy.BackupAll)
 }
 
 // socketAddress is where the connections of WebSockets to the app come from. All
@@ -54,12 +54,12 @@ func (s site) colorGroups(b *strings.Builder, name, own, other string) {
 	if s.marksSockets() {
 		s.group(b, name+socketSuffix, once, own)
 	}
-	if !s.sparing() {
+	if !s.hasBackup() {
 		return
 	}
-	s.group(b, name+spareSuffix, reuse, own, other)
+	s.group(b, name+backupSuffix, reuse, own, other)
 	if s.marksSockets() {
-		s.group(b, name+spareSuffix+socketSuffix, once, own, other)
+		s.group(b, name+backupSuffix+socketSuffix, once, own, other)
 	}
 }
 
@@ -74,7 +74,7 @@ const reuse = "    keepalive 32;\n    keepalive_timeout 1s;\n"
 // after an upgrade was refused would still be taken for a WebSocket.
 const once = "    keepalive_requests 1;\n"
 
-// group writes one upstream. Of two members the second is the spare: it is asked
+// group writes one upstream. Of two members the second is the backup: it is asked
 // while the first does not answer, and for a second after.
 func (s site) group(b *strings.Builder, name, keep string, members ...string) {
 	fmt.Fprintf(b, "\nupstream %s {\n", name)

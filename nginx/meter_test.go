@@ -48,13 +48,13 @@ func TestTraffic_CountsPeoplesRequestsByColorAndVisitsApart(t *testing.T) {
 	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Visits: 1})
 }
 
-func TestTraffic_ADeadStackIsAnErrorAndASpareIsNone(t *testing.T) {
+func TestTraffic_ADeadStackIsAnErrorAndABackupIsNone(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.stacks[deploy.Blue].kill(t)
 	get(t, r.nginx.URL())
 	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 1, Errors: 1})
-	r.arm(t, true)
+	r.setBackup(t, true)
 	get(t, r.nginx.URL())
 	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1})
 }

@@ -60,9 +60,9 @@ func colorVariable(app string) string { return appVariable(app) + "_color" }
 // generationVariable holds the hash of the files that the worker runs with.
 func generationVariable(app string) string { return "tandem_generation_" + identifier(app) }
 
-// spareVariable is "_spare" while the standby is a spare, else empty. It begins
-// with tandem's own word, because a site may already have a route named spare.
-func spareVariable(app string) string { return "tandem_spare_" + identifier(app) }
+// backupVariable is "_backup" while the standby is a backup, else empty. It begins
+// with tandem's own word, because a site may already have a route named backup.
+func backupVariable(app string) string { return "tandem_backup_" + identifier(app) }
 
 // visitVariable is "1" for the agent's own visits, else empty.
 func visitVariable(app string) string { return "tandem_visit_" + identifier(app) }
@@ -92,8 +92,8 @@ func logFormat(app string) string { return "tandem_log_" + identifier(app) }
 
 // What a group's name ends in beside the color.
 const (
-	spareSuffix  = "_spare" // the other color answers when this one cannot
-	socketSuffix = "_ws"    // for WebSockets
+	backupSuffix = "_backup" // the other color answers when this one cannot
+	socketSuffix = "_ws"     // for WebSockets
 )
 
 // upstreamName is the upstream of a route: of one color, or of the live one

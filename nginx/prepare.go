@@ -96,7 +96,7 @@ type work struct {
 	repaired   []string
 	heir       deploy.Color
 	fromReload bool
-	sparing    bool // the files have groups for a spare
+	hasBackup  bool // the files have groups for a backup
 	kept       []kept
 }
 
@@ -143,7 +143,7 @@ func (p *Proxy) survey(ctx context.Context, app deploy.App, color deploy.Color, 
 	if w.files, w.generation, err = render(s); err != nil {
 		return work{}, err
 	}
-	w.sparing = s.sparing()
+	w.hasBackup = s.hasBackup()
 	w.changes, w.repaired, err = p.compare(app.Name, w.generation, w.files)
 	return w, err
 }
@@ -164,8 +164,8 @@ func (p *Proxy) site(ctx context.Context, v view, app deploy.App, live deploy.Co
 		return site{}, err
 	}
 	s := site{app: app.Name, dir: v.dir, listen: v.listen, nginx: nginx, mode: p.mode, live: live,
-		dynamic: v.bridged, spare: app.Standby.Spare}
-	p.spareless.Store(!s.sparable())
+		dynamic: v.bridged, backup: app.Standby.Backup}
+	p.noBackup.Store(!s.canHaveBackup())
 	if v.bridged {
 		if s.allow, err = p.gateways(ctx, v.networks); err != nil {
 			return site{}, err

@@ -177,18 +177,18 @@ func TestPrepare_BrokenUserConfigurationStopsNothingThatIsLoaded(t *testing.T) {
 	}
 }
 
-// usesSpare is of a site that uses what is not there where the app has no spare.
-const usesSpare = "\nadd_header Spare $tandem_spare_shop;\n"
+// usesBackup is of a site that uses what is not there where the app has no backup.
+const usesBackup = "\nadd_header Backup $tandem_backup_shop;\n"
 
 func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
-	r := newRig(t, rigOptions{server: usualServer + usesSpare})
+	r := newRig(t, rigOptions{server: usualServer + usesBackup})
 	r.prepare(t)
 	before := r.snapshot(t)
 	workers := r.workers(t)
 	changed := r.app
-	changed.Standby.Spare = deploy.SpareOff
+	changed.Standby.Backup = deploy.BackupOff
 	_, err := r.proxy.Prepare(t.Context(), changed)
-	wantReason(t, err, deploy.NginxBroken, `unknown "tandem_spare_shop" variable`, r.nginx.Dir+"/nginx.conf:", strings.TrimSpace(usesSpare))
+	wantReason(t, err, deploy.NginxBroken, `unknown "tandem_backup_shop" variable`, r.nginx.Dir+"/nginx.conf:", strings.TrimSpace(usesBackup))
 	if diff := cmp.Diff(before, r.snapshot(t)); diff != "" {
 		t.Errorf("files changed (-before +after):\n%s", diff)
 	}
@@ -214,10 +214,10 @@ func TestPrepare_RefusedByNginxPutsEveryFileBackAndTellsItsWords(t *testing.T) {
 }
 
 func TestPrepare_PutsBackWhatAKilledProcessLeftUntested(t *testing.T) {
-	r := newRig(t, rigOptions{server: usualServer + usesSpare})
+	r := newRig(t, rigOptions{server: usualServer + usesBackup})
 	r.prepare(t)
 	before := r.snapshot(t)
-	// The configuration lacks a variable once the app has no spare any more. The
+	// The configuration lacks a variable once the app has no backup any more. The
 	// process is killed at the moment at which it would be told so.
 	killed := exec.CommandContext(within(t), os.Args[0])
 	killed.Env = append(os.Environ(), "CRASH_DIR="+r.dir, "CRASH_CONFIRM="+r.options.Confirm,

@@ -45,7 +45,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Proxy is the real Nginx as a reconciler.Router, Spare, Visitor and Meter. It may
+// Proxy is the real Nginx as a reconciler.Router, Backup, Visitor and Meter. It may
 // be used by several goroutines, one an app.
 type Proxy struct {
 	dir       string
@@ -75,7 +75,7 @@ type Proxy struct {
 
 	former formerWorkers
 
-	spareless atomic.Bool // the last survey found that there can be no spare
+	noBackup atomic.Bool // the last survey found that there can be no backup
 
 	own   ledger
 	watch watchers
@@ -116,7 +116,7 @@ func New(o Options) (*Proxy, error) {
 		sites:   map[string]bool{},
 		awaited: map[string]awaitedSite{},
 	}
-	p.spareless.Store(o.Container != "")
+	p.noBackup.Store(o.Container != "")
 	return p, nil
 }
 

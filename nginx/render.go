@@ -29,7 +29,7 @@ type site struct {
 	mode    string
 	live    deploy.Color // reload mode only: flip mode asks the flag
 	dynamic bool         // backends are names that change their address while Nginx runs
-	spare   string       // the app's policy: deploy.SpareOff, …
+	backup  string       // the app's policy: deploy.BackupOff, …
 	linger  bool         // workers that finish leave client connections some time
 	kept    []kept       // the last of the routes: the app does not have them any more
 }
@@ -167,7 +167,7 @@ map $http_upgrade $` + socketVariable + ` {
 }
 map $proxy_host $` + bindVariable + ` {
     default '';
-    ~^[a-z0-9-]+_[a-z0-9-]+_(?:blue|green)(?:` + spareSuffix + `)?` + socketSuffix + `$ ` + socketAddress + `;
+    ~^[a-z0-9-]+_[a-z0-9-]+_(?:blue|green)(?:` + backupSuffix + `)?` + socketSuffix + `$ ` + socketAddress + `;
 }
 
 # What a visit of the confirm server, /APP/ROUTE/path?query, asks the app for.
@@ -230,7 +230,7 @@ func (s site) serverHead() string {
 
 // sharedServer is for a server block that serves several apps: one app's
 // directives that may be given only once would clash with the other's. So it
-// also lacks what `spare: all` needs, which one app may want and another not.
+// also lacks what `backup: all` needs, which one app may want and another not.
 func (s site) sharedServer() string {
 	return "# For a server block that serves several apps, instead of their own .server files.\n" +
 		s.serverHead() + "include " + s.dir + "/*.vars;\n"
@@ -238,7 +238,7 @@ func (s site) sharedServer() string {
 
 func (s site) server() string {
 	head := s.serverHead()
-	if s.sparing() && s.spare == deploy.SpareAll {
+	if s.hasBackup() && s.backup == deploy.BackupAll {
 		head += "proxy_next_upstream error timeout non_idempotent;\n"
 	}
 	return "# For the server block that serves " + s.app + ".\n" +
@@ -253,10 +253,10 @@ func (s site) vars() string {
 		fmt.Fprintf(&b, "set $%s blue;\n", color)
 		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s green; }\n", s.dir, flagName(s.app), color)
 	}
-	if s.sparing() {
-		spare := spareVariable(s.app)
-		fmt.Fprintf(&b, "set $%s '';\n", spare)
-		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s %s; }\n", s.dir, spareName(s.app), spare, spareSuffix)
+	if s.hasBackup() {
+		backup := backupVariable(s.app)
+		fmt.Fprintf(&b, "set $%s '';\n", backup)
+		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s %s; }\n", s.dir, backupName(s.app), backup, backupSuffix)
 	}
 	fmt.Fprintf(&b, "set $%s '';\n", visitVariable(s.app))
 	for _, r := range s.routes {
@@ -284,8 +284,8 @@ func (s site) target(r backend, color string) string {
 		return cmp.Or(name, strings.Replace(r.green, s.app+"-green-", s.app+"-${"+color+"}-", 1))
 	}
 	name := upstreamName(s.app, r.route, deploy.NoColor) + "_${" + color + "}"
-	if s.sparing() {
-		name += "${" + spareVariable(s.app) + "}"
+	if s.hasBackup() {
+		name += "${" + backupVariable(s.app) + "}"
 	}
 	if s.marksSockets() {
 		name += "${" + socketVariable + "}"

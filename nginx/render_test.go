@@ -22,7 +22,7 @@ func someSite(change func(*site)) site {
 	s := site{
 		app: "shop", routes: []backend{{"api", "127.0.0.1:3001", "127.0.0.1:3002"}},
 		dir: "/etc/nginx/tandem", listen: "127.0.0.1:8485", nginx: version{1, 22, 1}, mode: SwitchFlip,
-		spare: deploy.SpareIdempotent,
+		backup: deploy.BackupIdempotent,
 	}
 	change(&s)
 	return s
@@ -35,9 +35,9 @@ func bridged(s *site) {
 
 // renderings are the ways in which the files can read.
 var renderings = map[string]func(*site){
-	"flip-spare-off": func(s *site) { s.spare = deploy.SpareOff },
-	"flip-spare-all": func(s *site) { s.spare = deploy.SpareAll },
-	"flip":           func(*site) {},
+	"flip-backup-off": func(s *site) { s.backup = deploy.BackupOff },
+	"flip-backup-all": func(s *site) { s.backup = deploy.BackupAll },
+	"flip":            func(*site) {},
 	"flip-two-routes": func(s *site) {
 		s.app, s.routes = "my-shop", append(s.routes, backend{"web-ui", "127.0.0.1:3003", "127.0.0.1:3004"})
 	},
@@ -91,15 +91,15 @@ func TestRender_Golden(t *testing.T) {
 func TestRender_GenerationChangesWithWhateverIsRendered(t *testing.T) {
 	generations := map[string]string{}
 	for name, change := range map[string]func(*site){
-		"as it is": func(*site) {},
-		"port":     func(s *site) { s.routes[0].green = "127.0.0.1:3009" },
-		"confirm":  func(s *site) { s.listen = "127.0.0.1:8486" },
-		"dir":      func(s *site) { s.dir = "/srv/tandem" },
-		"route":    func(s *site) { s.routes[0].route = "web" },
-		"blue":     func(s *site) { s.mode, s.live = SwitchReload, deploy.Blue },
-		"green":    func(s *site) { s.mode, s.live = SwitchReload, deploy.Green },
-		"no spare": func(s *site) { s.spare = deploy.SpareOff },
-		"all":      func(s *site) { s.spare = deploy.SpareAll },
+		"as it is":  func(*site) {},
+		"port":      func(s *site) { s.routes[0].green = "127.0.0.1:3009" },
+		"confirm":   func(s *site) { s.listen = "127.0.0.1:8486" },
+		"dir":       func(s *site) { s.dir = "/srv/tandem" },
+		"route":     func(s *site) { s.routes[0].route = "web" },
+		"blue":      func(s *site) { s.mode, s.live = SwitchReload, deploy.Blue },
+		"green":     func(s *site) { s.mode, s.live = SwitchReload, deploy.Green },
+		"no backup": func(s *site) { s.backup = deploy.BackupOff },
+		"all":       func(s *site) { s.backup = deploy.BackupAll },
 	} {
 		_, generation, err := render(someSite(change))
 		if err != nil {
@@ -156,11 +156,11 @@ func TestRouteVariable_NeverMeansSomethingElse(t *testing.T) {
 	for _, own := range []string{connectionVariable, socketVariable, bindVariable, pathVariable, strangerVariable, "tandem_rest"} {
 		claim(own, "tandem's own")
 	}
-	names := []string{"spare", "visit", "ws", "bind", "path", "rest", "tandem", "a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
+	names := []string{"backup", "visit", "ws", "bind", "path", "rest", "tandem", "a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
 	for _, app := range names {
 		claim(colorVariable(app), app+"'s color")
 		claim(generationVariable(app), app+"'s generation")
-		claim(spareVariable(app), app+"'s spare")
+		claim(backupVariable(app), app+"'s backup")
 		claim(visitVariable(app), app+"'s visit")
 		for _, route := range names {
 			claim(routeVariable(app, route), app+"'s route "+route)
@@ -208,16 +208,16 @@ func FuzzRender(f *testing.F) {
 	f.Add("shop", "api", "web", uint16(3001), uint16(3002), false, "idempotent")
 	f.Add("http", "host", "color", uint16(1), uint16(65535), true, "off")
 	f.Add("a-b", "c", "x;}", uint16(0), uint16(1), false, "all")
-	f.Add("a-b", "spare", "ws", uint16(0), uint16(1), false, "all")
+	f.Add("a-b", "backup", "ws", uint16(0), uint16(1), false, "all")
 	directive := regexp.MustCompile(`(?:^|[;{}])\s*([a-z_0-9]+)`)
 	known := strings.Fields("map default geo server listen server_name access_log open_file_cache include location return set if " +
 		"log_format upstream keepalive keepalive_timeout keepalive_requests default_type add_header " +
 		"allow auth_basic proxy_cache proxy_bind proxy_intercept_errors proxy_next_upstream proxy_http_version proxy_set_header proxy_pass")
 	memory := fuzzline.Line{Base: 8 << 20, PerKiB: 4 << 20}
-	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, spare string) {
+	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, backup string) {
 		address := func(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 		s := someSite(func(s *site) {
-			s.app, s.spare = app, spare
+			s.app, s.backup = app, backup
 			s.routes = []backend{{one, address(blue), address(green)}, {two, address(green), address(blue)}}
 			if reload {
 				s.mode, s.live = SwitchReload, deploy.Blue
@@ -254,8 +254,8 @@ func FuzzRender(f *testing.F) {
 		var want []string
 		for _, group := range []string{one + "_blue", one + "_green", two + "_blue", two + "_green"} {
 			want = append(want, app+"_"+group, app+"_"+group+"_ws")
-			if spare == deploy.SpareIdempotent || spare == deploy.SpareAll {
-				want = append(want, app+"_"+group+"_spare", app+"_"+group+"_spare_ws")
+			if backup == deploy.BackupIdempotent || backup == deploy.BackupAll {
+				want = append(want, app+"_"+group+"_backup", app+"_"+group+"_backup_ws")
 			}
 		}
 		if reload {

@@ -178,7 +178,7 @@ func appWith(name string, routes ...deploy.Route) deploy.App {
 	for i := range routes {
 		routes[i].Access = deploy.Accesses{Blue: deploy.AccessOpen, Green: deploy.AccessOpen}
 	}
-	return deploy.App{Name: name, Routes: routes, Standby: deploy.StandbyPolicy{Spare: deploy.SpareIdempotent}}
+	return deploy.App{Name: name, Routes: routes, Standby: deploy.StandbyPolicy{Backup: deploy.BackupIdempotent}}
 }
 
 // stack is one color's backend. It counts its connections and keeps the

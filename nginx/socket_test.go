@@ -63,10 +63,10 @@ func (r *rig) askSlowly(t *testing.T, c deploy.Color, headers string) (answered 
 }
 
 func TestConnections_TellWebSocketsFromRequests(t *testing.T) {
-	for _, armed := range []bool{false, true} {
+	for _, backupOn := range []bool{false, true} {
 		r := newRig(t, rigOptions{})
 		r.prepare(t)
-		r.arm(t, armed)
+		r.setBackup(t, backupOn)
 		first, second := dialUpgraded(t, r.nginx.Addr()), dialUpgraded(t, r.nginx.Addr())
 		r.wantOpen(t, deploy.Blue, deploy.Connections{WebSockets: 2})
 		slow := r.askSlowly(t, deploy.Blue, "")

@@ -65,7 +65,7 @@ func (p *Proxy) begin(ctx context.Context, t *turn) (due bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := p.dropSpare(t.app.Name, w); err != nil {
+	if err := p.dropBackup(t.app.Name, w); err != nil {
 		return false, err
 	}
 	p.watch.refresh(t.app.Name)

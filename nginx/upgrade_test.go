@@ -48,7 +48,7 @@ func (r *rig) makeDirs(t *testing.T) {
 func TestPrepare_TakesOverFromTheVersionBeforeWithoutLosingTheColor(t *testing.T) {
 	r := newRig(t, rigOptions{bare: true})
 	r.makeDirs(t)
-	r.writeAsBefore(t, "before-spares.txt", "shop")
+	r.writeAsBefore(t, "before-backups.txt", "shop")
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: usualServer})
 	r.overwrite(t, "live/shop.green", "")
 	if err := r.nginx.ReloadAndWait(within(t)); err != nil {
@@ -56,8 +56,8 @@ func TestPrepare_TakesOverFromTheVersionBeforeWithoutLosingTheColor(t *testing.T
 	}
 	r.restart(t)
 	r.wantLive(t, deploy.Green)
-	r.wantArmed(t, false)
-	if got := r.proxy.Visit(t.Context(), r.app, r.route("/health")); got.Err == nil {
+	r.wantBackup(t, false)
+	if got := r.proxy.ProbeLive(t.Context(), r.app, r.route("/health")); got.Err == nil {
 		t.Errorf("the files of before lead a visit: %+v", got)
 	}
 	socket := dialUpgraded(t, r.nginx.Addr())
@@ -66,7 +66,7 @@ func TestPrepare_TakesOverFromTheVersionBeforeWithoutLosingTheColor(t *testing.T
 	r.wantTraffic(t, deploy.Green)
 	socket.want(t, "still", "green still")
 	r.wantVisit(t, "/health", http.StatusOK)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	r.flip(t, deploy.Blue)
 	r.wantTraffic(t, deploy.Blue)
 }

@@ -31,7 +31,7 @@ func newVisitor() *http.Client {
 
 // Visit asks the route's health path once, through the running Nginx, of whatever
 // color is live. The access log has it, marked as a visit.
-func (p *Proxy) Visit(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {
+func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {
 	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+visitMargin)
 	defer cancel()
 	began := time.Now()

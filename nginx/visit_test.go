@@ -22,7 +22,7 @@ func (r *rig) route(path string) deploy.Route {
 
 func (r *rig) wantVisit(t *testing.T, path string, status int) {
 	t.Helper()
-	got := r.proxy.Visit(t.Context(), r.app, r.route(path))
+	got := r.proxy.ProbeLive(t.Context(), r.app, r.route(path))
 	if got.Err != nil || got.Status != status || got.Took <= 0 {
 		t.Fatalf("visit of %s: got %+v, want status %d\n%s", path, got, status, r.nginx.ErrorLog())
 	}
@@ -57,13 +57,13 @@ func TestVisit_GoesTheWayOfPeople(t *testing.T) {
 	r.wantVisit(t, "/broken", http.StatusInternalServerError)
 	r.stacks[deploy.Blue].kill(t)
 	r.wantVisit(t, "/health", http.StatusBadGateway)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	r.wantVisit(t, "/health", http.StatusOK)
-	r.arm(t, false)
+	r.setBackup(t, false)
 	if err := r.nginx.Kill(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	got := r.proxy.Visit(t.Context(), r.app, r.route("/health"))
+	got := r.proxy.ProbeLive(t.Context(), r.app, r.route("/health"))
 	if got.Err == nil || got.Status != 0 {
 		t.Errorf("without Nginx: got %+v, want an error", got)
 	}
@@ -80,7 +80,7 @@ func TestVisit_GivesUpOnASlowAnswer(t *testing.T) {
 	r.prepare(t)
 	route := r.route("/slow")
 	route.Health.MaxLatency = 20 * time.Millisecond
-	got := r.proxy.Visit(t.Context(), r.app, route)
+	got := r.proxy.ProbeLive(t.Context(), r.app, route)
 	if got.Err == nil || got.Status != 0 || got.Took <= route.Health.MaxLatency {
 		t.Errorf("got %+v, want an error after more than %s", got, route.Health.MaxLatency)
 	}
@@ -94,7 +94,7 @@ func TestVisit_OfARouteThatNginxDoesNotKnowIsNoAnswer(t *testing.T) {
 	r.prepare(t)
 	route := r.route("/health")
 	route.Name = "web"
-	if got := r.proxy.Visit(t.Context(), r.app, route); got.Err == nil || got.Status != 0 {
+	if got := r.proxy.ProbeLive(t.Context(), r.app, route); got.Err == nil || got.Status != 0 {
 		t.Errorf("got %+v, want an error", got)
 	}
 }

@@ -100,8 +100,8 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 func flagged(name string) (app string, ok bool) {
 	app, inside := strings.CutPrefix(name, "live/")
 	app, green := strings.CutSuffix(app, ".green")
-	app, spare := strings.CutSuffix(app, ".spare")
-	return app, inside && green != spare
+	app, backup := strings.CutSuffix(app, ".backup")
+	return app, inside && green != backup
 }
 
 // now is what is at the path. Of a flag only its existence counts.

@@ -29,7 +29,7 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flag, spare := filepath.Join(r.dir, "live", "shop.green"), filepath.Join(r.dir, "live", "shop.spare")
+	flag, backup := filepath.Join(r.dir, "live", "shop.green"), filepath.Join(r.dir, "live", "shop.backup")
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -44,10 +44,10 @@ func TestWatch_TellsEachKindOfDrift(t *testing.T) {
 	r.wantLive(t, deploy.Blue)
 	r.flip(t, deploy.Green)
 
-	must(os.WriteFile(spare, nil, 0o644))
+	must(os.WriteFile(backup, nil, 0o644))
 	wantTold(t, told, "shop")
-	must(r.proxy.Arm(t.Context(), r.app, true))
-	must(os.Remove(spare))
+	must(r.proxy.SetBackup(t.Context(), r.app, true))
+	must(os.Remove(backup))
 	wantTold(t, told, "shop")
 
 	must(os.Remove(filepath.Join(r.dir, "shop.server")))
@@ -70,8 +70,8 @@ func TestWatch_DoesNotTellWhatTheProxyDoesItself(t *testing.T) {
 	for range 5 {
 		r.flip(t, deploy.Green)
 		r.flip(t, deploy.Blue)
-		r.arm(t, true)
-		r.arm(t, false)
+		r.setBackup(t, true)
+		r.setBackup(t, false)
 	}
 	r.app.Routes[0].Ports.Green = newStack(t, deploy.Green).port
 	r.prepare(t)

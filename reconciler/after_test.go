@@ -21,8 +21,8 @@ func TestRunner_SingletonsMoveToTheLiveColorBeforeItsWatch(t *testing.T) {
 		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
 		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; handover green 1; watch green 1")
 		p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
-		if w.stacks[deploy.Green].onDuty || !w.stacks[deploy.Blue].onDuty {
-			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[deploy.Blue].onDuty, w.stacks[deploy.Green].onDuty)
+		if w.stacks[deploy.Green].singletonsRun || !w.stacks[deploy.Blue].singletonsRun {
+			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
 		}
 	})
 }
@@ -36,8 +36,8 @@ func TestRunner_SingletonsOfAReleaseThatIsTakenBackAreRelieved(t *testing.T) {
 		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
 		s := p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
-		if !w.stacks[deploy.Green].onDuty || w.stacks[deploy.Blue].onDuty {
-			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[deploy.Blue].onDuty, w.stacks[deploy.Green].onDuty)
+		if !w.stacks[deploy.Green].singletonsRun || w.stacks[deploy.Blue].singletonsRun {
+			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
 		}
 	})
 }
@@ -46,7 +46,7 @@ func TestRunner_SingletonThatWasStoppedIsStartedAgainAndTold(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [scheduler]"))
-		w.change(func() { w.stacks[deploy.Green].onDuty = false })
+		w.change(func() { w.stacks[deploy.Green].singletonsRun = false })
 		s := p.Once(p.ctx)
 		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
 		if want := "the singletons of green were off duty, those of blue none; put right"; !strings.Contains(s.Message, want) {
@@ -61,7 +61,7 @@ func TestRunner_ExpandRunsOncePerReleaseAndBeforeItIsBroughtUp(t *testing.T) {
 		p.deploy("c1", yamlOf("1", deploy.Green))
 		w.did()
 		p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {expand: grow}"))
-		w.wantDid(t, "NewRelease+Watching+Sparing: expand blue 2; up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; arm green 1")
+		w.wantDid(t, "NewRelease+Watching+BackupChange: expand blue 2; up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; backup-on green 1")
 		p.deploy("c3", yamlOf("1", deploy.Green))
 		p.deploy("c4", yamlOf("2", deploy.Blue, "migrations: {expand: grow}"))
 		if want := []string{"expand 2"}; !slices.Equal(w.ran, want) {
@@ -89,7 +89,7 @@ func TestRunner_ExpandThatFailsRejectsTheReleaseAndARetryRunsItAgain(t *testing.
 	})
 }
 
-func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheFloorFromThenOn(t *testing.T) {
+func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheRollbackBarrierFromThenOn(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.deploy("c1", yamlOf("1", deploy.Green))
@@ -97,13 +97,13 @@ func TestRunner_ContractRunsWhenTheOldStackIsRetiredAndIsTheFloorFromThenOn(t *t
 		s := p.deploy("c2", yamlOf("2", deploy.Blue, "migrations: {contract: shrink}"))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
 		w.wantDid(t, "NewRelease+Watching+Contracting: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; retire green 1; contract blue 2")
-		if want := (&deploy.StatusFloor{Tag: "2", Commit: "c2"}); !cmp.Equal(s.Floor, want) {
-			t.Errorf("floor %+v, want %+v", s.Floor, want)
+		if want := (&deploy.StatusBarrier{Tag: "2", Commit: "c2"}); !cmp.Equal(s.Barrier, want) {
+			t.Errorf("barrier %+v, want %+v", s.Barrier, want)
 		}
 
 		s = p.deploy("c3", yamlOf("1", deploy.Green))
 		p.is(t, s, "Held/Held, live 2 in blue, standby 1 stopped; history 2:Promoted 1:Promoted")
-		for _, want := range []string{"release 1: BelowFloor: ", "the contract migration of 2 (commit c2)", "push a tag that works with the database as it is now"} {
+		for _, want := range []string{"release 1: PastBarrier: ", "the contract migration of 2 (commit c2)", "push a tag that works with the database as it is now"} {
 			if !strings.Contains(s.Message, want) {
 				t.Errorf("message %q, want %q in it", s.Message, want)
 			}
@@ -198,7 +198,7 @@ func TestRunner_RejectedBumpIsRevertedInGitOnce(t *testing.T) {
 	}
 }
 
-func TestRunner_StandbyThatFailsItsProofIsNoSpareAndKeepsItsGoodName(t *testing.T) {
+func TestRunner_StandbyThatFailsItsProofIsNoBackupAndKeepsItsGoodName(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.deploy("c1", yamlOf("1", deploy.Green))
@@ -209,13 +209,13 @@ func TestRunner_StandbyThatFailsItsProofIsNoSpareAndKeepsItsGoodName(t *testing.
 		}
 		s := p.deploy("c2", yamlOf("2", deploy.Blue))
 		p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-		if w.armed || s.Standby.Spare {
-			t.Error("a standby that is sick is a spare")
+		if w.backupOn || s.Standby.Backup {
+			t.Error("a standby that is sick is a backup")
 		}
 		w.change(func() { w.fates["1"] = bearing{} })
 		wait(t.Context(), unfitTime)
-		if s := p.Once(p.ctx); !w.armed || !s.Standby.Spare {
-			t.Errorf("the standby is well again and no spare: %s", summary(s))
+		if s := p.Once(p.ctx); !w.backupOn || !s.Standby.Backup {
+			t.Errorf("the standby is well again and no backup: %s", summary(s))
 		}
 	})
 }

@@ -25,7 +25,7 @@ type healthAnswer struct {
 }
 
 // ask asks a route for its health.
-func ask(ctx context.Context, p Prober, r deploy.Route, c deploy.Color) healthAnswer {
+func ask(ctx context.Context, p DirectProber, r deploy.Route, c deploy.Color) healthAnswer {
 	asked := patient(r)
 	probe := p.Probe(ctx, asked, c)
 	a := healthAnswer{sick: asked.Health.Sick(probe), came: probe.Err == nil}

@@ -13,7 +13,7 @@ import (
 // A commit is often there before its image is: who pushes a bump does not wait for the
 // build. So a registry that does not have an image yet is asked again for a while, and
 // only then is the release rejected. Nothing else is done for the release meanwhile: the
-// live stack, the standby and its being a spare stay as they are.
+// live stack, the standby and its being a backup stay as they are.
 
 // longestAsk is the longest pause between two questions for an image.
 const longestAsk = 30 * time.Second

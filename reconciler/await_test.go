@@ -9,7 +9,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// twoDeployed is a process with 2 live in blue, and 1 as its spare in green.
+// twoDeployed is a process with 2 live in blue, and 1 as its backup in green.
 func twoDeployed(t *testing.T, w *stage) *process {
 	t.Helper()
 	p := w.start()
@@ -35,8 +35,8 @@ func TestAwait_AnImageThatComesLateIsDeployed(t *testing.T) {
 				p.Offer(p.push("c3", yamlOf("3", deploy.Green, c.more)))
 				elapse(t, 2*time.Minute)
 				p.is(t, p.Status(), waiting)
-				if !w.armed || w.stacks[deploy.Green].release != releaseOf("1") {
-					t.Errorf("the standby is %s, a spare: %v; it is to stay as it was", w.stacks[deploy.Green].release, w.armed)
+				if !w.backupOn || w.stacks[deploy.Green].release != releaseOf("1") {
+					t.Errorf("the standby is %s, a backup: %v; it is to stay as it was", w.stacks[deploy.Green].release, w.backupOn)
 				}
 				if s := p.Status(); !strings.Contains(s.Message, "waits for the image until ") || !strings.Contains(s.Message, c.image+":3 does not exist") {
 					t.Errorf("message %q", s.Message)

@@ -116,7 +116,7 @@ func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t deploy
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	t, err := p.r.Meter.Traffic(ctx, p.app, p.stack.Color, since)
+	t, err := p.r.AccessLog.Traffic(ctx, p.app, p.stack.Color, since)
 	if err != nil {
 		return deploy.Traffic{}, false
 	}
@@ -126,7 +126,7 @@ func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t deploy
 func (p *predecessor) usage(ctx context.Context, most time.Duration) deploy.Usage {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	u, err := p.r.Gauge.Usage(ctx, p.stack)
+	u, err := p.r.StatsReader.Usage(ctx, p.stack)
 	if err != nil {
 		return deploy.Usage{}
 	}

@@ -32,9 +32,9 @@ func TestKeepTime_WhatIsRememberedGoesWithTheClock(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			at := now.Add(c.at)
-			m := deploy.Memory{Clock: c.before, Live: deploy.Tenure{Since: at, Anew: at}, Pending: &deploy.Entry{Started: at}}
+			m := deploy.Memory{Clock: c.before, Live: deploy.LiveRelease{Since: at, WatchRestartedAt: at}, Pending: &deploy.Entry{Started: at}}
 			m.KeepTime(boot("a", 0), now)
-			for what, got := range map[string]time.Time{"since": m.Live.Since, "anew": m.Live.Anew, "started": m.Pending.Started} {
+			for what, got := range map[string]time.Time{"since": m.Live.Since, "anew": m.Live.WatchRestartedAt, "started": m.Pending.Started} {
 				if want := now.Add(c.want); !got.Equal(want) {
 					t.Errorf("%s %s, want %s", what, got, want)
 				}
@@ -50,7 +50,7 @@ func TestKeepTime_WhatHasNotBegunStaysSo(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	m := deploy.Memory{Clock: deploy.Clock{Boot: "a", Started: now.Add(-3 * time.Hour)}}
 	m.KeepTime(deploy.Clock{Boot: "a", Started: now.Add(-time.Hour)}, now)
-	if m.Pending != nil || !m.Live.Since.IsZero() || !m.Live.Anew.IsZero() {
+	if m.Pending != nil || !m.Live.Since.IsZero() || !m.Live.WatchRestartedAt.IsZero() {
 		t.Errorf("memory %+v: want no time in it", m)
 	}
 }

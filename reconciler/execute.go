@@ -68,8 +68,8 @@ func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.S
 		r.parked = true
 		r.noteGone(app, w)
 		return r.flip(ctx, app, w, s.Color, true)
-	case deploy.Disarm:
-		return r.setSpare(ctx, app, w, false)
+	case deploy.DisableBackup:
+		return r.setBackup(ctx, app, w, false)
 	case deploy.Expand:
 		return r.expand(ctx, of, s)
 	case deploy.Up:
@@ -95,8 +95,8 @@ func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.S
 		return r.Stacks.Stop(ctx, app, s.Color)
 	case deploy.Contract:
 		return r.contract(ctx, of, w, s)
-	case deploy.Arm:
-		return r.arm(ctx, app, of, w, s)
+	case deploy.EnableBackup:
+		return r.proveBackup(ctx, app, of, w, s)
 	case deploy.Revert:
 		return r.revert(ctx, app)
 	default:
@@ -140,7 +140,7 @@ func (r *Runner) up(ctx context.Context, app, of deploy.App, w world, s deploy.S
 }
 
 func (r *Runner) gateOf(app deploy.App, c deploy.Color) *gate {
-	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, holders: r.Holders, app: app, color: c, now: r.Now}
+	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, holders: r.Holders, app: app, color: c, now: r.Now}
 }
 
 // damage lists what a stack lacks.
@@ -180,7 +180,7 @@ func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.
 	r.memory.RecordGate(s)
 	if r.memory.Live.Is(s.Color, s.Release) {
 		if r.memory.Healing && r.memory.OnTrial() {
-			r.memory.Live.WatchAnew(stack, r.noted())
+			r.memory.Live.RestartWatch(stack, r.noted())
 		}
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
@@ -239,7 +239,7 @@ func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s de
 	}
 	r.memory.Healing = false
 	if !r.memory.Live.Is(s.Color, s.Release) {
-		r.memory.Live = deploy.Tenure{
+		r.memory.Live = deploy.LiveRelease{
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
 			Since: r.noted(),
 		}
@@ -254,8 +254,8 @@ func (r *Runner) watch(ctx context.Context, of deploy.App, w world, s deploy.Ste
 	r.attend(ctx, of, of.Routes, briskTime) // the agent may have been started again
 	saved := r.Now()
 	watch := &watch{
-		stacks: r.Stacks, examiner: r.Examiner, prober: r.Prober, meter: r.Meter, gauge: r.Gauge, visits: r.witness.between,
-		app: of, tenure: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
+		stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, meter: r.AccessLog, gauge: r.StatsReader, visits: r.witness.between,
+		app: of, liveRelease: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
 		alone: deploy.Alone(of, w.facts, r.memory, s.Release), say: r.publishDoing,
 		record: func(s deploy.Sample, verdict string) error {
 			r.record(s, verdict)

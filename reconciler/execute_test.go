@@ -181,7 +181,7 @@ func TestRunner_NothingIsDoneBeforeTheMemoryIsSaved(t *testing.T) {
 			}
 			w.disturb = nil
 			s := p.deploy("c2", yamlOf("2", deploy.Blue))
-			if s.Reason != deploy.Held && s.Reason != deploy.NoWayBack { // the first release may never have been deployed
+			if s.Reason != deploy.Held && s.Reason != deploy.NoRollbackTarget { // the first release may never have been deployed
 				t.Errorf("save %d failed and went well again; status %s: %s", n, summary(s), s.Message)
 			}
 			p.honest()

@@ -9,62 +9,62 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// fakeSpare is Nginx's second flag.
-type fakeSpare struct{ p *process }
+// fakeBackup is Nginx's second flag.
+type fakeBackup struct{ p *process }
 
-func (f fakeSpare) Spares() bool { return true }
+func (f fakeBackup) SupportsBackup() bool { return true }
 
-func (f fakeSpare) Armed(ctx context.Context, _ deploy.App) (armed bool, err error) {
-	err = f.p.call(ctx, "spare.armed", func() error {
-		armed = f.p.armed
+func (f fakeBackup) BackupActive(ctx context.Context, _ deploy.App) (backupOn bool, err error) {
+	err = f.p.call(ctx, "backup.armed", func() error {
+		backupOn = f.p.backupOn
 		return nil
 	})
-	return armed, err
+	return backupOn, err
 }
 
-func (f fakeSpare) Arm(ctx context.Context, _ deploy.App, on bool) error {
-	return f.p.call(ctx, "spare.arm", func() error {
+func (f fakeBackup) SetBackup(ctx context.Context, _ deploy.App, on bool) error {
+	return f.p.call(ctx, "backup.arm", func() error {
 		w := f.p.stage
 		c := w.live.Other()
 		if a := w.stacks[c]; on && (a == nil || a.row < 3 || !slices.Contains(w.saved.Passed, a.release)) {
-			w.offend("%s became a spare without a proof", c)
+			w.offend("%s became a backup without a proof", c)
 		}
-		w.armed = on
+		w.backupOn = on
 		return nil
 	})
 }
 
-// spares notes an offence when the stack is touched while it is a spare.
-func (w *stage) spares(c deploy.Color, what string) {
-	if w.armed && c != w.live {
-		w.offend("%s was %s while it was a spare", c, what)
+// backups notes an offence when the stack is touched while it is a backup.
+func (w *stage) backups(c deploy.Color, what string) {
+	if w.backupOn && c != w.live {
+		w.offend("%s was %s while it was a backup", c, what)
 	}
 }
 
 type fakeSingletons struct{ p *process }
 
-func (f fakeSingletons) Relieve(ctx context.Context, _ deploy.App, c deploy.Color) error {
+func (f fakeSingletons) StopSingletons(ctx context.Context, _ deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "singletons.relieve", func() error {
 		if a := f.p.stacks[c]; a != nil {
-			a.onDuty = false
+			a.singletonsRun = false
 		}
 		return nil
 	})
 }
 
-func (f fakeSingletons) Engage(ctx context.Context, app deploy.App, c deploy.Color) error {
+func (f fakeSingletons) StartSingletons(ctx context.Context, app deploy.App, c deploy.Color) error {
 	return f.p.call(ctx, "singletons.engage", func() error {
 		w := f.p.stage
 		if spoiled(app) {
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
-		if a := w.stacks[c.Other()]; a != nil && a.onDuty {
+		if a := w.stacks[c.Other()]; a != nil && a.singletonsRun {
 			w.offend("two singletons at the same time: %s was engaged while %s was on duty", c, c.Other())
 		}
 		if c != w.live || w.stacks[c].release != app.Release {
 			w.offend("the singletons of %s were engaged in %s, which is not live with it", app.Release, c)
 		}
-		w.stacks[c].onDuty = len(app.Singletons) > 0
+		w.stacks[c].singletonsRun = len(app.Singletons) > 0
 		return nil
 	})
 }
@@ -105,8 +105,8 @@ func (w *stage) mayContract(r deploy.Release) {
 	if !slices.Contains(w.saved.Passed, r) {
 		w.offend("the contract of %s began before its watch had passed", r)
 	}
-	if f := w.saved.Floor; f == nil || f.Release != r {
-		w.offend("the contract of %s began before the floor was saved", r)
+	if f := w.saved.Barrier; f == nil || f.Release != r {
+		w.offend("the contract of %s began before the barrier was saved", r)
 	}
 }
 
@@ -157,7 +157,7 @@ func (f fakeJanitor) RemoveImages(ctx context.Context, images []deploy.Image) (g
 	return gone, err
 }
 
-func (f fakeJanitor) GiveBackNetworks(ctx context.Context) (gone int, err error) {
+func (f fakeJanitor) PruneNetworks(ctx context.Context) (gone int, err error) {
 	err = f.p.call(ctx, "janitor.networks", func() error {
 		gone, f.p.stage.networks = f.p.stage.networks, 0
 		return nil

@@ -68,7 +68,7 @@ func (w *stage) give(app deploy.App) {
 					continue
 				}
 			case deploy.AccessTaken:
-				if !had || c == w.live || w.armed {
+				if !had || c == w.live || w.backupOn {
 					continue
 				}
 			case deploy.AccessOpen:

@@ -30,7 +30,7 @@ type fakeVisitor struct{ p *process }
 
 // Visit is answered by the live stack if that listens. It is no call: visits are
 // made whenever their time comes, and would give every other call another number.
-func (f fakeVisitor) Visit(ctx context.Context, app deploy.App, r deploy.Route) deploy.Probe {
+func (f fakeVisitor) ProbeLive(ctx context.Context, app deploy.App, r deploy.Route) deploy.Probe {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency)
 	defer cancel()
 	wait(ctx, probeTime)

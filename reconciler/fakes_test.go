@@ -51,7 +51,7 @@ type stage struct {
 
 	open       deploy.Connections // to whatever stack has no traffic
 	engineLost int                // how often
-	armed      bool
+	backupOn   bool
 	migrations map[string]*run   // by kind and release
 	ran        []string          // every migration that was begun
 	images     map[string]string // what is on this host: id -> ref
@@ -71,13 +71,13 @@ type stage struct {
 
 // actor is one color's stack.
 type actor struct {
-	release    deploy.Release
-	app        deploy.App // that brought it up
-	containers []deploy.Container
-	foreign    bool
-	row        int // healthy answers in a row since its containers are these
-	onDuty     bool
-	hookless   map[string]bool // containers whose hooks have not come to a good end, by id
+	release       deploy.Release
+	app           deploy.App // that brought it up
+	containers    []deploy.Container
+	foreign       bool
+	row           int // healthy answers in a row since its containers are these
+	singletonsRun bool
+	hookless      map[string]bool // containers whose hooks have not come to a good end, by id
 }
 
 // bearing is how the release of a tag behaves; the zero value is good.
@@ -139,8 +139,8 @@ func (w *stage) start() *process {
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
-		Prober: fakeProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, Visitor: fakeVisitor{p}, Meter: fakeMeter{p}, Gauge: fakeGauge{p}, Spare: fakeSpare{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Janitor: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(deploy.Image) bool { return false },
+		DirectProber: fakeProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeVisitor{p}, AccessLog: fakeMeter{p}, StatsReader: fakeGauge{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
+		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(deploy.Image) bool { return false },
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
 		Emit: func(e deploy.Event) {
 			w.mu.Lock()
@@ -321,10 +321,10 @@ func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 	}
 	switch {
 	case len(a.app.Singletons) == 0:
-	case a.onDuty && s.Condition != deploy.Stopped:
-		s.Duty = deploy.OnDuty
+	case a.singletonsRun && s.Condition != deploy.Stopped:
+		s.Singletons = deploy.SingletonsRunning
 	default:
-		s.Duty = deploy.OffDuty
+		s.Singletons = deploy.SingletonsStopped
 	}
 	return s
 }
@@ -340,7 +340,7 @@ func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how 
 		if spoiled(app) {
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
-		w.spares(c, "brought up")
+		w.backups(c, "brought up")
 		if m := app.Migrations.Expand; m != "" && before.Release != app.Release && !w.expanded(app.Release) {
 			w.offend("%s was brought up before its expand migration", app.Release)
 		}
@@ -447,7 +447,7 @@ func (f fakeStacks) Stop(ctx context.Context, _ deploy.App, c deploy.Color) erro
 		if w.live == c && w.reached() {
 			w.offend("the live stack %s was stopped", c)
 		}
-		w.spares(c, "stopped")
+		w.backups(c, "stopped")
 		w.lie(c, "exited")
 		return nil
 	})
@@ -456,7 +456,7 @@ func (f fakeStacks) Stop(ctx context.Context, _ deploy.App, c deploy.Color) erro
 // lie ends all containers of a color.
 func (w *stage) lie(c deploy.Color, state string) {
 	if a := w.stacks[c]; a != nil {
-		a.row, a.onDuty = 0, false
+		a.row, a.singletonsRun = 0, false
 		for i := range a.containers {
 			a.containers[i].State = state
 		}
@@ -584,8 +584,8 @@ func (f fakeRouter) Flip(ctx context.Context, app deploy.App, c deploy.Color) er
 		if to.Condition == deploy.Running && slices.ContainsFunc(w.stacks[c].containers, func(x deploy.Container) bool { return w.stacks[c].hookless[x.ID] }) {
 			w.offend("traffic was sent to %s, whose hooks did not end well", c)
 		}
-		if w.armed && w.live != c {
-			w.offend("traffic was moved to %s while it was a spare", c)
+		if w.backupOn && w.live != c {
+			w.offend("traffic was moved to %s while it was a backup", c)
 		}
 		w.live, w.routing = c, app
 		if to.Condition == deploy.Running {

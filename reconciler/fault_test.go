@@ -60,7 +60,7 @@ func tales() []tale {
 			{commit: "c1", text: yamlOf("1", deploy.Auto, "singletons: [scheduler]")},
 			{commit: "c2", text: yamlOf("2", deploy.Auto, "singletons: [scheduler]")},
 			{commit: "c3", text: yamlOf("3", deploy.Auto, "singletons: [scheduler]")},
-			{commit: "c3", text: yamlOf("3", deploy.Auto, "singletons: [scheduler]"), before: func(w *stage) { w.stacks[w.live].onDuty = false }},
+			{commit: "c3", text: yamlOf("3", deploy.Auto, "singletons: [scheduler]"), before: func(w *stage) { w.stacks[w.live].singletonsRun = false }},
 		}},
 		{name: "a column is renamed, and a release from before wanted back", chapters: []chapter{
 			{commit: "c1", text: yamlOf("1", deploy.Auto)},
@@ -82,26 +82,26 @@ func tales() []tale {
 // ending is what is compared: where the world and the memory came to rest, and
 // what people are told.
 type ending struct {
-	Status  string
-	Reasons []deploy.Reason // of the history
-	Live    deploy.Color
-	Stacks  [2]string
-	Tenure  string
-	Passed  []deploy.Release
-	Blocked []string
-	Duty    [2]deploy.Duty
-	Armed   bool
-	Ran     []string // migrations
-	Reverts []string
-	Floor   *deploy.StatusFloor
+	Status       string
+	Reasons      []deploy.Reason // of the history
+	Live         deploy.Color
+	Stacks       [2]string
+	LiveRelease  string
+	Passed       []deploy.Release
+	Blocked      []string
+	Singletons   [2]deploy.SingletonState
+	BackupActive bool
+	Ran          []string // migrations
+	Reverts      []string
+	Barrier      *deploy.StatusBarrier
 }
 
 func (w *stage) ending(s *deploy.Status) ending {
-	e := ending{Status: summary(s), Live: w.live, Passed: w.saved.Passed, Armed: w.armed, Ran: w.ran, Reverts: w.reverts, Floor: s.Floor}
-	e.Tenure = fmt.Sprintf("%s in %s since %s", w.saved.Live.Release, w.saved.Live.Color, w.saved.Live.Commit)
+	e := ending{Status: summary(s), Live: w.live, Passed: w.saved.Passed, BackupActive: w.backupOn, Ran: w.ran, Reverts: w.reverts, Barrier: s.Barrier}
+	e.LiveRelease = fmt.Sprintf("%s in %s since %s", w.saved.Live.Release, w.saved.Live.Color, w.saved.Live.Commit)
 	for i, c := range deploy.Colors() {
 		x := w.stackOf(c)
-		e.Duty[i] = x.Duty
+		e.Singletons[i] = x.Singletons
 		e.Stacks[i] = fmt.Sprintf("%s %s of %s", x.Condition, x.Release, x.Commit)
 	}
 	for _, x := range s.History {

@@ -34,7 +34,7 @@ const (
 type gate struct {
 	stacks   Stacks
 	examiner Examiner
-	prober   Prober
+	prober   DirectProber
 	holders  Holders
 	app      deploy.App
 	color    deploy.Color
@@ -117,7 +117,7 @@ func (g *gate) started(ctx context.Context) error {
 }
 
 // engaged is the same for the singletons, which are started later.
-func (g *gate) engaged(ctx context.Context) error {
+func (g *gate) singletonsStarted(ctx context.Context) error {
 	stack, err := g.look(ctx)
 	if err != nil {
 		return err

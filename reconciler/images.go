@@ -19,7 +19,7 @@ func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 	if s.Release.IsZero() {
 		return
 	}
-	images, err := r.Janitor.Images(ctx, s)
+	images, err := r.Pruner.Images(ctx, s)
 	if err != nil {
 		return // an image more that stays; that is no reason to stop a deploy
 	}
@@ -49,7 +49,7 @@ func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err erro
 	if why == deploy.NoAddresses {
 		ctx, cancel := context.WithTimeout(ctx, cleanTime)
 		defer cancel()
-		gone, err := r.Janitor.GiveBackNetworks(ctx)
+		gone, err := r.Pruner.PruneNetworks(ctx)
 		return err == nil && gone > 0
 	}
 	kept := []deploy.Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
@@ -75,7 +75,7 @@ func (r *Runner) removeWaste(ctx context.Context, waste []deploy.Image) (int, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
-	gone, err := r.Janitor.RemoveImages(ctx, waste)
+	gone, err := r.Pruner.RemoveImages(ctx, waste)
 	r.memory.Images = slices.DeleteFunc(r.memory.Images, func(o deploy.OwnedImage) bool { return slices.Contains(gone, o.Image) })
 	if err != nil || len(gone) > 0 {
 		message := fmt.Sprintf("%d of %d images that no release needs", len(gone), len(waste))

@@ -276,7 +276,7 @@ func TestWitness_WaitsForALateAnswer(t *testing.T) {
 // latecomer answers after 1.5s, if it is waited for.
 type latecomer struct{}
 
-func (latecomer) Visit(_ context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
+func (latecomer) ProbeLive(_ context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
 	const took = 1500 * time.Millisecond
 	if r.Health.MaxLatency < took {
 		return deploy.Probe{Err: errInjected, Took: r.Health.MaxLatency}

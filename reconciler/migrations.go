@@ -39,11 +39,11 @@ func (r *Runner) expand(ctx context.Context, of deploy.App, s deploy.Step) error
 	return r.migrated(ctx, of, deploy.ExpandMigration)
 }
 
-// contract raises the floor, and then runs the contract migration. The release is
+// contract raises the barrier, and then runs the contract migration. The release is
 // live and passed its watch, so a failure rejects nothing: it is told, and waits
 // for a person.
 func (r *Runner) contract(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
-	if f := r.memory.Floor; f == nil || f.Release != s.Release {
+	if f := r.memory.Barrier; f == nil || f.Release != s.Release {
 		r.memory.Raise(s.Release, of.Commit.Hash, w.stacks[0].Release, w.stacks[1].Release)
 		if err := r.save(); err != nil {
 			return err

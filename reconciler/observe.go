@@ -105,7 +105,7 @@ func (r *Runner) askRouter(ctx context.Context, app deploy.App, w *world) (err e
 	if !w.known {
 		return nil
 	}
-	w.facts.Spare, err = r.spareState(ctx, app)
+	w.facts.Backup, err = r.backupState(ctx, app)
 	return err
 }
 
@@ -152,7 +152,7 @@ func lookError(err error) error {
 
 func (r *Runner) facts(app deploy.App, w *world, c deploy.Color) deploy.StackFacts {
 	s := w.of(c)
-	f := deploy.StackFacts{Release: s.Release, Condition: s.Condition, Started: r.memory.HasStarted(s), Duty: s.Duty, Idle: true}
+	f := deploy.StackFacts{Release: s.Release, Condition: s.Condition, Started: r.memory.HasStarted(s), Singletons: s.Singletons, Idle: true}
 	f.Taken = slices.ContainsFunc(w.taken, func(p takenPort) bool { return p.color == c })
 	up := s.Condition == deploy.Running || s.Condition == deploy.Broken
 	if !up || c == w.facts.Live {

@@ -23,7 +23,7 @@ func TestRunner_TrafficThatSomebodyMovedIsMovedBack(t *testing.T) {
 		if !strings.Contains(s.Message, "nginx sent traffic to green, which nobody decided; moved back to blue") {
 			t.Errorf("message %q", s.Message)
 		}
-		w.wantDid(t, "Drifted+Sparing: disarm blue 2; gate blue 2; flip blue 2; arm green 1")
+		w.wantDid(t, "Drifted+BackupChange: backup-off blue 2; gate blue 2; flip blue 2; backup-on green 1")
 		if w.saved.Live != before {
 			t.Errorf("tenure %+v, want it unchanged: %+v", w.saved.Live, before)
 		}

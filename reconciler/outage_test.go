@@ -79,7 +79,7 @@ func TestOutage_WhatFailedMeanwhileIsNotHeldAgainstTheRelease(t *testing.T) {
 				end(time.Now().Add(3 * time.Second)) // some hang for so long
 				s := p.Once(p.ctx)
 				p.is(t, s, promoted)
-				w.wantDid(t, "Healing+Watching+Sparing: "+c.did+"; arm green 1")
+				w.wantDid(t, "Healing+Watching+BackupChange: "+c.did+"; backup-on green 1")
 				if !strings.Contains(s.Receipt.Verdict, "1,000 requests: 0% errors") {
 					t.Errorf("verdict %q: want one on what came after", s.Receipt.Verdict)
 				}
@@ -117,7 +117,7 @@ func TestOutage_IsSeenAfterwards(t *testing.T) {
 				if want := c.says + " in the middle of the watch of 2, which begins again once"; !strings.Contains(s.Message, want) {
 					t.Errorf("message %q, want %q", s.Message, want)
 				}
-				if w.saved.Live.Outages != 1 || !w.saved.Live.Anew.After(w.saved.Live.Since) {
+				if w.saved.Live.Outages != 1 || !w.saved.Live.WatchRestartedAt.After(w.saved.Live.Since) {
 					t.Errorf("memory %+v, want one outage, and the watch since then", w.saved.Live)
 				}
 			})

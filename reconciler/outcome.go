@@ -108,8 +108,8 @@ func (r *Runner) statusOf(v view) deploy.Status {
 	if v.world.known {
 		s.Standby = r.standbyOf(v.world)
 	}
-	if f := r.memory.Floor; f != nil {
-		s.Floor = &deploy.StatusFloor{Tag: f.Release.Tag, Commit: f.Commit}
+	if f := r.memory.Barrier; f != nil {
+		s.Barrier = &deploy.StatusBarrier{Tag: f.Release.Tag, Commit: f.Commit}
 	}
 	printable(&s)
 	return s
@@ -128,9 +128,9 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 		return deploy.PhaseDegraded, deploy.NotIncluded, v.world.lacks.Error()
 	}
 	switch v.reason {
-	case deploy.Held, deploy.TakingBack, deploy.NoWayBack:
+	case deploy.Held, deploy.RollingBack, deploy.NoRollbackTarget:
 		phase := deploy.PhaseHeld
-		if v.reason == deploy.NoWayBack {
+		if v.reason == deploy.NoRollbackTarget {
 			phase = deploy.PhaseDegraded
 		}
 		return phase, v.reason, r.verdictOn(v)
@@ -142,8 +142,8 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 		return deploy.PhaseDegraded, deploy.PortTaken, r.takenError(v.app, v.world.taken).Error()
 	case deploy.NotIncluded:
 		return deploy.PhaseDegraded, deploy.NotIncluded, v.world.lacks.Error()
-	case deploy.Waiting:
-		return deploy.PhasePaused, deploy.Waiting, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
+	case deploy.OutsideWindow:
+		return deploy.PhasePaused, deploy.OutsideWindow, fmt.Sprintf("no deploy window is open: %s waits until %s", v.app.Tag, v.world.opens.Format("Mon 2006-01-02 15:04 MST"))
 	case deploy.AwaitingImage:
 		phase := deploy.PhaseDeploying
 		if v.app.Release == r.memory.Live.Release {
@@ -152,18 +152,18 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 		return phase, deploy.AwaitingImage, r.awaited(v.app)
 	case deploy.Paused:
 		return deploy.PhasePaused, deploy.Paused, "paused by a person; `tandem resume " + r.Name + "` goes on"
-	case deploy.UpToDate, deploy.Retiring, deploy.Sparing, deploy.Contracting:
+	case deploy.UpToDate, deploy.Retiring, deploy.BackupChange, deploy.Contracting:
 		return deploy.PhaseLive, v.reason, r.memory.Note
 	case deploy.Healing:
 		if f := v.world.facts; f.Of(f.Live).Relied().Condition != deploy.Running {
 			return deploy.PhaseDegraded, deploy.Healing, "the live stack is damaged (" + damage(v.world.of(f.Live)) + ")"
 		}
 		return deploy.PhaseDegraded, deploy.Healing, r.memory.Note
-	case deploy.HandingOver:
+	case deploy.MovingSingletons:
 		if r.memory.Pending == nil {
-			return deploy.PhaseDegraded, deploy.HandingOver, r.memory.Note
+			return deploy.PhaseDegraded, deploy.MovingSingletons, r.memory.Note
 		}
-		return deploy.PhaseDeploying, deploy.HandingOver, r.memory.Note
+		return deploy.PhaseDeploying, deploy.MovingSingletons, r.memory.Note
 	default:
 		return deploy.PhaseDeploying, v.reason, r.memory.Note
 	}
@@ -186,7 +186,7 @@ func (r *Runner) strangersOf(v view) error {
 func (w world) servedBy() string {
 	c := w.facts.Live.Other()
 	runs := func(c deploy.Color) bool { return w.facts.Of(c).Relied().Condition == deploy.Running }
-	if !w.known || w.facts.Spare != deploy.Armed || runs(w.facts.Live) || !runs(c) {
+	if !w.known || w.facts.Backup != deploy.BackupActive || runs(w.facts.Live) || !runs(c) {
 		return ""
 	}
 	return w.of(c).Tag
@@ -237,7 +237,7 @@ func (r *Runner) standbyOf(w world) *deploy.StatusStack {
 	if _, rejected := r.memory.Blocked(s.Release); rejected && s.Condition != deploy.Stopped {
 		state = "rejected"
 	}
-	return &deploy.StatusStack{Tag: s.Tag, Color: s.Color, State: state, Spare: w.facts.Spare == deploy.Armed}
+	return &deploy.StatusStack{Tag: s.Tag, Color: s.Color, State: state, Backup: w.facts.Backup == deploy.BackupActive}
 }
 
 // indentLogs sets log lines off from the sentence before them.

@@ -67,7 +67,7 @@ type Examiner interface {
 }
 
 // Prober asks one route of one color once, directly and not through Nginx.
-type Prober interface {
+type DirectProber interface {
 	// Probe never returns later than the route's MaxLatency plus a small margin. Who
 	// wants to see a late answer gives it a route with more.
 	Probe(ctx context.Context, route deploy.Route, color deploy.Color) deploy.Probe
@@ -106,34 +106,34 @@ type Router interface {
 	Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error)
 }
 
-// Spare lets the standby answer what the live stack cannot. A Router that has no
-// such thing (switch: reload) says so with Spares.
-type Spare interface {
-	// Spares tells whether there can be a spare at all.
-	Spares() bool
-	// Armed asks the running Nginx whether the standby is a spare now.
-	Armed(ctx context.Context, app deploy.App) (bool, error)
-	// Arm makes the standby a spare, or ends that. It returns when the running
+// Backup lets the standby answer what the live stack cannot. A Router that has no
+// such thing (switch: reload) says so with Backups.
+type Backup interface {
+	// Backups tells whether there can be a backup at all.
+	SupportsBackup() bool
+	// Armed asks the running Nginx whether the standby is a backup now.
+	BackupActive(ctx context.Context, app deploy.App) (bool, error)
+	// Arm makes the standby a backup, or ends that. It returns when the running
 	// Nginx has confirmed it, for all its workers.
-	Arm(ctx context.Context, app deploy.App, on bool) error
+	SetBackup(ctx context.Context, app deploy.App, on bool) error
 }
 
 // Visitor asks a route as people do: through Nginx.
-type Visitor interface {
+type ProxyProber interface {
 	// Visit asks the route's health path once, of whatever color is live. It never
 	// returns later than the route's MaxLatency plus a small margin.
-	Visit(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe
+	ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe
 }
 
 // Meter tells what Nginx's access log says.
-type Meter interface {
+type AccessLog interface {
 	// Traffic sums up the requests to one color that ended from since until now. An
 	// error says why the log cannot be read; then nothing is known.
 	Traffic(ctx context.Context, app deploy.App, color deploy.Color, since time.Time) (deploy.Traffic, error)
 }
 
 // Gauge tells what containers use.
-type Gauge interface {
+type StatsReader interface {
 	// Usage looks at the containers of the stack once. Those that do not run count nothing.
 	Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error)
 }
@@ -143,10 +143,10 @@ type Gauge interface {
 type Singletons interface {
 	// Relieve stops the singletons of one color's stack, and returns nil only when
 	// none of them runs. Docker will not start them again by itself.
-	Relieve(ctx context.Context, app deploy.App, color deploy.Color) error
+	StopSingletons(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Engage creates and starts the singletons of app.Release in that color. The
 	// caller made sure that those of the other color do not run.
-	Engage(ctx context.Context, app deploy.App, color deploy.Color) error
+	StartSingletons(ctx context.Context, app deploy.App, color deploy.Color) error
 }
 
 // Migrator runs a service of the app once, from its start to its end.
@@ -164,7 +164,7 @@ type Migrator interface {
 }
 
 // Janitor removes images that no stack needs any more.
-type Janitor interface {
+type Pruner interface {
 	// Images returns the images that the stack's containers were made from.
 	Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error)
 	// RemoveImages removes the images from this host, unless a container of any
@@ -174,7 +174,7 @@ type Janitor interface {
 	// GiveBackNetworks removes the networks of the stacks that are stopped, of whatever app,
 	// and returns how many those were. The containers of such a stack are made anew when
 	// it is started again.
-	GiveBackNetworks(ctx context.Context) (int, error)
+	PruneNetworks(ctx context.Context) (int, error)
 }
 
 // Reverter takes a bump back in git.

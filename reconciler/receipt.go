@@ -61,7 +61,7 @@ func (r *Runner) record(s deploy.Sample, verdict string) {
 	}
 	r.tally()
 	to := r.memory.Receipt
-	if s.Unread == "" {
+	if s.TrafficErr == "" {
 		to.Requests, to.Errors, to.P95 = s.Whole.Requests, s.Whole.Errors, deploy.Took(s.Whole.P95)
 	}
 	if verdict != "" {

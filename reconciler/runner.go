@@ -25,31 +25,31 @@ type Desired struct {
 
 // Options are the parts that a Runner works with. All are needed.
 type Options struct {
-	Name       string // the app's
-	Host       string // this machine, for the status
-	Trees      string // directory under which the app's files are exported
-	Source     Source
-	Resolver   Resolver
-	Stacks     Stacks
-	Examiner   Examiner
-	Prober     Prober
-	Router     Router
-	Holders    Holders
-	Visitor    Visitor
-	Meter      Meter
-	Gauge      Gauge
-	Spare      Spare
-	Singletons Singletons
-	Migrator   Migrator
-	Janitor    Janitor
-	Reverter   Reverter
-	Needed     func(deploy.Image) bool   // whether another app needs the image
-	Turns      Turns                     // those of the agent's runners
-	Memory     deploy.Memory             // as it was saved last
-	Save       func(deploy.Memory) error // atomically; called before anything relies on it
-	Emit       func(deploy.Event)        // must not block
-	Now        func() time.Time
-	Clock      func() deploy.Clock // the one that Now reads
+	Name         string // the app's
+	Host         string // this machine, for the status
+	Trees        string // directory under which the app's files are exported
+	Source       Source
+	Resolver     Resolver
+	Stacks       Stacks
+	Examiner     Examiner
+	DirectProber DirectProber
+	Router       Router
+	Holders      Holders
+	ProxyProber  ProxyProber
+	AccessLog    AccessLog
+	StatsReader  StatsReader
+	Backup       Backup
+	Singletons   Singletons
+	Migrator     Migrator
+	Pruner       Pruner
+	Reverter     Reverter
+	Needed       func(deploy.Image) bool   // whether another app needs the image
+	Turns        Turns                     // those of the agent's runners
+	Memory       deploy.Memory             // as it was saved last
+	Save         func(deploy.Memory) error // atomically; called before anything relies on it
+	Emit         func(deploy.Event)        // must not block
+	Now          func() time.Time
+	Clock        func() deploy.Clock // the one that Now reads
 }
 
 // Runner brings one app from what is observed to what is desired, and keeps it
@@ -77,7 +77,7 @@ type Runner struct {
 	changed map[string]bool         // roots whose files are not those of git any more: see trees.go
 	gated   map[deploy.Color]string // Stack.Instance that passed the gate since this process started
 	drained map[deploy.Color]bool   // was waited out since traffic left it
-	proofs  map[deploy.Color]proof  // as a spare
+	proofs  map[deploy.Color]proof  // as a backup
 	told    deploy.Entry            // the newest line of the history that listeners heard of
 	clutter bool                    // images may have become needless
 
@@ -347,7 +347,7 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 		}
 		r.noteDrift(app, w, reason, steps[0])
 		broken := (reason == deploy.Held || reason == deploy.Healing) && reason != r.stuck && !w.of(w.facts.Live).Loops()
-		if a := steps[0].Action; a == deploy.Watch || a == deploy.Expand || a == deploy.Up && w.unwritten || broken || reason.Afterwards() && reason != deploy.Sparing {
+		if a := steps[0].Action; a == deploy.Watch || a == deploy.Expand || a == deploy.Up && w.unwritten || broken || reason.Afterwards() && reason != deploy.BackupChange {
 			// The traffic has arrived where it belongs, and what is left takes its time, as
 			// does a migration; or something is broken, which the next tries do not tell anew.
 			r.publish(*v)
@@ -379,7 +379,7 @@ func (r *Runner) settled(app deploy.App, reason deploy.Reason) error {
 		return nil
 	}
 	switch reason {
-	case deploy.UpToDate, deploy.Paused, deploy.Frozen, deploy.Retiring, deploy.Sparing, deploy.Contracting, deploy.MigrationFailed:
+	case deploy.UpToDate, deploy.Paused, deploy.FilesRefused, deploy.Retiring, deploy.BackupChange, deploy.Contracting, deploy.MigrationFailed:
 		result := deploy.Promoted
 		if r.memory.Pending.Reason == deploy.Returning {
 			result = deploy.Reverted

@@ -89,20 +89,20 @@ func TestRunner_BringsAnAppThroughItsLife(t *testing.T) {
 		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; watch green 1")
 
 		p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-		w.wantDid(t, "NewRelease+Watching+Sparing: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; arm green 1")
+		w.wantDid(t, "NewRelease+Watching+BackupChange: up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2; backup-on green 1")
 
 		began, ups := time.Now(), w.count("stacks.up")
 		p.is(t, p.deploy("c3", yamlOf("1", deploy.Green)),
 			"Live/UpToDate, live 1 in green, standby 2 warm; history 1:Reverted 2:Promoted 1:Promoted")
-		w.wantDid(t, "Returning+Sparing: disarm green 1; gate green 1; flip green 1; confirm green 1; arm blue 2")
+		w.wantDid(t, "Returning+BackupChange: backup-off green 1; gate green 1; flip green 1; confirm green 1; backup-on blue 2")
 		if w.count("stacks.up") != ups || time.Since(began) > time.Second {
 			t.Errorf("a return to a warm standby took %s and %d times up", time.Since(began), w.count("stacks.up")-ups)
 		}
 
 		p.is(t, p.deploy("c4", yamlOf("4", deploy.Green)),
 			"Live/UpToDate, live 4 in green, standby 4 warm; history 4:Promoted 1:Reverted 2:Promoted 1:Promoted")
-		w.wantDid(t, "NewRelease+Watching+ColorChange+Sparing: disarm blue 2; up blue 4; gate blue 4; flip blue 4; confirm blue 4; watch blue 4; "+
-			"up green 4; gate green 4; flip green 4; confirm green 4; arm blue 4")
+		w.wantDid(t, "NewRelease+Watching+ColorChange+BackupChange: backup-off blue 2; up blue 4; gate blue 4; flip blue 4; confirm blue 4; watch blue 4; "+
+			"up green 4; gate green 4; flip green 4; confirm green 4; backup-on blue 4")
 		if r := p.Status().Receipt; r == nil || r.Gate <= 0 {
 			t.Errorf("receipt %+v, want the time of the gate", r)
 		}
@@ -167,7 +167,7 @@ func TestRunner_ReleaseThatFailsItsWatchIsTakenBack(t *testing.T) {
 		w.fates["2"] = bearing{sickLive: true}
 		w.did()
 		s := p.deploy("c2", yamlOf("2", deploy.Blue))
-		w.wantDid(t, "NewRelease+TakingBack+Held: up blue 2; gate blue 2; flip blue 2; confirm blue 2; "+
+		w.wantDid(t, "NewRelease+RollingBack+Held: up blue 2; gate blue 2; flip blue 2; confirm blue 2; "+
 			"gate green 1; flip green 1; confirm green 1; retire blue 2")
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
 		if !strings.Contains(s.Message, "WatchFailed: unhealthy 2 times in a row") || !strings.Contains(s.Message, "last words of shop-blue-api-1") {
@@ -323,20 +323,20 @@ func TestRunner_FilesOfNginxStayWhereSomethingRunsThatIsNotRemembered(t *testing
 	})
 }
 
-func TestRunner_AFaultyComposeFileLeavesTheStandbyASpare(t *testing.T) {
+func TestRunner_AFaultyComposeFileLeavesTheStandbyABackup(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		p.deploy("c1", yamlOf("1", deploy.Auto))
 		p.deploy("c2", yamlOf("2", deploy.Auto))
-		if !w.armed {
-			t.Fatal("the standby is no spare")
+		if !w.backupOn {
+			t.Fatal("the standby is no backup")
 		}
 		w.did()
 		w.fates["3"] = bearing{faults: deploy.Faults{{File: "shop/compose.yaml", Text: "no"}}}
 		p.is(t, p.deploy("c3", yamlOf("3", deploy.Auto)), "Refused/Refused, live 2 in blue, standby 1 warm; history 3:Refused 2:Promoted 1:Promoted")
 		w.wantDid(t, ": ")
-		if !w.armed {
-			t.Error("the standby is no spare any more")
+		if !w.backupOn {
+			t.Error("the standby is no backup any more")
 		}
 	})
 }

@@ -12,18 +12,18 @@ import (
 // time is what must not happen, none for a moment may.
 func (r *Runner) handOver(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	mend := r.memory.HasPassed(s.Release) && r.memory.Pending == nil
-	if err := r.Singletons.Relieve(ctx, app, s.Color.Other()); err != nil {
+	if err := r.Singletons.StopSingletons(ctx, app, s.Color.Other()); err != nil {
 		return err
 	}
-	if err := r.Singletons.Engage(ctx, of, s.Color); err != nil {
+	if err := r.Singletons.StartSingletons(ctx, of, s.Color); err != nil {
 		return err
 	}
-	if err := r.gateOf(of, s.Color).engaged(ctx); err != nil {
+	if err := r.gateOf(of, s.Color).singletonsStarted(ctx); err != nil {
 		return err
 	}
 	if mend {
-		r.note(app, fmt.Sprintf("the singletons of %s were %s, those of %s %s; put right", s.Color, w.facts.Of(s.Color).Duty,
-			s.Color.Other(), w.facts.Of(s.Color.Other()).Duty))
+		r.note(app, fmt.Sprintf("the singletons of %s were %s, those of %s %s; put right", s.Color, w.facts.Of(s.Color).Singletons,
+			s.Color.Other(), w.facts.Of(s.Color.Other()).Singletons))
 	}
 	return nil
 }

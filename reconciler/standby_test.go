@@ -30,7 +30,7 @@ func TestRunner_TheStandbyServesUntilTheLiveStackCanComeUpAgain(t *testing.T) {
 			for range 3 {
 				s := p.Once(p.ctx)
 				p.is(t, s, "Degraded/PullFailed, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-				if !strings.HasSuffix(s.Message, "; served by the standby 1") || !s.Standby.Spare {
+				if !strings.HasSuffix(s.Message, "; served by the standby 1") || !s.Standby.Backup {
 					t.Errorf("message %q, standby %+v", s.Message, s.Standby)
 				}
 			}
@@ -67,7 +67,7 @@ func TestRunner_ANewerReleaseTakesThePlaceOfALiveOneThatCannotComeUp(t *testing.
 				w.did()
 				s := p.deploy("c3", yamlOf("3", deploy.Auto))
 				p.is(t, s, "Live/UpToDate, live 3 in blue, standby 1 warm; history 3:Promoted 2:Promoted 1:Promoted")
-				if did := w.did(); !strings.HasSuffix(did, "disarm green 1; gate green 1; flip green 1; confirm green 1; up blue 3; gate blue 3; flip blue 3; confirm blue 3; watch blue 3; arm green 1") {
+				if did := w.did(); !strings.HasSuffix(did, "backup-off green 1; gate green 1; flip green 1; confirm green 1; up blue 3; gate blue 3; flip blue 3; confirm blue 3; watch blue 3; backup-on green 1") {
 					t.Errorf("did %s", did)
 				}
 			})

@@ -159,8 +159,8 @@ func TestRunner_AOneShotThatIsGoneIsDoneOnceItsStackWasGated(t *testing.T) {
 		is := func(what string, ran int) {
 			t.Helper()
 			p.is(t, p.Once(p.ctx), well)
-			if w.oneShots != ran || !w.armed {
-				t.Errorf("%s: one-shots were run %d times, want %d; the standby is a spare: %v", what, w.oneShots, ran, w.armed)
+			if w.oneShots != ran || !w.backupOn {
+				t.Errorf("%s: one-shots were run %d times, want %d; the standby is a backup: %v", what, w.oneShots, ran, w.backupOn)
 			}
 		}
 		is("deployed", 2)
@@ -176,7 +176,7 @@ func TestRunner_AOneShotThatIsGoneIsDoneOnceItsStackWasGated(t *testing.T) {
 		p.Offer(p.push("c2", yamlOf("2", deploy.Auto, two)))
 		w.change(func() { w.stacks[deploy.Blue].containers[0].State = "exited" })
 		is("a new process finds the api dead", 2)
-		w.wantDid(t, "Healing+Sparing: up blue 2; gate blue 2; disarm green 1; arm green 1")
+		w.wantDid(t, "Healing+BackupChange: up blue 2; gate blue 2; backup-off green 1; backup-on green 1")
 
 		w.change(func() { w.stacks[deploy.Blue].containers = nil })
 		is("all of the live stack is gone: it is brought up anew", 3)

@@ -69,9 +69,9 @@ func TestRunner_ChangedFilesKeepNoSingletonFromBeingStarted(t *testing.T) {
 		p := w.start()
 		p.deploy("c1", yamlOf("1", deploy.Green, "singletons: [cron]"))
 		w.spoil(deploy.Green)
-		w.change(func() { w.stacks[deploy.Green].onDuty = false })
+		w.change(func() { w.stacks[deploy.Green].singletonsRun = false })
 		p.Once(p.ctx)
-		if s := p.Once(p.ctx); !w.stacks[deploy.Green].onDuty {
+		if s := p.Once(p.ctx); !w.stacks[deploy.Green].singletonsRun {
 			t.Errorf("the singleton is not on duty: %s, %s", summary(s), s.Message)
 		}
 		p.honest()

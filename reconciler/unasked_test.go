@@ -19,7 +19,7 @@ func (w *stage) boot(down func(c deploy.Color)) (p *process, nginxStarts func())
 			down(c)
 		}
 		w.disturb = func(_ int, name string) trouble {
-			if strings.HasPrefix(name, "router.") || strings.HasPrefix(name, "spare.") {
+			if strings.HasPrefix(name, "router.") || strings.HasPrefix(name, "backup.") {
 				return nginxAway
 			}
 			return none
@@ -69,7 +69,7 @@ func TestUnasked_NothingElseIsDoneWhileNginxCannotBeAsked(t *testing.T) {
 		p.is(t, p.deploy("c3", yamlOf("3", deploy.Green, later)), "Degraded/NginxAway, live 2 in blue; history 2:Promoted 1:Promoted")
 		w.wantDid(t, "Healing: up blue 2; gate blue 2")
 		for _, name := range w.calls {
-			if slices.Contains([]string{"stacks.stop", "singletons.engage", "singletons.relieve", "migrator.migrate", "router.flip", "spare.arm"}, name) {
+			if slices.Contains([]string{"stacks.stop", "singletons.engage", "singletons.relieve", "migrator.migrate", "router.flip", "backup.arm"}, name) {
 				t.Errorf("%s was called", name)
 			}
 		}

@@ -26,19 +26,19 @@ const (
 
 // watch looks at the live stack until its time is over or it is judged bad.
 type watch struct {
-	stacks   Stacks
-	examiner Examiner
-	prober   Prober
-	meter    Meter
-	gauge    Gauge
-	visits   func(from, to time.Time) (v deploy.Visits, answered int) // what the witness saw
-	app      deploy.App
-	tenure   deploy.Tenure
-	old      deploy.Baseline
-	alone    bool                                        // nothing else could be live instead
-	record   func(s deploy.Sample, verdict string) error // called after every look; verdict is empty until there is one
-	say      func(words string)                          // called when what the watch waits for is another; empty: its time only
-	now      func() time.Time
+	stacks      Stacks
+	examiner    Examiner
+	prober      DirectProber
+	meter       AccessLog
+	gauge       StatsReader
+	visits      func(from, to time.Time) (v deploy.Visits, answered int) // what the witness saw
+	app         deploy.App
+	liveRelease deploy.LiveRelease
+	old         deploy.Baseline
+	alone       bool                                        // nothing else could be live instead
+	record      func(s deploy.Sample, verdict string) error // called after every look; verdict is empty until there is one
+	say         func(words string)                          // called when what the watch waits for is another; empty: its time only
+	now         func() time.Time
 
 	warning string // set by run: what it passed in spite of
 
@@ -51,7 +51,7 @@ type watch struct {
 // *outageError when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
 	w.began = w.now()
-	w.age = w.tenure.WatchedFor(w.began)
+	w.age = w.liveRelease.WatchElapsed(w.began)
 	var samples []deploy.Sample
 	for looks := 1; ; looks++ {
 		sample, blame, err := w.look(ctx)
@@ -112,13 +112,13 @@ func (w *watch) look(ctx context.Context) (s deploy.Sample, blame deploy.Contain
 		return deploy.Sample{}, deploy.Container{}, err
 	}
 	stack, other := pair[0], pair[1]
-	if w.tenure.Color == deploy.Green {
+	if w.liveRelease.Color == deploy.Green {
 		stack, other = other, stack
 	}
-	if err := w.tenure.Outage(stack); err != nil {
+	if err := w.liveRelease.Outage(stack); err != nil {
 		return deploy.Sample{}, deploy.Container{}, err
 	}
-	s.Anew = !w.tenure.Anew.IsZero()
+	s.WatchRestarted = !w.liveRelease.WatchRestartedAt.IsZero()
 	s.Alone = w.alone || other.Condition == deploy.Absent
 	blame = w.containers(&s, stack)
 	if answers := w.health(ctx, &s, stack); blame.ID == "" {
@@ -153,7 +153,7 @@ func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (blame deploy.C
 			s.Down, blame = now, c
 		}
 	}
-	s.Restarts = stack.Restarts() - w.tenure.Restarts
+	s.Restarts = stack.Restarts() - w.liveRelease.Restarts
 	switch {
 	case s.Down != "":
 	case len(stack.Missing) > 0:
@@ -169,7 +169,7 @@ func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack
 	answers := make([]healthAnswer, len(w.app.Routes))
 	var wg sync.WaitGroup
 	for i, r := range w.app.Routes {
-		wg.Go(func() { answers[i] = ask(ctx, w.prober, r, w.tenure.Color) })
+		wg.Go(func() { answers[i] = ask(ctx, w.prober, r, w.liveRelease.Color) })
 	}
 	wg.Wait()
 	for i, r := range w.app.Routes {
@@ -187,7 +187,7 @@ func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack
 // traffic asks Nginx's log, and the witness. A log that has none of the visits is
 // not that of this Nginx, or is not written any more: then it is not believed.
 func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
-	now, since := w.now(), w.tenure.Watched()
+	now, since := w.now(), w.liveRelease.WatchStart()
 	s.Visits, _ = w.visits(since, now)
 	lately := now.Add(-min(deploy.LatencyWindow, max(0, s.After-w.app.Watch.WarmUp())))
 	s.Asked, _ = w.visits(lately, now)
@@ -207,9 +207,9 @@ func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
 	_, written := w.visits(recent, now.Add(-logDelay))
 	switch {
 	case err != nil:
-		s.Unread = err.Error()
+		s.TrafficErr = err.Error()
 	case window.Visits == 0 && written >= logVisits:
-		s.Unread = fmt.Sprintf("it has none of the agent's last %s", deploy.Counted(written, "visit"))
+		s.TrafficErr = fmt.Sprintf("it has none of the agent's last %s", deploy.Counted(written, "visit"))
 	default:
 		s.Window, s.Whole, s.Lately = window, whole, warm
 	}
@@ -218,7 +218,7 @@ func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
 func (w *watch) sum(ctx context.Context, since time.Time) (deploy.Traffic, error) {
 	ctx, cancel := context.WithTimeout(ctx, figureTime)
 	defer cancel()
-	t, err := w.meter.Traffic(ctx, w.app, w.tenure.Color, since)
+	t, err := w.meter.Traffic(ctx, w.app, w.liveRelease.Color, since)
 	return t, inTime(err)
 }
 
@@ -227,7 +227,7 @@ func (w *watch) usage(ctx context.Context, s *deploy.Sample, stack deploy.Stack)
 	defer cancel()
 	u, err := w.gauge.Usage(ctx, stack)
 	if err != nil {
-		s.Unweighed = inTime(err).Error()
+		s.UsageErr = inTime(err).Error()
 		return
 	}
 	s.Usage = u
@@ -245,7 +245,7 @@ func inTime(err error) error {
 func (w *watch) suspect(s deploy.Sample, stack deploy.Stack) deploy.Container {
 	if s.Usage.Share > deploy.TightShare {
 		for _, c := range stack.Containers {
-			if c.Name == s.Usage.Tight {
+			if c.Name == s.Usage.NearestToLimit {
 				return c
 			}
 		}

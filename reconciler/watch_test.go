@@ -68,7 +68,7 @@ func (b *bench) watch(ctx context.Context, app deploy.App, since time.Time, chan
 	if app.Watch.MinRequests == 0 {
 		app.Watch.MinRequests = 20
 	}
-	w := &watch{stacks: b, examiner: b, prober: b, app: app, tenure: deploy.Tenure{Color: deploy.Green, Since: since}, now: time.Now}
+	w := &watch{stacks: b, examiner: b, prober: b, app: app, liveRelease: deploy.LiveRelease{Color: deploy.Green, Since: since}, now: time.Now}
 	(&figures{}).tell(w)
 	for _, f := range change {
 		f(w)
@@ -160,11 +160,11 @@ func TestWatch_FailsAtOnce(t *testing.T) {
 func TestWatch_RestartsBeforeTheFlipAreNotCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(container("api", func(c *deploy.Container) { c.Restarts = 3 }))
-		before := func(w *watch) { w.tenure.Restarts = 3 }
+		before := func(w *watch) { w.liveRelease.Restarts = 3 }
 		if err := b.watch(t.Context(), gatedApp("api"), time.Now(), before); err != nil {
 			t.Error(err)
 		}
-		before = func(w *watch) { w.tenure.Restarts = 2 }
+		before = func(w *watch) { w.liveRelease.Restarts = 2 }
 		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), time.Now(), before), deploy.WatchFailed, "1 restart")
 	})
 }
@@ -480,8 +480,8 @@ func TestWatch_VisitsThatAreNotWrittenDownYetAreNoReasonForDisbelief(t *testing.
 			t.Fatal(err)
 		}
 		for _, s := range f.looks {
-			if s.Unread != "" {
-				t.Errorf("%s after the flip: %s", s.After, s.Unread)
+			if s.TrafficErr != "" {
+				t.Errorf("%s after the flip: %s", s.After, s.TrafficErr)
 			}
 		}
 	})
@@ -500,8 +500,8 @@ func TestWatch_FigureThatDoesNotComeIsNoDataAndTheLooksGoOn(t *testing.T) {
 		hang := func(w *watch) { w.meter, w.gauge = hanging{}, hanging{} }
 		f := &figures{}
 		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, hang), deploy.WatchFailed, "no containers")
-		if s := f.looks[0]; s.Unread != "no answer within 2s" || s.Unweighed != "no answer within 2s" {
-			t.Errorf("log %q, usage %q", s.Unread, s.Unweighed)
+		if s := f.looks[0]; s.TrafficErr != "no answer within 2s" || s.UsageErr != "no answer within 2s" {
+			t.Errorf("log %q, usage %q", s.TrafficErr, s.UsageErr)
 		}
 		if took := time.Since(began); took > 40*time.Second {
 			t.Errorf("took %s", took)
@@ -544,7 +544,7 @@ func TestWatch_TroubleThatBeginsLateIsSeenInSeconds(t *testing.T) {
 		}, []string{"memory ", "is over the old stack's 50MiB and 64MiB more"}},
 		{"one of its containers is near its limit", func(f *figures, began time.Time) {
 			f.usage = func() (deploy.Usage, error) {
-				u := deploy.Usage{Tight: "worker-1", Share: 0.5}
+				u := deploy.Usage{NearestToLimit: "worker-1", Share: 0.5}
 				if time.Since(began) > begins {
 					u.Share = 0.95
 				}

@@ -26,7 +26,7 @@ const (
 // it sees is evidence for the receipt, and for the watch where people make too few
 // requests. It decides nothing, and nothing waits for it.
 type witness struct {
-	visitor Visitor
+	visitor ProxyProber
 	now     func() time.Time
 	over    <-chan struct{} // closed when it visits no more
 	word    chan struct{}   // has word when it is asked to visit something else
@@ -55,7 +55,7 @@ type tally struct {
 	gap            time.Duration // the longest between two good answers
 }
 
-func newWitness(v Visitor, now func() time.Time) *witness {
+func newWitness(v ProxyProber, now func() time.Time) *witness {
 	return &witness{visitor: v, now: now, good: now(), word: make(chan struct{}, 1)}
 }
 
@@ -99,7 +99,7 @@ func (w *witness) visit(ctx context.Context, n int) {
 		return
 	}
 	route := routes[n%len(routes)]
-	p := w.visitor.Visit(ctx, app, patient(route))
+	p := w.visitor.ProbeLive(ctx, app, patient(route))
 	if ctx.Err() != nil {
 		return // it was cut short, which says nothing about the app
 	}
@@ -191,7 +191,7 @@ func (r *Runner) attend(ctx context.Context, app deploy.App, routes []deploy.Rou
 		return
 	}
 	r.tally() // what the last one saw after it was asked for the last time
-	w := newWitness(r.Visitor, r.Now)
+	w := newWitness(r.ProxyProber, r.Now)
 	w.over = ctx.Done()
 	w.ask(app, routes, brisk)
 	r.witness = w

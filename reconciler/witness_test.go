@@ -21,7 +21,7 @@ type answering struct {
 	answer func(ctx context.Context, n int) deploy.Probe
 }
 
-func (a *answering) Visit(ctx context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
+func (a *answering) ProbeLive(ctx context.Context, _ deploy.App, r deploy.Route) deploy.Probe {
 	a.mu.Lock()
 	n := len(a.asked)
 	a.asked = append(a.asked, r.Name)

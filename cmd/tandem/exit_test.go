@@ -19,9 +19,9 @@ func TestCodeOfPlans_TheWorstAppCounts(t *testing.T) {
 		"fine":    {Reason: deploy.UpToDate},
 		"pending": {Reason: deploy.NewRelease, Steps: step},
 		"held":    {Reason: deploy.Held},
-		"stuck":   {Reason: deploy.NoWayBack},
+		"stuck":   {Reason: deploy.NoRollbackTarget},
 		"refused": {Reason: deploy.Refused, Err: deploy.Faults{{File: "tandem.yaml", Text: "bad"}}},
-		"wrapped": {Reason: deploy.Frozen, Err: fmt.Errorf("resolve: %w", deploy.Faults{{Text: "bad"}})},
+		"wrapped": {Reason: deploy.FilesRefused, Err: fmt.Errorf("resolve: %w", deploy.Faults{{Text: "bad"}})},
 		"failed":  {Reason: deploy.DockerAway, Err: errors.New("docker is away"), Steps: step},
 	}
 	for apps, want := range map[string]int{

@@ -119,7 +119,7 @@ func codeOfPlan(p agent.AppPlan) int {
 	switch {
 	case p.Err != nil && !refused:
 		return codeFailed
-	case refused, p.Reason == deploy.Held, p.Reason == deploy.NoWayBack, p.Reason == deploy.Refused:
+	case refused, p.Reason == deploy.Held, p.Reason == deploy.NoRollbackTarget, p.Reason == deploy.Refused:
 		return codeHeld
 	case len(p.Steps) > 0:
 		return codePending

@@ -82,7 +82,7 @@ func mayEnd(p *types.Project, name string) bool {
 			targets = append(targets, v.Target)
 		}
 	}
-	return DutyRestart(s) == types.RestartPolicyNo && len(s.Ports) == 0 && len(DataTargets(s.Image, targets)) == 0
+	return SingletonRestart(s) == types.RestartPolicyNo && len(s.Ports) == 0 && len(DataTargets(s.Image, targets)) == 0
 }
 
 func (r Roster) String() string {

@@ -8,7 +8,7 @@ import (
 )
 
 // DutyRestart is the service's policy as one word, "on-failure:3".
-func DutyRestart(s types.ServiceConfig) string {
+func SingletonRestart(s types.ServiceConfig) string {
 	text := s.Restart
 	if s.Deploy != nil && s.Deploy.RestartPolicy != nil {
 		// As in Compose, it wins over restart.

@@ -171,9 +171,9 @@ func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
-		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Gauge: stacks,
-		Janitor: stacks, Needed: func(i deploy.Image) bool { return a.apps.need(name, i) },
-		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Spare: a.proxy, Visitor: a.proxy, Meter: a.proxy, Prober: a.prober,
+		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, StatsReader: stacks,
+		Pruner: stacks, Needed: func(i deploy.Image) bool { return a.apps.need(name, i) },
+		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
 	}

@@ -128,7 +128,7 @@ func TestApps_ACopyTakesNothingWhileTheAppsOwnFileIsBroken(t *testing.T) {
 func TestApps_ACopyTakesNothingAfterARestart(t *testing.T) {
 	for name, m := range map[string]deploy.Memory{
 		"the directory was written down":       {Dir: "shop"},
-		"only what is live was (an older one)": {Live: deploy.Tenure{Root: "/state/trees/shop/tree of shop"}},
+		"only what is live was (an older one)": {Live: deploy.LiveRelease{Root: "/state/trees/shop/tree of shop"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()

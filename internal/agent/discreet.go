@@ -19,13 +19,13 @@ type discreet struct {
 }
 
 var (
-	_ reconciler.Resolver   = discreet{}
-	_ reconciler.Stacks     = discreet{}
-	_ reconciler.Examiner   = discreet{}
-	_ reconciler.Singletons = discreet{}
-	_ reconciler.Migrator   = discreet{}
-	_ reconciler.Gauge      = discreet{}
-	_ reconciler.Janitor    = discreet{}
+	_ reconciler.Resolver    = discreet{}
+	_ reconciler.Stacks      = discreet{}
+	_ reconciler.Examiner    = discreet{}
+	_ reconciler.Singletons  = discreet{}
+	_ reconciler.Migrator    = discreet{}
+	_ reconciler.StatsReader = discreet{}
+	_ reconciler.Pruner      = discreet{}
 )
 
 // Resolve implements reconciler.Resolver.
@@ -67,13 +67,13 @@ func (d discreet) Logs(ctx context.Context, c deploy.Container, n int) (string, 
 }
 
 // Relieve implements reconciler.Singletons.
-func (d discreet) Relieve(ctx context.Context, app deploy.App, color deploy.Color) error {
-	return d.hide.Error(d.stacks.Relieve(ctx, app, color))
+func (d discreet) StopSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
+	return d.hide.Error(d.stacks.StopSingletons(ctx, app, color))
 }
 
 // Engage implements reconciler.Singletons.
-func (d discreet) Engage(ctx context.Context, app deploy.App, color deploy.Color) error {
-	return d.hide.Error(d.stacks.Engage(ctx, app, color))
+func (d discreet) StartSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
+	return d.hide.Error(d.stacks.StartSingletons(ctx, app, color))
 }
 
 // Migrate implements reconciler.Migrator.
@@ -99,8 +99,8 @@ func (d discreet) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, e
 }
 
 // GiveBackNetworks implements reconciler.Janitor.
-func (d discreet) GiveBackNetworks(ctx context.Context) (int, error) {
-	gone, err := d.stacks.GiveBackNetworks(ctx)
+func (d discreet) PruneNetworks(ctx context.Context) (int, error) {
+	gone, err := d.stacks.PruneNetworks(ctx)
 	return gone, d.hide.Error(err)
 }
 

@@ -59,7 +59,7 @@ func newWeb(t *testing.T, d *faultydisk.Disk) *web {
 	d.Roots, d.Torn = []string{dir}, torn
 	w := &web{disk: d}
 	w.nginx = tb.Nginx(t, testbed.NginxOptions{Workers: 1}, func(*testbed.Nginx) testbed.NginxConfig { return testbed.NginxConfig{} })
-	w.app = deploy.App{Name: "shop", Standby: deploy.StandbyPolicy{Spare: deploy.SpareIdempotent}, Routes: []deploy.Route{
+	w.app = deploy.App{Name: "shop", Standby: deploy.StandbyPolicy{Backup: deploy.BackupIdempotent}, Routes: []deploy.Route{
 		{Name: "api", Service: "api", Ports: deploy.Ports{Blue: backend(t, "blue"), Green: backend(t, "green")},
 			Access: deploy.Accesses{Blue: deploy.AccessOpen, Green: deploy.AccessOpen}},
 	}}

@@ -24,7 +24,7 @@ type AppPlan struct {
 	Err     error // why it could not be planned
 }
 
-// readOnly is a Router and a Spare that change nothing. An Nginx that does not know the
+// readOnly is a Router and a Backup that change nothing. An Nginx that does not know the
 // app yet is asked what it would do once it has its files.
 type readOnly struct {
 	*nginx.Proxy
@@ -48,8 +48,8 @@ func (r *readOnly) Site(ctx context.Context, app deploy.App) error {
 	return r.PeekSite(ctx, app)
 }
 
-// Spares implements reconciler.Spare.
-func (r *readOnly) Spares() bool { return r.lacks == "" && r.Proxy.Spares() }
+// Backups implements reconciler.Backup.
+func (r *readOnly) SupportsBackup() bool { return r.lacks == "" && r.Proxy.SupportsBackup() }
 
 // Plan says what would be done for each app, sorted by app. It changes nothing
 // and needs no lock, so it may run beside the agent.
@@ -72,7 +72,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		}
 		o := a.options(name, memory)
 		look := &readOnly{Proxy: a.proxy}
-		o.Trees, o.Router, o.Spare = trees, look, look
+		o.Trees, o.Router, o.Backup = trees, look, look
 		o.Stacks = discreet{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
 		o.Save = func(deploy.Memory) error { return nil }
 		o.Emit = func(deploy.Event) {}

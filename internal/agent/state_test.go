@@ -18,7 +18,7 @@ import (
 
 func TestMemory_IsReadBackAsItWasSaved(t *testing.T) {
 	state := t.TempDir()
-	want := deploy.Memory{Tree: "t", Generation: 3, Paused: true, Live: deploy.Tenure{Color: deploy.Green}}
+	want := deploy.Memory{Tree: "t", Generation: 3, Paused: true, Live: deploy.LiveRelease{Color: deploy.Green}}
 	if err := saveMemory(state, "shop")(want); err != nil {
 		t.Fatal(err)
 	}

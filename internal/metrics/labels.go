@@ -12,8 +12,8 @@ const other = "other"
 
 func actions() []deploy.Action {
 	return []deploy.Action{
-		deploy.Park, deploy.Disarm, deploy.Expand, deploy.Up, deploy.Gate, deploy.Flip, deploy.Confirm,
-		deploy.HandOver, deploy.Watch, deploy.Drain, deploy.Retire, deploy.Contract, deploy.Arm, deploy.Revert,
+		deploy.Park, deploy.DisableBackup, deploy.Expand, deploy.Up, deploy.Gate, deploy.Flip, deploy.Confirm,
+		deploy.HandOver, deploy.Watch, deploy.Drain, deploy.Retire, deploy.Contract, deploy.EnableBackup, deploy.Revert,
 	}
 }
 
@@ -34,11 +34,11 @@ func phases() []deploy.Phase {
 func reasons() []deploy.Reason {
 	return []deploy.Reason{
 		deploy.UpToDate, deploy.FirstDeploy, deploy.NewRelease, deploy.ColorChange, deploy.Returning,
-		deploy.Watching, deploy.TakingBack, deploy.Held, deploy.NoWayBack, deploy.Healing, deploy.Drifted,
-		deploy.Retiring, deploy.Paused, deploy.Frozen, deploy.Sparing, deploy.HandingOver, deploy.Contracting, deploy.Waiting, deploy.AwaitingImage,
+		deploy.Watching, deploy.RollingBack, deploy.Held, deploy.NoRollbackTarget, deploy.Healing, deploy.Drifted,
+		deploy.Retiring, deploy.Paused, deploy.FilesRefused, deploy.BackupChange, deploy.MovingSingletons, deploy.Contracting, deploy.OutsideWindow, deploy.AwaitingImage,
 
 		deploy.ImageNotFound, deploy.CannotStart, deploy.ContainerExited, deploy.RestartLoop, deploy.Unhealthy,
-		deploy.TooSlow, deploy.WatchFailed, deploy.MigrationFailed, deploy.BelowFloor,
+		deploy.TooSlow, deploy.WatchFailed, deploy.MigrationFailed, deploy.PastBarrier,
 
 		deploy.Refused, deploy.NginxAway, deploy.NginxBroken, deploy.NotIncluded, deploy.NotReached, deploy.SiteOutdated, deploy.ForeignFile, deploy.PortTaken,
 		deploy.DockerAway, deploy.PullFailed, deploy.OtherAgent, deploy.GitAway, deploy.DiskFull, deploy.NoAddresses, deploy.Unverified, deploy.Failed,

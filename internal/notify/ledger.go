@@ -122,7 +122,7 @@ func (n news) verdict() bool { return n.What == rejected || n.What == rolledBack
 
 // stillOn tells whether the traffic is yet to be taken from the rejected release.
 func (n news) stillOn(s *deploy.Status) bool {
-	return s.Reason == deploy.TakingBack || s.Phase == deploy.PhaseDegraded && s.Live != nil && s.Live.Tag == n.Tag
+	return s.Reason == deploy.RollingBack || s.Phase == deploy.PhaseDegraded && s.Live != nil && s.Live.Tag == n.Tag
 }
 
 func (n news) fact(app string, s *deploy.Status) fact {
@@ -144,7 +144,7 @@ func (a *account) changed(e deploy.Event) []fact {
 	var out []fact
 	switch {
 	case a.News == nil:
-	case a.News.verdict() && s.Reason == deploy.NoWayBack:
+	case a.News.verdict() && s.Reason == deploy.NoRollbackTarget:
 		a.News = nil // the trouble that follows says the same
 	case a.News.verdict() && a.News.stillOn(s):
 		// It is told when the traffic has arrived where it is to go.

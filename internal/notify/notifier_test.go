@@ -28,7 +28,7 @@ func TestNotifier_TellsEachEndOfADeployOnce(t *testing.T) {
 		d.status(deploy.PhaseHeld, deploy.Held, "release 1.4.3: Unhealthy: api answered 503", "1.4.1")
 		d.ends("1.4.4", deploy.RolledBack, deploy.WatchFailed) // the other order
 		d.rejects("1.4.4", deploy.WatchFailed, "5 % of 400 requests failed, the limit is 1 %")
-		d.status(deploy.PhaseDeploying, deploy.TakingBack, "", "1.4.4")
+		d.status(deploy.PhaseDeploying, deploy.RollingBack, "", "1.4.4")
 		d.want(anyone, "shop: 1.4.2 is live", "shop: 1.4.1 is live again (reverted)", "shop: 1.4.3 rejected (Unhealthy)")
 		d.status(deploy.PhaseHeld, deploy.Held, "release 1.4.4: WatchFailed", "1.4.1")
 		d.ends("1.4.5", deploy.Superseded, "")
@@ -42,11 +42,11 @@ func TestNotifier_ARejectionWithoutAWayBackIsTroubleAndNotToldTwice(t *testing.T
 	play(t, anyone, func(d *desk) {
 		d.rejects("1.4.3", deploy.WatchFailed, "p95 900ms, limit 500ms")
 		d.ends("1.4.3", deploy.RejectedBeforeTraffic, deploy.WatchFailed)
-		d.status(deploy.PhaseDegraded, deploy.NoWayBack, "release 1.4.3: WatchFailed: p95 900ms, limit 500ms", "1.4.3")
-		d.want(anyone, "shop: degraded (NoWayBack)")
+		d.status(deploy.PhaseDegraded, deploy.NoRollbackTarget, "release 1.4.3: WatchFailed: p95 900ms, limit 500ms", "1.4.3")
+		d.want(anyone, "shop: degraded (NoRollbackTarget)")
 		d.status(deploy.PhaseLive, deploy.UpToDate, "", "1.4.4")
 		pass(time.Minute)
-		d.want(anyone, "shop: degraded (NoWayBack)", "shop: well again after 0s (NoWayBack)")
+		d.want(anyone, "shop: degraded (NoRollbackTarget)", "shop: well again after 0s (NoRollbackTarget)")
 	})
 }
 

@@ -33,7 +33,7 @@ func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
 		"green":                   {someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = deploy.Green })},
 		"an error":                {someLine(`:200`, `:502`), but(func(l *accessLine) { l.status = 502 })},
 		"a visit":                 {someLine(`"visit":""`, `"visit":"1"`), but(func(l *accessLine) { l.visit = true })},
-		"answered by the spare":   {someLine(`"0.012"`, `"0.010, 0.004"`, `"shop_api_blue"`, `"shop_api_blue_spare"`), but(func(l *accessLine) { l.took = 14 * time.Millisecond })},
+		"answered by the backup":  {someLine(`"0.012"`, `"0.010, 0.004"`, `"shop_api_blue"`, `"shop_api_blue_backup"`), but(func(l *accessLine) { l.took = 14 * time.Millisecond })},
 		"redirected inside Nginx": {someLine(`"0.012"`, `"0.1 : 0.2"`), but(func(l *accessLine) { l.took = 300 * time.Millisecond })},
 		"one was not reached":     {someLine(`"0.012"`, `"-, 0.004"`), but(func(l *accessLine) { l.took = 4 * time.Millisecond })},
 		"nobody was reached":      {someLine(`"0.012"`, `"-"`), but(func(l *accessLine) { l.took, l.timed = 0, false })},

@@ -97,7 +97,7 @@ func checkApp(t *testing.T, a deploy.App) {
 	want(slices.Contains([]string{deploy.CompareBoth, deploy.CompareLimits, deploy.CompareOld}, a.Watch.Compare), "watch %+v", a.Watch)
 	want(a.Drain.WebSockets >= a.Drain.Timeout && a.Drain.Timeout >= time.Second && a.Standby.For >= time.Second, "drain %+v, standby %+v", a.Drain, a.Standby)
 	want(a.Standby.Keep == deploy.StandbyWarm || a.Standby.Keep == deploy.StandbyStopped, "standby %+v", a.Standby)
-	want(slices.Contains([]string{"off", "idempotent", "all"}, a.Standby.Spare), "standby %+v", a.Standby)
+	want(slices.Contains([]string{"off", "idempotent", "all"}, a.Standby.Backup), "standby %+v", a.Standby)
 	want(a.OnFailure == deploy.OnFailureHold || a.OnFailure == deploy.OnFailureRevert, "on_failure %q", a.OnFailure)
 	for _, w := range a.Windows {
 		_, err := parseWindow(w)

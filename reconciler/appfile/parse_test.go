@@ -89,7 +89,7 @@ func TestParseApp_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 			Max: 2 * time.Minute, MaxRestarts: 0, Compare: "both", Inconclusive: "promote",
 		},
 		Drain:     deploy.DrainPolicy{Timeout: 30 * time.Second, WebSockets: 2 * time.Minute},
-		Standby:   deploy.StandbyPolicy{Keep: "warm", For: 24 * time.Hour, Spare: "idempotent"},
+		Standby:   deploy.StandbyPolicy{Keep: "warm", For: 24 * time.Hour, Backup: "idempotent"},
 		OnFailure: "hold",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -157,7 +157,7 @@ routes:
 gate: {timeout: 2m, successes: 10}
 watch: {for: 5m, max_error_rate: 0.5%, min_requests: 1, max_p95: 1s, max_restarts: 2, inconclusive: revert}
 drain: {timeout: 1h}
-standby: {keep: stopped, for: 1h30m, spare: off}
+standby: {keep: stopped, for: 1h30m, backup: off}
 on_failure: hold
 `))
 	if err != nil {
@@ -184,7 +184,7 @@ on_failure: hold
 			For: 5 * time.Minute, Max: 10 * time.Minute, Compare: "both", MaxErrorRate: 0.005, OwnErrorRate: true, MinRequests: 1, MaxP95: time.Second, OwnP95: true, MaxRestarts: 2, Inconclusive: "revert",
 		},
 		Drain:     deploy.DrainPolicy{Timeout: time.Hour, WebSockets: time.Hour},
-		Standby:   deploy.StandbyPolicy{Keep: "stopped", For: 90 * time.Minute, Spare: "off"},
+		Standby:   deploy.StandbyPolicy{Keep: "stopped", For: 90 * time.Minute, Backup: "off"},
 		OnFailure: "hold",
 	}
 	if diff := cmp.Diff(want, app); diff != "" {

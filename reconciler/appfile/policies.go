@@ -62,12 +62,12 @@ func (p appParser) drain() {
 
 func (p appParser) standby() {
 	s := &p.app.Standby
-	*s = deploy.StandbyPolicy{Keep: deploy.StandbyWarm, For: day, Spare: deploy.SpareIdempotent}
+	*s = deploy.StandbyPolicy{Keep: deploy.StandbyWarm, For: day, Backup: deploy.BackupIdempotent}
 	n := p.root.Get("standby")
-	if n.Mapping("keep", "for", "spare") {
+	if n.Mapping("keep", "for", "backup") {
 		n.Get("keep").OneOf(&s.Keep, deploy.StandbyWarm, deploy.StandbyStopped)
 		n.Get("for").Duration(&s.For, time.Second, 365*day)
-		n.Get("spare").OneOf(&s.Spare, deploy.SpareOff, deploy.SpareIdempotent, deploy.SpareAll)
+		n.Get("backup").OneOf(&s.Backup, deploy.BackupOff, deploy.BackupIdempotent, deploy.BackupAll)
 	}
 }
 

@@ -165,17 +165,17 @@ func (d DrainPolicy) Until(open Connections, began, left time.Time) time.Time {
 
 // StandbyPolicy says what becomes of the stack that traffic left.
 type StandbyPolicy struct {
-	Keep  string        // StandbyWarm or StandbyStopped
-	For   time.Duration // how long a warm standby is kept running
-	Spare string        // SpareOff, SpareIdempotent or SpareAll
+	Keep   string        // StandbyWarm or StandbyStopped
+	For    time.Duration // how long a warm standby is kept running
+	Backup string        // BackupOff, BackupIdempotent or BackupAll
 }
 
-// The values of StandbyPolicy.Spare: which requests a warm standby answers while
+// The values of StandbyPolicy.Backup: which requests a warm standby answers while
 // the live stack cannot.
 const (
-	SpareOff        = "off"
-	SpareIdempotent = "idempotent" // all but those that the live stack may have begun and that must not be repeated
-	SpareAll        = "all"        // also those: the app must bear it when a POST arrives twice
+	BackupOff        = "off"
+	BackupIdempotent = "idempotent" // all but those that the live stack may have begun and that must not be repeated
+	BackupAll        = "all"        // also those: the app must bear it when a POST arrives twice
 )
 
 // The values of StandbyPolicy.Keep.

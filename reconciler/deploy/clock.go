@@ -31,7 +31,7 @@ func (m *Memory) KeepTime(c Clock, now time.Time) {
 	if d != 0 || m.Clock.Boot != c.Boot {
 		m.Clock = c
 	}
-	instants := []*time.Time{&m.Live.Since, &m.Live.Anew}
+	instants := []*time.Time{&m.Live.Since, &m.Live.WatchRestartedAt}
 	if m.Pending != nil {
 		instants = append(instants, &m.Pending.Started)
 	}

@@ -14,8 +14,8 @@ func (j judge) evidence(samples []Sample) string {
 		parts = append(parts, "what the old stack answered is not known")
 	}
 	switch {
-	case s.Unweighed != "":
-		parts = append(parts, "memory and CPU are not known: "+s.Unweighed)
+	case s.UsageErr != "":
+		parts = append(parts, "memory and CPU are not known: "+s.UsageErr)
 	default:
 		parts = append(parts, j.usage(samples)...)
 	}
@@ -24,7 +24,7 @@ func (j judge) evidence(samples []Sample) string {
 
 // traffic is the part on requests, or on what stood in for them.
 func (j judge) traffic(s Sample) string {
-	if s.Whole.Requests >= j.policy.MinRequests && s.Unread == "" {
+	if s.Whole.Requests >= j.policy.MinRequests && s.TrafficErr == "" {
 		return fmt.Sprintf("%s: %s errors%s, %s", Counted(s.Whole.Requests, "request"),
 			percent(share(s.Whole)), atMost(j.errorLimits(), percent), j.latency(s))
 	}
@@ -73,8 +73,8 @@ func (j judge) lack(s Sample) string {
 // people says what is known of people's requests, where they are too few.
 func people(s Sample) string {
 	switch n := s.Whole.Requests; {
-	case s.Unread != "":
-		return "the access log cannot be read: " + s.Unread
+	case s.TrafficErr != "":
+		return "the access log cannot be read: " + s.TrafficErr
 	case n == 0:
 		return "no requests"
 	case s.Whole.Errors > 0:

@@ -29,21 +29,21 @@ type Ruling struct {
 
 // Sample is one look at the live stack during its watch.
 type Sample struct {
-	After    time.Duration // the flip or, with Anew, when its watch began again; less than 0 before that
-	Anew     bool          // after an outage; then all that is "since the flip" is since that
-	Restarts int           // of all its containers since the flip
-	Down     string        // the container that does not run, with its exit code; empty: all run
-	Sick     string        // what was wrong with the health answer; empty: healthy
-	Late     string        // which health answer was right, but late; empty: none
-	Alone    bool          // nothing else could be live instead
+	After          time.Duration // the flip or, with Anew, when its watch began again; less than 0 before that
+	WatchRestarted bool          // after an outage; then all that is "since the flip" is since that
+	Restarts       int           // of all its containers since the flip
+	Down           string        // the container that does not run, with its exit code; empty: all run
+	Sick           string        // what was wrong with the health answer; empty: healthy
+	Late           string        // which health answer was right, but late; empty: none
+	Alone          bool          // nothing else could be live instead
 
-	Window Traffic // of the last 30s, or since the flip where that is less long ago
-	Whole  Traffic // since the flip
-	Lately Traffic // of the last 15s, but of nothing before the warm-up was over
-	Unread string  // why the access log says nothing; then Window, Whole and Lately are empty
+	Window     Traffic // of the last 30s, or since the flip where that is less long ago
+	Whole      Traffic // since the flip
+	Lately     Traffic // of the last 15s, but of nothing before the warm-up was over
+	TrafficErr string  // why the access log says nothing; then Window, Whole and Lately are empty
 
-	Usage     Usage
-	Unweighed string // why Usage is not known; then it is empty
+	Usage    Usage
+	UsageErr string // why Usage is not known; then it is empty
 
 	Visits Visits // the agent's own, since the flip
 	Asked  Visits // of the time of Lately
@@ -51,7 +51,7 @@ type Sample struct {
 
 // since says since when everything is counted.
 func (s Sample) since() string {
-	if s.Anew {
+	if s.WatchRestarted {
 		return "since its watch began again"
 	}
 	return "since the flip"
@@ -257,7 +257,7 @@ func (j judge) badShare(s Sample) *Breach {
 	if u.Share <= TightShare || (j.policy.Compare == CompareOld && j.old.Usage.Share > TightShare) {
 		return nil
 	}
-	return breach(MemoryShare, u.Share, limit{most: TightShare}, "memory of %s, %s of its own limit, is over %s", u.Tight, percent(u.Share), percent(TightShare))
+	return breach(MemoryShare, u.Share, limit{most: TightShare}, "memory of %s, %s of its own limit, is over %s", u.NearestToLimit, percent(u.Share), percent(TightShare))
 }
 
 // cpu is the cores in use between the last look and the one before it.

@@ -45,10 +45,10 @@ func at(after time.Duration) func(*Sample) { return func(s *Sample) { s.After = 
 func sick(s *Sample)                       { s.Sick = "api: /health answered 500" }
 func memory(mib int64) func(*Sample)       { return func(s *Sample) { s.Usage.Memory = mib << 20 } }
 func unread(s *Sample) {
-	s.Window, s.Whole, s.Lately, s.Unread = Traffic{}, Traffic{}, Traffic{}, "open access.log: no such file"
+	s.Window, s.Whole, s.Lately, s.TrafficErr = Traffic{}, Traffic{}, Traffic{}, "open access.log: no such file"
 }
 func visited(v Visits) func(*Sample) { return func(s *Sample) { s.Visits, s.Asked = v, v } }
-func share97(s *Sample)              { s.Usage.Tight, s.Usage.Share = "shop-green-api-1", 0.97 }
+func share97(s *Sample)              { s.Usage.NearestToLimit, s.Usage.Share = "shop-green-api-1", 0.97 }
 func whole(n, errors int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) { s.Whole = Traffic{Requests: n, Errors: errors, P95: p95} }
 }
@@ -231,7 +231,7 @@ func TestJudge(t *testing.T) {
 		{"half a core more than little is allowed", spinning(0.55), judged(), oldUsing(0, 0.1), Pass, ""},
 		{"containers that were replaced have no rate", append(spinning(2.5)[:20], working(2*time.Minute, 80*time.Second, started.Add(time.Second))),
 			judged(func(p *WatchPolicy) { p.MaxCPU = 2 }), none, Pass, "limit 500ms)"},
-		{"what is used cannot be known", twice(seen(func(s *Sample) { s.Unweighed = "docker is away" })), judged(func(p *WatchPolicy) { p.MaxMemory = 1 << 20 }), none,
+		{"what is used cannot be known", twice(seen(func(s *Sample) { s.UsageErr = "docker is away" })), judged(func(p *WatchPolicy) { p.MaxMemory = 1 << 20 }), none,
 			Pass, "; memory and CPU are not known: docker is away"},
 
 		// Too little to judge by.

@@ -18,7 +18,7 @@ type Memory struct {
 	Dir        string      `json:"dir,omitempty"`  // the directory of the repository that the app was last taken from
 	Generation int         `json:"generation"`     // counts decisions: changes of Tree, and retries
 	Clock      Clock       `json:"clock,omitzero"` // by which the times of Live and Pending are
-	Live       Tenure      `json:"live"`           // the last release that Nginx confirmed as live
+	Live       LiveRelease `json:"live"`           // the last release that Nginx confirmed as live
 	Passed     []Release   `json:"passed"`         // releases that passed their watch and still have a stack
 	Rejected   []Rejection `json:"rejected"`       // newest last
 	Healing    bool        `json:"healing"`        // the live stack was mended and has not passed the gate since
@@ -34,7 +34,7 @@ type Memory struct {
 	Contracted     []Release         `json:"contracted,omitempty"`      // the same for contract
 	Migrating      string            `json:"migrating,omitempty"`       // the migration that was begun and has no verdict yet: see migrationKey
 	ContractFailed *Rejection        `json:"contract_failed,omitempty"` // the verdict on the last contract migration, if it was a bad one
-	Floor          *Floor            `json:"floor,omitempty"`           // since a contract migration was begun
+	Barrier        *Barrier          `json:"barrier,omitempty"`         // since a contract migration was begun
 	RevertTried    int               `json:"revert_tried,omitempty"`    // the Generation in which git was told of a failed release
 	RevertWords    string            `json:"revert_words,omitempty"`    // what came of it, for people
 	Started        map[Color]Started `json:"started"`                   // nil: written by a tandem that took down none, or lost
@@ -50,7 +50,7 @@ type OwnedImage struct {
 }
 
 // Tenure is one release being live in one color.
-type Tenure struct {
+type LiveRelease struct {
 	Color    Color     `json:"color"`
 	Release  Release   `json:"release"`
 	Commit   string    `json:"commit"`
@@ -59,20 +59,20 @@ type Tenure struct {
 	Since    time.Time `json:"since"`    // when Nginx confirmed it, which is when its watch began
 
 	// Of its watch: see outage.go.
-	Started time.Time `json:"started,omitzero"` // when the youngest of its containers was started
-	Anew    time.Time `json:"anew,omitzero"`    // when it began again after an outage; zero: it did not
-	Outages int       `json:"outages,omitempty"`
-	Lost    int       `json:"-"` // Stack.EngineLost at that time; another process begins to count anew
+	Started          time.Time `json:"started,omitzero"` // when the youngest of its containers was started
+	WatchRestartedAt time.Time `json:"anew,omitzero"`    // when it began again after an outage; zero: it did not
+	Outages          int       `json:"outages,omitempty"`
+	Lost             int       `json:"-"` // Stack.EngineLost at that time; another process begins to count anew
 }
 
 // Is tells whether this is the tenure of that release in that color.
-func (t Tenure) Is(c Color, r Release) bool {
+func (t LiveRelease) Is(c Color, r Release) bool {
 	return t.Color == c && t.Release == r && !r.IsZero()
 }
 
 // Age is how long the release has been live. It is not negative where the clock was
 // set back; what waits for an age would wait for as long as the clock was ahead.
-func (t Tenure) Age(now time.Time) time.Duration { return max(0, now.Sub(t.Since)) }
+func (t LiveRelease) Age(now time.Time) time.Duration { return max(0, now.Sub(t.Since)) }
 
 // Rejection is the verdict that a release is bad.
 type Rejection struct {
@@ -149,11 +149,11 @@ func (m *Memory) Finish(result Result, reason Reason, now time.Time) {
 // Retry makes the rejected release worth another try.
 func (m *Memory) Retry() { m.Generation++ }
 
-// Blocked returns the standing rejection of r. One from below the floor is
+// Blocked returns the standing rejection of r. One from below the barrier is
 // rejected for good.
 func (m *Memory) Blocked(r Release) (Rejection, bool) {
-	if m.Floor.blocks(r) {
-		return Rejection{Release: r, Generation: m.Generation, Reason: BelowFloor, Detail: m.Floor.wayOut()}, true
+	if m.Barrier.blocks(r) {
+		return Rejection{Release: r, Generation: m.Generation, Reason: PastBarrier, Detail: m.Barrier.wayOut()}, true
 	}
 	for _, x := range slices.Backward(m.Rejected) {
 		if x.Release == r && x.Generation == m.Generation {
@@ -166,7 +166,7 @@ func (m *Memory) Blocked(r Release) (Rejection, bool) {
 // EverRejected tells whether r was turned down and has not passed since. Such a
 // release is no way back, even after a newer commit.
 func (m *Memory) EverRejected(r Release) bool {
-	return m.Floor.blocks(r) || slices.ContainsFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
+	return m.Barrier.blocks(r) || slices.ContainsFunc(m.Rejected, func(x Rejection) bool { return x.Release == r })
 }
 
 // HasPassed tells whether r passed its watch and still has a stack.
@@ -233,7 +233,7 @@ func (m *Memory) Clone() Memory {
 		f := *m.Failure
 		c.Failure = &f
 	}
-	c.Floor = m.Floor.clone()
+	c.Barrier = m.Barrier.clone()
 	if m.Pending != nil {
 		p := *m.Pending
 		c.Pending = &p

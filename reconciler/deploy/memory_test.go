@@ -18,13 +18,13 @@ func TestMemory_IsReadBackAsItWasWritten(t *testing.T) {
 	want := Memory{
 		Tree: "9f86d081", Generation: 3,
 		Clock:    Clock{Boot: "a", Started: at},
-		Live:     Tenure{Color: Green, Release: memoryRelease(1), Commit: "3f2c", Root: "/srv/shop", Since: at, Restarts: 2, Started: at, Anew: at, Outages: 1},
+		Live:     LiveRelease{Color: Green, Release: memoryRelease(1), Commit: "3f2c", Root: "/srv/shop", Since: at, Restarts: 2, Started: at, WatchRestartedAt: at, Outages: 1},
 		Passed:   []Release{memoryRelease(1)},
 		Rejected: []Rejection{{Release: memoryRelease(2), Generation: 3, Reason: ContainerExited, Detail: "api ended with 1", Logs: "a\nb \"c\" <d>\n"}},
 		Commit:   "77aa",
 		Pending:  &Entry{Commit: "77aa", Tag: "1.0.2", Color: Blue, Reason: NewRelease, Started: at},
 		Receipt:  &Receipt{Gate: Took(3200 * time.Millisecond), Flip: Took(4 * time.Millisecond)},
-		Baseline: Baseline{For: memoryRelease(2), Traffic: Traffic{Requests: 9, Errors: 1, P95: 41}, Usage: Usage{Memory: 1 << 20, CPU: 5, Started: at, Tight: "api-1", Share: 0.5}, CPU: 0.1},
+		Baseline: Baseline{For: memoryRelease(2), Traffic: Traffic{Requests: 9, Errors: 1, P95: 41}, Usage: Usage{Memory: 1 << 20, CPU: 5, Started: at, NearestToLimit: "api-1", Share: 0.5}, CPU: 0.1},
 		Healing:  true, Paused: true, Note: "the flag was put back",
 		Failure: &Failure{Release: memoryRelease(3), Generation: 3, Color: Blue, Action: Up, Words: "no such thing #", Times: 2},
 		History: []Entry{{Commit: "3f2c", Tag: "1.0.1", Color: Green, Result: Promoted, Reason: NewRelease, Started: at, Took: Took(3200 * time.Millisecond)}},
@@ -57,8 +57,8 @@ func TestMemory_OnlyANewTreeIsANewDecision(t *testing.T) {
 		want int
 	}{{"one", 1}, {"one", 1}, {"two", 2}, {"one", 3}} {
 		before := m.Generation
-		if anew := m.See(c.tree, "3f2c", time.Time{}); m.Generation != c.want || anew != (m.Generation > before) {
-			t.Errorf("after seeing %q: generation %d, new %t; want %d", c.tree, m.Generation, anew, c.want)
+		if restarted := m.See(c.tree, "3f2c", time.Time{}); m.Generation != c.want || restarted != (m.Generation > before) {
+			t.Errorf("after seeing %q: generation %d, new %t; want %d", c.tree, m.Generation, restarted, c.want)
 		}
 	}
 }
@@ -199,11 +199,11 @@ func TestMemory_CloneSharesNothing(t *testing.T) {
 }
 
 func TestTenure_IsNeverThatOfNoRelease(t *testing.T) {
-	if (Tenure{}).Is(NoColor, Release{}) {
+	if (LiveRelease{}).Is(NoColor, Release{}) {
 		t.Error("the zero Tenure is the tenure of the zero Release")
 	}
-	tenure := Tenure{Color: Green, Release: memoryRelease(1)}
-	if !tenure.Is(Green, memoryRelease(1)) || tenure.Is(Blue, memoryRelease(1)) || tenure.Is(Green, memoryRelease(2)) {
+	liveRelease := LiveRelease{Color: Green, Release: memoryRelease(1)}
+	if !liveRelease.Is(Green, memoryRelease(1)) || liveRelease.Is(Blue, memoryRelease(1)) || liveRelease.Is(Green, memoryRelease(2)) {
 		t.Error("a tenure is that of its color and its release, and of no other")
 	}
 }

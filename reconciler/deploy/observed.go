@@ -93,13 +93,13 @@ type Stack struct {
 	Color      Color
 	Release    Release // from the containers' labels; zero when Absent or when they disagree
 	Tag        string
-	Commit     string      // the commit that brought it up
-	Root       string      // App.Root when it was brought up: the files that can bring it up again
-	Condition  Condition   // of all but the singletons
-	Duty       Duty        // of the singletons
-	Foreign    bool        // none of its containers was made by tandem
-	Containers []Container // sorted by service, then name; singletons too
-	Missing    []string    // services that should have a container and have none; no singletons
+	Commit     string         // the commit that brought it up
+	Root       string         // App.Root when it was brought up: the files that can bring it up again
+	Condition  Condition      // of all but the singletons
+	Singletons SingletonState // of the singletons
+	Foreign    bool           // none of its containers was made by tandem
+	Containers []Container    // sorted by service, then name; singletons too
+	Missing    []string       // services that should have a container and have none; no singletons
 	// MissingOneShots are those of Missing that may end. Docker does not know whether they did:
 	// see Memory.withoutFinished.
 	MissingOneShots []string
@@ -125,17 +125,19 @@ func (s Stack) Loops() bool {
 }
 
 // Duty tells which of a stack's singletons run.
-type Duty int
+type SingletonState int
 
 // The duties of a stack.
 const (
-	NoDuty  Duty = iota // it has no singletons
-	OffDuty             // none of them runs
-	Partly              // some run
-	OnDuty              // all run
+	NoSingletons      SingletonState = iota // it has no singletons
+	SingletonsStopped                       // none of them runs
+	SingletonsPartly                        // some run
+	SingletonsRunning                       // all run
 )
 
-func (d Duty) String() string { return [...]string{"none", "off duty", "partly on duty", "on duty"}[d] }
+func (d SingletonState) String() string {
+	return [...]string{"none", "off duty", "partly on duty", "on duty"}[d]
+}
 
 // Instance identifies this very set of running processes: it changes when a
 // container is replaced or restarted, and not when one is removed that had run once and
@@ -156,37 +158,37 @@ func (s Stack) Instance() string {
 // for each plan. It holds nothing but plain comparable data, so that tests can
 // enumerate it.
 type Observed struct {
-	Live        Color      // the color that the running Nginx sends traffic to
-	Spare       SpareState // of the other color
-	Closed      bool       // no deploy window is open
-	Unused      bool       // of an app that was never live: no request of people can come to it yet
-	Awaits      bool       // an image of the desired release is not there yet, and is waited for
+	Live        Color       // the color that the running Nginx sends traffic to
+	Backup      BackupState // of the other color
+	Closed      bool        // no deploy window is open
+	Unused      bool        // of an app that was never live: no request of people can come to it yet
+	Awaits      bool        // an image of the desired release is not there yet, and is waited for
 	Blue, Green StackFacts
 }
 
-// SpareState tells whether the standby answers what the live stack cannot.
-type SpareState int
+// BackupState tells whether the standby answers what the live stack cannot.
+type BackupState int
 
-// The states of a spare.
+// The states of a backup.
 const (
-	NoSpare  SpareState = iota // there can be none: not with this Nginx, or not with this policy
-	Disarmed                   // there could be one
-	Armed                      // the running Nginx says that there is one
+	NoBackup       BackupState = iota // there can be none: not with this Nginx, or not with this policy
+	BackupInactive                    // there could be one
+	BackupActive                      // the running Nginx says that there is one
 )
 
-func (s SpareState) String() string { return [...]string{"none", "disarmed", "armed"}[s] }
+func (s BackupState) String() string { return [...]string{"none", "inactive", "active"}[s] }
 
 // StackFacts is what the planner needs to know of one stack.
 type StackFacts struct {
-	Release   Release
-	Condition Condition
-	Started   bool    // its containers are those of an Up that ended well
-	Duty      Duty    // of its singletons
-	Fitness   Fitness // as a spare
-	Gated     bool    // this process saw this very instance pass the gate, and traffic has not left it since
-	Idle      bool    // no connection from Nginx is open, or the drain was waited out
-	Expired   bool    // a standby that has been kept for as long as the policy asks
-	Taken     bool    // something else holds the color, or a port that the desired release wants in it
+	Release    Release
+	Condition  Condition
+	Started    bool           // its containers are those of an Up that ended well
+	Singletons SingletonState // of its singletons
+	Fitness    Fitness        // as a backup
+	Gated      bool           // this process saw this very instance pass the gate, and traffic has not left it since
+	Idle       bool           // no connection from Nginx is open, or the drain was waited out
+	Expired    bool           // a standby that has been kept for as long as the policy asks
+	Taken      bool           // something else holds the color, or a port that the desired release wants in it
 }
 
 // Relied is the facts as the planner goes by them: what runs after a start that did not end
@@ -198,7 +200,7 @@ func (f StackFacts) Relied() StackFacts {
 	return f
 }
 
-// Fitness is what this process knows of a standby as a spare. It is no proof for a
+// Fitness is what this process knows of a standby as a backup. It is no proof for a
 // flip, because it may be hours old.
 type Fitness int
 

@@ -11,7 +11,7 @@ import "slices"
 // be done; the reason tells which.
 func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
 	p := newPlanner(app, o, m)
-	return p.withoutSpare(p.plan())
+	return p.withoutBackup(p.plan())
 }
 
 func newPlanner(app App, o Observed, m Memory) planner {
@@ -25,11 +25,11 @@ func (p planner) plan() ([]Step, Reason) {
 	case blocked:
 		return p.planBlocked()
 	case p.app.Frozen:
-		return p.planKept(Frozen)
+		return p.planKept(FilesRefused)
 	case p.m.Paused:
 		return p.planKept(Paused)
 	case p.waits():
-		return p.planKept(Waiting)
+		return p.planKept(OutsideWindow)
 	case p.o.Awaits:
 		return p.planKept(AwaitingImage)
 	}
@@ -103,7 +103,7 @@ func (p planner) planBlocked() ([]Step, Reason) {
 	steps, reason := p.steps(back)
 	switch {
 	case p.o.Of(p.o.Live).Release == p.app.Release, p.m.Live.Release == p.app.Release:
-		reason = TakingBack
+		reason = RollingBack
 	case len(steps) == 0 || reason.Afterwards():
 		reason = Held
 	}
@@ -117,7 +117,7 @@ func (p planner) planBlocked() ([]Step, Reason) {
 // told once; a commit that people make instead is a new decision.
 func (p planner) revertDue() bool {
 	bad, _ := p.m.Blocked(p.app.Release)
-	return p.app.OnFailure == OnFailureRevert && !p.app.Frozen && bad.Reason != BelowFloor &&
+	return p.app.OnFailure == OnFailureRevert && !p.app.Frozen && bad.Reason != PastBarrier &&
 		p.m.RevertTried != p.m.Generation && !p.m.Live.Release.IsZero()
 }
 
@@ -135,14 +135,14 @@ func (p planner) planKept(none Reason) ([]Step, Reason) {
 	switch {
 	case none == PortTaken && p.barred(steps) && back.release == p.app.Release:
 		return nil, none
-	case reason == Sparing:
-		return steps, none // a spare keeps alive, too
+	case reason == BackupChange:
+		return steps, none // a backup keeps alive, too
 	case len(steps) == 0 || reason.Afterwards() || reason == MigrationFailed:
 		return nil, none
 	}
 	_, bad := p.m.Blocked(p.o.Of(p.o.Live).Release)
 	if _, was := p.m.Blocked(p.m.Live.Release); bad || was {
-		reason = TakingBack
+		reason = RollingBack
 	}
 	return steps, reason
 }
@@ -192,7 +192,7 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 	if steps := p.heal(goal{t.Release, t.Color}); steps != nil {
 		return steps, Healing
 	}
-	return p.handOver(t.Color), NoWayBack
+	return p.handOver(t.Color), NoRollbackTarget
 }
 
 // steps leads from what is observed to g.
@@ -277,7 +277,7 @@ func (p planner) settle(g goal) ([]Step, Reason) {
 		return steps, Healing
 	}
 	if steps := p.handOver(g.color); steps != nil {
-		return steps, HandingOver
+		return steps, MovingSingletons
 	}
 	otherwise := UpToDate
 	if p.contractDue(g) {
@@ -288,8 +288,8 @@ func (p planner) settle(g goal) ([]Step, Reason) {
 	}
 	steps, reason := p.tidy(g.color.Other(), otherwise)
 	if steps == nil {
-		if steps = p.arm(g); steps != nil && reason == UpToDate {
-			reason = Sparing
+		if steps = p.backupOn(g); steps != nil && reason == UpToDate {
+			reason = BackupChange
 		}
 	}
 	return steps, reason

@@ -7,16 +7,16 @@ import (
 
 // features are what the app of a story uses of that which comes after a flip.
 type features struct {
-	spares, singletons, migrations, windows bool
-	newcomer                                bool // no site passes requests to it at first
+	backups, singletons, migrations, windows bool
+	newcomer                                 bool // no site passes requests to it at first
 }
 
 // ask is what git says with these features. With migrations each release but the
 // first has an expand, and the second has a contract migration.
 func (f features) ask(p pick, app App) App {
-	app.Standby.Spare = SpareOff
-	if f.spares {
-		app.Standby.Spare = SpareIdempotent
+	app.Standby.Backup = BackupOff
+	if f.backups {
+		app.Standby.Backup = BackupIdempotent
 	}
 	if f.singletons {
 		app.Singletons = []string{"scheduler"}
@@ -33,14 +33,14 @@ func (f features) ask(p pick, app App) App {
 // afterwards is the part of a miniature that only these features change.
 type afterwards struct {
 	features
-	armed          bool // Nginx lets the standby answer
+	backupOn       bool // Nginx lets the standby answer
 	closed         bool // no deploy window is open
 	unused         bool // nothing was ever live, and no site passes requests to it
 	promoted       [4]bool
 	expanded       [4]bool
 	contracted     [4]bool
 	contractFailed pick
-	floor          pick
+	barrier        pick
 }
 
 func (a afterwards) remember(m *Memory) {
@@ -58,62 +58,62 @@ func (a afterwards) remember(m *Memory) {
 	if a.contractFailed != 0 {
 		m.ContractFailed = &Rejection{Release: a.contractFailed.release(), Generation: generation}
 	}
-	if a.floor != 0 {
-		m.Floor = &Floor{Release: a.floor.release(), Below: []Release{pick(1).release()}}
+	if a.barrier != 0 {
+		m.Barrier = &Barrier{Release: a.barrier.release(), Below: []Release{pick(1).release()}}
 	}
 }
 
-// verdict is what stands against a release; from below the floor it is a rejection.
+// verdict is what stands against a release; from below the barrier it is a rejection.
 func (w miniature) verdict(p pick) verdict {
-	if w.after.floor != 0 && p == 1 {
+	if w.after.barrier != 0 && p == 1 {
 		return rejected
 	}
 	return w.verdicts[p]
 }
 
-func (w miniature) spare() SpareState {
+func (w miniature) backupState() BackupState {
 	switch {
-	case !w.after.spares:
-		return NoSpare
-	case w.after.armed:
-		return Armed
+	case !w.after.backups:
+		return NoBackup
+	case w.after.backupOn:
+		return BackupActive
 	default:
-		return Disarmed
+		return BackupInactive
 	}
 }
 
-func (w miniature) duty(h hue) Duty {
+func (w miniature) singletons(h hue) SingletonState {
 	switch s := w.stacks[h]; {
 	case !w.after.singletons || s.condition == uint8(Absent):
-		return NoDuty
-	case s.onDuty:
-		return OnDuty
+		return NoSingletons
+	case s.singletonsRun:
+		return SingletonsRunning
 	default:
-		return OffDuty
+		return SingletonsStopped
 	}
 }
 
 // kept tells whether nothing new may be deployed.
 func (w miniature) kept() bool {
 	d := w.desired
-	return w.paused || w.frozen || w.after.closed && w.tenure.release != d && !w.after.promoted[d]
+	return w.paused || w.frozen || w.after.closed && w.liveRelease.release != d && !w.after.promoted[d]
 }
 
 // contractDue tells whether nothing but the contract migration, and what is in its
 // way, is left to do for the desired release.
 func (w miniature) contractDue() bool {
-	return w.after.migrations && w.desired == 2 && w.passed[2] && !w.after.contracted[2] && w.isTenure(w.live, 2)
+	return w.after.migrations && w.desired == 2 && w.passed[2] && !w.after.contracted[2] && w.isLiveRelease(w.live, 2)
 }
 
 // executeAfter is execute for the steps of these features.
 func (y story) executeAfter(w miniature, a Action, c hue, r pick) miniature {
 	switch a {
-	case Disarm:
-		w.after.armed = false
-	case Arm:
+	case DisableBackup:
+		w.after.backupOn = false
+	case EnableBackup:
 		w.stacks[c].fitness = uint8(Unfit)
 		if w.runs(c, r) && y.passesGate(w, r) {
-			w.stacks[c].fitness, w.after.armed = uint8(Fit), true
+			w.stacks[c].fitness, w.after.backupOn = uint8(Fit), true
 		}
 	case Expand:
 		if y.fate(r) == badExpand {
@@ -121,9 +121,9 @@ func (y story) executeAfter(w miniature, a Action, c hue, r pick) miniature {
 		}
 		w.after.expanded[r] = true
 	case HandOver:
-		w.stacks[c.other()].onDuty, w.stacks[c].onDuty = false, true
+		w.stacks[c.other()].singletonsRun, w.stacks[c].singletonsRun = false, true
 	case Contract:
-		w.after.floor = r
+		w.after.barrier = r
 		if y.fate(r) == badContract {
 			w.after.contractFailed = r
 		} else {
@@ -137,9 +137,9 @@ func (y story) executeAfter(w miniature, a Action, c hue, r pick) miniature {
 func (w miniature) halfDoneAfter(a Action, c hue, r pick) []miniature {
 	switch a {
 	case HandOver:
-		w.stacks[c.other()].onDuty, w.stacks[c].onDuty = false, false
+		w.stacks[c.other()].singletonsRun, w.stacks[c].singletonsRun = false, false
 	case Contract:
-		w.after.floor = r
+		w.after.barrier = r
 	default:
 		return nil
 	}
@@ -148,8 +148,8 @@ func (w miniature) halfDoneAfter(a Action, c hue, r pick) []miniature {
 
 // eventsAfter is what happens to these features that no step did.
 func (w miniature) eventsAfter(add func(string, miniature)) {
-	if w.after.spares {
-		add("spare flag changed by hand", w.with(func(n *miniature) { n.after.armed = !n.after.armed }))
+	if w.after.backups {
+		add("backup flag changed by hand", w.with(func(n *miniature) { n.after.backupOn = !n.after.backupOn }))
 		add("time for another proof", w.with(func(n *miniature) {
 			for h := range n.stacks {
 				if n.stacks[h].fitness == uint8(Unfit) {
@@ -160,10 +160,10 @@ func (w miniature) eventsAfter(add func(string, miniature)) {
 	}
 	for h := blue; w.after.singletons && h <= green; h++ {
 		if !w.lies(h) {
-			add("singleton started or stopped by hand: "+string(h.color()), w.with(func(n *miniature) { n.stacks[h].onDuty = !n.stacks[h].onDuty }))
+			add("singleton started or stopped by hand: "+string(h.color()), w.with(func(n *miniature) { n.stacks[h].singletonsRun = !n.stacks[h].singletonsRun }))
 		}
 	}
-	if w.after.newcomer && w.tenure.release == 0 {
+	if w.after.newcomer && w.liveRelease.release == 0 {
 		add("the site is changed", w.with(func(n *miniature) { n.after.unused = !n.after.unused }))
 	}
 	if w.after.windows {
@@ -176,23 +176,23 @@ var promisesAfterwards = []promise{
 	{"never anything confirmed, watched or parked while no request can come to it", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.after.unused || s.Action != Confirm && s.Action != Watch && s.Action != Park && s.Action != HandOver
 	}},
-	{"never the traffic moved, or the standby touched, while it is a spare", func(w miniature, s Step, c hue, r pick) bool {
-		return !w.after.armed || s.Action != Flip && s.Action != Park && (c == w.live || s.Action != Up && s.Action != Drain && s.Action != Retire)
+	{"never the traffic moved, or the standby touched, while it is a backup", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.after.backupOn || s.Action != Flip && s.Action != Park && (c == w.live || s.Action != Up && s.Action != Drain && s.Action != Retire)
 	}},
-	{"never a spare beside a release that is on trial: it would answer for it", func(w miniature, s Step, c hue, r pick) bool {
-		return !w.after.armed || s.Action != Watch
+	{"never a backup beside a release that is on trial: it would answer for it", func(w miniature, s Step, c hue, r pick) bool {
+		return !w.after.backupOn || s.Action != Watch
 	}},
-	{"never a spare that runs nothing, did not pass its watch, was rejected or lies below the floor", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Arm || c != w.live && w.runs(c, r) && w.passed[r] && w.verdict(r) == untried && !w.expired
+	{"never a backup that runs nothing, did not pass its watch, was rejected or lies below the barrier", func(w miniature, s Step, c hue, r pick) bool {
+		return s.Action != EnableBackup || c != w.live && w.runs(c, r) && w.passed[r] && w.verdict(r) == untried && !w.expired
 	}},
 	{"never singletons started anywhere but in the live color, confirmed there", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != HandOver || c == w.live && w.isTenure(c, r) && w.runs(c, r)
+		return s.Action != HandOver || c == w.live && w.isLiveRelease(c, r) && w.runs(c, r)
 	}},
 	{"never a watch while a singleton runs in the old color, or not in the new one", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Watch || !w.after.singletons || !w.runs(c, r) || w.stacks[c].onDuty && !w.stacks[c.other()].onDuty
+		return s.Action != Watch || !w.after.singletons || !w.runs(c, r) || w.stacks[c].singletonsRun && !w.stacks[c.other()].singletonsRun
 	}},
 	{"never a release brought up before its expand migration ran", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Up || !w.after.migrations || r < 2 || r != w.desired || w.after.expanded[r] || w.isTenure(c, r) || w.stacks[blue].release == r || w.stacks[green].release == r
+		return s.Action != Up || !w.after.migrations || r < 2 || r != w.desired || w.after.expanded[r] || w.isLiveRelease(c, r) || w.stacks[blue].release == r || w.stacks[green].release == r
 	}},
 	{"never an expand migration twice", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Expand || !w.after.expanded[r]
@@ -203,8 +203,8 @@ var promisesAfterwards = []promise{
 	{"never a contract migration while something older runs", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Contract || w.lies(c.other()) || w.stacks[c.other()].release == r
 	}},
-	{"never a release from below the floor brought up, or given traffic", func(w miniature, s Step, c hue, r pick) bool {
-		return w.after.floor == 0 || r != 1 || s.Action != Up && s.Action != Flip && s.Action != Confirm
+	{"never a release from below the barrier brought up, or given traffic", func(w miniature, s Step, c hue, r pick) bool {
+		return w.after.barrier == 0 || r != 1 || s.Action != Up && s.Action != Flip && s.Action != Confirm
 	}},
 }
 
@@ -228,13 +228,13 @@ func (w miniature) faultUnused(reason Reason) string {
 // the desired release is live.
 func (w miniature) faultAfterwards(reason Reason) string {
 	live, other := w.stacks[w.live], w.stacks[w.live.other()]
-	mayBeSpare := w.runs(w.live.other(), other.release) && w.passed[other.release] && w.verdict(other.release) == untried && !w.expired
+	mayBeBackup := w.runs(w.live.other(), other.release) && w.passed[other.release] && w.verdict(other.release) == untried && !w.expired
 	switch {
-	case w.after.armed && !(mayBeSpare && other.fitness == uint8(Fit)):
-		return "at rest, a spare is one that was proven"
-	case w.after.spares && mayBeSpare && !w.after.armed && other.fitness != uint8(Unfit):
-		return "at rest, a standby that may be a spare is one"
-	case w.after.singletons && (!live.onDuty || other.onDuty):
+	case w.after.backupOn && !(mayBeBackup && other.fitness == uint8(Fit)):
+		return "at rest, a backup is one that was proven"
+	case w.after.backups && mayBeBackup && !w.after.backupOn && other.fitness != uint8(Unfit):
+		return "at rest, a standby that may be a backup is one"
+	case w.after.singletons && (!live.singletonsRun || other.singletonsRun):
 		return "at rest, singletons run in the live color, and only there"
 	case w.contractDue() && (w.after.contractFailed != w.desired || reason != MigrationFailed):
 		return "at rest, the contract migration ran, or MigrationFailed says why not"
@@ -245,11 +245,11 @@ func (w miniature) faultAfterwards(reason Reason) string {
 
 func (a afterwards) String() string {
 	var b strings.Builder
-	for _, f := range []flag{{a.armed, "armed"}, {a.closed, "closed"}, {a.unused, "unused"}} {
+	for _, f := range []flag{{a.backupOn, "armed"}, {a.closed, "closed"}, {a.unused, "unused"}} {
 		b.WriteString(f.String())
 	}
 	for p := pick(1); p <= 3; p++ {
-		for _, f := range []flag{{a.promoted[p], "promoted"}, {a.expanded[p], "expanded"}, {a.contracted[p], "contracted"}, {a.contractFailed == p, "contract failed"}, {a.floor == p, "is the floor"}} {
+		for _, f := range []flag{{a.promoted[p], "promoted"}, {a.expanded[p], "expanded"}, {a.contracted[p], "contracted"}, {a.contractFailed == p, "contract failed"}, {a.barrier == p, "is the barrier"}} {
 			if f.on {
 				fmt.Fprintf(&b, ", %s %s", p.letter(), f.name)
 			}

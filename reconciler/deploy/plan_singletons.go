@@ -12,7 +12,7 @@ func (p planner) handOver(live Color) []Step {
 	if s.Condition != Running || !p.m.Live.Is(live, s.Release) {
 		return nil
 	}
-	if relieved(p.o.Of(live.Other()).Duty) && engaged(s.Duty) {
+	if stoppedSingletons(p.o.Of(live.Other()).Singletons) && startedSingletons(s.Singletons) {
 		return nil
 	}
 	return []Step{{HandOver, live, s.Release}}
@@ -24,15 +24,15 @@ func (p planner) handOverAfter(g goal) []Step {
 	var on bool
 	switch {
 	case s.Release == g.release && s.Condition != Absent:
-		on = engaged(s.Duty)
+		on = startedSingletons(s.Singletons)
 	default:
 		on = len(p.app.Singletons) == 0 // Up starts none
 	}
-	if on && relieved(p.o.Of(g.color.Other()).Duty) {
+	if on && stoppedSingletons(p.o.Of(g.color.Other()).Singletons) {
 		return nil
 	}
 	return []Step{{HandOver, g.color, g.release}}
 }
 
-func relieved(d Duty) bool { return d == NoDuty || d == OffDuty }
-func engaged(d Duty) bool  { return d == NoDuty || d == OnDuty }
+func stoppedSingletons(d SingletonState) bool { return d == NoSingletons || d == SingletonsStopped }
+func startedSingletons(d SingletonState) bool { return d == NoSingletons || d == SingletonsRunning }

@@ -51,7 +51,7 @@ func (p planner) secure() ([]Step, Reason) {
 
 func (p planner) whySecure() Reason {
 	if _, bad := p.m.Blocked(p.m.Live.Release); bad {
-		return TakingBack
+		return RollingBack
 	}
 	return Healing
 }

@@ -44,7 +44,7 @@ func TestPlan_TheStandbyIsNotTouchedWhileTheLiveStackIsNotHealthy(t *testing.T) 
 		{name: "dead, and a newer release is wanted", wants: wants(relC, Green), standby: warmA, live: brokenB, memory: bIsLive, want: mend},
 		{name: "mended and not gated yet, and a newer release is wanted", wants: wants(relC, Auto), standby: warmA, live: warmB, memory: mended, want: "Healing: gate green b"},
 		{name: "it did not come up, and a newer release is wanted: the traffic goes to the standby", wants: wants(relC, Auto), standby: warmA, live: brokenB, memory: givenUp,
-			want: "TakingBack: gate blue a; flip blue a; confirm blue a"},
+			want: "RollingBack: gate blue a; flip blue a; confirm blue a"},
 		{name: "it died in its watch, and a newer release is wanted: the standby is what was proven", wants: wants(relC, Auto), standby: warmA, live: brokenB, memory: onTrial,
 			want: "Healing: gate blue a; flip blue a; confirm blue a"},
 		{name: "gone, and what the standby runs is wanted", wants: wants(relA, Auto), standby: warmA, live: absent, memory: bIsLive,
@@ -73,10 +73,10 @@ func TestPlan_TheBackupAnswersUntilTheLiveStackIsHealthyAgain(t *testing.T) {
 		{"gone", warmA, absent, "up green b; gate green b"},
 		{"dead", warmA, brokenB, "up green b; gate green b"},
 		{"gone, and the standby's time is over", expiredA, absent, "up green b; gate green b"},
-		{"gone, and the standby is sick", unfit, absent, "disarm blue a; up green b; gate green b"},
-		{"healthy", warmA, warmB, "disarm blue a"},
+		{"gone, and the standby is sick", unfit, absent, "backup-off blue a; up green b; gate green b"},
+		{"healthy", warmA, warmB, "backup-off blue a"},
 	} {
-		steps, _ := Plan(wants(relB, Auto), Observed{Live: Green, Spare: Armed, Blue: c.standby, Green: c.live}, bIsLive.memory())
+		steps, _ := Plan(wants(relB, Auto), Observed{Live: Green, Backup: BackupActive, Blue: c.standby, Green: c.live}, bIsLive.memory())
 		if got := stepWords(steps); got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.name, got, c.want)
 		}

@@ -30,7 +30,7 @@ var (
 
 // remembered builds the memory of a story.
 type remembered struct {
-	live     Tenure
+	live     LiveRelease
 	passed   []Release
 	rejected []Release // in this generation
 	earlier  []Release // rejected in an earlier one
@@ -53,7 +53,7 @@ func (r remembered) memory() Memory {
 	return m
 }
 
-func confirmed(c Color, r Release) Tenure { return Tenure{Color: c, Release: r} }
+func confirmed(c Color, r Release) LiveRelease { return LiveRelease{Color: c, Release: r} }
 
 func wants(r Release, c Color) App { return App{Name: "shop", Tag: r.Tag, Release: r, Color: c} }
 
@@ -193,37 +193,37 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			name:  "a failed watch",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}},
-			want:   "gate blue a; flip blue a; confirm blue a", reason: TakingBack,
+			want:   "gate blue a; flip blue a; confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "a pause does not stop a taking-back",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}, paused: true},
-			want:   "gate blue a; flip blue a; confirm blue a", reason: TakingBack,
+			want:   "gate blue a; flip blue a; confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "a pause does not stop the taking-back of a release that git wants no more",
 			wants: wants(pick(3).release(), Blue), live: Green, blue: warmA, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}, paused: true},
-			want:   "gate blue a; flip blue a; confirm blue a", reason: TakingBack,
+			want:   "gate blue a; flip blue a; confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "a failed watch, and the standby is stopped",
 			wants: wants(relB, Green), live: Green, blue: stoppedA, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}},
-			want:   "up blue a; gate blue a; flip blue a; confirm blue a", reason: TakingBack,
+			want:   "up blue a; gate blue a; flip blue a; confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "a failed watch, and no other stack",
 			wants: wants(relB, Green), live: Green, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), rejected: []Release{relB}},
-			want:   "", reason: NoWayBack,
+			want:   "", reason: NoRollbackTarget,
 		},
 		{
 			name:  "a failed watch, and the other stack was rejected before",
 			wants: wants(relB, Green), live: Green, blue: warmA, green: gatedB,
 			memory: remembered{live: confirmed(Green, relB), earlier: []Release{relA}, rejected: []Release{relB}},
-			want:   "", reason: NoWayBack,
+			want:   "", reason: NoRollbackTarget,
 		},
 		{
 			name:  "no way back, and the live stack dies: better a bad one than none",
@@ -246,7 +246,7 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 		{
 			name:  "files that cannot be read",
 			wants: App{Release: relB, Color: Green, Frozen: true}, live: Blue, blue: gatedA, memory: aIsLive,
-			want: "", reason: Frozen,
+			want: "", reason: FilesRefused,
 		},
 		{
 			name:  "files that cannot be read, and the flag is moved by hand",
@@ -319,13 +319,13 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 			name:  "flipped on a taking-back: the reason stays that with which it began",
 			wants: wants(relB, Green), live: Blue, blue: gatedA, green: warmB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}},
-			want:   "confirm blue a", reason: TakingBack,
+			want:   "confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "flipped on a taking-back of what git wants no more, while paused",
 			wants: wants(pick(3).release(), Green), live: Blue, blue: gatedA, green: warmB,
 			memory: remembered{live: confirmed(Green, relB), passed: []Release{relA}, rejected: []Release{relB}, paused: true},
-			want:   "confirm blue a", reason: TakingBack,
+			want:   "confirm blue a", reason: RollingBack,
 		},
 		{
 			name:  "the confirmed release beside is sick and was rejected for it: a newer one goes on",

@@ -24,7 +24,7 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 		{name: "the second release is bad at its gate", fates: []fate{good, badAtGate}},
 		{name: "the second release is bad in its watch", fates: []fate{good, badInWatch}},
 		{name: "the first release wears out, the second is bad in its watch", fates: []fate{wearsOut, badInWatch}, quick: true},
-		{name: "a standby that is a spare", fates: []fate{wearsOut, badInWatch}, quick: true, lean: true, features: features{spares: true}},
+		{name: "a standby that is a backup", fates: []fate{wearsOut, badInWatch}, quick: true, lean: true, features: features{backups: true}},
 		{name: "singletons", fates: []fate{good, badInWatch}, quick: true, lean: true, features: features{singletons: true}},
 		{name: "migrations", fates: []fate{good, good}, quick: true, lean: true, features: features{migrations: true}},
 		{name: "an expand migration that fails", fates: []fate{good, badExpand}, quick: true, lean: true, features: features{migrations: true}},
@@ -55,7 +55,7 @@ func TestPlan_RandomStoriesAreSafeAndConverge(t *testing.T) {
 	for seed := range uint64(walks) {
 		y := story{fates: []fate{good, badAtGate, badInWatch}}
 		if seed%2 == 1 {
-			y = story{fates: []fate{good, good, badInWatch}, features: features{spares: true, singletons: true, migrations: true, windows: true}}
+			y = story{fates: []fate{good, good, badInWatch}, features: features{backups: true, singletons: true, migrations: true, windows: true}}
 		}
 		steps += y.wander(t, rand.New(rand.NewPCG(seed, 1)), length)
 	}
@@ -97,7 +97,7 @@ func (y story) wander(t *testing.T, dice *rand.Rand, length int) int {
 func (y story) rest(start miniature) (int, string) {
 	w := start
 	shown, _ := start.plan()
-	if t := start.tenure; !start.isTenure(start.live, t.release) || !start.runs(t.color, t.release) {
+	if t := start.liveRelease; !start.isLiveRelease(start.live, t.release) || !start.runs(t.color, t.release) {
 		shown = nil // what was done by hand has to be undone first
 	}
 	for n := range enough + 1 {
@@ -303,7 +303,7 @@ type promise struct {
 // promises are what holds for every step that is ever executed.
 var promises = []promise{
 	{"every step names a release, except the one that leaves an empty color", func(w miniature, s Step, c hue, r pick) bool {
-		return r != 0 || s.Action == Park || s.Action == Disarm || s.Action == Drain || s.Action == Retire
+		return r != 0 || s.Action == Park || s.Action == DisableBackup || s.Action == Drain || s.Action == Retire
 	}},
 	{"never traffic to a stack that has not passed the gate with the release it runs now", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Flip && s.Action != Confirm || w.runs(c, r) && w.stacks[c].gated
@@ -313,13 +313,13 @@ var promises = []promise{
 	}},
 	{"never a live stack brought up, except to mend the release that was confirmed there", func(w miniature, s Step, c hue, r pick) bool {
 		gone := w.stacks[c].condition == uint8(Absent)
-		return s.Action != Up || c != w.live || w.after.unused || w.isTenure(c, r) && (w.stacks[c].release == r || gone)
+		return s.Action != Up || c != w.live || w.after.unused || w.isLiveRelease(c, r) && (w.stacks[c].release == r || gone)
 	}},
 	{"never the only healthy stack stopped or replaced", func(w miniature, s Step, c hue, r pick) bool {
 		return !w.touches(s, c, r) || !w.healthy(c) || w.healthy(c.other())
 	}},
 	{"never the backup ended while the live stack is not healthy, unless nothing is to answer but the standby", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Disarm || !w.backup() || w.healthy(w.live) || w.flipsTo(c)
+		return s.Action != DisableBackup || !w.backup() || w.healthy(w.live) || w.flipsTo(c)
 	}},
 	{"never a live container touched while it runs", func(w miniature, s Step, c hue, r pick) bool {
 		return c != w.live || w.after.unused || s.Action != Drain && s.Action != Retire && (s.Action != Up || !w.runs(c, w.stacks[c].release))
@@ -331,7 +331,7 @@ var promises = []promise{
 		return s.Action != Up || w.verdict(r) != rejected || c == w.live
 	}},
 	{"never back to a release that was ever rejected", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Flip && s.Action != Confirm || r == w.desired || w.verdict(r) == untried || r == w.tenure.release
+		return s.Action != Flip && s.Action != Confirm || r == w.desired || w.verdict(r) == untried || r == w.liveRelease.release
 	}},
 	{"never the way back replaced, drained or retired before the live release passed its watch", func(w miniature, s Step, c hue, r pick) bool {
 		return c == w.live || !w.touches(s, c, r) || !w.isWayBack(c)
@@ -340,11 +340,11 @@ var promises = []promise{
 		return w.lies(c) || w.stacks[c].idle || w.after.unused || s.Action != Retire && (s.Action != Up || w.stacks[c].release == r)
 	}},
 	{"nothing new while paused, frozen or outside a deploy window", func(w miniature, s Step, c hue, r pick) bool {
-		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.tenure.release || w.isReturn(r) ||
-			s.Action == Confirm && w.tenure.release == 0 || s.Action != Up && w.passed[r] && !w.healthy(w.live) || s.Action == Confirm && w.passed[r]
+		return !w.kept() || s.Action != Up && s.Action != Flip && s.Action != Confirm || r == w.liveRelease.release || w.isReturn(r) ||
+			s.Action == Confirm && w.liveRelease.release == 0 || s.Action != Up && w.passed[r] && !w.healthy(w.live) || s.Action == Confirm && w.passed[r]
 	}},
 	{"never a gate, a proof or traffic for a stack whose start did not end well", func(w miniature, s Step, c hue, r pick) bool {
-		return !w.stacks[c].cut || s.Action != Gate && s.Action != Flip && s.Action != Confirm && s.Action != Arm && s.Action != Watch || s.Action == Watch && !w.runs(c, r)
+		return !w.stacks[c].cut || s.Action != Gate && s.Action != Flip && s.Action != Confirm && s.Action != EnableBackup && s.Action != Watch || s.Action == Watch && !w.runs(c, r)
 	}},
 	{"never a gate for a stack that does not run the release", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Gate || w.runs(c, r)
@@ -353,7 +353,7 @@ var promises = []promise{
 		return s.Action != Flip || c != w.live
 	}},
 	{"never a watch of anything but the confirmed live release, and never twice", func(w miniature, s Step, c hue, r pick) bool {
-		return s.Action != Watch || c == w.live && w.isTenure(c, r) && !w.passed[r]
+		return s.Action != Watch || c == w.live && w.isLiveRelease(c, r) && !w.passed[r]
 	}},
 	{"never a watch of what has to pass its gate again, unless nothing of it is left", func(w miniature, s Step, c hue, r pick) bool {
 		return s.Action != Watch || !w.healing || w.stacks[c].release != r
@@ -380,21 +380,21 @@ func (w miniature) lies(h hue) bool {
 // never passed its watch may be in the middle of its first start.
 func (w miniature) healthy(h hue) bool {
 	s := w.stacks[h]
-	mended := w.healing && w.isTenure(h, s.release)
+	mended := w.healing && w.isLiveRelease(h, s.release)
 	switch {
 	case s.release == 0 || !w.runs(h, s.release):
 		return false
 	case h == w.live:
 		return !mended && w.verdict(s.release) != rejected
 	default:
-		return w.verdict(s.release) == untried && (w.passed[s.release] || w.tenure.release != 0 && !w.kept() && w.verdict(w.desired) != rejected)
+		return w.verdict(s.release) == untried && (w.passed[s.release] || w.liveRelease.release != 0 && !w.kept() && w.verdict(w.desired) != rejected)
 	}
 }
 
 // backup tells whether the standby is fit to answer for a live release that has proven
 // itself, whether it still runs or not.
 func (w miniature) backup() bool {
-	s, t := w.stacks[w.live.other()], w.tenure
+	s, t := w.stacks[w.live.other()], w.liveRelease
 	there := w.stacks[w.live].release
 	return w.runs(w.live.other(), s.release) && w.passed[s.release] && w.verdict(s.release) == untried && s.fitness != uint8(Unfit) &&
 		t.color == w.live && w.passed[t.release] && (there == t.release || w.stacks[w.live].condition == uint8(Absent))
@@ -414,48 +414,48 @@ func (w miniature) touches(s Step, c hue, r pick) bool {
 // to should the live release turn out bad, while git still wants that release.
 func (w miniature) isWayBack(h hue) bool {
 	onTrial, other := w.stacks[w.live].release, w.stacks[h].release
-	if w.tenure.release != 0 && w.tenure.color == w.live {
-		onTrial = w.tenure.release
+	if w.liveRelease.release != 0 && w.liveRelease.color == w.live {
+		onTrial = w.liveRelease.release
 	}
 	if onTrial != w.desired || w.passed[onTrial] || other == 0 || other == onTrial || w.verdict(other) != untried {
 		return false
 	}
 	// Where nobody ever confirmed anything, a live stack that runs may be worth a
 	// return; a dead one is only worth being left for what was confirmed.
-	return w.tenure.color == w.live && w.tenure.release != 0 || w.isTenure(h, other) ||
+	return w.liveRelease.color == w.live && w.liveRelease.release != 0 || w.isLiveRelease(h, other) ||
 		w.runs(w.live, onTrial) && w.verdict(onTrial) != rejected
 }
 
 // isReturn tells whether p is what to return to when the confirmed release is bad.
 func (w miniature) isReturn(p pick) bool {
-	t := w.tenure
+	t := w.liveRelease
 	return t.release != 0 && w.verdict(t.release) == rejected && w.stacks[t.color.other()].release == p && w.verdict(p) == untried
 }
 
 // faultAtRest tells what is wrong with a state in which nothing is left to do.
 func (y story) faultAtRest(w miniature, reason Reason) string {
-	live, t := w.stacks[w.live], w.tenure
+	live, t := w.stacks[w.live], w.liveRelease
 	kept := t.release != 0 && w.verdict(t.release) != rejected
 	other := w.stacks[w.live.other()]
 	if w.after.unused {
 		return w.faultUnused(reason)
 	}
 	switch {
-	case kept && (!w.isTenure(w.live, t.release) || !w.runs(w.live, t.release) || w.healing):
+	case kept && (!w.isLiveRelease(w.live, t.release) || !w.runs(w.live, t.release) || w.healing):
 		return "at rest, what was confirmed is live, whole and gated"
-	case w.verdict(w.desired) == rejected && reason != Held && reason != NoWayBack:
-		return "at rest, a rejected release is Held, or there is NoWayBack: not " + string(reason)
+	case w.verdict(w.desired) == rejected && reason != Held && reason != NoRollbackTarget:
+		return "at rest, a rejected release is Held, or there is NoRollbackTarget: not " + string(reason)
 	case t.release == 0 && w.runs(w.live, live.release) && live.release != 0 && w.verdict(live.release) == untried:
 		return "at rest, what has the traffic and runs is confirmed"
-	case w.verdict(live.release) == rejected && w.isTenure(w.live, live.release) && other.release != 0 && w.verdict(other.release) == untried:
+	case w.verdict(live.release) == rejected && w.isLiveRelease(w.live, live.release) && other.release != 0 && w.verdict(other.release) == untried:
 		return "at rest, a rejected release is not live as long as there is a way back"
-	case w.verdict(w.desired) == rejected && w.isTenure(w.live, w.desired) && live.release == w.desired && (reason != NoWayBack || !w.runs(w.live, t.release)):
-		return "at rest, a rejected release that has to stay live is kept running, and NoWayBack says so: not " + string(reason)
+	case w.verdict(w.desired) == rejected && w.isLiveRelease(w.live, w.desired) && live.release == w.desired && (reason != NoRollbackTarget || !w.runs(w.live, t.release)):
+		return "at rest, a rejected release that has to stay live is kept running, and NoRollbackTarget says so: not " + string(reason)
 	case w.verdict(w.desired) == rejected && kept && reason != Held:
 		return "at rest, Held says that another release is live: not " + string(reason)
 	case w.verdict(w.desired) == rejected:
 		return ""
-	case w.kept() && reason != Frozen && reason != Paused && reason != Waiting && reason != NoWayBack:
+	case w.kept() && reason != FilesRefused && reason != Paused && reason != OutsideWindow && reason != NoRollbackTarget:
 		return "at rest, the reason says that nothing new may be deployed: not " + string(reason)
 	case w.kept():
 		return ""
@@ -486,7 +486,7 @@ func (w miniature) faultWhenUpToDate(reason Reason) string {
 		return "at rest, the desired color is live"
 	case !w.runs(w.live, w.desired):
 		return "at rest, the desired release runs in the live color"
-	case !w.isTenure(w.live, w.desired):
+	case !w.isLiveRelease(w.live, w.desired):
 		return "at rest, the desired release is confirmed"
 	case !w.passed[w.desired]:
 		return "at rest, the desired release has passed its watch"
@@ -500,9 +500,9 @@ func (w miniature) faultWhenUpToDate(reason Reason) string {
 // faultOfChange compares where the plan was left alone with where it ended.
 func (y story) faultOfChange(start, end miniature) string {
 	bad := slices.Contains([]fate{badAtGate, badInWatch, badExpand}, y.fate(start.desired))
-	ill := start.tenure.release != 0 && !y.passesGate(start, start.tenure.release)
+	ill := start.liveRelease.release != 0 && !y.passesGate(start, start.liveRelease.release)
 	kept := start.kept()
-	proven := start.tenure.release
+	proven := start.liveRelease.release
 	switch {
 	case bad && !kept && !ill && end.verdict(start.desired) != rejected:
 		return "a bad release ends up rejected"
@@ -516,7 +516,7 @@ func (y story) faultOfChange(start, end miniature) string {
 // canReturn tells whether the confirmed release is within reach: it has a stack,
 // and the traffic either is there, or was led by hand to where nobody wants it.
 func (w miniature) canReturn() bool {
-	t, live := w.tenure, w.stacks[w.live]
+	t, live := w.liveRelease, w.stacks[w.live]
 	if w.stacks[t.color].release != t.release {
 		return false
 	}

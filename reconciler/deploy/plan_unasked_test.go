@@ -40,12 +40,12 @@ func TestPlanUnasked(t *testing.T) {
 
 // faultUnasked tells what is wrong with what is done in w while Nginx cannot be asked.
 func (w miniature) faultUnasked() string {
-	t := w.tenure
+	t := w.liveRelease
 	steps := PlanUnasked(w.app(), w.observed(), w.memory())
 	for _, s := range steps {
 		c, r := hueOf(s.Color), pickOf(s.Release)
 		there := w.stacks[c].release == r || w.stacks[c].condition == uint8(Absent)
-		if s.Action != Up && s.Action != Gate || !w.isTenure(c, r) || !there || w.runs(c, r) && (!w.healing || s.Action == Up) {
+		if s.Action != Up && s.Action != Gate || !w.isLiveRelease(c, r) || !there || w.runs(c, r) && (!w.healing || s.Action == Up) {
 			return fmt.Sprintf("while Nginx cannot be asked, nothing but what was confirmed live is mended: not %s", s)
 		}
 	}

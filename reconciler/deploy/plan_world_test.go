@@ -11,33 +11,33 @@ import (
 // remembered, and what git says. It is plain and comparable, so a map of it is
 // the set of the states seen.
 type miniature struct {
-	live     hue
-	stacks   [2]ministack
-	tenure   minitenure
-	verdicts [4]verdict // by pick
-	passed   [4]bool    // by pick
-	healing  bool
-	paused   bool
-	frozen   bool
-	expired  bool // the standby was kept for long enough
-	worn     bool // releases that wear out fail their gate from now on
-	after    afterwards
-	desired  pick
-	choice   hue
+	live        hue
+	stacks      [2]ministack
+	liveRelease miniLiveRelease
+	verdicts    [4]verdict // by pick
+	passed      [4]bool    // by pick
+	healing     bool
+	paused      bool
+	frozen      bool
+	expired     bool // the standby was kept for long enough
+	worn        bool // releases that wear out fail their gate from now on
+	after       afterwards
+	desired     pick
+	choice      hue
 }
 
 // ministack is one color. gated, idle and fitness are known to the process only,
 // and die with it.
 type ministack struct {
-	release     pick
-	condition   smallCondition
-	gated, idle bool
-	onDuty      bool
-	cut         bool // the start of its containers did not end well, whatever they look like
-	fitness     uint8
+	release       pick
+	condition     smallCondition
+	gated, idle   bool
+	singletonsRun bool
+	cut           bool // the start of its containers did not end well, whatever they look like
+	fitness       uint8
 }
 
-type minitenure struct {
+type miniLiveRelease struct {
 	color   hue
 	release pick
 }
@@ -143,21 +143,21 @@ func (w miniature) app() App {
 }
 
 func (w miniature) observed() Observed {
-	return Observed{Live: w.live.color(), Spare: w.spare(), Closed: w.after.closed, Unused: w.after.unused, Blue: w.facts(blue), Green: w.facts(green)}
+	return Observed{Live: w.live.color(), Backup: w.backupState(), Closed: w.after.closed, Unused: w.after.unused, Blue: w.facts(blue), Green: w.facts(green)}
 }
 
 func (w miniature) facts(h hue) StackFacts {
 	s := w.stacks[h]
 	return StackFacts{
 		Release: s.release.release(), Condition: Condition(s.condition), Started: !s.cut, Gated: s.gated, Idle: s.idle,
-		Expired: w.expired && h != w.live, Duty: w.duty(h), Fitness: Fitness(s.fitness),
+		Expired: w.expired && h != w.live, Singletons: w.singletons(h), Fitness: Fitness(s.fitness),
 	}
 }
 
 func (w miniature) memory() Memory {
 	m := Memory{Generation: generation, Healing: w.healing, Paused: w.paused}
-	if w.tenure.release != 0 {
-		m.Live = Tenure{Color: w.tenure.color.color(), Release: w.tenure.release.release()}
+	if w.liveRelease.release != 0 {
+		m.Live = LiveRelease{Color: w.liveRelease.color.color(), Release: w.liveRelease.release.release()}
 	}
 	for p := pick(1); p <= 3; p++ {
 		if w.passed[p] {
@@ -176,7 +176,7 @@ func (w miniature) memory() Memory {
 
 // judged puts the verdicts of m back into the miniature.
 func (w miniature) judged(m Memory) miniature {
-	m.Floor = nil // it is no verdict on anything
+	m.Barrier = nil // it is no verdict on anything
 	for p := pick(1); p <= 3; p++ {
 		w.passed[p] = m.HasPassed(p.release())
 		if w.after.windows {
@@ -215,9 +215,11 @@ func (w miniature) pass(p pick) miniature {
 	return w.judged(m)
 }
 
-func (w miniature) isTenure(h hue, p pick) bool { return w.tenure == minitenure{h, p} && p != 0 }
+func (w miniature) isLiveRelease(h hue, p pick) bool {
+	return w.liveRelease == miniLiveRelease{h, p} && p != 0
+}
 func (w miniature) onTrial() bool {
-	r := w.tenure.release
+	r := w.liveRelease.release
 	return r != 0 && !w.passed[r] && w.verdicts[r] != rejected
 }
 func (w miniature) runs(h hue, p pick) bool {
@@ -239,7 +241,7 @@ func (y story) execute(w miniature, s Step) miniature {
 		w = w.turn(c)
 	case Confirm:
 		if w.live == c {
-			w.tenure, w.healing = minitenure{c, r}, false
+			w.liveRelease, w.healing = miniLiveRelease{c, r}, false
 		}
 	case Watch:
 		if y.fate(r) == badInWatch || !w.runs(c, r) {
@@ -271,8 +273,8 @@ func (w miniature) turn(h hue) miniature {
 
 // up leaves the stack with the release in the condition that was reached.
 func (w miniature) up(h hue, p pick, reached Condition) miniature {
-	onDuty := w.stacks[h].onDuty && w.stacks[h].release == p // Up leaves singletons alone
-	w.stacks[h] = ministack{release: p, condition: uint8(reached), onDuty: onDuty}
+	singletonsRun := w.stacks[h].singletonsRun && w.stacks[h].release == p // Up leaves singletons alone
+	w.stacks[h] = ministack{release: p, condition: uint8(reached), singletonsRun: singletonsRun}
 	if h == w.live {
 		w.healing = true
 	} else {
@@ -285,7 +287,7 @@ func (y story) gate(w miniature, h hue, p pick) miniature {
 	switch {
 	case w.runs(h, p) && y.passesGate(w, p):
 		w.stacks[h].gated = true
-		if w.isTenure(h, p) {
+		if w.isLiveRelease(h, p) {
 			w.healing = false
 		}
 		return w
@@ -306,7 +308,7 @@ func (w miniature) tidied() miniature {
 			w.stacks[h] = ministack{}
 		}
 	}
-	w.after.unused = w.after.unused && w.tenure.release == 0
+	w.after.unused = w.after.unused && w.liveRelease.release == 0
 	return w
 }
 
@@ -314,8 +316,8 @@ func (w miniature) tidied() miniature {
 func (w miniature) mirrored() miniature {
 	w.live = w.live.other()
 	w.stacks[blue], w.stacks[green] = w.stacks[green], w.stacks[blue]
-	if w.tenure.release != 0 {
-		w.tenure.color = w.tenure.color.other()
+	if w.liveRelease.release != 0 {
+		w.liveRelease.color = w.liveRelease.color.other()
 	}
 	if w.choice != auto {
 		w.choice = w.choice.other()
@@ -444,15 +446,15 @@ func (w miniature) forgotten() miniature {
 	w = w.killed()
 	// What has the traffic is believed to have been started to the end.
 	w.stacks[w.live].cut, w.stacks[w.live.other()].cut = false, true
-	w.tenure, w.passed, w.verdicts, w.healing, w.paused = minitenure{}, [4]bool{}, [4]verdict{}, false, false
-	w.after = afterwards{features: w.after.features, closed: w.after.closed, armed: w.after.armed, unused: w.after.unused}
+	w.liveRelease, w.passed, w.verdicts, w.healing, w.paused = miniLiveRelease{}, [4]bool{}, [4]verdict{}, false, false
+	w.after = afterwards{features: w.after.features, closed: w.after.closed, backupOn: w.after.backupOn, unused: w.after.unused}
 	return w
 }
 
 func (w miniature) damaged(h hue, c Condition) miniature {
 	w.stacks[h].condition, w.stacks[h].gated, w.stacks[h].fitness = uint8(c), false, 0
 	if c == Stopped || c == Absent {
-		w.stacks[h].onDuty = false
+		w.stacks[h].singletonsRun = false
 	}
 	return w
 }
@@ -463,7 +465,7 @@ func (w miniature) String() string {
 	for h := blue; h <= green; h++ {
 		s := w.stacks[h]
 		fmt.Fprintf(&b, "%s{%s", h.color(), Condition(s.condition))
-		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.onDuty, "on duty"}, {s.cut, "cut"},
+		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.singletonsRun, "on duty"}, {s.cut, "cut"},
 			{s.fitness == uint8(Fit), "fit"}, {s.fitness == uint8(Unfit), "unfit"}} {
 			b.WriteString(f.String())
 		}
@@ -473,8 +475,8 @@ func (w miniature) String() string {
 		b.WriteString("} ")
 	}
 	fmt.Fprintf(&b, "wants %s %s", w.desired.letter(), w.choice.color())
-	if w.tenure.release != 0 {
-		fmt.Fprintf(&b, ", tenure %s %s", w.tenure.color.color(), w.tenure.release.letter())
+	if w.liveRelease.release != 0 {
+		fmt.Fprintf(&b, ", tenure %s %s", w.liveRelease.color.color(), w.liveRelease.release.letter())
 	}
 	for p := pick(1); p <= 3; p++ {
 		for _, f := range []flag{{w.passed[p], "passed"}, {w.verdicts[p] == rejected, "rejected"}, {w.verdicts[p] == rejectedBefore, "rejected before"}} {

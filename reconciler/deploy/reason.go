@@ -6,31 +6,31 @@ type Reason string
 
 // Reasons of a plan.
 const (
-	UpToDate    Reason = "UpToDate"    // desired and observed agree
-	FirstDeploy Reason = "FirstDeploy" // nothing was live
-	NewRelease  Reason = "NewRelease"  // another release is desired
-	ColorChange Reason = "ColorChange" // the same release is desired in the other color
-	Returning   Reason = "Returning"   // the desired release still runs in the standby
-	Watching    Reason = "Watching"    // live, and its watch is not over
-	TakingBack  Reason = "TakingBack"  // the live release was rejected
-	Held        Reason = "Held"        // the desired release was rejected; another one is live
-	NoWayBack   Reason = "NoWayBack"   // the live release was rejected and nothing healthy is left to return to
-	Healing     Reason = "Healing"     // the live stack is damaged
-	Drifted     Reason = "Drifted"     // Nginx sends traffic where nobody decided it
-	Retiring    Reason = "Retiring"    // the old stack is no longer needed
-	Paused      Reason = "Paused"      // a person paused the app
-	Frozen      Reason = "Frozen"      // the desired state cannot be read, so what was live is kept alive
-	Sparing     Reason = "Sparing"     // the standby becomes a spare, or ceases to be one
-	HandingOver Reason = "HandingOver" // a singleton has to move to the live color, or to be started there
-	Contracting Reason = "Contracting" // the contract migration is due
-	Waiting     Reason = "Waiting"     // no deploy window is open
+	UpToDate         Reason = "UpToDate"         // desired and observed agree
+	FirstDeploy      Reason = "FirstDeploy"      // nothing was live
+	NewRelease       Reason = "NewRelease"       // another release is desired
+	ColorChange      Reason = "ColorChange"      // the same release is desired in the other color
+	Returning        Reason = "Returning"        // the desired release still runs in the standby
+	Watching         Reason = "Watching"         // live, and its watch is not over
+	RollingBack      Reason = "RollingBack"      // the live release was rejected
+	Held             Reason = "Held"             // the desired release was rejected; another one is live
+	NoRollbackTarget Reason = "NoRollbackTarget" // the live release was rejected and nothing healthy is left to return to
+	Healing          Reason = "Healing"          // the live stack is damaged
+	Drifted          Reason = "Drifted"          // Nginx sends traffic where nobody decided it
+	Retiring         Reason = "Retiring"         // the old stack is no longer needed
+	Paused           Reason = "Paused"           // a person paused the app
+	FilesRefused     Reason = "FilesRefused"     // the desired state cannot be read, so what was live is kept alive
+	BackupChange     Reason = "BackupChange"     // the standby becomes a backup, or ceases to be one
+	MovingSingletons Reason = "MovingSingletons" // a singleton has to move to the live color, or to be started there
+	Contracting      Reason = "Contracting"      // the contract migration is due
+	OutsideWindow    Reason = "OutsideWindow"    // no deploy window is open
 
 	AwaitingImage Reason = "AwaitingImage" // a registry does not have an image of the release yet
 )
 
 // Afterwards tells whether such a plan only does what comes after a deploy, while
 // all traffic is where it belongs.
-func (r Reason) Afterwards() bool { return r == Retiring || r == Sparing || r == Contracting }
+func (r Reason) Afterwards() bool { return r == Retiring || r == BackupChange || r == Contracting }
 
 // Reasons of a RejectError: what was wrong with the release.
 const (
@@ -42,7 +42,7 @@ const (
 	TooSlow         Reason = "TooSlow"
 	WatchFailed     Reason = "WatchFailed"
 	MigrationFailed Reason = "MigrationFailed"
-	BelowFloor      Reason = "BelowFloor" // it needs what a contract migration took away
+	PastBarrier     Reason = "PastBarrier" // it needs what a contract migration took away
 )
 
 // Reasons that are nobody's release: the world is in the way.

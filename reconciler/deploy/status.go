@@ -22,17 +22,17 @@ const (
 // Status is the file that is published for an app: what is true, and why. Its
 // form is a promise to other tools.
 type Status struct {
-	App     string        `yaml:"app" json:"app"`
-	Host    string        `yaml:"host" json:"host"`
-	Phase   Phase         `yaml:"phase" json:"phase"`
-	Reason  Reason        `yaml:"reason" json:"reason"`
-	Message string        `yaml:"message" json:"message"`
-	Desired StatusDesired `yaml:"desired" json:"desired"`
-	Live    *StatusLive   `yaml:"live,omitempty" json:"live,omitempty"`
-	Standby *StatusStack  `yaml:"standby,omitempty" json:"standby,omitempty"`
-	Floor   *StatusFloor  `yaml:"floor,omitempty" json:"floor,omitempty"`
-	Receipt *Receipt      `yaml:"receipt,omitempty" json:"receipt,omitempty"`
-	History []Entry       `yaml:"history,omitempty" json:"history,omitempty"`
+	App     string         `yaml:"app" json:"app"`
+	Host    string         `yaml:"host" json:"host"`
+	Phase   Phase          `yaml:"phase" json:"phase"`
+	Reason  Reason         `yaml:"reason" json:"reason"`
+	Message string         `yaml:"message" json:"message"`
+	Desired StatusDesired  `yaml:"desired" json:"desired"`
+	Live    *StatusLive    `yaml:"live,omitempty" json:"live,omitempty"`
+	Standby *StatusStack   `yaml:"standby,omitempty" json:"standby,omitempty"`
+	Barrier *StatusBarrier `yaml:"rollback_barrier,omitempty" json:"rollback_barrier,omitempty"`
+	Receipt *Receipt       `yaml:"receipt,omitempty" json:"receipt,omitempty"`
+	History []Entry        `yaml:"history,omitempty" json:"history,omitempty"`
 }
 
 // StatusDesired is what git asks for.
@@ -52,15 +52,15 @@ type StatusLive struct {
 
 // StatusStack is the standby.
 type StatusStack struct {
-	Tag   string `yaml:"tag" json:"tag"`
-	Color Color  `yaml:"color" json:"color"`
-	State string `yaml:"state" json:"state"`                     // warm, stopped, broken, or rejected while it still runs
-	Spare bool   `yaml:"spare,omitempty" json:"spare,omitempty"` // it answers what the live stack cannot
+	Tag    string `yaml:"tag" json:"tag"`
+	Color  Color  `yaml:"color" json:"color"`
+	State  string `yaml:"state" json:"state"`                       // warm, stopped, broken, or rejected while it still runs
+	Backup bool   `yaml:"backup,omitempty" json:"backup,omitempty"` // it answers what the live stack cannot
 }
 
-// StatusFloor is the release whose contract migration took away what those before
+// StatusBarrier is the release whose contract migration took away what those before
 // it need: none of them can be deployed again.
-type StatusFloor struct {
+type StatusBarrier struct {
 	Tag    string `yaml:"tag" json:"tag"`
 	Commit string `yaml:"commit" json:"commit"`
 }

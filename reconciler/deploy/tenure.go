@@ -23,37 +23,37 @@ func (m *Memory) OnTrial() bool {
 }
 
 // Began notes what the watch of the stack begins with.
-func (t *Tenure) Began(s Stack) {
+func (t *LiveRelease) Began(s Stack) {
 	t.Started, t.Restarts, t.Lost = s.started(), s.Restarts(), s.EngineLost
 }
 
 // WatchAnew begins the watch again with the stack that has just passed its gate.
-func (t *Tenure) WatchAnew(s Stack, now time.Time) {
+func (t *LiveRelease) RestartWatch(s Stack, now time.Time) {
 	t.Outages++
-	t.Anew = now
+	t.WatchRestartedAt = now
 	t.Began(s)
 }
 
 // Watched is since when the watch goes by what it sees.
-func (t Tenure) Watched() time.Time {
-	if t.Anew.IsZero() {
+func (t LiveRelease) WatchStart() time.Time {
+	if t.WatchRestartedAt.IsZero() {
 		return t.Since
 	}
-	return t.Anew.Add(AfterOutage)
+	return t.WatchRestartedAt.Add(AfterOutage)
 }
 
 // WatchedFor is for how long, less than nothing where that is still to come. It does not
 // get longer where the clock was set back.
-func (t Tenure) WatchedFor(now time.Time) time.Duration {
-	if t.Anew.IsZero() {
+func (t LiveRelease) WatchElapsed(now time.Time) time.Duration {
+	if t.WatchRestartedAt.IsZero() {
 		return t.Age(now)
 	}
-	return max(-AfterOutage, now.Sub(t.Watched()))
+	return max(-AfterOutage, now.Sub(t.WatchStart()))
 }
 
 // Outage tells what can be seen of an outage since the watch began; nil: nothing. That a
 // container is gone is no outage.
-func (t Tenure) Outage(s Stack) error {
+func (t LiveRelease) Outage(s Stack) error {
 	switch {
 	case t.Outages >= MostOutages, len(s.Containers) == 0, len(s.Missing) > 0:
 		return nil

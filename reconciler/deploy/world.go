@@ -76,8 +76,8 @@ type Usage struct {
 	Started time.Time     // when the first of them was started; zero when none runs
 	// Tight names the container that is closest to its own memory limit, if one has
 	// such a limit, and Share is how much of the limit it uses, 0 to 1.
-	Tight string
-	Share float64
+	NearestToLimit string
+	Share          float64
 }
 
 // Image is an image as this app pulled it.

@@ -51,7 +51,7 @@ func (b *bench) flagSection(all []*throughput) section {
 	s := section{
 		intro: fmt.Sprintf(`%d requests a turn over 32 kept-alive connections, as fast as they go, each through an
 Nginx of its own with two workers and to the same container behind them. Tandem's include is
-the flag check, the spare and the JSON log; the rows between take parts of it away. The client
+the flag check, the backup and the JSON log; the rows between take parts of it away. The client
 and the app run on the same processors.`, b.requests),
 		header: []string{"what", "requests a second", "share of plain", "p99", "CPU of Nginx's workers for 1,000 requests"},
 	}

@@ -115,7 +115,7 @@ func (a *afterWalk) forward(trouble string, contract bool) {
 		return
 	}
 	a.until(tag+" live", func(s deploy.Status) error {
-		// Also what comes after it: the old stack retired, or a spare, or a contract.
+		// Also what comes after it: the old stack retired, or a backup, or a contract.
 		if s.Desired.Commit != commit || s.Reason != deploy.UpToDate || s.Live.Tag != tag {
 			return fmt.Errorf("%s: %s", s.Phase, s.Reason)
 		}

@@ -206,8 +206,8 @@ func TestShop_RenamesAColumnInThreeCommitsUnderLoadAndLosesNothing(t *testing.T)
 		if err := isLive(st, three, "3.0.0", deploy.Green); err != nil {
 			return err
 		}
-		if st.Floor == nil || st.Floor.Tag != "3.0.0" {
-			return fmt.Errorf("floor %+v", st.Floor)
+		if st.Barrier == nil || st.Barrier.Tag != "3.0.0" {
+			return fmt.Errorf("barrier %+v", st.Barrier)
 		}
 		return nil
 	})

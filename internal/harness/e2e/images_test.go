@@ -113,7 +113,7 @@ func (w *imageWorld) release(tag string, bad bool) {
 
 func (w *imageWorld) bump(tag, limit string) string {
 	w.t.Helper()
-	policy := gated(quick, limit+", successes: 1") + "standby: {spare: off}\n"
+	policy := gated(quick, limit+", successes: 1") + "standby: {backup: off}\n"
 	return w.push(stage.Desired{Tag: tag, More: policy})
 }
 

@@ -119,7 +119,7 @@ func TestWatch_AReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.
 func TestWatch_WithoutEvidenceItNeverFailsAndNeverSilentlyPasses(t *testing.T) {
 	t.Parallel()
 	w := deployed(t, stage.Options{})
-	short := "gate: {timeout: " + gateLimit + "}\nwatch: {for: 1s, max: 5s, max_p95: 1m%s}\ndrain: {timeout: 1s, websockets: 1s}\nstandby: {spare: off}\n"
+	short := "gate: {timeout: " + gateLimit + "}\nwatch: {for: 1s, max: 5s, max_p95: 1m%s}\ndrain: {timeout: 1s, websockets: 1s}\nstandby: {backup: off}\n"
 	log := filepath.Join(w.Config().Nginx.Dir, "log", w.App+".access.log")
 	for i, c := range []struct {
 		name, policy string

@@ -28,7 +28,7 @@ func TestWindows_ANewReleaseWaitsAndARevertDoesNot(t *testing.T) {
 	closed := quick + fmt.Sprintf("windows: [\"CRON_TZ=UTC %d %d %d %d * for 1h\"]\n", opens.Minute(), opens.Hour(), opens.Day(), opens.Month())
 	waiting := w.push(stage.Desired{Tag: "1.2.0", Color: "blue", More: closed})
 	s := w.phase(waiting, deploy.PhasePaused)
-	if want := "no deploy window is open: 1.2.0 waits until " + opens.Format("Mon 2006-01-02 15:04"); s.Reason != deploy.Waiting || !strings.Contains(s.Message, want) {
+	if want := "no deploy window is open: 1.2.0 waits until " + opens.Format("Mon 2006-01-02 15:04"); s.Reason != deploy.OutsideWindow || !strings.Contains(s.Message, want) {
 		t.Errorf("%s: %s, want %q", s.Reason, s.Message, want)
 	}
 	t.Log(s.Message)

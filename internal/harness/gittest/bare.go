@@ -92,7 +92,7 @@ func (b *Bare) DeleteBranch(t testing.TB, branch string) {
 	b.Git(t, "update-ref", "-d", "refs/heads/"+branch)
 }
 
-// noUpkeep spares two processes for each commit and push, which would look whether the
+// noUpkeep backups two processes for each commit and push, which would look whether the
 // repository is worth tidying up.
 const noUpkeep = "[maintenance]\n\tauto = false\n[receive]\n\tautogc = false\n"
 

@@ -41,10 +41,10 @@ var planted = []struct {
 	{"every link and path leads somewhere", "README.md", "#the-access-log)", "#the-log)", "leads to no heading"},
 	{"every link and path leads somewhere", "README.md", "`reconciler/deploy/plan.go`", "`reconciler/deploy/planner.go`", "there is no reconciler/deploy/planner.go"},
 
-	{"every table has what the code has", "README.md", "| `Frozen` |", "| `Icy` |", `lacks "Frozen"`},
+	{"every table has what the code has", "README.md", "| `FilesRefused` |", "| `Icy` |", `lacks "FilesRefused"`},
 	{"every table has what the code has", "README.md", "| `confirm` |", "| `ask` |", `has "ask"`},
 	{"every table has what the code has", "README.md", "| 3 | held, refused or rolled back |", "| 3 | held |", "the exit codes are"},
-	{"every table has what the code has", "docs/troubleshooting.md", "`TakingBack`, ", "", `reasons lacks "TakingBack"`},
+	{"every table has what the code has", "docs/troubleshooting.md", "`RollingBack`, ", "", `reasons lacks "RollingBack"`},
 	{"every table has what the code has", "docs/troubleshooting.md", "| `Degraded` |", "| `Live` |", `has "Live" twice`},
 	{"every table has what the code has", "docs/troubleshooting.md", "| `Superseded` |", "| `Overtaken` |", `lacks "Superseded"`},
 	{"every table has what the code has", "docs/agent-yaml.md", "| `devices` |", "| `device` |", `lacks "devices"`},

@@ -22,33 +22,33 @@ import (
 
 // A warm standby answers what the killed live stack cannot. The figures without
 // one stand beside, and show that this load notices.
-func TestSpare_AnswersForAKilledLiveStack(t *testing.T) {
+func TestBackup_AnswersForAKilledLiveStack(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		spare string
-		ok    func(load.Report) bool
-		want  string
+		backup string
+		ok     func(load.Report) bool
+		want   string
 	}{
 		{"idempotent", func(r load.Report) bool { return r.Failed == r.FailedPosts }, "no failed GET"},
 		{"all", func(r load.Report) bool { return r.Failed == 0 }, "no failed request"},
 		{"off", func(r load.Report) bool { return r.Failed > 0 }, "failed requests, or this load sees nothing"},
 	} {
-		t.Run(c.spare, func(t *testing.T) {
+		t.Run(c.backup, func(t *testing.T) {
 			t.Parallel()
 			w := deployed(t, stage.Options{})
 			w.build("1.1.0")
-			w.live(w.push(stage.Desired{Tag: "1.1.0", More: quick + "standby: {spare: " + c.spare + "}\n"}), "1.1.0", deploy.Green)
-			w.spared(c.spare != "off")
+			w.live(w.push(stage.Desired{Tag: "1.1.0", More: quick + "standby: {backup: " + c.backup + "}\n"}), "1.1.0", deploy.Green)
+			w.backedUp(c.backup != "off")
 
 			traffic, kills := w.traffic(), times(20, 2)
 			for i := range kills {
 				w.visitedAfter(traffic, 200)
 				w.killLive(i%2 == 0)
 				w.mended()
-				w.spared(c.spare != "off")
+				w.backedUp(c.backup != "off")
 			}
 			r := traffic.Stop()
-			t.Logf("spare %s, %d kills: %d requests; failed: %d GET, %d POST; longest gap %s", c.spare, kills,
+			t.Logf("backup %s, %d kills: %d requests; failed: %d GET, %d POST; longest gap %s", c.backup, kills,
 				r.Requests, r.Failed-r.FailedPosts, r.FailedPosts, r.LongestGap.Round(time.Millisecond))
 			if !c.ok(r) {
 				t.Errorf("%d GET and %d POST failed, want %s: %v", r.Failed-r.FailedPosts, r.FailedPosts, c.want, r.Examples)
@@ -57,8 +57,8 @@ func TestSpare_AnswersForAKilledLiveStack(t *testing.T) {
 	}
 }
 
-// While the spare answers, people are told, and the live stack is mended.
-func TestSpare_WhileItAnswersTheStatusIsDegraded(t *testing.T) {
+// While the backup answers, people are told, and the live stack is mended.
+func TestBackup_WhileItAnswersTheStatusIsDegraded(t *testing.T) {
 	t.Parallel()
 	box := newMailbox(t, 200)
 	w := newStage(t, stage.Options{})
@@ -70,17 +70,17 @@ func TestSpare_WhileItAnswersTheStatusIsDegraded(t *testing.T) {
 	w.addSite()
 	w.live(first, "1.0.0", deploy.Blue)
 	w.live(w.push(stage.Desired{Tag: "1.1.0", Env: map[string]string{"START_DELAY": "8s"}, More: quick}), "1.1.0", deploy.Green)
-	w.spared(true)
+	w.backedUp(true)
 
 	w.killLive(true)
-	w.until("degraded, and the spare answers", func(s deploy.Status) error {
-		if s.Phase != deploy.PhaseDegraded || !s.Standby.Spare {
+	w.until("degraded, and the backup answers", func(s deploy.Status) error {
+		if s.Phase != deploy.PhaseDegraded || !s.Standby.Backup {
 			return fmt.Errorf("%s: %s, standby %+v", s.Phase, s.Message, s.Standby)
 		}
 		return nil
 	})
 	if got := w.tag(); got != "1.0.0" {
-		t.Errorf("%s answers, want the spare, 1.0.0", got)
+		t.Errorf("%s answers, want the backup, 1.0.0", got)
 	}
 	w.mended()
 	if got := w.tag(); got != "1.1.0" {
@@ -91,13 +91,13 @@ func TestSpare_WhileItAnswersTheStatusIsDegraded(t *testing.T) {
 
 // All of the live stack is removed, its image too, and the registry is away: the standby
 // serves as long as that takes, and nobody touches it.
-func TestSpare_ServesWhileTheLiveStackIsGone(t *testing.T) {
+func TestBackup_ServesWhileTheLiveStackIsGone(t *testing.T) {
 	t.Parallel()
 	registry := tb.Registry(t, testbed.RegistryOptions{})
 	w := deployed(t, stage.Options{Registry: registry})
 	w.build("1.1.0")
 	w.live(w.push(stage.Desired{Tag: "1.1.0"}), "1.1.0", deploy.Green)
-	w.spared(true)
+	w.backedUp(true)
 	standby := w.service("blue", "api")
 	traffic := w.traffic()
 	w.visitedAfter(traffic, 200)
@@ -108,7 +108,7 @@ func TestSpare_ServesWhileTheLiveStackIsGone(t *testing.T) {
 	check(t, registry.Stop(t.Context()))
 	w.start()
 	w.until("served by the standby", func(s deploy.Status) error {
-		if s.Phase != deploy.PhaseDegraded || s.Reason != deploy.PullFailed || !strings.Contains(s.Message, "served by the standby 1.0.0") || !s.Standby.Spare {
+		if s.Phase != deploy.PhaseDegraded || s.Reason != deploy.PullFailed || !strings.Contains(s.Message, "served by the standby 1.0.0") || !s.Standby.Backup {
 			return fmt.Errorf("%s: %s, standby %+v", s.Phase, s.Message, s.Standby)
 		}
 		return nil
@@ -127,16 +127,16 @@ func TestSpare_ServesWhileTheLiveStackIsGone(t *testing.T) {
 	}
 }
 
-// A spare must never let out what has not passed its gate, nor what a contract
+// A backup must never let out what has not passed its gate, nor what a contract
 // migration has made useless.
-func TestSpare_NoAnswerComesFromAStackThatIsNotProven(t *testing.T) {
+func TestBackup_NoAnswerComesFromAStackThatIsNotProven(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 1))
 	w := storeStage(t, stage.Options{Migrations: true})
 	w.start()
-	more := quick + "standby: {spare: all}\n"
+	more := quick + "standby: {backup: all}\n"
 	w.build("1.0.0", "OLD=")
 	first := w.push(stage.Desired{Tag: "1.0.0", Color: "blue", More: more})
 	w.addSite()
@@ -282,11 +282,11 @@ func (w *world) answeredWith(tag string) error {
 	return nil
 }
 
-// spared waits until the standby is a spare, or is none.
-func (w *world) spared(want bool) {
+// backedUp waits until the standby is a backup, or is none.
+func (w *world) backedUp(want bool) {
 	w.t.Helper()
-	w.until("the spare", func(s deploy.Status) error {
-		if s.Standby == nil || s.Standby.Spare != want {
+	w.until("the backup", func(s deploy.Status) error {
+		if s.Standby == nil || s.Standby.Backup != want {
 			return fmt.Errorf("standby %+v", s.Standby)
 		}
 		return nil

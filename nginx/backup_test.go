@@ -15,17 +15,17 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-func (r *rig) arm(t *testing.T, on bool) {
+func (r *rig) setBackup(t *testing.T, on bool) {
 	t.Helper()
-	if err := r.proxy.Arm(t.Context(), r.app, on); err != nil {
+	if err := r.proxy.SetBackup(t.Context(), r.app, on); err != nil {
 		t.Fatalf("Arm %v: %v\n%s", on, err, r.nginx.ErrorLog())
 	}
-	r.wantArmed(t, on)
+	r.wantBackup(t, on)
 }
 
-func (r *rig) wantArmed(t *testing.T, want bool) {
+func (r *rig) wantBackup(t *testing.T, want bool) {
 	t.Helper()
-	if got, err := r.proxy.Armed(t.Context(), r.app); err != nil || got != want {
+	if got, err := r.proxy.BackupActive(t.Context(), r.app); err != nil || got != want {
 		t.Fatalf("Armed: got %v and %v, want %v", got, err, want)
 	}
 }
@@ -55,18 +55,18 @@ func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	workers := r.workers(t)
-	if !r.proxy.Spares() {
-		t.Error("there can be no spare")
+	if !r.proxy.SupportsBackup() {
+		t.Error("there can be no backup")
 	}
-	r.wantArmed(t, false)
+	r.wantBackup(t, false)
 	r.stacks[deploy.Blue].kill(t)
 	for range 3 {
 		wantStatus(t, http.MethodGet, r.nginx.URL(), http.StatusBadGateway)
-		r.arm(t, true)
+		r.setBackup(t, true)
 		r.wantTraffic(t, deploy.Green)
 		r.wantLive(t, deploy.Blue)
-		r.arm(t, true) // again is no error
-		r.arm(t, false)
+		r.setBackup(t, true) // again is no error
+		r.setBackup(t, false)
 	}
 	if got := r.workers(t); got != workers {
 		t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
@@ -76,23 +76,23 @@ func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
 func TestArm_SurvivesTheAgentAndNginx(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	if err := errors.Join(r.nginx.Kill(within(t)), r.nginx.Start(within(t))); err != nil {
 		t.Fatal(err)
 	}
 	r.restart(t)
 	r.prepare(t)
-	r.wantArmed(t, true)
-	r.arm(t, false)
+	r.wantBackup(t, true)
+	r.setBackup(t, false)
 }
 
-func TestSpare_AnswersOnlyWhatTheLiveStackCannot(t *testing.T) {
+func TestBackup_AnswersOnlyWhatTheLiveStackCannot(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	r.wantTraffic(t, deploy.Blue)
 	if n := r.stacks[deploy.Green].connections.Load(); n != 0 {
-		t.Errorf("the spare got %d connections while the live stack answered", n)
+		t.Errorf("the backup got %d connections while the live stack answered", n)
 	}
 	r.flip(t, deploy.Green)
 	r.wantTraffic(t, deploy.Green)
@@ -137,10 +137,10 @@ func (r *rig) killUnderLoad(t *testing.T, l *load) {
 	t.Logf("%d requests, %d failed", l.answered.Load()+l.failed.Load(), l.failed.Load())
 }
 
-func TestSpare_IdempotentLosesNoGETWhenTheLiveStackIsKilled(t *testing.T) {
+func TestBackup_IdempotentLosesNoGETWhenTheLiveStackIsKilled(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	load := startLoadOf(t, r.nginx.URL(), 32, onlyGETs)
 	r.killUnderLoad(t, load)
 	if n := load.failed.Load(); n != 0 {
@@ -148,11 +148,11 @@ func TestSpare_IdempotentLosesNoGETWhenTheLiveStackIsKilled(t *testing.T) {
 	}
 }
 
-func TestSpare_AllLosesNoPOSTEither(t *testing.T) {
+func TestBackup_AllLosesNoPOSTEither(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	r.app.Standby.Spare = deploy.SpareAll
+	r.app.Standby.Backup = deploy.BackupAll
 	r.prepare(t)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	load := startLoadOf(t, r.nginx.URL(), 32, onlyPOSTs)
 	r.killUnderLoad(t, load)
 	if n := load.failed.Load(); n != 0 {
@@ -160,28 +160,28 @@ func TestSpare_AllLosesNoPOSTEither(t *testing.T) {
 	}
 }
 
-func TestSpare_WithoutOneRequestsFail(t *testing.T) {
+func TestBackup_WithoutOneRequestsFail(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	load := startLoad(t, r.nginx.URL(), 32)
 	r.killUnderLoad(t, load)
 	if load.failed.Load() == 0 {
-		t.Error("nothing failed, so the tests with a spare show nothing")
+		t.Error("nothing failed, so the tests with a backup show nothing")
 	}
 }
 
-func TestSpare_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing.T) {
-	for spare, want := range map[string]struct {
+func TestBackup_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing.T) {
+	for backup, want := range map[string]struct {
 		status int
 		asked  bool
 	}{
-		deploy.SpareIdempotent: {http.StatusBadGateway, false},
-		deploy.SpareAll:        {http.StatusOK, true},
+		deploy.BackupIdempotent: {http.StatusBadGateway, false},
+		deploy.BackupAll:        {http.StatusOK, true},
 	} {
 		r := newRig(t, rigOptions{server: `include %DIR%/shop.server; location / { proxy_pass http://$shop_api; }`})
-		r.app.Standby.Spare = spare
+		r.app.Standby.Backup = backup
 		r.prepare(t)
-		r.arm(t, true)
+		r.setBackup(t, true)
 		dying := r.stacks[deploy.Blue]
 		dying.server.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 		res, err := fresh.Post(r.nginx.URL(), "text/plain", strings.NewReader("body"))
@@ -189,53 +189,53 @@ func TestSpare_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing
 			t.Fatal(err)
 		}
 		if err := res.Body.Close(); err != nil || res.StatusCode != want.status {
-			t.Errorf("%s: got status %d and %v, want %d", spare, res.StatusCode, err, want.status)
+			t.Errorf("%s: got status %d and %v, want %d", backup, res.StatusCode, err, want.status)
 		}
 		if asked := r.stacks[deploy.Green].last.Load() != nil; asked != want.asked {
-			t.Errorf("%s: the spare was asked: %v, want %v", spare, asked, want.asked)
+			t.Errorf("%s: the backup was asked: %v, want %v", backup, asked, want.asked)
 		}
 	}
 }
 
-func TestSpare_UpgradeGoesToTheSpareToo(t *testing.T) {
+func TestBackup_UpgradeGoesToTheBackupToo(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.arm(t, true)
+	r.setBackup(t, true)
 	r.stacks[deploy.Blue].kill(t)
 	dialUpgraded(t, r.nginx.Addr()).want(t, "hello", "green hello")
 }
 
-func TestSpare_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
-	for name, o := range map[string]struct{ mode, spare string }{
-		"reload": {nginx.SwitchReload, deploy.SpareIdempotent},
-		"off":    {nginx.SwitchFlip, deploy.SpareOff},
+func TestBackup_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
+	for name, o := range map[string]struct{ mode, backup string }{
+		"reload": {nginx.SwitchReload, deploy.BackupIdempotent},
+		"off":    {nginx.SwitchFlip, deploy.BackupOff},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, rigOptions{mode: o.mode})
-			r.app.Standby.Spare = o.spare
+			r.app.Standby.Backup = o.backup
 			r.prepare(t)
-			if got, want := r.proxy.Spares(), o.mode == nginx.SwitchFlip; got != want {
-				t.Errorf("Spares: got %v, want %v", got, want)
+			if got, want := r.proxy.SupportsBackup(), o.mode == nginx.SwitchFlip; got != want {
+				t.Errorf("Backups: got %v, want %v", got, want)
 			}
-			if err := r.proxy.Arm(t.Context(), r.app, true); err == nil {
+			if err := r.proxy.SetBackup(t.Context(), r.app, true); err == nil {
 				t.Error("armed")
 			}
-			r.arm(t, false)
+			r.setBackup(t, false)
 		})
 	}
 }
 
-func TestSpare_ThatWasSwitchedOffIsNotArmedWhenItIsSwitchedOn(t *testing.T) {
+func TestBackup_ThatWasSwitchedOffIsNotArmedWhenItIsSwitchedOn(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.arm(t, true)
-	r.app.Standby.Spare = deploy.SpareOff
+	r.setBackup(t, true)
+	r.app.Standby.Backup = deploy.BackupOff
 	r.prepare(t)
-	r.wantArmed(t, false)
-	r.app.Standby.Spare = deploy.SpareIdempotent
+	r.wantBackup(t, false)
+	r.app.Standby.Backup = deploy.BackupIdempotent
 	r.prepare(t)
-	r.wantArmed(t, false)
-	if _, err := os.Stat(filepath.Join(r.dir, "live", "shop.spare")); !errors.Is(err, os.ErrNotExist) {
+	r.wantBackup(t, false)
+	if _, err := os.Stat(filepath.Join(r.dir, "live", "shop.backup")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the flag is there: %v", err)
 	}
 }
@@ -246,13 +246,13 @@ func TestArm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
 	if err := os.Chmod(filepath.Join(r.dir, "live"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	wantReason(t, r.proxy.Arm(t.Context(), r.app, true), deploy.NginxBroken, "goes on answering blue", r.dir+"/live")
+	wantReason(t, r.proxy.SetBackup(t.Context(), r.app, true), deploy.NginxBroken, "goes on answering blue", r.dir+"/live")
 }
 
-func TestSpare_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
+func TestBackup_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 	server := "include %DIR%/shop.server;"
 	var routes []deploy.Route
-	for _, name := range []string{"color", "spare", "visit", "ws"} {
+	for _, name := range []string{"color", "backup", "visit", "ws"} {
 		server += "location /" + name + " { proxy_pass http://" + nginx.Variable("shop", name) + "; }"
 		routes = append(routes, deploy.Route{Name: name, Service: name})
 	}
@@ -264,11 +264,11 @@ func TestSpare_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 	r.write(t)
 	r.configure(t, siteOf(server))
 	r.prepare(t)
-	for _, armed := range []bool{true, false} {
-		r.arm(t, armed)
+	for _, backupOn := range []bool{true, false} {
+		r.setBackup(t, backupOn)
 		for _, route := range routes {
 			if got := get(t, r.nginx.URL()+"/"+route.Name); got != "blue" {
-				t.Errorf("armed %v, route %s: got %q, want blue", armed, route.Name, got)
+				t.Errorf("armed %v, route %s: got %q, want blue", backupOn, route.Name, got)
 			}
 		}
 	}

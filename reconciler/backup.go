@@ -1,0 +1,81 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tandem/reconciler/deploy"
+)
+
+// unfitTime is how long a standby that failed its proof as a backup is left alone:
+// its trouble may be over then, and a proof takes what the gate is given.
+const unfitTime = time.Minute
+
+// proof is how one instance of a stack stood its proof as a backup.
+type proof struct {
+	instance string // Stack.Instance
+	fitness  deploy.Fitness
+	until    time.Time // of Unfit
+}
+
+// backupState asks the running Nginx.
+func (r *Runner) backupState(ctx context.Context, app deploy.App) (deploy.BackupState, error) {
+	if !r.Backup.SupportsBackup() {
+		return deploy.NoBackup, nil
+	}
+	backupOn, err := r.Backup.BackupActive(ctx, app)
+	switch {
+	case err != nil:
+		return deploy.NoBackup, err
+	case backupOn:
+		return deploy.BackupActive, nil // also where the policy has none any more: then it has to go
+	case app.Standby.Backup == deploy.BackupOff:
+		return deploy.NoBackup, nil
+	default:
+		return deploy.BackupInactive, nil
+	}
+}
+
+func (r *Runner) fitnessOf(s deploy.Stack, w *world) deploy.Fitness {
+	p, ok := r.proofs[s.Color]
+	if !ok || p.instance != s.Instance() {
+		return deploy.Unproven
+	}
+	if p.fitness == deploy.Unfit {
+		if !r.Now().Before(p.until) {
+			return deploy.Unproven
+		}
+		w.at(p.until)
+	}
+	return p.fitness
+}
+
+// arm proves the standby and lets it answer what the live stack cannot. A standby
+// that fails is no backup now, and that is no verdict on its release.
+func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
+	stack, err := r.gateOf(of, s.Color).pass(ctx)
+	var bad *deploy.RejectError
+	if errors.As(err, &bad) {
+		r.proofs[s.Color] = proof{w.of(s.Color).Instance(), deploy.Unfit, r.Now().Add(unfitTime)}
+		return &unfitError{bad}
+	}
+	if err != nil {
+		return err
+	}
+	r.proofs[s.Color] = proof{instance: stack.Instance(), fitness: deploy.Fit}
+	return r.setBackup(ctx, app, w, true)
+}
+
+// setBackup is not cut short: a backup that is half disarmed could answer while it
+// is being replaced.
+func (r *Runner) setBackup(ctx context.Context, app deploy.App, w world, on bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
+	defer cancel()
+	return r.Backup.SetBackup(ctx, r.routing(app, &w), on)
+}
+
+// unfitError says that the standby cannot be a backup now. It ends no pass.
+type unfitError struct{ why *deploy.RejectError }
+
+func (e *unfitError) Error() string { return "the standby is no backup: " + e.why.Error() }
