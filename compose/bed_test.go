@@ -86,9 +86,9 @@ func newClient(t *testing.T, o compose.Options) *compose.Client {
 func (b *bed) build(ref, version string) {
 	b.t.Helper()
 	tb.Images(b.t, b.engine, ref)
-	probe := testbed.Scratch{Ref: ref, Binary: tb.GoBinary(b.t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=" + version}}
+	probe := testbed.ImageBuilder{Ref: ref, Binary: tb.GoBinary(b.t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=" + version}}
 	err := kept.Once(b.t.Context(), keptProbe, func(ctx context.Context, ref string) error {
-		return b.engine.BuildScratch(ctx, testbed.Scratch{Ref: ref, Binary: probe.Binary})
+		return b.engine.BuildScratch(ctx, testbed.ImageBuilder{Ref: ref, Binary: probe.Binary})
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -93,7 +93,7 @@ func New(o Options) (*Client, error) {
 // Negotiate settles which version of the API is spoken, before others use the engine
 // as well. Where Docker does not answer at once, the first call does it.
 func (c *Client) Negotiate(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, eagerness)
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := c.ready(ctx); err != nil {
 		c.log.Debug("Docker does not answer yet", "err", err)

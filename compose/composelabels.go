@@ -24,7 +24,7 @@ func composeLabels(p *types.Project, service string) types.Labels {
 
 // label gives every service of the project of one color its labels. The roster
 // is that of the whole stack, of which the project may be a part.
-func label(p *types.Project, app deploy.App, color string, whole project.Roster, more func(service string) map[string]string) {
+func label(p *types.Project, app deploy.App, color string, whole project.ServiceList, more func(service string) map[string]string) {
 	services := whole.String()
 	for name, s := range p.Services {
 		s.CustomLabels = composeLabels(p, name).

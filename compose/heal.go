@@ -40,7 +40,7 @@ func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Colo
 		if err != nil {
 			return err
 		}
-		labelStack(p, app, color, project.NewRoster(whole, app.Singletons...), digests)
+		labelStack(p, app, color, project.NewServiceList(whole, app.Singletons...), digests)
 		if err := c.keepNetworks(ctx, p); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Colo
 		}
 		c.log.Info("missing containers created", "app", app.Name, "color", color, "tag", app.Tag, "services", missing)
 	}
-	return c.revive(ctx, app, p, unlessStopped(plain))
+	return c.startDead(ctx, app, p, unlessStopped(plain))
 }
 
 // missingServices names the services of the stack that have to be created, and the one-shots that
@@ -90,7 +90,7 @@ func (c *Client) healWithoutFiles(ctx context.Context, app deploy.App, color dep
 	if len(missing) > 0 || neverStarted(plain) {
 		return fmt.Errorf("heal %s: it needs its files to create %s: %w", app.Project(color), strings.Join(missing, ", "), cause)
 	}
-	return c.revive(ctx, app, projectFromLabels(app.Project(color), plain), unlessStopped(plain))
+	return c.startDead(ctx, app, projectFromLabels(app.Project(color), plain), unlessStopped(plain))
 }
 
 // neverStarted tells whether a container needs its files for its first start:
@@ -114,7 +114,7 @@ func unlessStopped(all []observed) []observed {
 
 // revive starts the containers that should run and do not. What may end, and
 // ended well, is not run again.
-func (c *Client) revive(ctx context.Context, app deploy.App, p *types.Project, present []observed) error {
+func (c *Client) startDead(ctx context.Context, app deploy.App, p *types.Project, present []observed) error {
 	if err := c.unpause(ctx, present); err != nil {
 		return err
 	}

@@ -42,14 +42,14 @@ volumes: {data: {}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := project.NewRoster(projects[deploy.Blue]).String()
+	got := project.NewServiceList(projects[deploy.Blue]).String()
 	if want := "api,deploy:ends,deploy-any,loops,plain:ends,psql:ends,quoted:ends,silent,store,waited:once"; got != want {
 		t.Errorf("the roster is %s\nwant %s", got, want)
 	}
 }
 
 func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
-	want := project.Roster{
+	want := project.ServiceList{
 		{Name: "api", Count: 1}, {Name: "import", Count: 1, MayEnd: true}, {Name: "migrate-expand", Count: 1, OneShot: true, MayEnd: true},
 		{Name: "my.worker_2", Count: 12}, {Name: "scheduler", Count: 2, Single: true},
 		{Name: "seed", Count: 1, MayEnd: true, Single: true}, {Name: "twice", Count: 2, OneShot: true, MayEnd: true},
@@ -58,16 +58,16 @@ func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
 	if text != "api,import:ends,migrate-expand:once,my.worker_2*12,scheduler*2:single,seed:ends:single,twice*2:once" {
 		t.Errorf("text is %q", text)
 	}
-	if diff := cmp.Diff(want, project.ParseRoster(text)); diff != "" {
+	if diff := cmp.Diff(want, project.ParseServiceList(text)); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 }
 
 func TestParseRoster_LeavesOutWhatItCannotRead(t *testing.T) {
-	for text, want := range map[string]project.Roster{
+	for text, want := range map[string]project.ServiceList{
 		"": nil, ",,": nil, "a*x,b": {{Name: "b", Count: 1}}, ":once": nil, ":ends": nil, ":single": nil, "b,a": {{Name: "a", Count: 1}, {Name: "b", Count: 1}},
 	} {
-		if diff := cmp.Diff(want, project.ParseRoster(text)); diff != "" {
+		if diff := cmp.Diff(want, project.ParseServiceList(text)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // under way on this engine.
 var (
 	keptProbe = fmt.Sprintf("ct-kept-%06x:1", rand.N(1<<24))
-	kept      testbed.KeptImages
+	kept      testbed.CachedImages
 )
 
 // allocated is how many bytes this process has ever asked for.

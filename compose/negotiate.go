@@ -8,7 +8,7 @@ import (
 )
 
 // eagerness bounds how long Negotiate waits for a daemon that does not answer.
-const eagerness = 2 * time.Second
+const pingTimeout = 2 * time.Second
 
 // negotiation settles once which version of the API both sides speak. The
 // engine's client would do so in its first call, but reads the version

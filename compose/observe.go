@@ -139,7 +139,7 @@ func describe(info container.InspectResponse) *observed {
 	if info.State.Health != nil {
 		o.health = info.State.Health.Status
 	}
-	m, _ := project.ParseRoster(labels[project.LabelServices]).Find(o.Service)
+	m, _ := project.ParseServiceList(labels[project.LabelServices]).Find(o.Service)
 	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.publishes = hostPortsOf(info)
@@ -196,7 +196,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 		s.Tag, s.Commit, s.Root = "", "", ""
 	}
 	var off []string // singletons without a container
-	for _, m := range project.ParseRoster(first.labels[project.LabelServices]) {
+	for _, m := range project.ParseServiceList(first.labels[project.LabelServices]) {
 		switch {
 		case counts[m.Name] >= m.Count:
 		case m.Single:

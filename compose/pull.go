@@ -21,16 +21,16 @@ import (
 )
 
 // urgency says which images are asked for in the registry although they are here.
-type urgency bool
+type forcePull bool
 
 const (
-	honourPolicy urgency = true  // what pull_policy says
-	whenMissing  urgency = false // none: healing must not wait for a registry
+	honourPolicy forcePull = true  // what pull_policy says
+	whenMissing  forcePull = false // none: healing must not wait for a registry
 )
 
 // pull gets every image of the project and returns the digest of each, for
 // those that have one in a registry.
-func (c *Client) pull(ctx context.Context, p *types.Project, u urgency) (map[string]string, error) {
+func (c *Client) pull(ctx context.Context, p *types.Project, u forcePull) (map[string]string, error) {
 	wanted := map[string]types.ServiceConfig{}
 	for _, name := range project.SortedKeys(p.Services) {
 		s := p.Services[name]
@@ -62,7 +62,7 @@ func (c *Client) pull(ctx context.Context, p *types.Project, u urgency) (map[str
 
 // pullOne makes sure that one image is here and returns its digest, "" if it
 // was never in a registry.
-func (c *Client) pullOne(ctx context.Context, s types.ServiceConfig, u urgency) (string, error) {
+func (c *Client) pullOne(ctx context.Context, s types.ServiceConfig, u forcePull) (string, error) {
 	local, err := c.engine.ImageInspect(ctx, s.Image)
 	here := err == nil
 	if err != nil && !cerrdefs.IsNotFound(err) {
@@ -104,7 +104,7 @@ const (
 
 // needOf reads a service's pull_policy. Without one an image is pulled when it
 // is missing; a tag that moves (latest, or none) is asked for each time.
-func needOf(s types.ServiceConfig, here bool, pulled time.Time, u urgency) (need, error) {
+func needOf(s types.ServiceConfig, here bool, pulled time.Time, u forcePull) (need, error) {
 	policy, window, err := s.GetPullPolicy()
 	if err != nil {
 		return 0, fmt.Errorf("service %s: %w", s.Name, err)
@@ -157,7 +157,7 @@ func digestOf(i image.InspectResponse, name string) string {
 // download pulls one image with the credentials that Docker's configuration has
 // for its registry now.
 func (c *Client) download(ctx context.Context, s types.ServiceConfig) error {
-	if err := c.room(ctx, s.Image); err != nil {
+	if err := c.checkDiskSpace(ctx, s.Image); err != nil {
 		return err
 	}
 	auth, err := c.credentials(s.Image)

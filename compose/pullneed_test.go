@@ -16,7 +16,7 @@ func TestNeedOf_ReadsThePullPolicy(t *testing.T) {
 		image, policy string
 		here          bool
 		age           time.Duration
-		urgency       urgency
+		forcePull     forcePull
 		want          need
 	}{
 		{"a:1", "", false, 0, honourPolicy, mustPull},
@@ -40,7 +40,7 @@ func TestNeedOf_ReadsThePullPolicy(t *testing.T) {
 	}
 	for _, c := range cases {
 		s := types.ServiceConfig{Name: "api", Image: c.image, PullPolicy: c.policy}
-		got, err := needOf(s, c.here, time.Now().Add(-c.age), c.urgency)
+		got, err := needOf(s, c.here, time.Now().Add(-c.age), c.forcePull)
 		if err != nil || got != c.want {
 			t.Errorf("%+v: got %d, %v", c, got, err)
 		}

@@ -48,6 +48,6 @@ func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*project.R
 	if err != nil {
 		return nil, err
 	}
-	r.Reveal()
+	r.Substitute()
 	return r, nil
 }

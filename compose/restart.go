@@ -35,7 +35,7 @@ func withSingletonRestart(s types.ServiceConfig) types.ServiceConfig {
 // standDown makes sure that the engine starts no singleton of the stack again.
 // It comes after the stop, because the engine changes the policy of no container
 // that it is just restarting.
-func (c *Client) standDown(ctx context.Context, app deploy.App, color deploy.Color) error {
+func (c *Client) disableRestart(ctx context.Context, app deploy.App, color deploy.Color) error {
 	all, err := c.containers(ctx, app.Project(color))
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (c *Client) standDown(ctx context.Context, app deploy.App, color deploy.Col
 }
 
 // standUp gives the singletons back the policies that standDown took away.
-func (c *Client) standUp(ctx context.Context, singles []observed) error {
+func (c *Client) enableRestart(ctx context.Context, singles []observed) error {
 	for _, o := range singles {
 		want := parseRestart(o.labels[project.LabelRestart])
 		if want.Name != "" && o.restart != want {

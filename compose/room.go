@@ -20,7 +20,7 @@ import (
 // bytes to ~backup~ before another one is downloaded: a full disk stops not only
 // the deploy, but whatever is live and wants to write. It can only look at an
 // engine on this host.
-func (c *Client) room(ctx context.Context, image string) error {
+func (c *Client) checkDiskSpace(ctx context.Context, image string) error {
 	if c.minFree <= 0 || !c.local() {
 		return nil
 	}

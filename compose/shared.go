@@ -42,7 +42,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 		if await != nil {
 			return c.reviveShared(ctx, app, p, present, await)
 		}
-		return c.revive(ctx, app, p, present)
+		return c.startDead(ctx, app, p, present)
 	})
 }
 
@@ -56,7 +56,7 @@ func sharedChanges(p *types.Project, present []observed, hashes map[string]strin
 		counts[o.Service]++
 	}
 	dead := unstartable(present)
-	for _, m := range project.NewRoster(p) {
+	for _, m := range project.NewServiceList(p) {
 		if counts[m.Name] < m.Count {
 			missing = append(missing, m.Name)
 		}
@@ -78,7 +78,7 @@ func (c *Client) createShared(ctx context.Context, app deploy.App, p *types.Proj
 	if err != nil {
 		return err
 	}
-	label(p, app, project.ColorShared, project.NewRoster(p), func(service string) map[string]string {
+	label(p, app, project.ColorShared, project.NewServiceList(p), func(service string) map[string]string {
 		return map[string]string{project.LabelConfig: hashes[service], project.LabelImage: digests[p.Services[service].Image]}
 	})
 	if err := c.keepNetworks(ctx, p); err != nil {

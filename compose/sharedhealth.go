@@ -41,7 +41,7 @@ type lacking struct {
 func (c *Client) reviveShared(ctx context.Context, app deploy.App, p *types.Project, present []observed, await func(words string)) error {
 	deadline, cancel := context.WithTimeoutCause(ctx, app.Gate.Timeout, errSharedLate)
 	defer cancel()
-	err := c.revive(deadline, app, p, present)
+	err := c.startDead(deadline, app, p, present)
 	if err == nil {
 		err = c.awaitShared(deadline, p, await)
 	}
@@ -101,7 +101,7 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 			lacks = append(lacks, lacking{o, "unhealthy: " + err.Error(), o.health == container.Unhealthy})
 		}
 	}
-	lacks = append(lacks, lacksOf(project.NewRoster(p), all, time.Now())...)
+	lacks = append(lacks, lacksOf(project.NewServiceList(p), all, time.Now())...)
 	for _, l := range lacks {
 		if l.failed {
 			return nil, c.sharedFailed(ctx, l, fmt.Sprintf("the shared service %s: %s", l.Service, l.what))
@@ -112,7 +112,7 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 
 // lacksOf returns what of the shared services can be seen not to be ready, without asking
 // any of them. A service that the file does not have any more is waited for by nobody.
-func lacksOf(wanted project.Roster, all []observed, now time.Time) []lacking {
+func lacksOf(wanted project.ServiceList, all []observed, now time.Time) []lacking {
 	var lacks []lacking
 	for _, m := range wanted {
 		count := 0

@@ -47,7 +47,7 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 func TestLacksOf_AServiceOfTheFileHasItsContainersAndAnyOtherIsWaitedForByNobody(t *testing.T) {
 	gone := observed{Container: deploy.Container{Name: "old-1", Service: "old", State: "exited", ExitCode: 1}}
 	runs := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: "running"}}
-	lacks := lacksOf(project.Roster{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
+	lacks := lacksOf(project.ServiceList{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
 	if len(lacks) != 1 || lacks[0].Service != "cache" || lacks[0].what != "it has no container" || lacks[0].failed {
 		t.Errorf("lacking %+v, want a container for cache alone", lacks)
 	}

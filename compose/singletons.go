@@ -29,7 +29,7 @@ func (c *Client) StopSingletons(ctx context.Context, app deploy.App, color deplo
 			return err
 		}
 	}
-	if err := c.standDown(ctx, app, color); err != nil {
+	if err := c.disableRestart(ctx, app, color); err != nil {
 		return err
 	}
 	if running, err = c.singletonsRun(ctx, app, color); err != nil {
@@ -138,7 +138,7 @@ func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack dep
 	if p, err = withoutFinished(p, stack.MissingOneShots, stack); err != nil {
 		return err
 	}
-	labelStack(p, app, stack.Color, project.NewRoster(whole, app.Singletons...), digests)
+	labelStack(p, app, stack.Color, project.NewServiceList(whole, app.Singletons...), digests)
 	for _, name := range app.Singletons {
 		p.Services[name] = withSingletonRestart(p.Services[name])
 	}
@@ -154,10 +154,10 @@ func (c *Client) startSingletons(ctx context.Context, app deploy.App, p *types.P
 		return err
 	}
 	present := singletonsOf(all)
-	if err := c.standUp(ctx, present); err != nil {
+	if err := c.enableRestart(ctx, present); err != nil {
 		return err
 	}
-	return c.revive(ctx, app, p, present)
+	return c.startDead(ctx, app, p, present)
 }
 
 // engageWithoutFiles starts the singletons from labels alone. What needs the

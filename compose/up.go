@@ -101,7 +101,7 @@ func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color
 		return err
 	}
 	removed := time.Now()
-	labelStack(p, app, color, project.NewRoster(whole, app.Singletons...), digests)
+	labelStack(p, app, color, project.NewServiceList(whole, app.Singletons...), digests)
 	if err := c.create(ctx, app, p, createMissing()); err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func createMissing() api.CreateOptions {
 	return api.CreateOptions{Recreate: api.RecreateNever, RecreateDependencies: api.RecreateNever, IgnoreOrphans: true}
 }
 
-func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole project.Roster, digests map[string]string) {
+func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole project.ServiceList, digests map[string]string) {
 	label(p, app, string(color), whole, func(service string) map[string]string {
 		return map[string]string{
 			project.LabelRelease: app.Release.Text(),
@@ -227,7 +227,7 @@ func (c *Client) Stop(ctx context.Context, app deploy.App, color deploy.Color) e
 		return err
 	}
 	// What stands stopped must stay so, whatever restart policy it has.
-	return c.standDown(ctx, app, color)
+	return c.disableRestart(ctx, app, color)
 }
 
 // stop stops the services, or without any the whole project.

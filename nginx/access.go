@@ -14,7 +14,7 @@ import (
 // deploy.Access. What it has already is read from the generated files, so that
 // neither a new process nor a lost memory takes a port away from it that it uses.
 // color is the one that is live, or is to be.
-func (p *Proxy) admit(s site, app deploy.App, w work, color deploy.Color) (site, error) {
+func (p *Proxy) admit(s site, app deploy.App, w appDiff, color deploy.Color) (site, error) {
 	leads, err := p.present(s, app, w)
 	if err != nil {
 		return site{}, err
@@ -30,7 +30,7 @@ func (p *Proxy) admit(s site, app deploy.App, w work, color deploy.Color) (site,
 		case deploy.AccessAsItIs:
 			return leads(b, c)
 		case deploy.AccessTaken:
-			return leads(b, c) && c != w.heir && c != color && !backup
+			return leads(b, c) && c != w.currentColor && c != color && !backup
 		default:
 			return false
 		}
@@ -56,7 +56,7 @@ func (s site) only(app deploy.App, may func(backend, deploy.Color, deploy.Access
 
 // present returns what tells whether Nginx has the address of a route in one color
 // now. Where somebody removed the files, the generation of the running Nginx says it.
-func (p *Proxy) present(s site, app deploy.App, w work) (leads func(backend, deploy.Color) bool, err error) {
+func (p *Proxy) present(s site, app deploy.App, w appDiff) (leads func(backend, deploy.Color) bool, err error) {
 	var texts [2]string
 	for i, name := range []string{app.Name + confFile, app.Name + varsFile} {
 		text, err := p.readOwn(name)
@@ -80,7 +80,7 @@ func (p *Proxy) present(s site, app deploy.App, w work) (leads func(backend, dep
 // color. They may be those of another mode.
 func (s site) leads(conf, vars string, b backend, c deploy.Color) bool {
 	if s.namesInVariables() {
-		return strings.Contains(vars, s.assignment(b)) && !strings.Contains(vars, s.closing(b, c))
+		return strings.Contains(vars, s.assignment(b)) && !strings.Contains(vars, s.closedAssignment(b, c))
 	}
 	if m := colorLine.FindStringSubmatch(conf); m != nil && m[1] == string(c) {
 		return firstMember(conf, upstreamName(s.app, b.route, deploy.NoColor)) == b.of(c)
@@ -106,7 +106,7 @@ func firstMember(conf, group string) string {
 }
 
 // backupRaised tells whether requests may come to the color that is not live.
-func (p *Proxy) backupRaised(app string, w work) (bool, error) {
+func (p *Proxy) backupRaised(app string, w appDiff) (bool, error) {
 	_, err := os.Stat(p.path(backupName(app)))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("read flag: %w", err)
@@ -127,7 +127,7 @@ func (s site) assignment(b backend) string {
 
 // closing sends the requests of a route to nobody in one color, where the variable
 // holds a container's name.
-func (s site) closing(b backend, c deploy.Color) string {
+func (s site) closedAssignment(b backend, c deploy.Color) string {
 	return fmt.Sprintf("if ($%s = %s) { set $%s %s; }\n", colorVariable(s.app), c, routeVariable(s.app, b.route), s.closedName(b))
 }
 

@@ -41,7 +41,7 @@ func (a answer) String() string {
 }
 
 // ask puts the question once, over a connection of its own.
-func (p *Proxy) ask(ctx context.Context, v view, app string) (answer, error) {
+func (p *Proxy) ask(ctx context.Context, v environment, app string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+"/"+app, nil)
 	if err != nil {
 		return answer{}, fmt.Errorf("ask nginx: %w", err)
@@ -79,7 +79,7 @@ func readAnswer(res *http.Response, body, dial string) (answer, error) {
 	return a, nil
 }
 
-func (p *Proxy) away(v view, cause error) error {
+func (p *Proxy) away(v environment, cause error) error {
 	detail := "nothing answers on " + v.dial + ": Nginx is not running, or does not include tandem's files"
 	if !errors.Is(cause, syscall.ECONNREFUSED) {
 		detail = "Nginx does not answer on " + v.dial + ": " + cause.Error()
@@ -94,7 +94,7 @@ const agreement = 3
 
 // settle is how long answers have to agree when the old workers cannot be
 // looked at: Nginx lets them work on for 100 ms after the new ones have begun.
-const settle = 300 * time.Millisecond
+const settleTime = 300 * time.Millisecond
 
 // What await waits for besides the right answer.
 type transition int
@@ -106,7 +106,7 @@ const (
 
 // await asks until right says yes several times in a row and, after a reload,
 // nobody else could have answered. The error says what Nginx answered last.
-func (p *Proxy) await(ctx context.Context, v view, app string, how transition, right func(answer) bool) error {
+func (p *Proxy) await(ctx context.Context, v environment, app string, how transition, accept func(answer) bool) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	var agreed int
@@ -119,11 +119,11 @@ func (p *Proxy) await(ctx context.Context, v view, app string, how transition, r
 		}
 		still, known := false, how == afterFlip
 		if how == afterReload && err == nil {
-			still, known = p.former.accepting(a.worker)
+			still, known = p.oldWorkers.accepting(a.worker)
 		}
-		if err != nil || still || !right(a) {
+		if err != nil || still || !accept(a) {
 			agreed, since = 0, time.Now()
-		} else if agreed++; agreed >= agreement && (known || time.Since(since) >= settle) {
+		} else if agreed++; agreed >= agreement && (known || time.Since(since) >= settleTime) {
 			return nil
 		}
 		select {
@@ -134,7 +134,7 @@ func (p *Proxy) await(ctx context.Context, v view, app string, how transition, r
 	}
 }
 
-func (p *Proxy) gaveUp(ctx context.Context, v view, app string, last answer, err error) error {
+func (p *Proxy) gaveUp(ctx context.Context, v environment, app string, last answer, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}

@@ -14,7 +14,7 @@ func (p *Proxy) SupportsBackup() bool { return p.mode == SwitchFlip && !p.noBack
 
 // Armed asks the running Nginx whether the standby is a backup now.
 func (p *Proxy) BackupActive(ctx context.Context, app deploy.App) (bool, error) {
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -33,7 +33,7 @@ func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 
 // dropBackup removes the flag where the files know none: else it would make a
 // backup, unasked, of whatever the standby is on the day on which they do again.
-func (p *Proxy) dropBackup(app string, w work) error {
+func (p *Proxy) dropBackup(app string, w appDiff) error {
 	if w.hasBackup {
 		return nil
 	}

@@ -252,7 +252,7 @@ func TestArm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
 func TestBackup_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 	server := "include %DIR%/shop.server;"
 	var routes []deploy.Route
-	for _, name := range []string{"color", "backup", "visit", "ws"} {
+	for _, name := range []string{"color", "backup", "probe", "ws"} {
 		server += "location /" + name + " { proxy_pass http://" + nginx.Variable("shop", name) + "; }"
 		routes = append(routes, deploy.Route{Name: name, Service: name})
 	}

@@ -68,7 +68,7 @@ func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 
 // askVersion runs `nginx -V` once in the life of the process. In a container
 // that does not run nobody can be asked, and what works with every version must do.
-func (p *Proxy) askVersion(ctx context.Context, v view) (version, error) {
+func (p *Proxy) askVersion(ctx context.Context, v environment) (version, error) {
 	if p.nginx != (version{}) || v.stopped != "" {
 		return p.nginx, nil
 	}
@@ -115,7 +115,7 @@ func withAdvice(words string) string {
 }
 
 // reading is what a test said.
-type reading struct {
+type testResult struct {
 	began         time.Time
 	configuration string
 	err           error
@@ -135,7 +135,7 @@ func (p *Proxy) testSince(ctx context.Context, moment time.Time) (configuration 
 	began := time.Now()
 	configuration, err = p.test(ctx)
 	if ctx.Err() == nil {
-		p.last = reading{began, configuration, err}
+		p.last = testResult{began, configuration, err}
 	}
 	return configuration, err
 }
@@ -143,7 +143,7 @@ func (p *Proxy) testSince(ctx context.Context, moment time.Time) (configuration 
 // forgetReading gives the memory back.
 func (p *Proxy) forgetReading() {
 	if time.Since(p.last.began) > readingLife {
-		p.last = reading{}
+		p.last = testResult{}
 	}
 }
 

@@ -24,7 +24,7 @@ func (s site) confirm() string {
 	}
 	fmt.Fprintf(&b, "    add_header %s $pid;\n    return 200 \"$%s\\n\";\n}\n", workerHeader, colorVariable(s.app))
 	for _, r := range s.routes {
-		b.WriteString(s.visit(r.route))
+		b.WriteString(s.probe(r.route))
 		for _, c := range deploy.Colors() {
 			if s.mode == SwitchFlip {
 				b.WriteString(s.reach(r, c))
@@ -34,10 +34,10 @@ func (s site) confirm() string {
 	return b.String()
 }
 
-// visit lets the agent ask a route as the site does, whatever names and
+// probe lets the agent ask a route as the site does, whatever names and
 // certificates the site has. What an http block may demand of people, and what
-// it may remember for them, is not for a visit.
-func (s site) visit(route string) string {
+// it may remember for them, is not for a probe.
+func (s site) probe(route string) string {
 	head := ""
 	if s.namesInVariables() {
 		head = "    " + resolver
@@ -55,6 +55,6 @@ location /%s/%s/ {
     proxy_set_header Connection '';
     proxy_pass http://$%s$%s;
 }
-`, s.app, route, s.dir, s.app, visitVariable(s.app), head, generationHeader, generationVariable(s.app),
+`, s.app, route, s.dir, s.app, probeVariable(s.app), head, generationHeader, generationVariable(s.app),
 		routeVariable(s.app, route), pathVariable)
 }

@@ -23,17 +23,17 @@ import (
 )
 
 // lookInside returns the surroundings of an Nginx in a container.
-func (p *Proxy) lookInside(ctx context.Context) (view, error) {
+func (p *Proxy) lookInside(ctx context.Context) (environment, error) {
 	info, err := p.docker.ContainerInspect(ctx, p.container)
 	if err != nil {
-		return view{}, p.noContainer(ctx, err)
+		return environment{}, p.noContainer(ctx, err)
 	}
-	v := view{pid: info.State.Pid, listen: p.confirm, dial: p.confirm}
+	v := environment{pid: info.State.Pid, listen: p.confirm, dial: p.confirm}
 	if !info.State.Running || info.State.Restarting {
 		v.stopped = string(info.State.Status)
 	}
 	if v.dir, err = p.mounted(info.Mounts); err != nil {
-		return view{}, err
+		return environment{}, err
 	}
 	if !info.HostConfig.NetworkMode.IsHost() {
 		return p.bridge(v, info)
@@ -78,11 +78,11 @@ func (p *Proxy) mounted(mounts []container.MountPoint) (string, error) {
 // bridge completes the view of a container with a network of its own. The
 // confirm server listens on all its addresses, because the container's own
 // loopback cannot be reached from here, and turns away everybody but this host.
-func (p *Proxy) bridge(v view, info container.InspectResponse) (view, error) {
+func (p *Proxy) bridge(v environment, info container.InspectResponse) (environment, error) {
 	v.bridged = true
 	_, port, err := net.SplitHostPort(p.confirm)
 	if err != nil {
-		return view{}, fmt.Errorf("nginx.confirm: %w", err)
+		return environment{}, fmt.Errorf("nginx.confirm: %w", err)
 	}
 	v.listen = "0.0.0.0:" + port
 	v.networks = slices.Sorted(maps.Keys(info.NetworkSettings.Networks))
@@ -120,7 +120,7 @@ func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, erro
 
 // backendInside is a route's for an Nginx with a network of its own: it cannot
 // reach this host's loopback, so it goes to the containers by name.
-func (p *Proxy) backendInside(ctx context.Context, s site, v view, app deploy.App, r deploy.Route) (backend, error) {
+func (p *Proxy) backendInside(ctx context.Context, s site, v environment, app deploy.App, r deploy.Route) (backend, error) {
 	pinned := s.mode == SwitchReload && !s.nginx.resolvesUpstreams()
 	b := backend{route: r.Name}
 	for color, address := range map[deploy.Color]*string{deploy.Blue: &b.blue, deploy.Green: &b.green} {
@@ -150,7 +150,7 @@ func (p *Proxy) inside(ctx context.Context, app deploy.App, r deploy.Route, colo
 // pin is the address in place of the name, because an Nginx before 1.27.3 resolves a
 // name in an upstream once, and does not start when that fails. It is empty where no
 // container runs. Prepare notices a new address and reloads.
-func pin(e deploy.Endpoint, v view) string {
+func pin(e deploy.Endpoint, v environment) string {
 	for _, n := range v.networks {
 		if ip, on := e.Addresses[n]; on {
 			return netip.AddrPortFrom(ip, uint16(e.Port)).String()
@@ -160,7 +160,7 @@ func pin(e deploy.Endpoint, v view) string {
 }
 
 // peersInside are the addresses of the stack's containers as Nginx sees them.
-func (p *Proxy) peersInside(ctx context.Context, v view, app deploy.App, color deploy.Color) (map[netip.AddrPort]bool, error) {
+func (p *Proxy) peersInside(ctx context.Context, v environment, app deploy.App, color deploy.Color) (map[netip.AddrPort]bool, error) {
 	peers := map[netip.AddrPort]bool{}
 	for _, r := range routesIn(app, color) {
 		e, err := p.inside(ctx, r.Of, r.Route, color)

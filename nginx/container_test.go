@@ -29,7 +29,7 @@ func TestContainer_OnTheHostsNetwork(t *testing.T) {
 			b.wantTraffic(t, deploy.Blue)
 			b.flip(t, deploy.Green)
 			b.wantTraffic(t, deploy.Green)
-			b.wantVisitsInTheLog(t, deploy.Green)
+			b.wantProbesInTheLog(t, deploy.Green)
 			if flip := mode == nginx.SwitchFlip; b.proxy.SupportsBackup() != flip {
 				t.Errorf("Backups: got %v, want %v", !flip, flip)
 			} else if flip {
@@ -52,9 +52,9 @@ func (b *boxed) wantBackup(t *testing.T) {
 	}
 }
 
-// wantVisitsInTheLog visits, and reads the log on this host that Nginx writes in
+// wantProbesInTheLog probes, and reads the log on this host that Nginx writes in
 // its container. Each wantTraffic before was ten requests.
-func (b *boxed) wantVisitsInTheLog(t *testing.T, c deploy.Color) {
+func (b *boxed) wantProbesInTheLog(t *testing.T, c deploy.Color) {
 	t.Helper()
 	before, err := b.proxy.Traffic(t.Context(), b.app, c, time.Now().Add(-time.Hour))
 	if err != nil {
@@ -63,11 +63,11 @@ func (b *boxed) wantVisitsInTheLog(t *testing.T, c deploy.Color) {
 	route := b.app.Routes[0]
 	route.Health = deploy.Health{Path: "/", StatusMin: 200, StatusMax: 299, MaxLatency: patience}
 	if got := b.proxy.ProbeLive(t.Context(), b.app, route); got.Err != nil || got.Status != http.StatusOK {
-		t.Errorf("Visit: got %+v, want status 200", got)
+		t.Errorf("Probe: got %+v, want status 200", got)
 	}
-	tb.Until(t, patience, "the visit in the log", func() error {
+	tb.Until(t, patience, "the probe in the log", func() error {
 		got, err := b.proxy.Traffic(t.Context(), b.app, c, time.Now().Add(-time.Hour))
-		if err != nil || got.Visits != before.Visits+1 || got.Requests < 10 {
+		if err != nil || got.Probes != before.Probes+1 || got.Requests < 10 {
 			return fmt.Errorf("it is not: %+v: %w", got, err)
 		}
 		return nil
@@ -119,7 +119,7 @@ func TestContainer_OnANetworkOfItsOwnFindsAContainerThatCameBackElsewhere(t *tes
 			b.stack(t, deploy.Green)
 			b.flip(t, deploy.Green)
 			b.wantTraffic(t, deploy.Green)
-			b.wantVisitsInTheLog(t, deploy.Green)
+			b.wantProbesInTheLog(t, deploy.Green)
 			if b.proxy.SupportsBackup() { // the image's Nginx is older than 1.27.3
 				t.Error("there can be a backup")
 			}

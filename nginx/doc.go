@@ -18,7 +18,7 @@
 // # What became of it
 //
 // Proxy.Traffic sums up the access log, which package accesslog reads.
-// Proxy.Visit asks through the confirm server, which knows the way to each route.
+// Proxy.Probe asks through the confirm server, which knows the way to each route.
 //
 // # Who is believed
 //

@@ -62,7 +62,7 @@ var colorLine = regexp.MustCompile(`(?m)^map '' \$[a-z0-9_]+_color \{ default (b
 // heir is the color that newly rendered files must keep live: what the running
 // Nginx says, or, while it is away, what it would do when it is started. It also
 // tells whether files of reload mode say so, which know no flag.
-func (p *Proxy) heir(app string, running answer, asked error) (color deploy.Color, fromReload bool, err error) {
+func (p *Proxy) currentColor(app string, running answer, asked error) (color deploy.Color, fromReload bool, err error) {
 	if asked == nil {
 		return running.color, running.mode == SwitchReload, nil
 	}

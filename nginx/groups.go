@@ -34,13 +34,13 @@ func (s site) marksSockets() bool { return s.mode == SwitchFlip && !s.dynamic }
 func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
-		s.group(b, upstreamName(s.app, r.route, deploy.NoColor), reuse, r.of(s.live))
+		s.group(b, upstreamName(s.app, r.route, deploy.NoColor), keepalive, r.of(s.live))
 		if len(s.routes)-len(s.kept) == 1 && r.route == s.routes[0].route && r.route != backendName {
-			s.group(b, upstreamName(s.app, backendName, deploy.NoColor), reuse, r.of(s.live))
+			s.group(b, upstreamName(s.app, backendName, deploy.NoColor), keepalive, r.of(s.live))
 		}
 	case s.namesInVariables():
 		if len(r.closedColors()) > 0 {
-			s.group(b, s.closedName(r), once, "")
+			s.group(b, s.closedName(r), noKeepalive, "")
 		}
 	default:
 		for _, c := range deploy.Colors() {
@@ -50,16 +50,16 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 }
 
 func (s site) colorGroups(b *strings.Builder, name, own, other string) {
-	s.group(b, name, reuse, own)
+	s.group(b, name, keepalive, own)
 	if s.marksSockets() {
-		s.group(b, name+socketSuffix, once, own)
+		s.group(b, name+socketSuffix, noKeepalive, own)
 	}
 	if !s.hasBackup() {
 		return
 	}
-	s.group(b, name+backupSuffix, reuse, own, other)
+	s.group(b, name+backupSuffix, keepalive, own, other)
 	if s.marksSockets() {
-		s.group(b, name+backupSuffix+socketSuffix, once, own, other)
+		s.group(b, name+backupSuffix+socketSuffix, noKeepalive, own, other)
 	}
 }
 
@@ -68,11 +68,11 @@ func (s site) colorGroups(b *strings.Builder, name, own, other string) {
 // and a request that meets the closing is lost; under load they never get that
 // old. `keepalive` is written out also since 1.29.7, where it is the default: the
 // default does not share connections between locations.
-const reuse = "    keepalive 32;\n    keepalive_timeout 1s;\n"
+const keepalive = "    keepalive 32;\n    keepalive_timeout 1s;\n"
 
 // once keeps none, also where keeping is the default: a connection that is kept
 // after an upgrade was refused would still be taken for a WebSocket.
-const once = "    keepalive_requests 1;\n"
+const noKeepalive = "    keepalive_requests 1;\n"
 
 // group writes one upstream. Of two members the second is the backup: it is asked
 // while the first does not answer, and for a second after.

@@ -22,7 +22,7 @@ import (
 // and where Nginx has a network of its own, WebSockets are not told apart.
 func (p *Proxy) Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error) {
 	var open deploy.Connections
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return open, err
 	}

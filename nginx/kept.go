@@ -31,7 +31,7 @@ const backendName = "backend"
 // What generated files say of the routes that they have.
 var (
 	keptLine  = regexp.MustCompile(`(?m)^# Kept for the site: ([a-z0-9-]+) leads to ([a-z0-9-]+)$`)
-	visitLine = regexp.MustCompile(`(?m)^location /[a-z0-9-]+/([a-z0-9-]+)/ \{$`)
+	probeLine = regexp.MustCompile(`(?m)^location /[a-z0-9-]+/([a-z0-9-]+)/ \{$`)
 )
 
 func (k kept) line() string { return "# Kept for the site: " + k.name + " leads to " + k.to + "\n" }
@@ -58,7 +58,7 @@ func (p *Proxy) generated(app deploy.App) (generated, error) {
 	for _, m := range keptLine.FindAllStringSubmatch(g.conf, -1) {
 		g.leads[m[1]] = m[2]
 	}
-	for _, m := range visitLine.FindAllStringSubmatch(texts[0], -1) {
+	for _, m := range probeLine.FindAllStringSubmatch(texts[0], -1) {
 		g.routes = append(g.routes, m[1])
 	}
 	return g, nil
@@ -114,13 +114,13 @@ func (g generated) successor(name string) string {
 
 // keep finds the routes to be kept. Where Nginx's configuration cannot be read nobody
 // knows whether the site uses them, and all are.
-func (p *Proxy) keep(ctx context.Context, app deploy.App, w work) ([]kept, error) {
+func (p *Proxy) keep(ctx context.Context, app deploy.App, w appDiff) ([]kept, error) {
 	g, err := p.generated(app)
 	if err != nil {
 		return nil, err
 	}
 	gone := g.gone(p.mode)
-	if len(gone) == 0 || w.view.stopped != "" {
+	if len(gone) == 0 || w.environment.stopped != "" {
 		return gone, nil
 	}
 	configuration, err := p.testSince(ctx, w.called)
@@ -150,7 +150,7 @@ func usesOfRoute(configuration, app, route string) []use {
 
 // withKept adds the kept routes to a site and its app. One leads where the stack of each
 // color has it; else where the route leads that has its ports now; else nowhere.
-func (p *Proxy) withKept(ctx context.Context, s site, v view, app deploy.App, all []kept) (site, deploy.App, error) {
+func (p *Proxy) withKept(ctx context.Context, s site, v environment, app deploy.App, all []kept) (site, deploy.App, error) {
 	s.kept = all
 	own := len(app.Routes)
 	app.Routes = slices.Clone(app.Routes)
@@ -195,7 +195,7 @@ func formerOf(app deploy.App, c deploy.Color, names ...string) *deploy.FormerRou
 }
 
 // outdated tells which lines of the site name what the app has no more.
-func (w work) outdated(app deploy.App) error {
+func (w appDiff) outdated(app deploy.App) error {
 	var lines []string
 	for _, k := range w.kept {
 		if len(k.uses) == 0 {

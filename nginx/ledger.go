@@ -7,7 +7,7 @@ import (
 
 // ledger is what this process itself last left at each path, so that a change
 // by somebody else can be told from our own.
-type ledger struct {
+type writtenFiles struct {
 	mu   sync.Mutex
 	left map[string]content
 }
@@ -21,7 +21,7 @@ type content struct {
 func contentOf(data []byte) content { return content{true, sha256.Sum256(data)} }
 
 // note records what is, or is about to be, at the path.
-func (l *ledger) note(path string, c content) {
+func (l *writtenFiles) note(path string, c content) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left == nil {
@@ -32,7 +32,7 @@ func (l *ledger) note(path string, c content) {
 
 // altered tells whether the path holds something else than this process left
 // there. A path it never touched is not altered.
-func (l *ledger) altered(path string, now content) bool {
+func (l *writtenFiles) altered(path string, now content) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, known := l.left[path]
@@ -40,7 +40,7 @@ func (l *ledger) altered(path string, now content) bool {
 }
 
 // knows tells whether this process ever left something, or nothing, at the path.
-func (l *ledger) knows(path string) bool {
+func (l *writtenFiles) knows(path string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, known := l.left[path]

@@ -25,7 +25,7 @@ func (p *Proxy) refusesLinger(refused error) bool {
 // lingers tells whether tandem.conf is to have that directive: where Nginx knows it and
 // nobody else has written it, because Nginx accepts no second one. Once it is there,
 // that is not asked again.
-func (p *Proxy) lingers(ctx context.Context, nginx version, w work) (bool, error) {
+func (p *Proxy) lingers(ctx context.Context, nginx version, w appDiff) (bool, error) {
 	if !nginx.atLeast(version{1, 27, 4}) || p.noLinger {
 		return false, nil
 	}
@@ -33,7 +33,7 @@ func (p *Proxy) lingers(ctx context.Context, nginx version, w work) (bool, error
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if has := strings.Contains(string(text), "\n"+lingerName+" "); has || w.view.stopped != "" {
+	if has := strings.Contains(string(text), "\n"+lingerName+" "); has || w.environment.stopped != "" {
 		return has, nil
 	}
 	configuration, err := p.testSince(ctx, w.called)

@@ -29,23 +29,23 @@ func (r *rig) wantTally(t *testing.T, c deploy.Color, want deploy.Traffic) {
 	})
 }
 
-func TestTraffic_CountsPeoplesRequestsByColorAndVisitsApart(t *testing.T) {
+func TestTraffic_CountsPeoplesRequestsByColorAndProbesApart(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.wantTally(t, deploy.Blue, deploy.Traffic{})
 	get(t, r.nginx.URL()+"/a")
 	get(t, r.nginx.URL()+"/broken")
-	r.wantVisit(t, "/broken", http.StatusInternalServerError)
+	r.wantProbe(t, "/broken", http.StatusInternalServerError)
 	r.flip(t, deploy.Green)
 	get(t, r.nginx.URL()+"/b")
-	r.wantVisit(t, "/health", http.StatusOK)
-	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
 	for range 2 { // each line counts once
-		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Visits: 1})
-		r.wantTally(t, deploy.Green, deploy.Traffic{Requests: 1, Visits: 2})
+		r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Probes: 1})
+		r.wantTally(t, deploy.Green, deploy.Traffic{Requests: 1, Probes: 2})
 	}
 	r.restart(t)
-	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Visits: 1})
+	r.wantTally(t, deploy.Blue, deploy.Traffic{Requests: 2, Errors: 1, Probes: 1})
 }
 
 func TestTraffic_ADeadStackIsAnErrorAndABackupIsNone(t *testing.T) {

@@ -64,8 +64,8 @@ func generationVariable(app string) string { return "tandem_generation_" + ident
 // with tandem's own word, because a site may already have a route named backup.
 func backupVariable(app string) string { return "tandem_backup_" + identifier(app) }
 
-// visitVariable is "1" for the agent's own visits, else empty.
-func visitVariable(app string) string { return "tandem_visit_" + identifier(app) }
+// probeVariable is "1" for the agent's own probes, else empty.
+func probeVariable(app string) string { return "tandem_probe_" + identifier(app) }
 
 // The variables that all apps share. They are defined in every mode: the files
 // of another app that was not prepared since the mode changed still use them.
@@ -73,7 +73,7 @@ const (
 	connectionVariable = "tandem_connection" // for the site's proxy_set_header Connection
 	socketVariable     = "tandem_ws"         // "_ws" for a request that asks for an upgrade, else empty
 	bindVariable       = "tandem_bind"       // the address that a WebSocket's connection to the app comes from, else empty
-	pathVariable       = "tandem_path"       // of a visit, what it asks the app for
+	pathVariable       = "tandem_path"       // of a probe, what it asks the app for
 	strangerVariable   = "tandem_stranger"   // 1 for everybody but this host
 )
 

@@ -55,7 +55,7 @@ func TestPrepare_EveryNameOfAnAppGoesLive(t *testing.T) {
 				r.grant(deploy.AccessOpen, deploy.AccessOpen)
 				for _, r.app.Name = range names {
 					r.prepare(t)
-					r.wantVisit(t, "/health", http.StatusOK)
+					r.wantProbe(t, "/health", http.StatusOK)
 				}
 				want := map[string]deploy.Color{}
 				for i, name := range names {
@@ -83,7 +83,7 @@ func (r *rig) wantInTheLog(t *testing.T, app string, c deploy.Color) {
 			return err
 		}
 		for line := range strings.Lines(string(data)) {
-			if strings.Contains(line, fmt.Sprintf(`"app":%q,"color":%q`, app, c)) && strings.Contains(line, `"visit":""`) &&
+			if strings.Contains(line, fmt.Sprintf(`"app":%q,"color":%q`, app, c)) && strings.Contains(line, `"probe":""`) &&
 				strings.Contains(line, `"proxy_host":"`+app+`_api`) {
 				return nil
 			}

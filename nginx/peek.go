@@ -17,7 +17,7 @@ import (
 // is not away: the color is the one that the app's files would make live, and lacks says
 // what there is to do until Nginx has them. It is empty where Nginx answers.
 func (p *Proxy) Peek(ctx context.Context, app deploy.App) (color deploy.Color, lacks string, err error) {
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return deploy.NoColor, "", err
 	}
@@ -26,7 +26,7 @@ func (p *Proxy) Peek(ctx context.Context, app deploy.App) (color deploy.Color, l
 	if asked == nil || !unknown && !errors.Is(asked, syscall.ECONNREFUSED) {
 		return a.color, "", asked
 	}
-	w := work{app: app.Name, of: app, reloads: p.mode == SwitchReload, view: v}
+	w := appDiff{app: app.Name, of: app, reloads: p.mode == SwitchReload, environment: v}
 	configuration, err := p.test(ctx)
 	if err != nil && !w.needsFile(err) {
 		return deploy.NoColor, "", err
@@ -38,19 +38,19 @@ func (p *Proxy) Peek(ctx context.Context, app deploy.App) (color deploy.Color, l
 	if err == nil {
 		lacks += p.missingLines(w, configuration)
 	}
-	color, _, err = p.heir(app.Name, a, asked)
+	color, _, err = p.currentColor(app.Name, a, asked)
 	return color, lacks, err
 }
 
 // needsFile tells whether Nginx refuses its configuration only because a file of
 // tandem's that it includes was not written yet.
-func (w work) needsFile(refused error) bool {
-	return strings.Contains(refused.Error(), `open() "`+w.view.dir+`/`) && strings.Contains(refused.Error(), "(2: No such file")
+func (w appDiff) needsFile(refused error) bool {
+	return strings.Contains(refused.Error(), `open() "`+w.environment.dir+`/`) && strings.Contains(refused.Error(), "(2: No such file")
 }
 
 // missingLines says which include lines a person still has to write.
-func (p *Proxy) missingLines(w work, configuration string) string {
-	has := func(name string) bool { return includes(configuration, filepath.Join(w.view.dir, name)) }
+func (p *Proxy) missingLines(w appDiff, configuration string) string {
+	has := func(name string) bool { return includes(configuration, filepath.Join(w.environment.dir, name)) }
 	const wait = "; once they are there, it waits for a person: "
 	switch {
 	case !has(ownName + confFile):
@@ -94,7 +94,7 @@ var (
 )
 
 // runs tells whether the Nginx runs that has this configuration.
-func (p *Proxy) runs(ctx context.Context, v view, configuration string) bool {
+func (p *Proxy) runs(ctx context.Context, v environment, configuration string) bool {
 	if p.container != "" {
 		return v.stopped == ""
 	}

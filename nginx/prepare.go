@@ -27,26 +27,26 @@ func (p *Proxy) Prepare(ctx context.Context, app deploy.App) (repaired []string,
 	defer p.loading.Release(1)
 	if !t.done {
 		p.forgetReading()
-		t.err = p.take(ctx, t)
+		t.err = p.acceptFiles(ctx, t)
 	}
 	if t.err == nil {
-		t.err = t.work.outdated(app)
+		t.err = t.diff.outdated(app)
 	}
-	return t.work.repaired, t.err
+	return t.diff.repaired, t.err
 }
 
-func (p *Proxy) take(ctx context.Context, t *turn) error {
+func (p *Proxy) acceptFiles(ctx context.Context, t *turn) error {
 	switch due, err := p.begin(ctx, t); {
 	case err != nil:
 		return err
 	case due:
-		err := p.load(ctx, t.work)
+		err := p.load(ctx, t.diff)
 		if p.refusesLinger(err) {
-			return p.take(ctx, t)
+			return p.acceptFiles(ctx, t)
 		}
 		return err
 	default:
-		return p.checkSite(ctx, t.work)
+		return p.checkSite(ctx, t.diff)
 	}
 }
 
@@ -58,12 +58,12 @@ func (p *Proxy) Reserve(ctx context.Context, app deploy.App) error {
 		return err
 	}
 	defer p.loading.Release(1)
-	w, err := p.survey(ctx, app, deploy.NoColor, time.Now())
+	w, err := p.diff(ctx, app, deploy.NoColor, time.Now())
 	if err != nil {
 		return err
 	}
 	missing := w.missing()
-	if err := ctx.Err(); err != nil || len(missing) == 0 || w.view.stopped != "" {
+	if err := ctx.Err(); err != nil || len(missing) == 0 || w.environment.stopped != "" {
 		return err
 	}
 	if _, err := p.makeDirs(); err != nil {
@@ -82,66 +82,66 @@ func (p *Proxy) Reserve(ctx context.Context, app deploy.App) error {
 }
 
 // work is what survey found: how things are, and what has to be written.
-type work struct {
-	app        string
-	of         deploy.App
-	reloads    bool      // mode is SwitchReload
-	called     time.Time // when the work was asked for; the wait for its turn comes after
-	view       view
-	running    answer
-	asked      error // why there is no answer; nil when running is one
-	files      []file
-	generation string
-	changes    []change
-	repaired   []string
-	heir       deploy.Color
-	fromReload bool
-	hasBackup  bool // the files have groups for a backup
-	kept       []kept
+type appDiff struct {
+	app          string
+	of           deploy.App
+	reloads      bool      // mode is SwitchReload
+	called       time.Time // when the work was asked for; the wait for its turn comes after
+	environment  environment
+	running      answer
+	asked        error // why there is no answer; nil when running is one
+	files        []file
+	generation   string
+	changes      []change
+	repaired     []string
+	currentColor deploy.Color
+	fromReload   bool
+	hasBackup    bool // the files have groups for a backup
+	kept         []kept
 }
 
 // inForce tells whether the running Nginx runs with the files as they should be.
-func (w work) inForce() bool { return w.asked == nil && w.running.generation == w.generation }
+func (w appDiff) inForce() bool { return w.asked == nil && w.running.generation == w.generation }
 
 // survey finds out what has to be written so that color is live; NoColor keeps
 // the one that is. It changes nothing, except that it undoes what a process that
 // was killed left untested. What Nginx said before called is not believed.
-func (p *Proxy) survey(ctx context.Context, app deploy.App, color deploy.Color, called time.Time) (work, error) {
-	v, err := p.look(ctx)
+func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, called time.Time) (appDiff, error) {
+	v, err := p.inspect(ctx)
 	if err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
-	w := work{app: app.Name, of: app, reloads: p.mode == SwitchReload, view: v, called: called}
+	w := appDiff{app: app.Name, of: app, reloads: p.mode == SwitchReload, environment: v, called: called}
 	if err := p.undoInterrupted(); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	if w.running, w.asked = p.ask(ctx, v, app.Name); ctx.Err() != nil {
-		return work{}, ctx.Err()
+		return appDiff{}, ctx.Err()
 	}
-	if w.heir, w.fromReload, err = p.heir(app.Name, w.running, w.asked); err != nil {
-		return work{}, err
+	if w.currentColor, w.fromReload, err = p.currentColor(app.Name, w.running, w.asked); err != nil {
+		return appDiff{}, err
 	}
 	if color == deploy.NoColor {
-		color = w.heir
+		color = w.currentColor
 	}
 	if w.kept, err = p.keep(ctx, app, w); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	s, err := p.site(ctx, v, app, color)
 	if err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	if s.linger, err = p.lingers(ctx, s.nginx, w); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	if s, app, err = p.withKept(ctx, s, v, app, w.kept); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	if s, err = p.admit(s, app, w, color); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	if w.files, w.generation, err = render(s); err != nil {
-		return work{}, err
+		return appDiff{}, err
 	}
 	w.hasBackup = s.hasBackup()
 	w.changes, w.repaired, err = p.compare(app.Name, w.generation, w.files)
@@ -150,15 +150,15 @@ func (p *Proxy) survey(ctx context.Context, app deploy.App, color deploy.Color, 
 
 // adopt carries the live color over when reload mode gives way to flip mode:
 // without the flag the new files would send everybody back to blue.
-func (p *Proxy) adopt(app string, w work) error {
+func (p *Proxy) readFormer(app string, w appDiff) error {
 	if p.mode != SwitchFlip || !w.fromReload {
 		return nil
 	}
-	return p.setFlag(app, w.heir)
+	return p.setFlag(app, w.currentColor)
 }
 
 // site gathers what the files depend on.
-func (p *Proxy) site(ctx context.Context, v view, app deploy.App, live deploy.Color) (site, error) {
+func (p *Proxy) site(ctx context.Context, v environment, app deploy.App, live deploy.Color) (site, error) {
 	nginx, err := p.askVersion(ctx, v)
 	if err != nil {
 		return site{}, err
@@ -176,7 +176,7 @@ func (p *Proxy) site(ctx context.Context, v view, app deploy.App, live deploy.Co
 }
 
 // backends are where the routes of an app are answered.
-func (p *Proxy) backends(ctx context.Context, s site, v view, app deploy.App) (all []backend, err error) {
+func (p *Proxy) backends(ctx context.Context, s site, v environment, app deploy.App) (all []backend, err error) {
 	for _, r := range app.Routes {
 		b := backend{r.Name, loopback(r.Ports.Blue), loopback(r.Ports.Green)}
 		if v.bridged {
@@ -196,8 +196,8 @@ func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // and write the old files again. It does not stop half way when ctx ends. A
 // configuration that Nginx does not accept is undone; files that it merely does
 // not read yet stay.
-func (p *Proxy) load(ctx context.Context, w work) error {
-	if w.view.stopped != "" {
+func (p *Proxy) load(ctx context.Context, w appDiff) error {
+	if w.environment.stopped != "" {
 		return p.writeMissing(w)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
@@ -230,7 +230,7 @@ func (p *Proxy) takeBack(ctx context.Context, changes []change, refused error) e
 // writeMissing helps a container that cannot start because its configuration
 // names a generated file that does not exist yet. Nothing can be tested in it,
 // so what exists is left alone.
-func (p *Proxy) writeMissing(w work) error {
+func (p *Proxy) writeMissing(w appDiff) error {
 	if err := p.write(w.missing()); err != nil {
 		return err
 	}
@@ -238,13 +238,13 @@ func (p *Proxy) writeMissing(w work) error {
 		return err
 	}
 	return &deploy.RouterError{Reason: deploy.NginxAway,
-		Detail: "the container " + p.container + " does not run: it is " + w.view.stopped}
+		Detail: "the container " + p.container + " does not run: it is " + w.environment.stopped}
 }
 
 // missing are the changes that write the files that do not exist, and leave alone what
 // the app has. tandem's own files are made new with them, because those of another
 // version may lack what the app's new files need.
-func (w work) missing() []change {
+func (w appDiff) missing() []change {
 	if !slices.ContainsFunc(w.changes, func(c change) bool { return !c.Existed }) {
 		return nil
 	}
@@ -255,11 +255,11 @@ func (w work) missing() []change {
 
 // includesFiles tells whether the configuration that Nginx would load has the
 // files that belong at http level.
-func (w work) includesFiles(configuration string) bool {
+func (w appDiff) includesFiles(configuration string) bool {
 	return strings.Contains(configuration, w.text(ownName+confFile)) && strings.Contains(configuration, w.text(w.app+confFile))
 }
 
-func (w work) text(name string) string {
+func (w appDiff) text(name string) string {
 	for _, f := range w.files {
 		if f.name == name {
 			return f.text
@@ -271,7 +271,7 @@ func (w work) text(name string) string {
 // checkSite looks, once in the life of the process, whether the user's site
 // includes the app's variables: everything else could be right, and a flip
 // would still change nothing for the user.
-func (p *Proxy) checkSite(ctx context.Context, w work) error {
+func (p *Proxy) checkSite(ctx context.Context, w appDiff) error {
 	included, looked := p.sites[w.app]
 	if p.mode == SwitchReload || included {
 		return nil
@@ -293,11 +293,11 @@ func (p *Proxy) checkSite(ctx context.Context, w work) error {
 	return p.siteIncluded(w, configuration)
 }
 
-func (w work) includesSite(configuration string) bool {
+func (w appDiff) includesSite(configuration string) bool {
 	return strings.Contains(configuration, w.text(w.app+serverFile)) || strings.Contains(configuration, w.text(ownName+serverFile))
 }
 
-func (p *Proxy) siteIncluded(w work, configuration string) error {
+func (p *Proxy) siteIncluded(w appDiff, configuration string) error {
 	if p.mode == SwitchReload {
 		return nil
 	}
@@ -312,27 +312,27 @@ const (
 	serverLine = "server"
 )
 
-func (p *Proxy) notIncluded(w work, which, configuration string) error {
+func (p *Proxy) notIncluded(w appDiff, which, configuration string) error {
 	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: w.lack(which, configuration)}
 }
 
 // lack says which include line is missing, and where it belongs.
-func (w work) lack(which, configuration string) string {
-	inHTTP, inServer := includeLines(w.view.dir, w.app)
+func (w appDiff) lack(which, configuration string) string {
+	inHTTP, inServer := includeLines(w.environment.dir, w.app)
 	if which == httpLine {
 		return fmt.Sprintf("Nginx's configuration lacks the line %q: ", inHTTP) + w.whereInHTTP(configuration)
 	}
 	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, %s",
 		inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
 	if other := w.otherSite(configuration); other != "" {
-		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.view.dir))
+		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.environment.dir))
 	}
 	return detail
 }
 
 // otherSite is the file of another app that a server block includes, empty without one.
-func (w work) otherSite(configuration string) string {
-	read := regexp.MustCompile(`(?m)^# configuration file (` + regexp.QuoteMeta(w.view.dir) + `/([a-z0-9-]+)\` + serverFile + `):$`)
+func (w appDiff) otherSite(configuration string) string {
+	read := regexp.MustCompile(`(?m)^# configuration file (` + regexp.QuoteMeta(w.environment.dir) + `/([a-z0-9-]+)\` + serverFile + `):$`)
 	for _, m := range read.FindAllStringSubmatch(configuration, -1) {
 		if app := m[2]; app != w.app && app != ownName {
 			return m[1]
@@ -342,14 +342,14 @@ func (w work) otherSite(configuration string) string {
 }
 
 // whereInHTTP says what to do with the line for the http block.
-func (w work) whereInHTTP(configuration string) string {
+func (w appDiff) whereInHTTP(configuration string) string {
 	where := "put it into the http block, before every server block, "
 	file, name := rival(configuration, w.of)
 	switch {
-	case !w.reloads && includes(configuration, filepath.Join(w.view.dir, w.app+serverFile)):
+	case !w.reloads && includes(configuration, filepath.Join(w.environment.dir, w.app+serverFile)):
 		return where + w.then("")
 	case !w.reloads:
-		_, inServer := includeLines(w.view.dir, w.app)
+		_, inServer := includeLines(w.environment.dir, w.app)
 		return where + fmt.Sprintf("and the line %q into the server block that serves %s, %s", inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
 	case name == "":
 		return where + w.then(passLines(w.of, liveGroups(w.of)[:len(w.of.Routes)]))
@@ -361,7 +361,7 @@ func (w work) whereInHTTP(configuration string) string {
 }
 
 // then is how an instruction goes on: a stack that is not proven gets no requests.
-func (w work) then(pass string) string {
+func (w appDiff) then(pass string) string {
 	switch {
 	case !proven(w.of):
 		return "and reload Nginx; " + keep

@@ -58,7 +58,7 @@ type Proxy struct {
 
 	command []string
 	client  *http.Client // one fresh connection a request, so that any worker may answer
-	visitor *http.Client // the same for visits, which have a limit of their own
+	prober  *http.Client // the same for probes, which have a limit of their own
 
 	// loading is held from the first changed file until Nginx runs with it:
 	// `nginx -t` tests the files of all apps, and a failure must be put down to
@@ -69,15 +69,15 @@ type Proxy struct {
 	nginx   version                // guarded by loading; zero until it was asked
 	sites   map[string]bool        // guarded by loading; the apps whose includes were looked for, and whether they are there
 	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
-	last    reading                // guarded by loading
+	last    testResult             // guarded by loading
 
 	noLinger bool // guarded by loading; a person's configuration has lingerName, or Nginx does not know it
 
-	former formerWorkers
+	oldWorkers oldWorkers
 
 	noBackup atomic.Bool // the last survey found that there can be no backup
 
-	own   ledger
+	own   writtenFiles
 	watch watchers
 	meter *accesslog.Meter
 }
@@ -110,7 +110,7 @@ func New(o Options) (*Proxy, error) {
 		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
 		docker: o.Docker, endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
-		visitor: newVisitor(),
+		prober:  newProber(),
 		meter:   accesslog.NewMeter(o.Logger),
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
@@ -148,7 +148,7 @@ func checkConfirm(address string) error {
 // block that serves the app. In reload mode the second is only needed for the
 // access log. The paths are those that Nginx sees.
 func (p *Proxy) IncludeLines(ctx context.Context, app string) (httpLine, serverLine string, err error) {
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return "", "", err
 	}

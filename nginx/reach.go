@@ -91,9 +91,9 @@ func (p *Proxy) awaitReached(ctx context.Context, app deploy.App, r deploy.Route
 
 // askThrough asks the stack once, through Nginx.
 func (p *Proxy) askThrough(ctx context.Context, app deploy.App, r deploy.Route, color deploy.Color) error {
-	ctx, cancel := context.WithTimeout(ctx, max(askTimeout, r.Health.MaxLatency+visitMargin))
+	ctx, cancel := context.WithTimeout(ctx, max(askTimeout, r.Health.MaxLatency+probeMargin))
 	defer cancel()
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (p *Proxy) askThrough(ctx context.Context, app deploy.App, r deploy.Route, 
 	return nil
 }
 
-func (p *Proxy) unreached(ctx context.Context, v view, app deploy.App, r deploy.Route, color deploy.Color, why string) error {
+func (p *Proxy) unreached(ctx context.Context, v environment, app deploy.App, r deploy.Route, color deploy.Color, why string) error {
 	detail := fmt.Sprintf("Nginx does not reach %s, the route %s of %s in %s: %s; its error log says why",
 		loopback(r.Ports.Of(color)), r.Name, app.Name, color, why)
 	if e, err := p.inside(ctx, app, r, color); v.bridged && err == nil {

@@ -21,7 +21,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 		return nil, err
 	}
 	defer p.loading.Release(1)
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 	if _, err := p.test(ctx); err != nil {
 		return nil, errors.Join(stillUsed(app, err, configuration), p.undo(files))
 	}
-	p.former.note(v)
+	p.oldWorkers.note(v)
 	if err := p.reload(ctx); err != nil {
 		return nil, errors.Join(err, p.undo(files))
 	}
@@ -99,7 +99,7 @@ func (p *Proxy) takeAway(files []change) error {
 }
 
 // awaitUnknown waits until no worker of the running Nginx knows the app any more.
-func (p *Proxy) awaitUnknown(ctx context.Context, v view, app string) error {
+func (p *Proxy) awaitUnknown(ctx context.Context, v environment, app string) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	since := time.Now()
@@ -109,7 +109,7 @@ func (p *Proxy) awaitUnknown(ctx context.Context, v view, app string) error {
 		switch unknown := errors.As(err, &router) && router.Reason == deploy.NotIncluded; {
 		case !unknown:
 			since = time.Now()
-		case time.Since(since) >= settle:
+		case time.Since(since) >= settleTime:
 			return nil
 		}
 		select {

@@ -170,7 +170,7 @@ map $proxy_host $` + bindVariable + ` {
     ~^[a-z0-9-]+_[a-z0-9-]+_(?:blue|green)(?:` + backupSuffix + `)?` + socketSuffix + `$ ` + socketAddress + `;
 }
 
-# What a visit of the confirm server, /APP/ROUTE/path?query, asks the app for.
+# What a probe of the confirm server, /APP/ROUTE/path?query, asks the app for.
 map $request_uri $` + pathVariable + ` {
     default /;
     ~^/[^/]+/[^/]+(?<tandem_rest>/.*)$ $tandem_rest;
@@ -258,12 +258,12 @@ func (s site) vars() string {
 		fmt.Fprintf(&b, "set $%s '';\n", backup)
 		fmt.Fprintf(&b, "if (-f %s/%s) { set $%s %s; }\n", s.dir, backupName(s.app), backup, backupSuffix)
 	}
-	fmt.Fprintf(&b, "set $%s '';\n", visitVariable(s.app))
+	fmt.Fprintf(&b, "set $%s '';\n", probeVariable(s.app))
 	for _, r := range s.routes {
 		b.WriteString(s.assignment(r))
 		if s.namesInVariables() {
 			for _, c := range r.closedColors() {
-				b.WriteString(s.closing(r, c))
+				b.WriteString(s.closedAssignment(r, c))
 			}
 		}
 	}
@@ -308,7 +308,7 @@ func (s site) format() string {
 `, logFormat(s.app), s.app, colorVariable(s.app)) +
 		// A server block that serves several apps writes each request into the log of
 		// every app, and only this tells whose it was.
-		fmt.Sprintf("    '\"proxy_host\":\"$proxy_host\",\"visit\":\"$%s\"}';\n", visitVariable(s.app))
+		fmt.Sprintf("    '\"proxy_host\":\"$proxy_host\",\"probe\":\"$%s\"}';\n", probeVariable(s.app))
 }
 
 // conf is included at http level: the upstreams, and in reload mode the color

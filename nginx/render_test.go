@@ -156,12 +156,12 @@ func TestRouteVariable_NeverMeansSomethingElse(t *testing.T) {
 	for _, own := range []string{connectionVariable, socketVariable, bindVariable, pathVariable, strangerVariable, "tandem_rest"} {
 		claim(own, "tandem's own")
 	}
-	names := []string{"backup", "visit", "ws", "bind", "path", "rest", "tandem", "a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
+	names := []string{"backup", "probe", "ws", "bind", "path", "rest", "tandem", "a", "b", "a-b", "a-", "a--b", "color", "generation", "http", "host", "request", "uri", "route", "connection", "stranger", "route-color"}
 	for _, app := range names {
 		claim(colorVariable(app), app+"'s color")
 		claim(generationVariable(app), app+"'s generation")
 		claim(backupVariable(app), app+"'s backup")
-		claim(visitVariable(app), app+"'s visit")
+		claim(probeVariable(app), app+"'s probe")
 		for _, route := range names {
 			claim(routeVariable(app, route), app+"'s route "+route)
 		}

@@ -29,7 +29,7 @@ func (p *Proxy) Site(ctx context.Context, app deploy.App) error {
 		return err
 	}
 	defer p.loading.Release(1)
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (p *Proxy) Site(ctx context.Context, app deploy.App) error {
 
 // PeekSite is Site for who changes nothing.
 func (p *Proxy) PeekSite(ctx context.Context, app deploy.App) error {
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,10 @@ func (p *Proxy) asked(ctx context.Context, app deploy.App, since time.Time) bool
 }
 
 // loadSite puts the site in force that stands on the disk.
-func (p *Proxy) loadSite(ctx context.Context, v view, app string) error {
+func (p *Proxy) loadSite(ctx context.Context, v environment, app string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
-	p.former.note(v)
+	p.oldWorkers.note(v)
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func proven(app deploy.App) bool {
 // keep is what is said of a site as long as nothing is proven.
 const keep = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
 
-func (p *Proxy) unused(v view, app deploy.App) error {
+func (p *Proxy) unused(v environment, app deploy.App) error {
 	detail := fmt.Sprintf("no site of Nginx passes requests to %s yet: ", app.Name)
 	_, line := includeLines(v.dir, app.Name)
 	switch {
@@ -185,7 +185,7 @@ func rival(configuration string, app deploy.App) (file, name string) {
 var duplicate = regexp.MustCompile(`duplicate upstream "([^"]+)"(?: in (\S+))?`)
 
 // rivaled is what Nginx said to new files, or that the site has a group of the same name.
-func (p *Proxy) rivaled(w work, refused error) error {
+func (p *Proxy) rivaled(w appDiff, refused error) error {
 	var said *deploy.RouterError
 	if p.mode != SwitchReload || !errors.As(refused, &said) {
 		return refused

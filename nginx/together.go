@@ -18,7 +18,7 @@ const joinTime = 5 * time.Second
 type turn struct {
 	app    deploy.App
 	called time.Time // the wait for the turn comes after
-	work   work
+	diff   appDiff
 	done   bool // by another one, which took its files along
 	err    error
 }
@@ -50,15 +50,15 @@ func (q *waiting) all() []*turn {
 // begin finds out what there is to do, and does what needs no reload. due tells whether
 // Nginx has to load something.
 func (p *Proxy) begin(ctx context.Context, t *turn) (due bool, err error) {
-	w, err := p.survey(ctx, t.app, deploy.NoColor, t.called)
+	w, err := p.diff(ctx, t.app, deploy.NoColor, t.called)
 	if err != nil {
 		return false, err
 	}
-	t.work = w
+	t.diff = w
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := p.adopt(t.app.Name, w); err != nil {
+	if err := p.readFormer(t.app.Name, w); err != nil {
 		return false, err
 	}
 	newLog, err := p.makeDirs()
@@ -82,7 +82,7 @@ func (p *Proxy) join(ctx context.Context, configuration string) ([]*turn, string
 	defer cancel()
 	for _, t := range p.waiting.all() {
 		if due, err := p.begin(looking, t); err == nil && due {
-			joined, changes = append(joined, t), append(changes, t.work.changes...)
+			joined, changes = append(joined, t), append(changes, t.diff.changes...)
 		}
 	}
 	if len(joined) == 0 {
@@ -108,16 +108,16 @@ func (p *Proxy) install(ctx context.Context, changes []change) (configuration st
 }
 
 // loadAll reloads, and waits until the files of w and of those that joined are in force.
-func (p *Proxy) loadAll(ctx context.Context, w work, joined []*turn, configuration string) error {
+func (p *Proxy) loadAll(ctx context.Context, w appDiff, joined []*turn, configuration string) error {
 	started := time.Now()
-	p.former.note(w.view)
+	p.oldWorkers.note(w.environment)
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
 	err := p.arrive(ctx, w, configuration)
 	apps := []string{w.app}
 	for _, t := range joined {
-		t.done, t.err = true, p.arrive(ctx, t.work, configuration)
+		t.done, t.err = true, p.arrive(ctx, t.diff, configuration)
 		apps = append(apps, t.app.Name)
 	}
 	p.log.Info("nginx reloaded", "app", strings.Join(apps, " "), "took", time.Since(started))
@@ -125,11 +125,11 @@ func (p *Proxy) loadAll(ctx context.Context, w work, joined []*turn, configurati
 }
 
 // arrive waits until the files that were loaded are in force.
-func (p *Proxy) arrive(ctx context.Context, w work, configuration string) error {
+func (p *Proxy) arrive(ctx context.Context, w appDiff, configuration string) error {
 	if !w.includesFiles(configuration) {
 		return p.notIncluded(w, httpLine, configuration)
 	}
-	if err := p.await(ctx, w.view, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
+	if err := p.await(ctx, w.environment, w.app, afterReload, func(a answer) bool { return a.generation == w.generation }); err != nil {
 		return errors.Join(err, p.undo(w.changes))
 	}
 	return p.siteIncluded(w, configuration)

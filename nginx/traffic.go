@@ -11,12 +11,12 @@ import (
 // Live asks the running Nginx which color answers. Beside the error of one that does not
 // know the app, the color is the one that the app's files would make live.
 func (p *Proxy) Live(ctx context.Context, app deploy.App) (deploy.Color, error) {
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return deploy.NoColor, err
 	}
 	a, asked := p.ask(ctx, v, app.Name)
-	color, _, err := p.heir(app.Name, a, asked)
+	color, _, err := p.currentColor(app.Name, a, asked)
 	if ctx.Err() != nil || err != nil && asked == nil {
 		return deploy.NoColor, errors.Join(ctx.Err(), err)
 	}
@@ -37,7 +37,7 @@ func (p *Proxy) Flip(ctx context.Context, app deploy.App, color deploy.Color) er
 		return err
 	}
 	defer p.loading.Release(1)
-	w, err := p.survey(ctx, app, color, time.Now())
+	w, err := p.diff(ctx, app, color, time.Now())
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func isUnread(err error) bool {
 func (p *Proxy) Confirm(ctx context.Context, app deploy.App, color deploy.Color) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	v, err := p.look(ctx)
+	v, err := p.inspect(ctx)
 	if err != nil {
 		return err
 	}

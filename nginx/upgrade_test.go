@@ -58,14 +58,14 @@ func TestPrepare_TakesOverFromTheVersionBeforeWithoutLosingTheColor(t *testing.T
 	r.wantLive(t, deploy.Green)
 	r.wantBackup(t, false)
 	if got := r.proxy.ProbeLive(t.Context(), r.app, r.route("/health")); got.Err == nil {
-		t.Errorf("the files of before lead a visit: %+v", got)
+		t.Errorf("the files of before lead a probe: %+v", got)
 	}
 	socket := dialUpgraded(t, r.nginx.Addr())
 	r.prepare(t)
 	r.wantLive(t, deploy.Green)
 	r.wantTraffic(t, deploy.Green)
 	socket.want(t, "still", "green still")
-	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
 	r.setBackup(t, true)
 	r.flip(t, deploy.Blue)
 	r.wantTraffic(t, deploy.Blue)

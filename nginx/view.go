@@ -3,7 +3,7 @@ package nginx
 import "context"
 
 // view is how things look from where Nginx runs.
-type view struct {
+type environment struct {
 	dir      string   // of the generated files
 	listen   string   // of the confirm server, as Nginx binds it
 	dial     string   // of the confirm server, as this process reaches it
@@ -15,9 +15,9 @@ type view struct {
 
 // look returns the surroundings as they are now: a container may have been
 // recreated since the last time.
-func (p *Proxy) look(ctx context.Context) (view, error) {
+func (p *Proxy) inspect(ctx context.Context) (environment, error) {
 	if p.container != "" {
 		return p.lookInside(ctx)
 	}
-	return view{dir: p.dir, listen: p.confirm, dial: p.confirm}, nil
+	return environment{dir: p.dir, listen: p.confirm, dial: p.confirm}, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // formerWorkers are the workers that ran before the last reload. They go on
 // taking connections for a moment, and answer with the old files.
-type formerWorkers struct {
+type oldWorkers struct {
 	mu      sync.Mutex
 	noted   bool // there was a reload, and the processes could be seen
 	inside  bool // they were looked for in a container
@@ -27,7 +27,7 @@ type process struct {
 
 // note remembers who takes connections now, just before a reload. On this host
 // that may include another Nginx's workers; accepting tells them apart.
-func (f *formerWorkers) note(v view) {
+func (f *oldWorkers) note(v environment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.inside, f.workers = v.pid != 0, nil
@@ -42,7 +42,7 @@ func (f *formerWorkers) note(v view) {
 
 // accepting tells whether one of them still takes connections, and whether
 // that can be known. by is the worker that just answered.
-func (f *formerWorkers) accepting(by int) (still, known bool) {
+func (f *oldWorkers) accepting(by int) (still, known bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.noted {

@@ -213,7 +213,7 @@ func TestRunner_StandbyThatFailsItsProofIsNoBackupAndKeepsItsGoodName(t *testing
 			t.Error("a standby that is sick is a backup")
 		}
 		w.change(func() { w.fates["1"] = bearing{} })
-		wait(t.Context(), unfitTime)
+		wait(t.Context(), unhealthyTime)
 		if s := p.Once(p.ctx); !w.backupOn || !s.Standby.Backup {
 			t.Errorf("the standby is well again and no backup: %s", summary(s))
 		}

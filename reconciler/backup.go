@@ -10,12 +10,12 @@ import (
 
 // unfitTime is how long a standby that failed its proof as a backup is left alone:
 // its trouble may be over then, and a proof takes what the gate is given.
-const unfitTime = time.Minute
+const unhealthyTime = time.Minute
 
 // proof is how one instance of a stack stood its proof as a backup.
-type proof struct {
+type backupCheck struct {
 	instance string // Stack.Instance
-	fitness  deploy.Fitness
+	fitness  deploy.BackupHealth
 	until    time.Time // of Unfit
 }
 
@@ -37,14 +37,14 @@ func (r *Runner) backupState(ctx context.Context, app deploy.App) (deploy.Backup
 	}
 }
 
-func (r *Runner) fitnessOf(s deploy.Stack, w *world) deploy.Fitness {
+func (r *Runner) backupHealthOf(s deploy.Stack, w *world) deploy.BackupHealth {
 	p, ok := r.proofs[s.Color]
 	if !ok || p.instance != s.Instance() {
-		return deploy.Unproven
+		return deploy.BackupUnchecked
 	}
-	if p.fitness == deploy.Unfit {
+	if p.fitness == deploy.BackupUnhealthy {
 		if !r.Now().Before(p.until) {
-			return deploy.Unproven
+			return deploy.BackupUnchecked
 		}
 		w.at(p.until)
 	}
@@ -57,13 +57,13 @@ func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s
 	stack, err := r.gateOf(of, s.Color).pass(ctx)
 	var bad *deploy.RejectError
 	if errors.As(err, &bad) {
-		r.proofs[s.Color] = proof{w.of(s.Color).Instance(), deploy.Unfit, r.Now().Add(unfitTime)}
-		return &unfitError{bad}
+		r.proofs[s.Color] = backupCheck{w.of(s.Color).Instance(), deploy.BackupUnhealthy, r.Now().Add(unhealthyTime)}
+		return &unhealthyBackupError{bad}
 	}
 	if err != nil {
 		return err
 	}
-	r.proofs[s.Color] = proof{instance: stack.Instance(), fitness: deploy.Fit}
+	r.proofs[s.Color] = backupCheck{instance: stack.Instance(), fitness: deploy.BackupProven}
 	return r.setBackup(ctx, app, w, true)
 }
 
@@ -76,6 +76,6 @@ func (r *Runner) setBackup(ctx context.Context, app deploy.App, w world, on bool
 }
 
 // unfitError says that the standby cannot be a backup now. It ends no pass.
-type unfitError struct{ why *deploy.RejectError }
+type unhealthyBackupError struct{ why *deploy.RejectError }
 
-func (e *unfitError) Error() string { return "the standby is no backup: " + e.why.Error() }
+func (e *unhealthyBackupError) Error() string { return "the standby is no backup: " + e.why.Error() }

@@ -20,26 +20,26 @@ const (
 )
 
 // predecessor is the look at the old stack while the gate of the new one goes on.
-type predecessor struct {
+type baselineSampler struct {
 	r     *Runner
 	step  deploy.Step
 	app   deploy.App
 	stack deploy.Stack // its containers are empty where no other release is live
 	began time.Time
-	since time.Time   // when the stack got the traffic; zero: not known
-	first chan glance // one
+	since time.Time           // when the stack got the traffic; zero: not known
+	first chan baselineSample // one
 }
 
 // glance is what one look shows, the zero value where it could not be had.
-type glance struct {
+type baselineSample struct {
 	usage   deploy.Usage
 	traffic deploy.Traffic
 	read    bool // traffic is what the log says
 }
 
 // lookBack begins to look at the stack whose place that of s is about to take.
-func (r *Runner) lookBack(ctx context.Context, app deploy.App, w world, s deploy.Step) *predecessor {
-	p := &predecessor{r: r, step: s, app: app, began: r.Now(), first: make(chan glance, 1)}
+func (r *Runner) startBaseline(ctx context.Context, app deploy.App, w world, s deploy.Step) *baselineSampler {
+	p := &baselineSampler{r: r, step: s, app: app, began: r.Now(), first: make(chan baselineSample, 1)}
 	old := w.of(s.Color.Other())
 	up := old.Condition == deploy.Running || old.Condition == deploy.Broken
 	if s.Color != w.facts.Live && up && !old.Release.IsZero() && old.Release != s.Release && !r.memory.HasPassed(s.Release) {
@@ -49,23 +49,23 @@ func (r *Runner) lookBack(ctx context.Context, app deploy.App, w world, s deploy
 			p.since = t.Since
 		}
 		// Nobody may have asked for the log for long; the first to ask reads all of it.
-		go func() { p.first <- p.glance(ctx, firstLookTime) }()
+		go func() { p.first <- p.sample(ctx, firstLookTime) }()
 	}
 	return p
 }
 
 // baseline ends the look. It is taken before the flip, because afterwards the old
 // stack idles. What cannot be had is left out: the flip does not wait for it.
-func (p *predecessor) baseline(ctx context.Context) deploy.Baseline {
+func (p *baselineSampler) baseline(ctx context.Context) deploy.Baseline {
 	if len(p.stack.Containers) == 0 {
 		return deploy.Baseline{}
 	}
 	first, now := p.earlier(), p.r.Now()
-	var last glance
+	var last baselineSample
 	// After a quick gate a second look could tell nothing new, and the engine takes up
 	// to a second to give one: the flip would come later for it.
 	if now.Sub(p.began) >= leastApart || first.usage.Started.IsZero() || !first.read {
-		last, now = p.glance(ctx, baselineTime), p.r.Now()
+		last, now = p.sample(ctx, baselineTime), p.r.Now()
 	}
 	if last.usage.Started.IsZero() {
 		// What it used when the gate began says nearly as much.
@@ -89,19 +89,19 @@ func (p *predecessor) baseline(ctx context.Context) deploy.Baseline {
 }
 
 // earlier is the look at the begin of the gate, if there was an answer by now.
-func (p *predecessor) earlier() glance {
+func (p *baselineSampler) earlier() baselineSample {
 	timer := time.NewTimer(baselineTime)
 	defer timer.Stop()
 	select {
 	case g := <-p.first:
 		return g
 	case <-timer.C:
-		return glance{}
+		return baselineSample{}
 	}
 }
 
 // glance asks for both at once; each is given the time.
-func (p *predecessor) glance(ctx context.Context, most time.Duration) (g glance) {
+func (p *baselineSampler) sample(ctx context.Context, most time.Duration) (g baselineSample) {
 	used := make(chan deploy.Usage, 1)
 	go func() { used <- p.usage(ctx, most) }()
 	g.traffic, g.read = p.traffic(ctx, most)
@@ -109,7 +109,7 @@ func (p *predecessor) glance(ctx context.Context, most time.Duration) (g glance)
 	return g
 }
 
-func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t deploy.Traffic, read bool) {
+func (p *baselineSampler) traffic(ctx context.Context, most time.Duration) (t deploy.Traffic, read bool) {
 	since := p.r.Now().Add(-baselineSpan)
 	if p.since.After(since) {
 		since = p.since // before that, the color was another release's
@@ -123,7 +123,7 @@ func (p *predecessor) traffic(ctx context.Context, most time.Duration) (t deploy
 	return t, true
 }
 
-func (p *predecessor) usage(ctx context.Context, most time.Duration) deploy.Usage {
+func (p *baselineSampler) usage(ctx context.Context, most time.Duration) deploy.Usage {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	u, err := p.r.StatsReader.Usage(ctx, p.stack)

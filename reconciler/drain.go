@@ -36,7 +36,7 @@ func (r *Runner) drain(ctx context.Context, app deploy.App, w world, c deploy.Co
 			if n := open.Requests + open.WebSockets; n > 0 && r.memory.Receipt != nil {
 				r.memory.Receipt.Cut += n
 			}
-			r.tally()
+			r.addProbes()
 			return r.save()
 		} else if !told && now.Sub(began) >= drainQuiet {
 			told = true

@@ -39,7 +39,7 @@ func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.
 	e.Kind, e.Err = deploy.StepFailed, err
 	r.Emit(e)
 	var bad *deploy.RejectError
-	var unfit *unfitError
+	var unfit *unhealthyBackupError
 	if errors.As(err, &unfit) {
 		return nil
 	}
@@ -165,7 +165,7 @@ func damage(s deploy.Stack) string {
 
 func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
 	began := r.Now()
-	old := r.lookBack(ctx, of, w, s)
+	old := r.startBaseline(ctx, of, w, s)
 	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
 	g.seen, g.alone = &seen, deploy.Alone(of, w.facts, r.memory, s.Release)
 	stack, err := g.pass(ctx)
@@ -184,7 +184,7 @@ func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.
 		}
 		r.memory.Healing = false // the receipt stays that of the deploy
 	} else {
-		r.receive(s, took)
+		r.recordGateTime(s, took)
 	}
 	if s.Color != w.facts.Live {
 		r.memory.Baseline = old.baseline(ctx)
@@ -207,7 +207,7 @@ func (r *Runner) reach(ctx context.Context, app deploy.App, w world, to deploy.C
 // flip moves the traffic to color.
 func (r *Runner) flip(ctx context.Context, app deploy.App, w world, to deploy.Color, confirm bool) error {
 	if !confirm && !w.facts.Unused {
-		r.attendFlip(ctx, app, w, to)
+		r.startProberForFlip(ctx, app, w, to)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
@@ -245,16 +245,16 @@ func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s de
 		}
 		r.memory.Live.Began(w.of(s.Color))
 	}
-	r.attend(pass, of, of.Routes, briskTime)
-	r.arrive(s)
+	r.startProber(pass, of, of.Routes, briskTime)
+	r.recordArrival(s)
 	return r.save()
 }
 
 func (r *Runner) watch(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
-	r.attend(ctx, of, of.Routes, briskTime) // the agent may have been started again
+	r.startProber(ctx, of, of.Routes, briskTime) // the agent may have been started again
 	saved := r.Now()
 	watch := &watch{
-		stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, meter: r.AccessLog, gauge: r.StatsReader, visits: r.witness.between,
+		stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, meter: r.AccessLog, gauge: r.StatsReader, probes: r.prober.between,
 		app: of, liveRelease: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
 		alone: deploy.Alone(of, w.facts, r.memory, s.Release), say: r.publishDoing,
 		record: func(s deploy.Sample, verdict string) error {

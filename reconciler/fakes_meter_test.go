@@ -13,24 +13,24 @@ import (
 // says nothing, plenty of good requests are made and containers use little, so
 // that tales are short.
 type ledger struct {
-	visits  []visitTo
+	probes  []probeTo
 	mute    bool                                                                    // the log stays empty
 	traffic func(a *actor, c deploy.Color, since time.Time) (deploy.Traffic, error) // guarded by stage.mu; nil: all is well
 	usage   func(a *actor, c deploy.Color) (deploy.Usage, error)
 }
 
-// visitTo is one visit of the agent's that was answered.
-type visitTo struct {
+// probeTo is one probe of the agent's that was answered.
+type probeTo struct {
 	at    time.Time
 	color deploy.Color
 	route string
 }
 
-type fakeVisitor struct{ p *process }
+type fakeProxyProber struct{ p *process }
 
-// Visit is answered by the live stack if that listens. It is no call: visits are
+// Probe is answered by the live stack if that listens. It is no call: probes are
 // made whenever their time comes, and would give every other call another number.
-func (f fakeVisitor) ProbeLive(ctx context.Context, app deploy.App, r deploy.Route) deploy.Probe {
+func (f fakeProxyProber) ProbeLive(ctx context.Context, app deploy.App, r deploy.Route) deploy.Probe {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency)
 	defer cancel()
 	wait(ctx, probeTime)
@@ -44,7 +44,7 @@ func (f fakeVisitor) ProbeLive(ctx context.Context, app deploy.App, r deploy.Rou
 	case w.stackOf(w.live).Condition != deploy.Running || !serves(a.app, r):
 		return deploy.Probe{Err: errors.New("bad gateway"), Took: probeTime}
 	}
-	w.ledger.visits = append(w.ledger.visits, visitTo{time.Now(), w.live, r.Name})
+	w.ledger.probes = append(w.ledger.probes, probeTo{time.Now(), w.live, r.Name})
 	if b := w.fates[a.release.Tag]; b.sick || b.sickLive {
 		return deploy.Probe{Status: 500, Took: probeTime}
 	}
@@ -55,18 +55,18 @@ func serves(app deploy.App, r deploy.Route) bool {
 	return slices.ContainsFunc(app.Routes, func(x deploy.Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path })
 }
 
-type fakeMeter struct{ p *process }
+type fakeAccessLog struct{ p *process }
 
-func (f fakeMeter) Traffic(ctx context.Context, _ deploy.App, c deploy.Color, since time.Time) (t deploy.Traffic, err error) {
+func (f fakeAccessLog) Traffic(ctx context.Context, _ deploy.App, c deploy.Color, since time.Time) (t deploy.Traffic, err error) {
 	err = f.p.call(ctx, "meter.traffic", func() (err error) {
 		w := f.p.stage
 		t = deploy.Traffic{Requests: 1000, P95: 5 * time.Millisecond}
 		if w.ledger.traffic != nil {
 			t, err = w.ledger.traffic(w.stacks[c], c, since)
 		}
-		for _, v := range w.ledger.visits {
+		for _, v := range w.ledger.probes {
 			if v.color == c && !v.at.Before(since) && !w.ledger.mute {
-				t.Visits++
+				t.Probes++
 			}
 		}
 		return err
@@ -74,9 +74,9 @@ func (f fakeMeter) Traffic(ctx context.Context, _ deploy.App, c deploy.Color, si
 	return t, err
 }
 
-type fakeGauge struct{ p *process }
+type fakeStatsReader struct{ p *process }
 
-func (f fakeGauge) Usage(ctx context.Context, s deploy.Stack) (u deploy.Usage, err error) {
+func (f fakeStatsReader) Usage(ctx context.Context, s deploy.Stack) (u deploy.Usage, err error) {
 	err = f.p.call(ctx, "gauge.usage", func() (err error) {
 		w := f.p.stage
 		if w.ledger.usage != nil {

@@ -139,8 +139,8 @@ func (w *stage) start() *process {
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
-		DirectProber: fakeProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeVisitor{p}, AccessLog: fakeMeter{p}, StatsReader: fakeGauge{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, Needed: func(deploy.Image) bool { return false },
+		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
+		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false },
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
 		Emit: func(e deploy.Event) {
 			w.mu.Lock()
@@ -477,10 +477,10 @@ func (f fakeExaminer) Logs(ctx context.Context, c deploy.Container, _ int) (logs
 	return logs, err
 }
 
-type fakeProber struct{ p *process }
+type fakeDirectProber struct{ p *process }
 
 // Probe answers if, and only if, something listens on the port that is asked.
-func (f fakeProber) Probe(ctx context.Context, r deploy.Route, c deploy.Color) (answer deploy.Probe) {
+func (f fakeDirectProber) Probe(ctx context.Context, r deploy.Route, c deploy.Color) (answer deploy.Probe) {
 	ctx, cancel := context.WithTimeout(ctx, r.Health.MaxLatency) // it never takes longer
 	defer cancel()
 	wait(ctx, probeTime)

@@ -47,13 +47,13 @@ type gate struct {
 	ready chan struct{}        // has word when nothing is lacking any more
 	ahead map[string]time.Time // when a start that lies ahead was first seen, by container and start
 
-	mu    sync.Mutex
-	lacks map[string]lack   // what is not proven yet, by route or service
-	lates map[string]string // what was late of the answers that were let pass, by route
+	mu      sync.Mutex
+	pending map[string]pendingProof // what is not proven yet, by route or service
+	lates   map[string]string       // what was late of the answers that were let pass, by route
 }
 
 // lack is one thing that the gate still waits for.
-type lack struct {
+type pendingProof struct {
 	what    string // the last failure
 	service string // whose log tells more; empty: nobody's
 	slow    bool   // the answer was right but late
@@ -65,13 +65,13 @@ type lack struct {
 func (g *gate) pass(ctx context.Context) (deploy.Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
-	g.lacks, g.ahead = map[string]lack{}, map[string]time.Time{}
+	g.pending, g.ahead = map[string]pendingProof{}, map[string]time.Time{}
 	g.began, g.lates = time.Now(), map[string]string{}
 	g.warm, g.ready = make(chan struct{}), make(chan struct{}, 1)
 	for _, r := range g.app.Routes {
-		g.set("route "+r.Name, lack{what: "no answer yet", service: r.Service})
+		g.set("route "+r.Name, pendingProof{what: "no answer yet", service: r.Service})
 	}
-	g.set("containers", lack{what: "not looked at yet"})
+	g.set("containers", pendingProof{what: "not looked at yet"})
 
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -174,7 +174,7 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 	case len(s.Containers) == 0:
 		waiting = append(waiting, "no containers")
 	}
-	blame := ""
+	culprit := ""
 	for _, c := range s.Containers {
 		if c.Singleton {
 			continue // it runs in the live color only, which this need not be
@@ -201,21 +201,21 @@ func (g *gate) checkContainers(ctx context.Context, wg *sync.WaitGroup, exams ma
 			if _, running := exams[c.ID]; !running {
 				exam, end := context.WithCancel(ctx)
 				exams[c.ID] = end
-				g.set("health "+c.ID, lack{what: c.Service + ": health command has not answered", service: c.Service})
+				g.set("health "+c.ID, pendingProof{what: c.Service + ": health command has not answered", service: c.Service})
 				wg.Go(func() { g.examine(exam, c) })
 			}
 		case g.age(c) >= settleTime:
 		case !routed[c.Service], c.Restarts > 0 && c.State == "running":
 			waiting = append(waiting, c.Name+" has run for less than "+settleTime.String())
 		}
-		if blame == "" && len(waiting) > before {
-			blame = c.Service
+		if culprit == "" && len(waiting) > before {
+			culprit = c.Service
 		}
 	}
 	if len(waiting) == 0 {
 		g.clear("containers")
 	} else {
-		g.set("containers", lack{what: strings.Join(waiting, "; "), service: blame})
+		g.set("containers", pendingProof{what: strings.Join(waiting, "; "), service: culprit})
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (g *gate) checkPorts(ctx context.Context, s deploy.Stack) error {
 		return lookError(err)
 	}
 	if what, service := g.unpublished(s, holders); len(what) > 0 {
-		g.set("ports", lack{what: strings.Join(what, "; "), service: service})
+		g.set("ports", pendingProof{what: strings.Join(what, "; "), service: service})
 	} else {
 		g.clear("ports")
 	}
@@ -294,7 +294,7 @@ func (g *gate) probeRoute(ctx context.Context, r deploy.Route) {
 		late := g.excuse(r, answer.late)
 		if answer.sick != "" || late != "" {
 			row = 0
-			g.set(key, lack{what: r.Name + ": " + answer.sick + late, service: r.Service, slow: answer.sick == ""})
+			g.set(key, pendingProof{what: r.Name + ": " + answer.sick + late, service: r.Service, slow: answer.sick == ""})
 		} else if row++; row >= g.app.Gate.Successes {
 			g.clear(key)
 		}
@@ -367,7 +367,7 @@ func (g *gate) examine(ctx context.Context, c deploy.Container) {
 		if over(ctx) {
 			return
 		}
-		g.set("health "+c.ID, lack{what: c.Service + ": health command: " + err.Error(), service: c.Service})
+		g.set("health "+c.ID, pendingProof{what: c.Service + ": health command: " + err.Error(), service: c.Service})
 		wait(ctx, pause)
 	}
 }
@@ -379,7 +379,7 @@ func longer(pause time.Duration) time.Duration { return min(pause*3/2, calmEvery
 // first service to blame.
 func (g *gate) timedOut(ctx context.Context, s deploy.Stack) error {
 	g.mu.Lock()
-	lacks := sortedByKey(g.lacks)
+	lacks := sortedByKey(g.pending)
 	g.mu.Unlock()
 	var what []string
 	service, reason := "", deploy.TooSlow
@@ -425,17 +425,17 @@ func lastLogs(ctx context.Context, e Examiner, c deploy.Container, most time.Dur
 	return logs
 }
 
-func (g *gate) set(key string, l lack) {
+func (g *gate) set(key string, l pendingProof) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.lacks[key] = l
+	g.pending[key] = l
 }
 
 func (g *gate) clear(key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.lacks, key)
-	if len(g.lacks) == 0 {
+	delete(g.pending, key)
+	if len(g.pending) == 0 {
 		signal(g.ready)
 	}
 }
@@ -443,5 +443,5 @@ func (g *gate) clear(key string) {
 func (g *gate) proven() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.lacks) == 0
+	return len(g.pending) == 0
 }

@@ -34,7 +34,7 @@ func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 // needs. It fails nothing: what could not be removed is tried again later.
 func (r *Runner) clean(ctx context.Context, app deploy.App, w world) error {
 	kept := r.memory.Kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
-	_, err := r.removeWaste(ctx, r.waste(kept, func(deploy.Image) bool { return true }))
+	_, err := r.removeWaste(ctx, r.unusedImages(kept, func(deploy.Image) bool { return true }))
 	return err
 }
 
@@ -53,15 +53,15 @@ func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err erro
 		return err == nil && gone > 0
 	}
 	kept := []deploy.Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
-	gone, err := r.removeWaste(ctx, r.waste(kept, func(i deploy.Image) bool { return i.Digest != "" }))
+	gone, err := r.removeWaste(ctx, r.unusedImages(kept, func(i deploy.Image) bool { return i.Digest != "" }))
 	return err == nil && gone > 0
 }
 
 // waste lists the images that none of the kept releases needs, nor another app.
-func (r *Runner) waste(kept []deploy.Release, may func(deploy.Image) bool) []deploy.Image {
+func (r *Runner) unusedImages(kept []deploy.Release, may func(deploy.Image) bool) []deploy.Image {
 	var waste []deploy.Image
 	for _, o := range r.memory.Images {
-		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.Needs(o.Image, kept) && !r.Needed(o.Image) {
+		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.Needs(o.Image, kept) && !r.InUse(o.Image) {
 			waste = append(waste, o.Image)
 		}
 	}

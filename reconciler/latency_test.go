@@ -17,7 +17,7 @@ import (
 func slowing(f *figures, wait func(after time.Duration) time.Duration) func(*watch) {
 	began := time.Now()
 	f.traffic = func(since time.Time) (deploy.Traffic, error) {
-		return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), P95: wait(time.Since(began)), Visits: 1}, nil
+		return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), P95: wait(time.Since(began)), Probes: 1}, nil
 	}
 	return func(w *watch) {
 		f.tell(w)
@@ -260,14 +260,14 @@ func TestRunner_ALimitThatAPersonWroteCountsMoreThanTheOldStack(t *testing.T) {
 	}
 }
 
-// Visits of a stack that is only late have not failed: their time counts in the p95.
-func TestWitness_WaitsForALateAnswer(t *testing.T) {
+// Probes of a stack that is only late have not failed: their time counts in the p95.
+func TestProber_WaitsForALateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWitness(latecomer{}, time.Now)
+		w := newProxyProber(latecomer{}, time.Now)
 		app := gatedApp("api")
-		w.ask(app, app.Routes, briskTime)
-		w.visit(t.Context(), 0)
-		if v, _ := w.between(time.Now().Add(-time.Minute), time.Now()); v != (deploy.Visits{Count: 1, P95: 1500 * time.Millisecond}) {
+		w.askFor(app, app.Routes, briskTime)
+		w.probe(t.Context(), 0)
+		if v, _ := w.between(time.Now().Add(-time.Minute), time.Now()); v != (deploy.Probes{Count: 1, P95: 1500 * time.Millisecond}) {
 			t.Errorf("got %+v, want one that was answered after 1.5s", v)
 		}
 	})

@@ -161,7 +161,7 @@ func (r *Runner) facts(app deploy.App, w *world, c deploy.Color) deploy.StackFac
 	}
 	f.Gated = r.gated[c] == s.Instance()
 	f.Expired = r.expired(app, w)
-	f.Fitness = r.fitnessOf(s, w)
+	f.BackupHealth = r.backupHealthOf(s, w)
 	f.Idle = r.drained[c]
 	return f
 }

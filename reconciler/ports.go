@@ -120,7 +120,7 @@ type Backup interface {
 
 // Visitor asks a route as people do: through Nginx.
 type ProxyProber interface {
-	// Visit asks the route's health path once, of whatever color is live. It never
+	// Probe asks the route's health path once, of whatever color is live. It never
 	// returns later than the route's MaxLatency plus a small margin.
 	ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe
 }

@@ -8,7 +8,7 @@ import (
 
 // receiptEvery lies between two saves of the receipt during a watch. The figures
 // are written into the memory at every look, but a file that is written every two
-// seconds for a day is a nuisance to a small disk: a kill costs the visits of the
+// seconds for a day is a nuisance to a small disk: a kill costs the probes of the
 // last seconds. What Nginx's log says is counted anew at the next look anyway.
 const receiptEvery = 15 * time.Second
 
@@ -16,8 +16,8 @@ const receiptEvery = 15 * time.Second
 // of one deploy, however often the traffic moves in it: over the other color and
 // back, or back to the old release when the new one failed. The times of gate and
 // flip are those of the last move then, the figures those of all.
-func (r *Runner) receive(s deploy.Step, gate time.Duration) {
-	r.tally()
+func (r *Runner) recordGateTime(s deploy.Step, gate time.Duration) {
+	r.addProbes()
 	if r.memory.Receipt == nil || !r.moving(s) {
 		r.memory.Receipt = &deploy.Receipt{}
 	}
@@ -36,20 +36,20 @@ func (r *Runner) moving(s deploy.Step) bool {
 }
 
 // arrive notes that the traffic arrived.
-func (r *Runner) arrive(s deploy.Step) {
-	r.tally()
+func (r *Runner) recordArrival(s deploy.Step) {
+	r.addProbes()
 	if to := r.memory.Receipt; to != nil && to.Verdict == "" && r.memory.HasPassed(s.Release) {
 		to.Verdict = "not watched: it passed its watch before"
 	}
 }
 
-// tally adds to the receipt what the witness has seen since.
-func (r *Runner) tally() {
-	if r.witness == nil || r.memory.Receipt == nil {
+// tally adds to the receipt what the prober has seen since.
+func (r *Runner) addProbes() {
+	if r.prober == nil || r.memory.Receipt == nil {
 		return
 	}
-	t, to := r.witness.take(), r.memory.Receipt
-	to.Probes += t.visits
+	t, to := r.prober.drainCounts(), r.memory.Receipt
+	to.Probes += t.probes
 	to.Failed += t.failed
 	to.LongestGap = max(to.LongestGap, deploy.Took(t.gap))
 }
@@ -59,7 +59,7 @@ func (r *Runner) record(s deploy.Sample, verdict string) {
 	if r.memory.Receipt == nil {
 		r.memory.Receipt = &deploy.Receipt{} // a lost memory
 	}
-	r.tally()
+	r.addProbes()
 	to := r.memory.Receipt
 	if s.TrafficErr == "" {
 		to.Requests, to.Errors, to.P95 = s.Whole.Requests, s.Whole.Errors, deploy.Took(s.Whole.P95)

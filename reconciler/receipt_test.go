@@ -112,9 +112,9 @@ func TestRunner_ReturnToAReleaseThatPassedIsNotWatchedAndTheReceiptSaysSo(t *tes
 	})
 }
 
-// Nobody comes, the log is away, or it is another Nginx's: the agent's own visits
+// Nobody comes, the log is away, or it is another Nginx's: the agent's own probes
 // are what there is, and the receipt says so.
-func TestRunner_WatchWithoutPeopleIsJudgedByTheAgentsVisits(t *testing.T) {
+func TestRunner_WatchWithoutPeopleIsJudgedByTheAgentsProbes(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(w *stage)
@@ -144,7 +144,7 @@ func TestRunner_WatchWithoutPeopleIsJudgedByTheAgentsVisits(t *testing.T) {
 				began := time.Now()
 				s := p.deploy("c2", yamlOf("2", deploy.Blue))
 				p.is(t, s, "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
-				if !strings.HasPrefix(s.Receipt.Verdict, c.says) || !strings.Contains(s.Receipt.Verdict, "visits of the agent: 0% failed") {
+				if !strings.HasPrefix(s.Receipt.Verdict, c.says) || !strings.Contains(s.Receipt.Verdict, "probes of the agent: 0% failed") {
 					t.Errorf("verdict %q, want %q", s.Receipt.Verdict, c.says)
 				}
 				if took := time.Since(began); took < 6*time.Second {
@@ -169,7 +169,7 @@ func TestRunner_AgentKilledInMidWatchGoesOnWithWhatItKnew(t *testing.T) {
 		p.deploy("c2", text("2", deploy.Blue))
 		kept := *w.saved.Receipt
 		if kept.Probes < 40 {
-			t.Errorf("a kill after 40s left %d visits, want all but those of the last %s", kept.Probes, receiptEvery)
+			t.Errorf("a kill after 40s left %d probes, want all but those of the last %s", kept.Probes, receiptEvery)
 		}
 		if b := w.saved.Baseline; b.For != releaseOf("2") || b.Traffic.Requests == 0 || b.Usage.Memory == 0 {
 			t.Errorf("baseline %+v", b)
@@ -181,7 +181,7 @@ func TestRunner_AgentKilledInMidWatchGoesOnWithWhatItKnew(t *testing.T) {
 			t.Errorf("took %s, want a minute in all", took)
 		}
 		if r := *s.Receipt; r.Probes < kept.Probes+30 || !strings.Contains(r.Verdict, "before: 50MiB") {
-			t.Errorf("receipt %+v, want the visits of both and what the old stack showed", r)
+			t.Errorf("receipt %+v, want the probes of both and what the old stack showed", r)
 		}
 	})
 }

@@ -43,7 +43,7 @@ type Options struct {
 	Migrator     Migrator
 	Pruner       Pruner
 	Reverter     Reverter
-	Needed       func(deploy.Image) bool   // whether another app needs the image
+	InUse        func(deploy.Image) bool   // whether another app needs the image
 	Turns        Turns                     // those of the agent's runners
 	Memory       deploy.Memory             // as it was saved last
 	Save         func(deploy.Memory) error // atomically; called before anything relies on it
@@ -69,21 +69,21 @@ type Runner struct {
 	known    deploy.Memory      // for other goroutines: as it was when the last status was made
 
 	// Below: only the working goroutine.
-	memory  deploy.Memory
-	unsaved bool                    // the last Save failed: nothing may rely on memory yet
-	file    string                  // the name of the app's tandem.yaml in its directory
-	ready   *deploy.App             // the last App that was read, exported and resolved
-	apps    map[string]deploy.App   // by root, for stacks of other releases
-	changed map[string]bool         // roots whose files are not those of git any more: see trees.go
-	gated   map[deploy.Color]string // Stack.Instance that passed the gate since this process started
-	drained map[deploy.Color]bool   // was waited out since traffic left it
-	proofs  map[deploy.Color]proof  // as a backup
-	told    deploy.Entry            // the newest line of the history that listeners heard of
-	clutter bool                    // images may have become needless
+	memory   deploy.Memory
+	unsaved  bool                         // the last Save failed: nothing may rely on memory yet
+	file     string                       // the name of the app's tandem.yaml in its directory
+	ready    *deploy.App                  // the last App that was read, exported and resolved
+	apps     map[string]deploy.App        // by root, for stacks of other releases
+	changed  map[string]bool              // roots whose files are not those of git any more: see trees.go
+	gated    map[deploy.Color]string      // Stack.Instance that passed the gate since this process started
+	drained  map[deploy.Color]bool        // was waited out since traffic left it
+	proofs   map[deploy.Color]backupCheck // as a backup
+	reported deploy.Entry                 // the newest line of the history that listeners heard of
+	dirty    bool                         // images may have become needless
 
 	strangers map[int]time.Time // ports on which a program of the host listens, since it was seen first
 	live      deploy.Color      // what Nginx said last
-	witness   *witness          // the last that was begun; nil before the first
+	prober    *proxyProber      // the last that was begun; nil before the first
 	inHand    *view             // of the pass that goes on
 	nextAsk   time.Time         // when an image that is awaited is asked for again
 	stuck     deploy.Reason     // of the plan whose step failed in the last pass
@@ -101,14 +101,14 @@ func NewRunner(o Options) *Runner {
 		changed: map[string]bool{},
 		gated:   map[deploy.Color]string{},
 		drained: map[deploy.Color]bool{},
-		proofs:  map[deploy.Color]proof{},
+		proofs:  map[deploy.Color]backupCheck{},
 
 		strangers: map[int]time.Time{},
 
-		known:   o.Memory.Clone(),
-		told:    newest(o.Memory.History),
-		clutter: true,
-		roots:   map[string]bool{o.Memory.Live.Root: true},
+		known:    o.Memory.Clone(),
+		reported: newest(o.Memory.History),
+		dirty:    true,
+		roots:    map[string]bool{o.Memory.Live.Root: true},
 	}
 	r.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]deploy.Container{}, o.Now}
 	return r
@@ -230,8 +230,8 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	// What was announced so far is taken here.
-	drain(r.kick)
-	drain(r.news)
+	empty(r.kick)
+	empty(r.news)
 	commands := r.commands
 	r.commands = nil
 	for _, f := range commands {
@@ -365,10 +365,10 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 
 // tidyUp removes what became needless, once, when all else is done.
 func (r *Runner) tidyUp(ctx context.Context, app deploy.App, w world) error {
-	if !r.clutter {
+	if !r.dirty {
 		return nil
 	}
-	r.clutter = false
+	r.dirty = false
 	return r.clean(ctx, app, w)
 }
 
@@ -406,14 +406,14 @@ func (r *Runner) save() error {
 // tellEnded tells the listeners of each deploy that ended since they last heard.
 func (r *Runner) tellEnded() {
 	fresh := slices.Clone(r.memory.History)
-	if i := slices.Index(fresh, r.told); i >= 0 {
+	if i := slices.Index(fresh, r.reported); i >= 0 {
 		fresh = fresh[:i]
 	}
 	for _, e := range slices.Backward(fresh) {
-		r.clutter = true
+		r.dirty = true
 		r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
 	}
-	r.told = newest(r.memory.History)
+	r.reported = newest(r.memory.History)
 }
 
 func newest(history []deploy.Entry) deploy.Entry {

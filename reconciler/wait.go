@@ -48,7 +48,7 @@ func signal(c chan struct{}) {
 }
 
 // drain takes the word out of a channel of size one, if there is some.
-func drain(c chan struct{}) {
+func empty(c chan struct{}) {
 	select {
 	case <-c:
 	default:

@@ -16,10 +16,10 @@ const (
 	// figureTime bounds each question for a figure. Without an answer there is no
 	// figure, and the looks at the containers must go on.
 	figureTime = 2 * time.Second
-	// logDelay is how long a visit may take to appear in the access log, and
-	// logVisits how many have to be missing from it before it is not believed.
+	// logDelay is how long a probe may take to appear in the access log, and
+	// logProbes how many have to be missing from it before it is not believed.
 	logDelay  = 3 * time.Second
-	logVisits = 5
+	logProbes = 5
 	// samplesKept is more than any verdict is made from: looks for slowTime.
 	samplesKept = 32
 )
@@ -31,7 +31,7 @@ type watch struct {
 	prober      DirectProber
 	meter       AccessLog
 	gauge       StatsReader
-	visits      func(from, to time.Time) (v deploy.Visits, answered int) // what the witness saw
+	probes      func(from, to time.Time) (v deploy.Probes, answered int) // what the prober saw
 	app         deploy.App
 	liveRelease deploy.LiveRelease
 	old         deploy.Baseline
@@ -42,9 +42,9 @@ type watch struct {
 
 	warning string // set by run: what it passed in spite of
 
-	began time.Time     // set by run
-	age   time.Duration // of the watch, then
-	said  string        // what say was told last is about
+	began    time.Time     // set by run
+	age      time.Duration // of the watch, then
+	lastSaid string        // what say was told last is about
 }
 
 // run returns nil when the release passed, a *RejectError when it failed, an
@@ -54,7 +54,7 @@ func (w *watch) run(ctx context.Context) error {
 	w.age = w.liveRelease.WatchElapsed(w.began)
 	var samples []deploy.Sample
 	for looks := 1; ; looks++ {
-		sample, blame, err := w.look(ctx)
+		sample, culprit, err := w.look(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -69,7 +69,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		switch {
 		case end.Failed:
-			return &deploy.RejectError{Reason: deploy.WatchFailed, Detail: end.Why, Logs: lastLogs(ctx, w.examiner, blame, watchLogTime), Breach: end.Breach}
+			return &deploy.RejectError{Reason: deploy.WatchFailed, Detail: end.Why, Logs: lastLogs(ctx, w.examiner, culprit, watchLogTime), Breach: end.Breach}
 		case end.Passed:
 			w.warning = r.Warning
 			return nil
@@ -96,14 +96,14 @@ func (w *watch) tell(s deploy.Sample, r deploy.Ruling) {
 		about = "slow since " + r.Slow.String()
 		words = fmt.Sprintf("slow since %s: %s; taken back at %s unless that ends", at(r.Slow), r.Why, at(r.Slow+deploy.SlowTime))
 	}
-	if about != w.said {
-		w.said = about
+	if about != w.lastSaid {
+		w.lastSaid = about
 		w.say(words)
 	}
 }
 
 // look takes one sample; blame is the container whose log tells more.
-func (w *watch) look(ctx context.Context) (s deploy.Sample, blame deploy.Container, err error) {
+func (w *watch) look(ctx context.Context) (s deploy.Sample, culprit deploy.Container, err error) {
 	// Since the watch began by the clock that nobody can set: what the memory says has
 	// lost it.
 	s.After = w.age + w.now().Sub(w.began)
@@ -120,27 +120,27 @@ func (w *watch) look(ctx context.Context) (s deploy.Sample, blame deploy.Contain
 	}
 	s.WatchRestarted = !w.liveRelease.WatchRestartedAt.IsZero()
 	s.Alone = w.alone || other.Condition == deploy.Absent
-	blame = w.containers(&s, stack)
-	if answers := w.health(ctx, &s, stack); blame.ID == "" {
-		blame = answers
+	culprit = w.containers(&s, stack)
+	if answers := w.health(ctx, &s, stack); culprit.ID == "" {
+		culprit = answers
 	}
 	w.traffic(ctx, &s)
 	if s.Down == "" {
 		w.usage(ctx, &s, stack)
 	}
-	if blame.ID == "" {
-		blame = w.suspect(s, stack)
+	if culprit.ID == "" {
+		culprit = w.likelyCause(s, stack)
 	}
-	return s, blame, nil
+	return s, culprit, nil
 }
 
 // containers counts restarts and finds what is down. One that is between two starts
 // has been counted as a restart already, of which the policy may allow some; until it
 // runs it is unhealthy.
-func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (blame deploy.Container) {
+func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (culprit deploy.Container) {
 	for _, c := range stack.Containers {
-		if c.Restarts > 0 && blame.ID == "" {
-			blame = c
+		if c.Restarts > 0 && culprit.ID == "" {
+			culprit = c
 		}
 		if c.Up() {
 			continue
@@ -150,7 +150,7 @@ func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (blame deploy.C
 		case c.State == "restarting":
 			s.Sick = cmp.Or(s.Sick, now)
 		case s.Down == "":
-			s.Down, blame = now, c
+			s.Down, culprit = now, c
 		}
 	}
 	s.Restarts = stack.Restarts() - w.liveRelease.Restarts
@@ -161,11 +161,11 @@ func (w *watch) containers(s *deploy.Sample, stack deploy.Stack) (blame deploy.C
 	case len(stack.Containers) == 0:
 		s.Down = "no containers"
 	}
-	return blame
+	return culprit
 }
 
 // health asks the routes, all at once: many that hang must not make a look longer.
-func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack) (blame deploy.Container) {
+func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack) (culprit deploy.Container) {
 	answers := make([]healthAnswer, len(w.app.Routes))
 	var wg sync.WaitGroup
 	for i, r := range w.app.Routes {
@@ -178,19 +178,19 @@ func (w *watch) health(ctx context.Context, s *deploy.Sample, stack deploy.Stack
 		}
 		if sick := answers[i].sick; sick != "" && s.Sick == "" {
 			s.Sick = r.Name + ": " + sick
-			blame = serving(stack, r.Service)
+			culprit = serving(stack, r.Service)
 		}
 	}
-	return blame
+	return culprit
 }
 
-// traffic asks Nginx's log, and the witness. A log that has none of the visits is
+// traffic asks Nginx's log, and the prober. A log that has none of the probes is
 // not that of this Nginx, or is not written any more: then it is not believed.
 func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
 	now, since := w.now(), w.liveRelease.WatchStart()
-	s.Visits, _ = w.visits(since, now)
+	s.Probes, _ = w.probes(since, now)
 	lately := now.Add(-min(deploy.LatencyWindow, max(0, s.After-w.app.Watch.WarmUp())))
-	s.Asked, _ = w.visits(lately, now)
+	s.Asked, _ = w.probes(lately, now)
 	recent := now.Add(-deploy.TrafficWindow)
 	if recent.Before(since) {
 		recent = since
@@ -204,12 +204,12 @@ func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
 	if err == nil && lately.Before(now) {
 		warm, err = w.sum(ctx, lately)
 	}
-	_, written := w.visits(recent, now.Add(-logDelay))
+	_, written := w.probes(recent, now.Add(-logDelay))
 	switch {
 	case err != nil:
 		s.TrafficErr = err.Error()
-	case window.Visits == 0 && written >= logVisits:
-		s.TrafficErr = fmt.Sprintf("it has none of the agent's last %s", deploy.Counted(written, "visit"))
+	case window.Probes == 0 && written >= logProbes:
+		s.TrafficErr = fmt.Sprintf("it has none of the agent's last %s", deploy.Counted(written, "probe"))
 	default:
 		s.Window, s.Whole, s.Lately = window, whole, warm
 	}
@@ -242,7 +242,7 @@ func inTime(err error) error {
 }
 
 // suspect is the container whose log tells most about bad figures.
-func (w *watch) suspect(s deploy.Sample, stack deploy.Stack) deploy.Container {
+func (w *watch) likelyCause(s deploy.Sample, stack deploy.Stack) deploy.Container {
 	if s.Usage.Share > deploy.TightShare {
 		for _, c := range stack.Containers {
 			if c.Name == s.Usage.NearestToLimit {

@@ -13,12 +13,12 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// figures is what the log, Docker and the witness say in one watch, and what was
+// figures is what the log, Docker and the prober say in one watch, and what was
 // written down of it. Where a test says nothing there are plenty of good requests.
 type figures struct {
 	traffic func(since time.Time) (deploy.Traffic, error)
 	usage   func() (deploy.Usage, error)
-	visited func(from, to time.Time) (deploy.Visits, int)
+	probed  func(from, to time.Time) (deploy.Probes, int)
 	asked   []time.Time // since when, each time
 	looks   []deploy.Sample
 	verdict string // the last
@@ -32,7 +32,7 @@ func (f *figures) Traffic(_ context.Context, _ deploy.App, c deploy.Color, since
 		return deploy.Traffic{}, errors.New("asked about the wrong color")
 	}
 	if f.traffic == nil {
-		return deploy.Traffic{Requests: 100, P95: probeTime, Visits: 10}, nil
+		return deploy.Traffic{Requests: 100, P95: probeTime, Probes: 10}, nil
 	}
 	return f.traffic(since)
 }
@@ -44,11 +44,11 @@ func (f *figures) Usage(context.Context, deploy.Stack) (deploy.Usage, error) {
 	return f.usage()
 }
 
-func (f *figures) between(from, to time.Time) (deploy.Visits, int) {
-	if f.visited == nil {
-		return deploy.Visits{}, 0
+func (f *figures) between(from, to time.Time) (deploy.Probes, int) {
+	if f.probed == nil {
+		return deploy.Probes{}, 0
 	}
-	return f.visited(from, to)
+	return f.probed(from, to)
 }
 
 func (f *figures) record(s deploy.Sample, verdict string) error {
@@ -58,7 +58,7 @@ func (f *figures) record(s deploy.Sample, verdict string) error {
 
 // tell makes a watch believe the figures.
 func (f *figures) tell(w *watch) {
-	w.meter, w.gauge, w.visits, w.record = f, f, f.between, f.record
+	w.meter, w.gauge, w.probes, w.record = f, f, f.between, f.record
 	w.say = func(words string) { f.said = append(f.said, words) }
 }
 
@@ -271,7 +271,7 @@ func TestWatch_BadLookWhenTheLongestTimeIsOverIsDecidedByTheNext(t *testing.T) {
 		}
 		f := &figures{
 			traffic: func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
-			visited: func(from, to time.Time) (deploy.Visits, int) { return deploy.Visits{Count: 1000, P95: probeTime}, 0 },
+			probed:  func(from, to time.Time) (deploy.Probes, int) { return deploy.Probes{Count: 1000, P95: probeTime}, 0 },
 		}
 		app := gatedApp("api")
 		app.Watch.Inconclusive = deploy.InconclusiveRevert
@@ -320,16 +320,16 @@ func TestWatch_EndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestWatch_TooFewRequestsExtendItAndThenTheAgentsVisitsAreSamples(t *testing.T) {
+func TestWatch_TooFewRequestsExtendItAndThenTheAgentsProbesAreSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
 		f := &figures{
 			traffic: func(time.Time) (deploy.Traffic, error) {
-				return deploy.Traffic{Requests: 3, P95: probeTime, Visits: 30}, nil
+				return deploy.Traffic{Requests: 3, P95: probeTime, Probes: 30}, nil
 			},
-			visited: func(from, to time.Time) (deploy.Visits, int) {
-				n := int(to.Sub(from) / visitEvery)
-				return deploy.Visits{Count: n, P95: probeTime}, n
+			probed: func(from, to time.Time) (deploy.Probes, int) {
+				n := int(to.Sub(from) / probeEvery)
+				return deploy.Probes{Count: n, P95: probeTime}, n
 			},
 		}
 		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
@@ -338,7 +338,7 @@ func TestWatch_TooFewRequestsExtendItAndThenTheAgentsVisitsAreSamples(t *testing
 		if took := time.Since(began); took < 2*time.Minute || took > 2*time.Minute+deploy.LookEvery {
 			t.Errorf("took %s, want the longest time, 2m", took)
 		}
-		if want := "3 requests; judged by 1,200 visits of the agent: 0% failed (limit 1%), p95 1ms (limit 1s)"; f.verdict != want {
+		if want := "3 requests; judged by 1,200 probes of the agent: 0% failed (limit 1%), p95 1ms (limit 1s)"; f.verdict != want {
 			t.Errorf("verdict\n got %s\nwant %s", f.verdict, want)
 		}
 	})
@@ -348,7 +348,7 @@ func TestWatch_ExtensionEndsWhenThereAreEnoughRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, began := newBench(container("api")), time.Now()
 		f := &figures{traffic: func(time.Time) (deploy.Traffic, error) {
-			return deploy.Traffic{Requests: int(time.Since(began) / (4 * time.Second)), P95: probeTime, Visits: 30}, nil // 20 after 80s
+			return deploy.Traffic{Requests: int(time.Since(began) / (4 * time.Second)), P95: probeTime, Probes: 30}, nil // 20 after 80s
 		}}
 		if err := b.watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
 			t.Fatal(err)
@@ -364,7 +364,7 @@ func TestWatch_ExtensionEndsWhenThereAreEnoughRequests(t *testing.T) {
 
 func TestWatch_WithoutAnyDataDoesWhatThePolicySaysAndSaysSo(t *testing.T) {
 	never := func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil }
-	lack := "inconclusive: no requests; with 0 visits of the agent that is less than watch.min_requests, 20; "
+	lack := "inconclusive: no requests; with 0 probes of the agent that is less than watch.min_requests, 20; "
 	synctest.Test(t, func(t *testing.T) {
 		app := gatedApp("api")
 		app.Watch.Inconclusive = deploy.InconclusivePromote
@@ -409,14 +409,14 @@ func TestWatch_WithoutAnyDataDoesWhatThePolicySaysAndSaysSo(t *testing.T) {
 	})
 }
 
-// An agent that comes back when the time is over has not visited yet.
-func TestWatch_AgentThatWasAwayGivesItsVisitsTimeToBecomeEnough(t *testing.T) {
+// An agent that comes back when the time is over has not probed yet.
+func TestWatch_AgentThatWasAwayGivesItsProbesTimeToBecomeEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := &figures{
 			traffic: func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
-			visited: func(_, to time.Time) (deploy.Visits, int) {
-				return deploy.Visits{Count: int(to.Sub(began) / time.Second)}, 0
+			probed: func(_, to time.Time) (deploy.Probes, int) {
+				return deploy.Probes{Count: int(to.Sub(began) / time.Second)}, 0
 			},
 		}
 		app := gatedApp("api")
@@ -425,15 +425,15 @@ func TestWatch_AgentThatWasAwayGivesItsVisitsTimeToBecomeEnough(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took < 20*time.Second || took > 22*time.Second {
-			t.Errorf("took %s, want until there were 20 visits, one a second", took)
+			t.Errorf("took %s, want until there were 20 probes, one a second", took)
 		}
 	})
 }
 
 func TestWatch_LogThatCannotBeReadIsNoData(t *testing.T) {
-	plenty := func(from, to time.Time) (deploy.Visits, int) {
-		n := max(0, int(to.Sub(from)/visitEvery))
-		return deploy.Visits{Count: n, P95: probeTime}, n
+	plenty := func(from, to time.Time) (deploy.Probes, int) {
+		n := max(0, int(to.Sub(from)/probeEvery))
+		return deploy.Probes{Count: n, P95: probeTime}, n
 	}
 	for _, c := range []struct {
 		name    string
@@ -443,13 +443,13 @@ func TestWatch_LogThatCannotBeReadIsNoData(t *testing.T) {
 		{"it is not there", func(time.Time) (deploy.Traffic, error) {
 			return deploy.Traffic{}, errors.New("open access.log: no such file")
 		},
-			"the access log cannot be read: open access.log: no such file; judged by 1,200 visits of the agent"},
-		{"it has none of the visits", func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
-			"the access log cannot be read: it has none of the agent's last 270 visits; judged by 1,200 visits of the agent"},
+			"the access log cannot be read: open access.log: no such file; judged by 1,200 probes of the agent"},
+		{"it has none of the probes", func(time.Time) (deploy.Traffic, error) { return deploy.Traffic{}, nil },
+			"the access log cannot be read: it has none of the agent's last 270 probes; judged by 1,200 probes of the agent"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &figures{traffic: c.traffic, visited: plenty}
+				f := &figures{traffic: c.traffic, probed: plenty}
 				if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), time.Now(), f.tell); err != nil {
 					t.Fatal(err)
 				}
@@ -461,19 +461,19 @@ func TestWatch_LogThatCannotBeReadIsNoData(t *testing.T) {
 	}
 }
 
-func TestWatch_VisitsThatAreNotWrittenDownYetAreNoReasonForDisbelief(t *testing.T) {
+func TestWatch_ProbesThatAreNotWrittenDownYetAreNoReasonForDisbelief(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		f := &figures{
 			traffic: func(time.Time) (deploy.Traffic, error) {
 				shown := deploy.Traffic{Requests: 100, P95: probeTime}
 				if time.Since(began) > logDelay {
-					shown.Visits = 1
+					shown.Probes = 1
 				}
 				return shown, nil
 			},
-			visited: func(from, to time.Time) (deploy.Visits, int) {
-				return deploy.Visits{}, max(0, int(to.Sub(from)/visitEvery))
+			probed: func(from, to time.Time) (deploy.Probes, int) {
+				return deploy.Probes{}, max(0, int(to.Sub(from)/probeEvery))
 			},
 		}
 		if err := newBench(container("api")).watch(t.Context(), gatedApp("api"), began, f.tell); err != nil {
@@ -534,7 +534,7 @@ func TestWatch_TroubleThatBeginsLateIsSeenInSeconds(t *testing.T) {
 		{"5% of the requests fail", func(f *figures, began time.Time) {
 			f.traffic = func(since time.Time) (deploy.Traffic, error) {
 				bad := max(0, time.Since(began)-begins)
-				return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), Errors: int(bad.Seconds() * 10 / 20), P95: probeTime, Visits: 1}, nil
+				return deploy.Traffic{Requests: int(time.Since(since).Seconds() * 10), Errors: int(bad.Seconds() * 10 / 20), P95: probeTime, Probes: 1}, nil
 			}
 		}, []string{"error rate ", "requests in the last 30s) is over the old stack's 0% and 1 percentage point more", "last words of api-1"}},
 		{"it leaks memory", func(f *figures, began time.Time) {

@@ -14,7 +14,7 @@ import (
 
 // question makes the request for a commit of what the server advertises. haves
 // are the commits that are here already.
-type question func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error)
+type fetchSpec func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error)
 
 // errShort: the part of the history that came does not reach back to the commit.
 var errShort = errors.New("the commit is older than what was fetched")
@@ -31,7 +31,7 @@ func newest(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*p
 // of the last commit of the branch that is here. So the server sees that one among
 // the ancestors and sends what changed since; asked for the commit alone it sends
 // every file again, because what is here is then no ancestor of it.
-func since(when time.Time) question {
+func since(when time.Time) fetchSpec {
 	return func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
 		req, err := newest(adv, commit, haves)
 		if err == nil && req.Capabilities.Supports(capability.Shallow) && adv.Capabilities.Supports(capability.DeepenSince) {
@@ -44,7 +44,7 @@ func since(when time.Time) question {
 }
 
 // update fetches a commit that a branch is at.
-func (w *wire) update(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
+func (w *networkRemote) update(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
 	when, err := timeOf(store, w.before(commit))
 	if err != nil {
 		return &damagedError{err}
@@ -62,7 +62,7 @@ func (w *wire) update(ctx context.Context, store *filesystem.Storage, commit plu
 // history asks for a commit that the branch may have left behind. A server that
 // hands out no commit by its hash is asked for the branch, so many commits deep;
 // 0 is all of it.
-func history(branch string, depth int) question {
+func history(branch string, depth int) fetchSpec {
 	return func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error) {
 		if advertised(adv, commit) || adv.Capabilities.Supports(capability.AllowReachableSHA1InWant) {
 			return fetchRequest(adv, commit, 1, haves), nil
@@ -77,7 +77,7 @@ func history(branch string, depth int) question {
 
 // recall fetches a commit that no branch may be at any more. Without a server
 // that hands it out by its hash, the near past is looked at first.
-func (w *wire) recall(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
+func (w *networkRemote) fetchOlder(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
 	for _, depth := range []int{100, 0} {
 		err := w.fetch(ctx, store, commit, history(w.branch, depth))
 		switch {

@@ -10,13 +10,13 @@ import (
 
 // borders say where an app's directory ends: at the directories of other apps
 // and at the status files.
-type borders struct {
+type appPaths struct {
 	apps   map[string]bool // the directories of all apps of the commit
 	status []glob
 }
 
 // outside tells whether an entry below an app's directory is not the app's.
-func (b borders) outside(name string, e entry) bool {
+func (b appPaths) outside(name string, e entry) bool {
 	if e.isDir() {
 		return b.apps[name]
 	}
@@ -25,7 +25,7 @@ func (b borders) outside(name string, e entry) bool {
 
 // untouched tells whether nothing below dir can be outside, so that Git's own
 // hash of dir will do.
-func (b borders) untouched(dir string) bool {
+func (b appPaths) untouched(dir string) bool {
 	if len(b.status) > 0 {
 		return false
 	}
@@ -39,7 +39,7 @@ func (b borders) untouched(dir string) bool {
 
 // content is the hash of the tree without what is outside: the hash that Git
 // would give a tree without those entries.
-func (b borders) content(ctx context.Context, o *objects, hash plumbing.Hash, dir string) (plumbing.Hash, error) {
+func (b appPaths) content(ctx context.Context, o *objects, hash plumbing.Hash, dir string) (plumbing.Hash, error) {
 	if b.untouched(dir) {
 		return hash, nil
 	}

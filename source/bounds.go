@@ -35,7 +35,7 @@ type boundError struct{ text string }
 
 func (e *boundError) Error() string { return e.text }
 
-func exceeds(format string, args ...any) error {
+func tooLarge(format string, args ...any) error {
 	return &boundError{text: fmt.Sprintf(format, args...)}
 }
 
@@ -99,22 +99,22 @@ func weighNext(s *packfile.Scanner, most int64) error {
 	}
 	size, beginning := h.Length, &words{most: 2 * binary.MaxVarintLen64}
 	if size > most {
-		return tooLarge(size, most)
+		return fileTooLarge(size, most)
 	}
 	if _, _, err := s.NextObject(beginning); err != nil {
 		return err
 	}
 	if h.Type == plumbing.OFSDeltaObject || h.Type == plumbing.REFDeltaObject {
-		if size = grown(beginning.data); size > most {
-			return tooLarge(size, most)
+		if size = resultSize(beginning.data); size > most {
+			return fileTooLarge(size, most)
 		}
 	}
 	return nil
 }
 
-// grown is the size of what a delta makes: the second of the two numbers that it
+// resultSize is the size of what a delta makes: the second of the two numbers that it
 // begins with, which are written like Go's varints ("pack-format", gitformat-pack(5)).
-func grown(delta []byte) int64 {
+func resultSize(delta []byte) int64 {
 	_, n := binary.Uvarint(delta)
 	if n <= 0 {
 		return 0 // damaged, which others find
@@ -126,6 +126,6 @@ func grown(delta []byte) int64 {
 	return int64(size)
 }
 
-func tooLarge(size, most int64) error {
-	return exceeds("the newest commit has a file of %d MiB, and no more than %d MiB are fetched: take it out of the repository, and put what it holds into the image, or a volume", size>>20, most>>20)
+func fileTooLarge(size, most int64) error {
+	return tooLarge("the newest commit has a file of %d MiB, and no more than %d MiB are fetched: take it out of the repository, and put what it holds into the image, or a volume", size>>20, most>>20)
 }

@@ -19,7 +19,7 @@ type builder struct {
 	edit    edit
 
 	tip  plumbing.Hash // zero: nothing would change
-	made []made
+	made []newObject
 }
 
 // edit returns the root tree that a commit on top of base shall have, given the
@@ -133,7 +133,7 @@ func (b *builder) store(o *objects, t tree) plumbing.Hash {
 	return m.hash
 }
 
-func (b *builder) commit(root, base plumbing.Hash) (made, error) {
+func (b *builder) commit(root, base plumbing.Hash) (newObject, error) {
 	who := object.Signature{Name: b.author.Name, Email: b.author.Email, When: time.Now().UTC()}
 	c := &object.Commit{
 		Author: who, Committer: who, TreeHash: root,
@@ -144,15 +144,15 @@ func (b *builder) commit(root, base plumbing.Hash) (made, error) {
 	}
 	obj := &plumbing.MemoryObject{}
 	if err := c.Encode(obj); err != nil {
-		return made{}, err
+		return newObject{}, err
 	}
 	r, err := obj.Reader()
 	if err != nil {
-		return made{}, err
+		return newObject{}, err
 	}
 	data := make([]byte, obj.Size())
 	if _, err := io.ReadFull(r, data); err != nil {
-		return made{}, err
+		return newObject{}, err
 	}
 	return newMade(plumbing.CommitObject, data), nil
 }

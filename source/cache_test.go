@@ -229,7 +229,7 @@ func packs(t *testing.T, w *web) []string {
 
 func commits(t *testing.T, w *web) []plumbing.Hash {
 	t.Helper()
-	store, err := w.repo.remote.(*wire).cache.open()
+	store, err := w.repo.remote.(*networkRemote).cache.open()
 	must(t, err)
 	iter, err := store.IterEncodedObjects(plumbing.CommitObject)
 	must(t, err)

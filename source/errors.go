@@ -75,7 +75,7 @@ func kindf(kind error, format string, args ...any) error {
 // boundary is what every error passes on its way out of the package: it keeps
 // the text, without secrets, and the sentinel, and lets go of the chain, whose
 // links may print what they like.
-type boundary struct {
+type errSanitizer struct {
 	address address
 
 	mu      sync.Mutex
@@ -84,7 +84,7 @@ type boundary struct {
 
 // add makes a secret unprintable. A token may change between two calls, and an
 // error of the older one may still be under way, so a few are remembered.
-func (b *boundary) add(secret string) {
+func (b *errSanitizer) add(secret string) {
 	if secret == "" {
 		return
 	}
@@ -101,7 +101,7 @@ func (b *boundary) add(secret string) {
 	}
 }
 
-func (b *boundary) redact(text string) string {
+func (b *errSanitizer) redact(text string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.secrets {
@@ -113,7 +113,7 @@ func (b *boundary) redact(text string) string {
 }
 
 // away turns an error of the remote into one that says what was asked of whom.
-func (b *boundary) away(verb string, err error) error {
+func (b *errSanitizer) away(verb string, err error) error {
 	var withheld *withheldError
 	if errors.As(err, &withheld) {
 		return b.unverified(withheld)
@@ -123,12 +123,12 @@ func (b *boundary) away(verb string, err error) error {
 
 // unverified says why a commit changes nothing. The text holds words of that
 // commit.
-func (b *boundary) unverified(err *withheldError) error {
+func (b *errSanitizer) unverified(err *withheldError) error {
 	return &deploy.TemporaryError{Reason: deploy.Unverified, Err: errors.New(printable(b.redact(err.text)))}
 }
 
 // plain is away for an error that is not the remote's fault.
-func (b *boundary) plain(verb string, err error) error {
+func (b *errSanitizer) plain(verb string, err error) error {
 	text := fmt.Sprintf("%s %s: %s", verb, b.address, printable(b.redact(err.Error())))
 	for _, kind := range []error{
 		context.Canceled, context.DeadlineExceeded, ErrBranchMissing, ErrCredentials, ErrRefused, ErrGone,

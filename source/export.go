@@ -30,12 +30,12 @@ const maxLink = 4095
 // fetched again if a branch is still there; otherwise the error is ErrGone.
 func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 	if !plumbing.IsHash(commit) {
-		return r.boundary.plain("export from", fmt.Errorf("%q is not a commit", commit))
+		return r.sanitizer.plain("export from", fmt.Errorf("%q is not a commit", commit))
 	}
 	dir = path.Clean(dir)
 	if dir != "." {
 		if err := checkPath(dir); err != nil {
-			return r.boundary.plain("export from", err)
+			return r.sanitizer.plain("export from", err)
 		}
 	}
 	_, err := await(ctx, func() (struct{}, error) {
@@ -49,7 +49,7 @@ func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 		return faults
 	}
 	if err != nil {
-		return r.boundary.plain(fmt.Sprintf("export %s as of %.8s from", dir, commit), err)
+		return r.sanitizer.plain(fmt.Sprintf("export %s as of %.8s from", dir, commit), err)
 	}
 	return nil
 }
@@ -68,10 +68,10 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 	if s.revision.Commit.Hash == commit.String() {
 		tip = s.tip // of the two only this one is to be had again from any server
 	}
-	return r.remote.view(ctx, tip, func(o *objects) error {
+	return r.remote.environment(ctx, tip, func(o *objects) error {
 		if s.revision.Commit.Hash != commit.String() {
 			var err error
-			if s.revision, s.borders, err = r.reader.revision(ctx, o, commit); err != nil {
+			if s.revision, s.paths, err = r.reader.revision(ctx, o, commit); err != nil {
 				return err
 			}
 		}
@@ -83,7 +83,7 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 		if err != nil {
 			return err
 		}
-		x := exporter{objects: o, borders: s.borders, dir: dir}
+		x := exporter{objects: o, paths: s.paths, dir: dir}
 		return x.export(ctx, root, dest)
 	}, besides(tip, commit)...)
 }
@@ -91,7 +91,7 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 // exporter writes one directory of a commit to disk.
 type exporter struct {
 	objects *objects
-	borders borders
+	paths   appPaths
 	dir     string
 	root    *os.Root // of the directory that is being written: no name leads out of it
 	links   []string
@@ -132,7 +132,7 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(x.root, err) }()
+	defer func() { err = closeErr(x.root, err) }()
 	if err := x.root.Chmod(".", 0o755); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if x.borders.outside(name, e) {
+		if x.paths.outside(name, e) {
 			return false, nil
 		}
 		err := atomicfile.Change(filepath.Join(partial, name), func() error { return x.write(name, e) })
@@ -161,11 +161,11 @@ func (x *exporter) fill(ctx context.Context, tree plumbing.Hash, partial string)
 func (x *exporter) weigh(ctx context.Context, tree plumbing.Hash) error {
 	count, bytes := 0, int64(0)
 	err := x.objects.walk(ctx, tree, x.dir, func(name string, e entry) (bool, error) {
-		if x.borders.outside(name, e) {
+		if x.paths.outside(name, e) {
 			return false, nil
 		}
 		if count++; count > maxExported {
-			return false, exceeds("the app has more than %d files: let its directory have what is deployed only", maxExported)
+			return false, tooLarge("the app has more than %d files: let its directory have what is deployed only", maxExported)
 		}
 		if !e.isFile() {
 			return e.isDir() && checkName(e.name) == nil, nil
@@ -175,7 +175,7 @@ func (x *exporter) weigh(ctx context.Context, tree plumbing.Hash) error {
 			return false, faulty(name, "%s: take it out of the app's directory", err)
 		}
 		if bytes += size; bytes > maxExport {
-			return false, exceeds("the app's files are larger than %d MiB together: let its directory have what is deployed only", maxExport>>20)
+			return false, tooLarge("the app's files are larger than %d MiB together: let its directory have what is deployed only", maxExport>>20)
 		}
 		return false, err
 	})
@@ -235,7 +235,7 @@ func (x *exporter) writeFile(inner string, e entry) error {
 	if err := f.Chmod(mode); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	return closing(f, f.Sync())
+	return closeErr(f, f.Sync())
 }
 
 // checkLinks follows every link when all are there: one alone may look harmless

@@ -149,7 +149,7 @@ func (d *gitDir) entries(name string, most int) (_ []fs.DirEntry, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = closing(f, err) }()
+	defer func() { err = closeErr(f, err) }()
 	entries, err := f.ReadDir(most + 1)
 	if len(entries) > most {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: rootfile.ErrTooLarge}
@@ -166,7 +166,7 @@ func (d *gitDir) syncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	return closing(f, f.Sync())
+	return closeErr(f, f.Sync())
 }
 
 // create makes a file that is not there, for who owns the directory parent.

@@ -9,17 +9,17 @@ import (
 
 // graft puts the content of one tree in the place of another's, around what is
 // outside of both.
-type graft struct {
+type overlayTree struct {
 	ctx     context.Context // of the one call that the graft is made for
 	builder *builder
 	objects *objects
-	borders borders
+	paths   appPaths
 }
 
 // onto returns the tree of dir that has its content from content, and what is
 // outside from old.
-func (g graft) onto(old, content plumbing.Hash, dir string) (plumbing.Hash, error) {
-	if old == content || g.borders.untouched(dir) {
+func (g overlayTree) overlay(old, content plumbing.Hash, dir string) (plumbing.Hash, error) {
+	if old == content || g.paths.untouched(dir) {
 		return content, nil
 	}
 	if err := g.ctx.Err(); err != nil {
@@ -33,27 +33,27 @@ func (g graft) onto(old, content plumbing.Hash, dir string) (plumbing.Hash, erro
 	if err != nil {
 		return content, err
 	}
-	grown, err := g.inside(from, around, dir)
+	merged, err := g.inside(from, around, dir)
 	if err != nil {
 		return content, err
 	}
-	grown, err = g.outside(grown, around, dir)
+	merged, err = g.outside(merged, around, dir)
 	if err != nil {
 		return content, err
 	}
-	if hash := plumbing.ComputeHash(plumbing.TreeObject, grown.encode()); hash == content || hash == emptyTree {
+	if hash := plumbing.ComputeHash(plumbing.TreeObject, merged.encode()); hash == content || hash == emptyTree {
 		return hash, nil
 	}
-	return g.builder.store(g.objects, grown), nil
+	return g.builder.store(g.objects, merged), nil
 }
 
 // inside returns the entries of the content; a directory takes along what is
 // outside below it.
-func (g graft) inside(from, around tree, dir string) (tree, error) {
-	var grown tree
+func (g overlayTree) inside(from, around tree, dir string) (tree, error) {
+	var merged tree
 	for _, e := range from {
 		name := path.Join(dir, e.name)
-		if g.borders.outside(name, e) {
+		if g.paths.outside(name, e) {
 			continue
 		}
 		if e.isDir() {
@@ -61,7 +61,7 @@ func (g graft) inside(from, around tree, dir string) (tree, error) {
 			if !ok || !under.isDir() {
 				under.hash = emptyTree
 			}
-			inner, err := g.onto(under.hash, e.hash, name)
+			inner, err := g.overlay(under.hash, e.hash, name)
 			if err != nil {
 				return nil, err
 			}
@@ -70,21 +70,21 @@ func (g graft) inside(from, around tree, dir string) (tree, error) {
 			}
 			e.hash = inner
 		}
-		grown = append(grown, e)
+		merged = append(merged, e)
 	}
-	return grown, nil
+	return merged, nil
 }
 
 // outside adds what is outside, also where the content has no directory for it.
-func (g graft) outside(grown, around tree, dir string) (tree, error) {
+func (g overlayTree) outside(merged, around tree, dir string) (tree, error) {
 	for _, e := range around {
 		name := path.Join(dir, e.name)
-		taken, ok := grown.find(e.name)
-		if !g.borders.outside(name, e) {
+		taken, ok := merged.find(e.name)
+		if !g.paths.outside(name, e) {
 			if !e.isDir() || (ok && taken.isDir()) {
 				continue
 			}
-			left, err := g.onto(e.hash, emptyTree, name)
+			left, err := g.overlay(e.hash, emptyTree, name)
 			if err != nil {
 				return nil, err
 			}
@@ -96,7 +96,7 @@ func (g graft) outside(grown, around tree, dir string) (tree, error) {
 		if ok {
 			return nil, kindf(errNoWay, "%s was a file of the app, and now there are others' files: take it back by hand", name)
 		}
-		grown = append(grown, e)
+		merged = append(merged, e)
 	}
-	return grown, nil
+	return merged, nil
 }

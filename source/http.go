@@ -17,13 +17,13 @@ import (
 // httpDialer talks Git's smart protocol over http. go-git itself takes care that
 // no credential follows a redirect to another server.
 type httpDialer struct {
-	address  address
-	auth     Auth
-	boundary *boundary
-	client   transport.Transport
+	address   address
+	auth      Auth
+	sanitizer *errSanitizer
+	client    transport.Transport
 }
 
-func newHTTPDialer(a address, auth Auth, b *boundary) *httpDialer {
+func newHTTPDialer(a address, auth Auth, b *errSanitizer) *httpDialer {
 	b.add(a.password)
 	if a.password == "" {
 		b.add(a.user) // some servers take a token as the name
@@ -33,7 +33,7 @@ func newHTTPDialer(a address, auth Auth, b *boundary) *httpDialer {
 		rt = t.Clone()
 	}
 	return &httpDialer{
-		address: a, auth: auth, boundary: b,
+		address: a, auth: auth, sanitizer: b,
 		client: githttp.NewClient(&http.Client{Transport: shortErrors{rt}}),
 	}
 }
@@ -78,7 +78,7 @@ func (d *httpDialer) endpoint() (*transport.Endpoint, transport.AuthMethod, erro
 		if token == "" {
 			return nil, nil, kindf(ErrCredentials, "auth.token_file: %s is empty", d.auth.TokenFile)
 		}
-		d.boundary.add(token)
+		d.sanitizer.add(token)
 		return ep, &githttp.BasicAuth{Username: d.auth.Username, Password: token}, nil
 	case d.address.user != "" || d.address.password != "":
 		return ep, &githttp.BasicAuth{Username: d.address.user, Password: d.address.password}, nil

@@ -51,7 +51,7 @@ func (l *local) with(do func(*gitDir, *filesystem.Storage) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(dir.root, err) }()
+	defer func() { err = closeErr(dir.root, err) }()
 	s, err := dir.storage()
 	if err == nil {
 		err = do(dir, s)
@@ -102,7 +102,7 @@ func (l *local) head(ctx context.Context, branch string) (plumbing.Hash, error) 
 	return head, err
 }
 
-func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+func (l *local) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	once := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -128,7 +128,7 @@ func (l *local) view(ctx context.Context, commit plumbing.Hash, read func(*objec
 	return err
 }
 
-func (l *local) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) error {
+func (l *local) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) error {
 	return l.with(func(dir *gitDir, s *filesystem.Storage) error {
 		if err := checkReceive(s, dir, branch); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 
 // store writes a loose object. A repack by git may take the object's directory away
 // between its making and its use, so it is tried a few times.
-func (d *gitDir) store(m made) error {
+func (d *gitDir) store(m newObject) error {
 	const tries = 10
 	var err error
 	for range tries {
@@ -27,7 +27,7 @@ func (d *gitDir) store(m made) error {
 // storeOnce writes an object that survives a power cut, and that the repository's owner
 // can handle as if git had written it. Until it is whole it has a name that git takes
 // for what a crash left, and cleans up.
-func (d *gitDir) storeOnce(m made) error {
+func (d *gitDir) storeOnce(m newObject) error {
 	hex := m.hash.String()
 	dir := path.Join("objects", hex[:2])
 	name, unfinished := path.Join(dir, hex[2:]), path.Join(dir, "tmp_obj_1"+strconv.FormatUint(rand.Uint64(), 10))
@@ -48,7 +48,7 @@ func (d *gitDir) storeOnce(m made) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = closing(f, err); err == nil {
+	if err = closeErr(f, err); err == nil {
 		err = d.rename(unfinished, name)
 	}
 	if err != nil {
@@ -58,11 +58,11 @@ func (d *gitDir) storeOnce(m made) error {
 }
 
 // writeTo writes the object as git keeps it in a file of its own.
-func (m made) writeTo(w io.Writer) error {
+func (m newObject) writeTo(w io.Writer) error {
 	o := objfile.NewWriter(w)
 	err := o.WriteHeader(m.kind, int64(len(m.data)))
 	if err == nil {
 		_, err = o.Write(m.data)
 	}
-	return closing(o, err)
+	return closeErr(o, err)
 }

@@ -88,7 +88,7 @@ func checkNeighbours(s *filesystem.Storage, dir *gitDir, name plumbing.Reference
 	if err != nil {
 		return err
 	}
-	return closing(packed, checkPacked(packed, name))
+	return closeErr(packed, checkPacked(packed, name))
 }
 
 // checkPacked looks for refs below the new one's name.

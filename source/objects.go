@@ -120,7 +120,7 @@ func (o *objects) tree(hash plumbing.Hash) (tree, error) {
 func (o *objects) size(hash plumbing.Hash) (int64, error) {
 	n, err := o.store.EncodedObjectSize(hash)
 	if o.fresh && errors.Is(err, plumbing.ErrObjectNotFound) {
-		return 0, exceeds("the file is larger than %d MiB, and was not fetched", maxObject>>20)
+		return 0, tooLarge("the file is larger than %d MiB, and was not fetched", maxObject>>20)
 	}
 	if err != nil {
 		return 0, &damagedError{fmt.Errorf("read blob %s: %w", hash, err)}
@@ -169,10 +169,10 @@ func (w *walker) walk(ctx context.Context, hash plumbing.Hash, dir string, depth
 		return err
 	}
 	if depth > maxDepth {
-		return exceeds("there are more than %d directories in each other: keep them flatter", maxDepth)
+		return tooLarge("there are more than %d directories in each other: keep them flatter", maxDepth)
 	}
 	if w.dirs++; w.dirs > maxDirs {
-		return exceeds("there are more than %d directories: keep what is deployed in a repository of its own", maxDirs)
+		return tooLarge("there are more than %d directories: keep what is deployed in a repository of its own", maxDirs)
 	}
 	t, err := w.objects.tree(hash)
 	if err != nil {

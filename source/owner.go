@@ -36,7 +36,7 @@ func (d *gitDir) makeDir(name string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(f, err) }()
+	defer func() { err = closeErr(f, err) }()
 	above := path.Dir(name)
 	like, own, err := d.compare(f, above)
 	// Somebody else's directory is already as its owner wants it, and what is mounted

@@ -11,7 +11,7 @@ import "context"
 func (r *Repo) Publish(ctx context.Context, message string, files map[string][]byte) error {
 	for name := range files {
 		if err := checkPath(name); err != nil {
-			return r.boundary.plain("publish to", err)
+			return r.sanitizer.plain("publish to", err)
 		}
 	}
 	_, err := await(ctx, func() (struct{}, error) {
@@ -22,7 +22,7 @@ func (r *Repo) Publish(ctx context.Context, message string, files map[string][]b
 		return struct{}{}, r.submit(ctx, proposal{branch: r.options.StatusBranch, message: message, edit: put(files)})
 	})
 	if err != nil {
-		return r.boundary.away("publish to", err)
+		return r.sanitizer.away("publish to", err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestPublish_LosesNothingInARaceOf100Pushes(t *testing.T) {
 		switch {
 		case testing.Short():
 			each = 10
-		case w.repo.boundary.address.scheme == schemeSSH:
+		case w.repo.sanitizer.address.scheme == schemeSSH:
 			each = 20 // the same race as over http; only the handshakes take longer
 		}
 		// The server itself would refuse what is no fast-forward.
@@ -124,7 +124,7 @@ func TestPush_IsACompareAndSwap(t *testing.T) {
 			if c.old.IsZero() {
 				must(t, b.build(nil, c.old))
 			} else {
-				must(t, w.repo.remote.view(within(t), hashOf(second), func(o *objects) error { return b.build(o, hashOf(second)) }))
+				must(t, w.repo.remote.environment(within(t), hashOf(second), func(o *objects) error { return b.build(o, hashOf(second)) }))
 			}
 			if err := w.repo.remote.push(within(t), c.branch, c.old, b.tip, b.made); !errors.Is(err, errRaced) {
 				t.Errorf("%s: %v", name, err)

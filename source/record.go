@@ -53,7 +53,7 @@ func (r *record) inForce() (plumbing.Hash, error) {
 }
 
 // force remembers that the commit was verified.
-func (r *record) force(commit plumbing.Hash) error {
+func (r *record) setInForce(commit plumbing.Hash) error {
 	return r.change(func(k *recorded) bool {
 		changed := k.InForce != commit.String()
 		k.InForce = commit.String()

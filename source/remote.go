@@ -16,25 +16,25 @@ type remote interface {
 	// commit that is nowhere any more is ErrGone. The older commits are readable too;
 	// no branch need be at them any more, but where one is nowhere to be had the error
 	// is errLost.
-	view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error
+	environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error
 	// push stores the objects and moves the branch from old (zero: it does not exist)
 	// to tip, or does nothing: errRaced when the branch is not at old, ErrRefused
 	// with the server's words when it is but may not be moved now.
-	push(ctx context.Context, branch string, old, tip plumbing.Hash, made []made) error
+	push(ctx context.Context, branch string, old, tip plumbing.Hash, made []newObject) error
 }
 
 // made is an object that is to be stored.
-type made struct {
+type newObject struct {
 	kind plumbing.ObjectType
 	hash plumbing.Hash
 	data []byte
 }
 
-func newMade(kind plumbing.ObjectType, data []byte) made {
-	return made{kind: kind, hash: plumbing.ComputeHash(kind, data), data: data}
+func newMade(kind plumbing.ObjectType, data []byte) newObject {
+	return newObject{kind: kind, hash: plumbing.ComputeHash(kind, data), data: data}
 }
 
-func (m made) encoded() (plumbing.EncodedObject, error) {
+func (m newObject) encoded() (plumbing.EncodedObject, error) {
 	obj := &plumbing.MemoryObject{}
 	obj.SetType(m.kind)
 	_, err := obj.Write(m.data)

@@ -16,24 +16,24 @@ import (
 // Repo is one repository that holds the desired state. Its methods may be called
 // at the same time.
 type Repo struct {
-	options  Options
-	remote   remote
-	reader   reader
-	boundary *boundary
-	trust    *trust // nil: every commit is taken
-	log      *slog.Logger
+	options   Options
+	remote    remote
+	reader    reader
+	sanitizer *errSanitizer
+	trust     *trust // nil: every commit is taken
+	log       *slog.Logger
 
 	publishing token // this process does not race with itself
 	exporting  token // nor writes the same directory twice at once
 
-	mu     sync.Mutex
-	last   snapshot
-	beyond exceeding
+	mu        sync.Mutex
+	last      snapshot
+	oversized rejectedTip
 }
 
 // exceeding is a commit that exceeds a bound. It is not fetched and walked again at
 // every look.
-type exceeding struct {
+type rejectedTip struct {
 	tip plumbing.Hash
 	err error
 }
@@ -42,7 +42,7 @@ type exceeding struct {
 type snapshot struct {
 	tip      plumbing.Hash // where the branch was; the revision may be of an older commit
 	revision deploy.Revision
-	borders  borders
+	paths    appPaths
 }
 
 // New checks the options and contacts nobody. Its error holds no credential.
@@ -59,12 +59,12 @@ func New(o Options) (*Repo, error) {
 	r := &Repo{
 		options:    o,
 		reader:     reader{apps: apps, statusPaths: o.StatusPaths},
-		boundary:   &boundary{address: a},
+		sanitizer:  &errSanitizer{address: a},
 		log:        o.Logger,
 		publishing: newToken(),
 		exporting:  newToken(),
 	}
-	r.remote, err = newRemote(a, o, r.boundary)
+	r.remote, err = newRemote(a, o, r.sanitizer)
 	if err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", a, err)
 	}
@@ -77,7 +77,7 @@ func New(o Options) (*Repo, error) {
 	return r, nil
 }
 
-func newRemote(a address, o Options, b *boundary) (remote, error) {
+func newRemote(a address, o Options, b *errSanitizer) (remote, error) {
 	if a.scheme == schemeLocal {
 		return &local{path: a.path}, nil
 	}
@@ -94,7 +94,7 @@ func newRemote(a address, o Options, b *boundary) (remote, error) {
 		}
 		d = &sshDialer{address: a, auth: o.Auth}
 	}
-	return &wire{dialer: d, branch: o.Branch, cache: newCached(o.CacheDir), log: o.Logger}, nil
+	return &networkRemote{dialer: d, branch: o.Branch, cache: newCached(o.CacheDir), log: o.Logger}, nil
 }
 
 // Poll asks the remote where the watched branch is, and reads the commit when
@@ -111,7 +111,7 @@ func (r *Repo) Peek(ctx context.Context) (deploy.Revision, error) { return r.ask
 func (r *Repo) ask(ctx context.Context, remember bool) (deploy.Revision, error) {
 	rev, err := await(ctx, func() (deploy.Revision, error) { return r.poll(ctx, remember) })
 	if err != nil {
-		return deploy.Revision{}, r.boundary.away("poll", err)
+		return deploy.Revision{}, r.sanitizer.away("poll", err)
 	}
 	return rev, nil
 }
@@ -132,7 +132,7 @@ func (r *Repo) poll(ctx context.Context, remember bool) (deploy.Revision, error)
 			return deploy.Revision{}, err
 		}
 		var s snapshot
-		s, err = r.take(ctx, head, remember)
+		s, err = r.accept(ctx, head, remember)
 		r.refuse(head, err)
 		if err == nil {
 			r.mu.Lock()
@@ -152,8 +152,8 @@ func (r *Repo) poll(ctx context.Context, remember bool) (deploy.Revision, error)
 func (r *Repo) exceeds(tip plumbing.Hash) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.beyond.tip == tip {
-		return r.beyond.err
+	if r.oversized.tip == tip {
+		return r.oversized.err
 	}
 	return nil
 }
@@ -162,16 +162,16 @@ func (r *Repo) refuse(tip plumbing.Hash, err error) {
 	if isExceeded(err) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.beyond = exceeding{tip, err}
+		r.oversized = rejectedTip{tip, err}
 	}
 }
 
 // read reads a commit of the branch, which is at tip.
 func (r *Repo) read(ctx context.Context, tip, commit plumbing.Hash) (snapshot, error) {
 	s := snapshot{tip: tip}
-	err := r.remote.view(ctx, tip, func(o *objects) error {
+	err := r.remote.environment(ctx, tip, func(o *objects) error {
 		var err error
-		s.revision, s.borders, err = r.reader.revision(ctx, o, commit)
+		s.revision, s.paths, err = r.reader.revision(ctx, o, commit)
 		return err
 	}, besides(tip, commit)...)
 	return s, err

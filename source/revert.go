@@ -21,7 +21,7 @@ import (
 func (r *Repo) Revert(ctx context.Context, dir, bad, good, message string) error {
 	v, err := newReversal(ctx, r.reader, dir, bad, good)
 	if err != nil {
-		return r.boundary.plain("revert in", err)
+		return r.sanitizer.plain("revert in", err)
 	}
 	_, err = await(ctx, func() (struct{}, error) {
 		if err := r.publishing.acquire(ctx); err != nil {
@@ -45,11 +45,11 @@ func (r *Repo) reverted(verb string, err error) error {
 	refused := (errors.Is(err, ErrRefused) && !errors.Is(err, errLocked)) || errors.Is(err, errForbidden)
 	switch {
 	case refused && errors.As(err, &said):
-		return &deploy.RevertRefusedError{Words: printable(r.boundary.redact(said.text))}
+		return &deploy.RevertRefusedError{Words: printable(r.sanitizer.redact(said.text))}
 	case errors.Is(err, errNoWay), errors.Is(err, errLost):
-		return r.boundary.plain(verb, err)
+		return r.sanitizer.plain(verb, err)
 	default:
-		return r.boundary.away(verb, err)
+		return r.sanitizer.away(verb, err)
 	}
 }
 
@@ -103,9 +103,9 @@ func (v reversal) edit(b *builder, o *objects, base, root plumbing.Hash) (plumbi
 // restore returns the root tree in which dir holds good's files, and what is
 // outside as it is at the head.
 func (v reversal) restore(b *builder, o *objects, root plumbing.Hash, head, good version) (plumbing.Hash, error) {
-	g := graft{ctx: v.ctx, builder: b, objects: o, borders: head.borders.with(good.borders)}
+	g := overlayTree{ctx: v.ctx, builder: b, objects: o, paths: head.paths.with(good.paths)}
 	for _, side := range []version{head, good} {
-		content, err := g.borders.content(v.ctx, o, side.tree, v.dir)
+		content, err := g.paths.content(v.ctx, o, side.tree, v.dir)
 		if err != nil {
 			return root, err
 		}
@@ -113,7 +113,7 @@ func (v reversal) restore(b *builder, o *objects, root plumbing.Hash, head, good
 			return root, kindf(errNoWay, "other apps begin below %q than at commit %s: take it back by hand", v.dir, v.good)
 		}
 	}
-	tree, err := g.onto(head.tree, good.tree, v.dir)
+	tree, err := g.overlay(head.tree, good.tree, v.dir)
 	if err != nil || v.dir == "." {
 		return tree, err
 	}
@@ -127,11 +127,11 @@ func (v reversal) restore(b *builder, o *objects, root plumbing.Hash, head, good
 type version struct {
 	tree    plumbing.Hash // all of it
 	content plumbing.Hash // without what is outside
-	borders borders
+	paths   appPaths
 }
 
 func (v reversal) look(o *objects, commit plumbing.Hash) (version, error) {
-	_, borders, err := v.reader.revision(v.ctx, o, commit)
+	_, paths, err := v.reader.revision(v.ctx, o, commit)
 	if err != nil {
 		return version{}, err
 	}
@@ -143,13 +143,13 @@ func (v reversal) look(o *objects, commit plumbing.Hash) (version, error) {
 	if err != nil {
 		return version{}, err
 	}
-	content, err := borders.content(v.ctx, o, tree, v.dir)
-	return version{tree, content, borders}, err
+	content, err := paths.content(v.ctx, o, tree, v.dir)
+	return version{tree, content, paths}, err
 }
 
 // with are the borders of both: what is outside for one of them.
-func (b borders) with(other borders) borders {
+func (b appPaths) with(other appPaths) appPaths {
 	apps := maps.Clone(b.apps)
 	maps.Copy(apps, other.apps)
-	return borders{apps: apps, status: slices.Concat(b.status, other.status)}
+	return appPaths{apps: apps, status: slices.Concat(b.status, other.status)}
 }

@@ -90,7 +90,7 @@ func TestRevert_MakesOneCommitThatTakesTheDirectoryBack(t *testing.T) {
 func (w *world) at(t *testing.T, commit string) deploy.Revision {
 	t.Helper()
 	var rev deploy.Revision
-	must(t, w.repo.remote.view(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
+	must(t, w.repo.remote.environment(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
 		var err error
 		rev, _, err = w.repo.reader.revision(within(t), o, hashOf(commit))
 		return err
@@ -126,7 +126,7 @@ type racing struct {
 	tries  int
 }
 
-func (r *racing) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) error {
+func (r *racing) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) error {
 	r.tries++
 	r.before(r.tries)
 	return r.remote.push(ctx, branch, old, tip, objs)
@@ -176,7 +176,7 @@ func TestRevert_OfAProtectedBranchRepeatsTheServersWords(t *testing.T) {
 				w, good, bad := bumped(t, open)
 				w.bare.Hook(t, hook, script)
 				want := "GH006: main is protected"
-				if w.repo.boundary.address.scheme == schemeLocal {
+				if w.repo.sanitizer.address.scheme == schemeLocal {
 					want = hook + " hook, which only git may run"
 				}
 				refused(t, w, w.repo.Revert(within(t), "shop", bad, good, why), bad, want)
@@ -236,7 +236,7 @@ func TestRevert_UnderALockThatStaysIsNotRefusedForGood(t *testing.T) {
 		w, good, bad := bumped(t, open)
 		lock := filepath.Join(w.bare.Path, "refs/heads/main.lock")
 		must(t, os.WriteFile(lock, nil, 0o644))
-		if w.repo.boundary.address.scheme == schemeLocal {
+		if w.repo.sanitizer.address.scheme == schemeLocal {
 			// It is waited for; what counts is what is said when that is over.
 			w.repo.remote = &racing{remote: locked{w.repo.remote}, before: func(int) {}}
 		}
@@ -252,7 +252,7 @@ func TestRevert_UnderALockThatStaysIsNotRefusedForGood(t *testing.T) {
 // locked is a repository on this machine whose lock was waited for in vain.
 type locked struct{ remote }
 
-func (locked) push(context.Context, string, plumbing.Hash, plumbing.Hash, []made) error {
+func (locked) push(context.Context, string, plumbing.Hash, plumbing.Hash, []newObject) error {
 	return kindf(errLocked, "another git process seems to hold the branch")
 }
 

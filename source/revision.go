@@ -21,10 +21,10 @@ type reader struct {
 
 // revision reads the app files of a commit and nothing else of its content. A
 // symbolic link or a submodule is never an app file.
-func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (deploy.Revision, borders, error) {
+func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (deploy.Revision, appPaths, error) {
 	c, err := o.commit(hash)
 	if err != nil {
-		return deploy.Revision{}, borders{}, err
+		return deploy.Revision{}, appPaths{}, err
 	}
 	rev := deploy.Revision{Commit: describe(c, hash)}
 	err = o.walk(ctx, c.TreeHash, ".", func(name string, e entry) (bool, error) {
@@ -35,7 +35,7 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (d
 			return true, nil
 		}
 		if len(rev.Files) == maxApps {
-			return false, exceeds("the commit has more than %d app files: look for them in fewer places with repo.apps", maxApps)
+			return false, tooLarge("the commit has more than %d app files: look for them in fewer places with repo.apps", maxApps)
 		}
 		data, err := appData(o, e.hash)
 		if err != nil {
@@ -47,24 +47,24 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (d
 		return false, nil
 	})
 	if err != nil {
-		return deploy.Revision{}, borders{}, err
+		return deploy.Revision{}, appPaths{}, err
 	}
 	slices.SortFunc(rev.Files, func(a, b deploy.AppFile) int {
 		return cmp.Or(cmp.Compare(a.Dir, b.Dir), cmp.Compare(a.Path, b.Path))
 	})
-	b, err := r.borders(rev.Files)
+	b, err := r.paths(rev.Files)
 	if err != nil {
-		return deploy.Revision{}, borders{}, err
+		return deploy.Revision{}, appPaths{}, err
 	}
 	for i := range rev.Files {
 		f := &rev.Files[i]
 		root, err := o.dir(c.TreeHash, f.Dir)
 		if err != nil {
-			return deploy.Revision{}, borders{}, err
+			return deploy.Revision{}, appPaths{}, err
 		}
 		content, err := b.content(ctx, o, root, f.Dir)
 		if err != nil {
-			return deploy.Revision{}, borders{}, err
+			return deploy.Revision{}, appPaths{}, err
 		}
 		f.Tree = content.String()
 	}
@@ -97,8 +97,8 @@ func describe(c *object.Commit, hash plumbing.Hash) deploy.Commit {
 	}
 }
 
-func (r reader) borders(files []deploy.AppFile) (borders, error) {
-	b := borders{apps: map[string]bool{}}
+func (r reader) paths(files []deploy.AppFile) (appPaths, error) {
+	b := appPaths{apps: map[string]bool{}}
 	for _, f := range files {
 		b.apps[f.Dir] = true
 		if r.statusPaths == nil {
@@ -106,7 +106,7 @@ func (r reader) borders(files []deploy.AppFile) (borders, error) {
 		}
 		globs, err := parseGlobs(r.statusPaths(f))
 		if err != nil {
-			return borders{}, err
+			return appPaths{}, err
 		}
 		b.status = append(b.status, globs...)
 	}

@@ -44,7 +44,7 @@ func (d *sshDialer) push(ctx context.Context) (transport.ReceivePackSession, err
 }
 
 // start connects, proves who both sides are, and starts the service.
-func (d *sshDialer) start(ctx context.Context, service string) (*talk, error) {
+func (d *sshDialer) start(ctx context.Context, service string) (*sshSession, error) {
 	config, err := d.config()
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (d *sshDialer) start(ctx context.Context, service string) (*talk, error) {
 		_ = conn.Close() // the handshake's error says more
 		return nil, d.explain(err)
 	}
-	t := &talk{client: ssh.NewClient(c, chans, reqs), stop: stop, receive: service == transport.ReceivePackServiceName}
+	t := &sshSession{client: ssh.NewClient(c, chans, reqs), stop: stop, receive: service == transport.ReceivePackServiceName}
 	if err := t.begin(service + " " + quote(d.address.path)); err != nil {
 		_ = t.Close() // the same
 		return nil, err
@@ -108,7 +108,7 @@ func quote(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\'
 
 // talk is one service at work on the server: a transport.UploadPackSession or a
 // transport.ReceivePackSession.
-type talk struct {
+type sshSession struct {
 	client  *ssh.Client
 	session *ssh.Session
 	stdin   io.WriteCloser
@@ -118,7 +118,7 @@ type talk struct {
 	receive bool
 }
 
-func (t *talk) begin(command string) (err error) {
+func (t *sshSession) begin(command string) (err error) {
 	if t.session, err = t.client.NewSession(); err != nil {
 		return err
 	}
@@ -135,12 +135,12 @@ func (t *talk) begin(command string) (err error) {
 }
 
 // AdvertisedReferences is never called; the interface asks for it.
-func (t *talk) AdvertisedReferences() (*packp.AdvRefs, error) {
+func (t *sshSession) AdvertisedReferences() (*packp.AdvRefs, error) {
 	return t.AdvertisedReferencesContext(context.Background())
 }
 
 // AdvertisedReferencesContext reads what the service says first.
-func (t *talk) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
+func (t *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
 	adv := packp.NewAdvRefs()
 	err := adv.Decode(t.stdout)
 	switch {
@@ -165,7 +165,7 @@ var forbidding = regexp.MustCompile(`(?i)denied|not allowed|read[- ]only|permiss
 // refused marks the error of a server that ends the conversation because nobody
 // with this key may push. Nothing but its words tells that from a server that is
 // being restarted.
-func (t *talk) refused(err error) error {
+func (t *sshSession) refused(err error) error {
 	if t.receive && forbidding.MatchString(err.Error()) {
 		return kindf(errForbidden, "%v", err)
 	}
@@ -173,7 +173,7 @@ func (t *talk) refused(err error) error {
 }
 
 // UploadPack asks for a pack.
-func (t *talk) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
+func (t *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
 	if err := req.UploadRequest.Encode(t.stdin); err != nil {
 		return nil, t.with(err)
 	}
@@ -191,7 +191,7 @@ func (t *talk) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*pac
 }
 
 // ReceivePack sends a pack and the command, and reads the report.
-func (t *talk) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
+func (t *sshSession) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
 	if err := req.Encode(t.stdin); err != nil {
 		return nil, t.with(err)
 	}
@@ -210,14 +210,14 @@ func (t *talk) ReceivePack(_ context.Context, req *packp.ReferenceUpdateRequest)
 
 // Close ends the conversation. A service that was asked nothing more is told so
 // by the end of its input; its opinion of that is of no interest.
-func (t *talk) Close() error {
+func (t *sshSession) Close() error {
 	t.stop()
 	_ = t.client.Close()
 	return nil
 }
 
 // with adds the words of the service, which say more than a broken stream.
-func (t *talk) with(err error) error {
+func (t *sshSession) with(err error) error {
 	if words := t.stderr.String(); words != "" {
 		return fmt.Errorf("%w: %s", err, words)
 	}

@@ -85,7 +85,7 @@ func TestSSH_EndsWithTheContextWhenTheServerSaysNothing(t *testing.T) {
 	if err := os.WriteFile(known, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{
+	w := &networkRemote{
 		dialer: &sshDialer{
 			address: address{scheme: schemeSSH, user: "git", host: silent.Addr().String(), path: "/x"},
 			auth:    Auth{SSHKey: filepath.Join(dir, "key"), KnownHosts: known},

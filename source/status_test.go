@@ -139,7 +139,7 @@ func TestPublish_ToAProtectedBranchRepeatsTheServersWords(t *testing.T) {
 		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), `"tandem-status"`) {
 			t.Fatalf("got %v", err)
 		}
-		if w.repo.boundary.address.scheme == schemeLocal {
+		if w.repo.sanitizer.address.scheme == schemeLocal {
 			if !strings.Contains(err.Error(), "pre-receive hook") {
 				t.Errorf("got %v", err)
 			}

@@ -72,7 +72,7 @@ func (r *Repo) submitOn(ctx context.Context, base plumbing.Hash, p proposal) err
 		if err := b.build(nil, base); err != nil {
 			return err
 		}
-	} else if err := r.remote.view(ctx, base, func(o *objects) error { return b.build(o, base) }, p.older...); err != nil {
+	} else if err := r.remote.environment(ctx, base, func(o *objects) error { return b.build(o, base) }, p.older...); err != nil {
 		return err
 	}
 	if b.tip.IsZero() {

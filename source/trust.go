@@ -42,7 +42,7 @@ type withheldError struct{ text string }
 func (e *withheldError) Error() string { return e.text }
 
 // take reads the commit that is in force while the branch is at head.
-func (r *Repo) take(ctx context.Context, head plumbing.Hash, remember bool) (snapshot, error) {
+func (r *Repo) accept(ctx context.Context, head plumbing.Hash, remember bool) (snapshot, error) {
 	if r.trust == nil {
 		// Else, once commits are verified again, one of long ago would be in force.
 		if remember && r.options.Record != "" {
@@ -52,7 +52,7 @@ func (r *Repo) take(ctx context.Context, head plumbing.Hash, remember bool) (sna
 		}
 		return r.read(ctx, head, head)
 	}
-	err := r.judge(ctx, head)
+	err := r.verifyTip(ctx, head)
 	var refused *refusedCommit
 	if errors.As(err, &refused) {
 		return r.stay(ctx, head, refused)
@@ -62,7 +62,7 @@ func (r *Repo) take(ctx context.Context, head plumbing.Hash, remember bool) (sna
 	}
 	s, err := r.read(ctx, head, head)
 	if err == nil && remember {
-		err = r.trust.record.force(head)
+		err = r.trust.record.setInForce(head)
 	}
 	return s, err
 }
@@ -89,13 +89,13 @@ func (r *Repo) stay(ctx context.Context, head plumbing.Hash, refused *refusedCom
 		}
 	}
 	s.tip = head
-	s.revision.Withheld = r.boundary.unverified(&withheldError{refused.say(fmt.Sprintf("commit %.8s stays in force", last))})
+	s.revision.Withheld = r.sanitizer.unverified(&withheldError{refused.say(fmt.Sprintf("commit %.8s stays in force", last))})
 	return s, nil
 }
 
 // judge returns nil for a commit that is verified, and a *refusedCommit for one
 // that is not.
-func (r *Repo) judge(ctx context.Context, head plumbing.Hash) error {
+func (r *Repo) verifyTip(ctx context.Context, head plumbing.Hash) error {
 	last, err := r.trust.record.inForce()
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (r *Repo) judge(ctx context.Context, head plumbing.Hash) error {
 	if err != nil || theirs == last {
 		return err
 	}
-	return r.remote.view(ctx, head, func(o *objects) error {
+	return r.remote.environment(ctx, head, func(o *objects) error {
 		c, err := o.commit(theirs)
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ type dialer interface {
 }
 
 // wire is a repository behind http or ssh, with a cache of what was fetched.
-type wire struct {
+type networkRemote struct {
 	dialer dialer
 	branch string // where older commits are looked for
 	cache  *cached
@@ -44,14 +44,14 @@ type wire struct {
 	held map[string]plumbing.Hash // branch -> the last commit of it that is in the cache
 }
 
-func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err error) {
+func (w *networkRemote) head(ctx context.Context, branch string) (hash plumbing.Hash, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s, err := w.dialer.fetch(ctx)
 	if err != nil {
 		return hash, err
 	}
-	defer func() { err = closing(s, err) }()
+	defer func() { err = closeErr(s, err) }()
 	adv, err := s.AdvertisedReferencesContext(ctx)
 	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return hash, kindf(ErrBranchMissing, "the repository is empty: push a commit to the branch %q", branch)
@@ -74,7 +74,7 @@ func (w *wire) head(ctx context.Context, branch string) (hash plumbing.Hash, err
 
 // before returns the last commit of the same branch that is in the cache; zero where
 // none is known.
-func (w *wire) before(commit plumbing.Hash) plumbing.Hash {
+func (w *networkRemote) before(commit plumbing.Hash) plumbing.Hash {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for branch, head := range w.seen {
@@ -86,7 +86,7 @@ func (w *wire) before(commit plumbing.Hash) plumbing.Hash {
 }
 
 // hold notes that the commit is in the cache.
-func (w *wire) hold(commit plumbing.Hash) {
+func (w *networkRemote) hold(commit plumbing.Hash) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for branch, head := range w.seen {
@@ -96,7 +96,7 @@ func (w *wire) hold(commit plumbing.Hash) {
 	}
 }
 
-func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+func (w *networkRemote) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	if err := w.cache.lock.acquire(ctx); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (w *wire) view(ctx context.Context, commit plumbing.Hash, read func(*object
 
 // viewCache reads from the cache, after fetching what is new. Whatever goes wrong
 // with the cache is a *damagedError.
-func (w *wire) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, err := w.cache.open()
 	if err != nil {
 		return &damagedError{err}
@@ -130,7 +130,7 @@ func (w *wire) viewCache(ctx context.Context, commit plumbing.Hash, read func(*o
 
 // viewFresh replaces the cache, but not before the new one is complete: a remote
 // that goes away meanwhile must not cost what was there.
-func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, dir, err := w.cache.fresh()
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (w *wire) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*o
 }
 
 // fill fetches what the store lacks.
-func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, older []plumbing.Hash) error {
+func (w *networkRemote) fill(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, older []plumbing.Hash) error {
 	if !has(store, commit) {
 		if err := w.update(ctx, store, commit); err != nil {
 			return err
@@ -159,7 +159,7 @@ func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumb
 		if has(store, c) {
 			continue
 		}
-		if err := w.recall(ctx, store, c); err != nil {
+		if err := w.fetchOlder(ctx, store, c); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func (w *wire) fill(ctx context.Context, store *filesystem.Storage, commit plumb
 
 // fetch gets one commit into the store. A pack that cannot be stored is a
 // *damagedError: with other haves it may be another pack.
-func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, ask question) (err error) {
+func (w *networkRemote) fetch(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash, ask fetchSpec) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	haves, err := held(store)
@@ -179,7 +179,7 @@ func (w *wire) fetch(ctx context.Context, store *filesystem.Storage, commit plum
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(s, err) }()
+	defer func() { err = closeErr(s, err) }()
 	adv, err := s.AdvertisedReferencesContext(ctx)
 	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		adv, err = packp.NewAdvRefs(), nil // it has not one commit
@@ -200,7 +200,7 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	if err != nil {
 		return &damagedError{fmt.Errorf("fetch %s: %w", commit, err)}
 	}
-	defer func() { err = closing(answer, err) }()
+	defer func() { err = closeErr(answer, err) }()
 	var pack io.Reader = answer
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
@@ -226,14 +226,14 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	return nil
 }
 
-func (w *wire) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []made) (err error) {
+func (w *networkRemote) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s, err := w.dialer.push(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = closing(s, err) }()
+	defer func() { err = closeErr(s, err) }()
 	adv, err := s.AdvertisedReferencesContext(ctx)
 	if err != nil {
 		return err
@@ -277,7 +277,7 @@ func refusal(report string) error {
 }
 
 // encodePack writes whole objects: they are small, and most are new.
-func encodePack(objs []made) (*bytes.Buffer, error) {
+func encodePack(objs []newObject) (*bytes.Buffer, error) {
 	store := memory.NewStorage()
 	hashes := make([]plumbing.Hash, 0, len(objs))
 	for _, m := range objs {
@@ -310,7 +310,7 @@ func (w *words) Write(p []byte) (int, error) {
 func (w *words) String() string { return string(bytes.TrimSpace(w.data)) }
 
 // closing closes a conversation; its own error counts only when all went well.
-func closing(c io.Closer, err error) error {
+func closeErr(c io.Closer, err error) error {
 	if closeErr := c.Close(); err == nil {
 		return closeErr
 	}

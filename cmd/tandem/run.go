@@ -32,7 +32,7 @@ once what it is writing is written; what is live stays live.`,
 				return err
 			}
 			version, commit, _ := build(debug.ReadBuildInfo())
-			a.Built(version, commit)
+			a.SetBuildInfo(version, commit)
 			if once {
 				return runOnce(cmd.Context(), a, cmd.OutOrStdout())
 			}

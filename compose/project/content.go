@@ -51,7 +51,7 @@ func (c *contents) add(ctx context.Context, h hash.Hash, paths []string) (err er
 	if err != nil {
 		return errors.New("read the app's files: its directory cannot be opened")
 	}
-	defer func() { err = closing(root, err) }()
+	defer func() { err = closeErr(root, err) }()
 	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
 	for _, full := range paths {
 		if !Below(c.root, full) {
@@ -89,7 +89,7 @@ func (c *contents) tree(ctx context.Context, h hash.Hash, root *os.Root, top str
 	if err != nil {
 		return plain(err)
 	}
-	defer func() { err = closing(dir, err) }()
+	defer func() { err = closeErr(dir, err) }()
 	return fs.WalkDir(dir.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil {
 			err = ctx.Err()
@@ -173,7 +173,7 @@ func (r *endingReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-func closing(c io.Closer, err error) error {
+func closeErr(c io.Closer, err error) error {
 	if closeErr := c.Close(); err == nil {
 		return closeErr
 	}

@@ -73,11 +73,11 @@ func (w *referenceWalk) whole(key string, known map[string]int64) int64 {
 	p := w.parts[key]
 	total := p.size
 	for _, name := range SortedKeys(p.services) {
-		total = grown(total, w.inherited(key, name, map[string]bool{}))
+		total = expanded(total, w.inherited(key, name, map[string]bool{}))
 	}
 	for _, next := range p.includes {
 		// Each has the variables of its parent, too.
-		total = grown(total, w.whole(next, known)+w.quota.variables)
+		total = expanded(total, w.whole(next, known)+w.quota.variables)
 	}
 	known[key] = total
 	return total
@@ -93,10 +93,10 @@ func (w *referenceWalk) inherited(key, name string, way map[string]bool) int64 {
 	}
 	way[key+"\x00"+name] = true
 	if base, ok := p.bases[name]; ok {
-		return grown(w.parts[base].size, w.inherited(base, d.extends, way))
+		return expanded(w.parts[base].size, w.inherited(base, d.extends, way))
 	}
 	if base := p.services[d.extends]; base != nil {
-		return grown(base.size, w.inherited(key, d.extends, way))
+		return expanded(base.size, w.inherited(key, d.extends, way))
 	}
 	largest := int64(0) // it is in a file that is included or overridden
 	for _, other := range w.parts {
@@ -108,7 +108,7 @@ func (w *referenceWalk) inherited(key, name string, way map[string]bool) int64 {
 }
 
 // grown adds, without ever being more than is needed to be too large.
-func grown(a, b int64) int64 { return min(a+b, maxUnfolded+1) }
+func expanded(a, b int64) int64 { return min(a+b, maxUnfolded+1) }
 
 // largest is where to begin: the service that costs most, or the includes.
 func (w *referenceWalk) largest(key string) []string {
@@ -121,7 +121,7 @@ func (w *referenceWalk) largest(key string) []string {
 	}
 	included := int64(0)
 	for _, next := range p.includes {
-		included = grown(included, w.whole(next, map[string]int64{}))
+		included = expanded(included, w.whole(next, map[string]int64{}))
 	}
 	if included > most {
 		return []string{"include"}

@@ -44,11 +44,11 @@ type Member struct {
 // missing, and which run in the live color only. Its text is
 // "api,import:ends,migrate:once,scheduler:single,worker*2": a service name has none of
 // these signs in it.
-type Roster []Member
+type ServiceList []Member
 
 // NewRoster lists the services of a project that have containers.
-func NewRoster(p *types.Project, singletons ...string) Roster {
-	var r Roster
+func NewServiceList(p *types.Project, singletons ...string) ServiceList {
+	var r ServiceList
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		if n := s.GetScale(); n > 0 {
@@ -85,7 +85,7 @@ func mayEnd(p *types.Project, name string) bool {
 	return SingletonRestart(s) == types.RestartPolicyNo && len(s.Ports) == 0 && len(DataTargets(s.Image, targets)) == 0
 }
 
-func (r Roster) String() string {
+func (r ServiceList) String() string {
 	words := make([]string, len(r))
 	for i, m := range r {
 		words[i] = m.Name
@@ -107,8 +107,8 @@ func (r Roster) String() string {
 
 // ParseRoster reads what String wrote. Words that it cannot read are left out:
 // a label that somebody else wrote must not make a stack look damaged.
-func ParseRoster(s string) Roster {
-	var r Roster
+func ParseServiceList(s string) ServiceList {
+	var r ServiceList
 	for word := range strings.SplitSeq(s, ",") {
 		word, single := strings.CutSuffix(word, ":single")
 		word, once := strings.CutSuffix(word, ":once")
@@ -131,7 +131,7 @@ func ParseRoster(s string) Roster {
 }
 
 // Find returns the service of that name.
-func (r Roster) Find(name string) (Member, bool) {
+func (r ServiceList) Find(name string) (Member, bool) {
 	for _, m := range r {
 		if m.Name == name {
 			return m, true

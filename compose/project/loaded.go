@@ -19,7 +19,7 @@ type Resolution struct {
 	StackFile  *file
 	SharedFile *file             // nil: the app has none
 	Made       map[string]string // service of shared -> serviceHash
-	secrets    sealed            // the projects have marks in place of their values until they are revealed
+	secrets    secretRefs        // the projects have marks in place of their values until they are revealed
 	Release    deploy.Release
 }
 
@@ -55,14 +55,14 @@ func (r *Resolution) loadShared(ctx context.Context, app deploy.App) (*file, err
 }
 
 // Reveal puts the values of the secrets into all projects.
-func (r *Resolution) Reveal() {
-	r.secrets.reveal(r.Shared)
+func (r *Resolution) Substitute() {
+	r.secrets.substitute(r.Shared)
 	for _, p := range r.Colored {
-		r.secrets.reveal(p)
+		r.secrets.substitute(p)
 	}
 	for _, pair := range r.Migrations {
 		for _, p := range pair {
-			r.secrets.reveal(p)
+			r.secrets.substitute(p)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func WithFaults(found deploy.Faults, err error) error {
 // reached from this host, and what comes from git can only be read. A container that
 // could write there could put a link to / in place of a directory, which Docker would
 // follow when the next container that mounts it is started.
-func (f *file) settle(p *types.Project) error {
+func (f *file) finalize(p *types.Project) error {
 	if err := f.variableBytes(p); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 }
 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
-func (l *Loader) load(ctx context.Context, app deploy.App, secrets sealed) (*Resolution, error) {
+func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
 	stack, err := OpenStack(app)
 	if err != nil {
@@ -113,13 +113,13 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets sealed) (*Res
 		return nil, err
 	}
 	for color, p := range r.Colored {
-		if err := stack.settle(p); err != nil {
+		if err := stack.finalize(p); err != nil {
 			return nil, err
 		}
 		r.Colored[color] = p
 	}
 	if r.Shared != nil {
-		if err := shared.settle(r.Shared); err != nil {
+		if err := shared.finalize(r.Shared); err != nil {
 			return nil, err
 		}
 	}
@@ -127,7 +127,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets sealed) (*Res
 	if grave, _ := r.budgetFaults(stack, shared); len(grave) > 0 {
 		return nil, grave
 	}
-	if err := r.separate(app); err != nil {
+	if err := r.splitMigrations(app); err != nil {
 		return nil, err
 	}
 	if err := r.hash(ctx, app); err != nil {
@@ -187,18 +187,18 @@ type Vault interface {
 }
 
 // openSecrets reads the app's encrypted files.
-func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (sealed, error) {
+func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (secretRefs, error) {
 	if len(app.Secrets) == 0 {
-		return sealed{}, nil
+		return secretRefs{}, nil
 	}
 	if l.vault == nil {
-		return sealed{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
+		return secretRefs{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
 	}
 	list, err := l.vault.Open(ctx, app)
 	if err != nil {
-		return sealed{}, err
+		return secretRefs{}, err
 	}
-	return sealOf(list), nil
+	return secretRefsOf(list), nil
 }
 
 // DefaultHost is where Docker listens on a usual machine.

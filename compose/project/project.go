@@ -25,9 +25,9 @@ import (
 // Compose reads beside a file that it found by itself.
 type file struct {
 	app     deploy.App
-	paths   []string // absolute; later ones win
-	source  sources  // where everything stands in them, for messages
-	secrets sealed   // that the variables of resolve are of
+	paths   []string   // absolute; later ones win
+	source  sources    // where everything stands in them, for messages
+	secrets secretRefs // that the variables of resolve are of
 	quota   *quota
 	walked  bool          // the references were looked at
 	refused deploy.Faults // what was wrong with them
@@ -179,7 +179,7 @@ func (f *file) Colored(ctx context.Context) (map[deploy.Color]*types.Project, er
 // sharedVariables are what the shared file can interpolate: the variables and
 // secrets of the app that are the same for both colors. The tag is not among them, because
 // what it names must survive every deploy.
-func sharedVariables(app deploy.App, secrets sealed) map[string]string {
+func sharedVariables(app deploy.App, secrets secretRefs) map[string]string {
 	v := secrets.variables()
 	maps.Copy(v, app.Env)
 	return v

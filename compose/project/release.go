@@ -64,7 +64,7 @@ func hashProjects(ctx context.Context, h hash.Hash, app deploy.App, r *Resolutio
 // and, for each encrypted value that they use, what stands for it in git. The values
 // themselves must not be in the hash: it is published, and who guesses a short
 // password could see there that it is the right one.
-func writeContents(h hash.Hash, secrets sealed, p *types.Project, services types.Services, text []byte) {
+func writeContents(h hash.Hash, secrets secretRefs, p *types.Project, services types.Services, text []byte) {
 	used := string(text)
 	for _, content := range contentsOf(p, services) {
 		writePart(h, []byte(content))

@@ -14,16 +14,16 @@ import (
 // sealed are the secrets of one app. Compose files are resolved with a mark in
 // place of each value: so it shows where a value would go, no message of the loader
 // can repeat one, and the hash of a release tells nothing about one.
-type sealed struct {
-	list  []deploy.Secret
-	marks map[string]string // name -> mark
+type secretRefs struct {
+	list         []deploy.Secret
+	placeholders map[string]string // name -> mark
 }
 
-func sealOf(list []deploy.Secret) sealed {
-	s := sealed{list: list, marks: map[string]string{}}
+func secretRefsOf(list []deploy.Secret) secretRefs {
+	s := secretRefs{list: list, placeholders: map[string]string{}}
 	for _, x := range list {
 		if x.Encrypted {
-			s.marks[x.Name] = markOf(x.Name)
+			s.placeholders[x.Name] = placeholderOf(x.Name)
 		}
 	}
 	return s
@@ -32,17 +32,17 @@ func sealOf(list []deploy.Secret) sealed {
 // markOf is the same for a name each time, so that the hash of a release is. It
 // has only what survives wherever a Compose file may have a word, and nothing that
 // the loader splits at.
-func markOf(name string) string {
+func placeholderOf(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return "tandemsecret" + hex.EncodeToString(sum[:8])
 }
 
 // variables are what the Compose file interpolates.
-func (s sealed) variables() map[string]string {
+func (s secretRefs) variables() map[string]string {
 	v := map[string]string{}
 	for _, x := range s.list {
 		v[x.Name] = x.Sealed // the value, where it is not encrypted
-		if mark, ok := s.marks[x.Name]; ok {
+		if mark, ok := s.placeholders[x.Name]; ok {
 			v[x.Name] = mark
 		}
 	}
@@ -50,10 +50,10 @@ func (s sealed) variables() map[string]string {
 }
 
 // in returns the secrets whose marks the text has, in the order of their names.
-func (s sealed) in(text string) []deploy.Secret {
+func (s secretRefs) in(text string) []deploy.Secret {
 	var found []deploy.Secret
 	for _, x := range s.list {
-		if mark, ok := s.marks[x.Name]; ok && strings.Contains(text, mark) {
+		if mark, ok := s.placeholders[x.Name]; ok && strings.Contains(text, mark) {
 			found = append(found, x)
 		}
 	}
@@ -62,8 +62,8 @@ func (s sealed) in(text string) []deploy.Secret {
 }
 
 // shown is the text as a person would write it: the variable for its mark.
-func (s sealed) shown(text string) string {
-	for name, mark := range s.marks {
+func (s secretRefs) shown(text string) string {
+	for name, mark := range s.placeholders {
 		text = strings.ReplaceAll(text, mark, "${"+name+"}")
 	}
 	return text
@@ -71,13 +71,13 @@ func (s sealed) shown(text string) string {
 
 // reveal puts the values where they belong. They go to Docker from there; nothing
 // else may be made of the project afterwards.
-func (s sealed) reveal(p *types.Project) {
-	if p == nil || len(s.marks) == 0 {
+func (s secretRefs) substitute(p *types.Project) {
+	if p == nil || len(s.placeholders) == 0 {
 		return
 	}
-	pairs := make([]string, 0, 2*len(s.marks))
+	pairs := make([]string, 0, 2*len(s.placeholders))
 	for _, x := range s.list {
-		if mark, ok := s.marks[x.Name]; ok {
+		if mark, ok := s.placeholders[x.Name]; ok {
 			pairs = append(pairs, mark, string(x.Value))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // else of a service is in its command line, its labels or a name, which any process
 // list, docker ps or status shows.
 func (f *file) misplaced(p *types.Project) (deploy.Faults, error) {
-	if len(f.secrets.marks) == 0 {
+	if len(f.secrets.placeholders) == 0 {
 		return nil, nil
 	}
 	tree, err := treeOf(p)

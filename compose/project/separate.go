@@ -26,7 +26,7 @@ func migrationsOf(app deploy.App) []string {
 
 // separate takes the migrations out of the stacks and gives each a project of
 // its own.
-func (r *Resolution) separate(app deploy.App) error {
+func (r *Resolution) splitMigrations(app deploy.App) error {
 	r.Migrations = map[deploy.MigrationKind]map[deploy.Color]*types.Project{}
 	for _, kind := range kinds() {
 		name := app.Migrations.Of(kind)
@@ -35,11 +35,11 @@ func (r *Resolution) separate(app deploy.App) error {
 		}
 		r.Migrations[kind] = map[deploy.Color]*types.Project{}
 		for color, p := range r.Colored {
-			alone, err := alone(p, name)
+			single, err := singleService(p, name)
 			if err != nil {
 				return err
 			}
-			r.Migrations[kind][color] = alone
+			r.Migrations[kind][color] = single
 		}
 	}
 	for color, p := range r.Colored {
@@ -52,7 +52,7 @@ func (r *Resolution) separate(app deploy.App) error {
 
 // alone is the project with one service, as "docker compose run" would have it:
 // it waits for no other, publishes no port, and ends for good.
-func alone(p *types.Project, name string) (*types.Project, error) {
+func singleService(p *types.Project, name string) (*types.Project, error) {
 	p, err := p.WithSelectedServices([]string{name}, types.IgnoreDependencies)
 	if err != nil {
 		return nil, fmt.Errorf("find service %s: %w", name, err)

@@ -86,7 +86,7 @@ var errNotStarted = errors.New("the trial could not be started")
 
 // tryOut returns when this process may load the app's files, which ends with leave.
 // What is wrong with them is deploy.Faults.
-func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets sealed) (leave func(), err error) {
+func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets secretRefs) (leave func(), err error) {
 	if len(l.trials.command) == 0 {
 		return func() {}, nil
 	}
@@ -122,7 +122,7 @@ func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets sealed) (le
 }
 
 // jobOf is the same for the same release, whatever commit and state of it.
-func (l *Loader) jobOf(app deploy.App, secrets sealed) ([]byte, error) {
+func (l *Loader) jobOf(app deploy.App, secrets secretRefs) ([]byte, error) {
 	app.Commit, app.Release, app.Frozen = deploy.Commit{}, deploy.Release{}, false
 	j := job{App: app, Policy: l.trials.policy, Host: l.trials.host}
 	for _, s := range secrets.list {

@@ -45,7 +45,7 @@ func Try(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	l.trying = true
 	var a answer
-	r, err := l.load(ctx, j.App, sealOf(j.Secrets))
+	r, err := l.load(ctx, j.App, secretRefsOf(j.Secrets))
 	if err == nil {
 		a.Release = &r.Release
 	} else if faults, ok := deploy.AsFaults(err); ok {

@@ -106,7 +106,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	a.owned = newOwned(owner{Repo: cfg.Repo.URL.String(), Branch: cfg.Repo.Branch, State: filepath.Clean(cfg.State)})
 	a.apps = newApps(a.newRunner, a.forget, log)
 	a.apps.own, a.apps.recall, a.apps.seen = cfg.OwnPorts(), func() []remembered { return recall(cfg.State) }, a.liveTree
-	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, said: map[string]string{}}
+	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, lastLogged: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
 }
@@ -166,13 +166,13 @@ func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.
 
 // options are the parts of a Runner that are the same for all.
 func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
-	a.learn(name)
-	stacks := ownStacks{discreet{a.stacks, a.vault.Redactor}, a.owned}
+	a.primeRedactor(name)
+	stacks := ownStacks{redactingStacks{a.stacks, a.vault.Redactor}, a.owned}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, StatsReader: stacks,
-		Pruner: stacks, Needed: func(i deploy.Image) bool { return a.apps.need(name, i) },
+		Pruner: stacks, InUse: func(i deploy.Image) bool { return a.apps.need(name, i) },
 		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
 		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
@@ -245,7 +245,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	// Reading files and deploying needs memory that looking does not, and nobody else
 	// would return it to the machine for minutes.
-	a.poll.calm = debug.FreeOSMemory
+	a.poll.idle = debug.FreeOSMemory
 	a.poll.run(ctx)
 	a.apps.wait()
 	err = a.stopServer()
@@ -319,7 +319,7 @@ func (a *Agent) Stop(ctx context.Context) error {
 const notifyTime = 20 * time.Second
 
 // Built says which build this is, for the metrics.
-func (a *Agent) Built(version, commit string) { a.metrics.Built(version, commit) }
+func (a *Agent) SetBuildInfo(version, commit string) { a.metrics.SetBuildInfo(version, commit) }
 
 // Once does one pass over all apps, publishes their statuses and returns them,
 // sorted by app.

@@ -15,8 +15,8 @@ type drift struct {
 	live func(ctx context.Context, app deploy.App) (deploy.Color, error)
 	wake func(app string)
 
-	mu   sync.Mutex
-	said map[string]string // app -> the last answer
+	mu         sync.Mutex
+	lastLogged map[string]string // app -> the last answer
 }
 
 // look asks for each app and wakes those whose answer changed. The first answer
@@ -31,8 +31,8 @@ func (d *drift) look(ctx context.Context, names []string) {
 			answer = err.Error()
 		}
 		d.mu.Lock()
-		before, known := d.said[name]
-		d.said[name] = answer
+		before, known := d.lastLogged[name]
+		d.lastLogged[name] = answer
 		d.mu.Unlock()
 		if known && before != answer {
 			d.wake(name)

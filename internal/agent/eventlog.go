@@ -21,7 +21,7 @@ func newEventLog(log *slog.Logger) *eventLog {
 }
 
 // Hear implements listener.
-func (l *eventLog) Hear(e deploy.Event) {
+func (l *eventLog) Handle(e deploy.Event) {
 	attrs := []slog.Attr{slog.String("app", e.App)}
 	if e.Commit != "" {
 		attrs = append(attrs, slog.String("commit", e.Commit[:min(8, len(e.Commit))]))

@@ -6,7 +6,7 @@ import "tandem/reconciler/deploy"
 // becomes of it there can neither delay nor fail a deploy.
 type listener interface {
 	// Hear takes one event. What it points to must not be changed.
-	Hear(e deploy.Event)
+	Handle(e deploy.Event)
 	// Forget takes word that an app left the repository.
 	Forget(app string)
 }
@@ -14,7 +14,7 @@ type listener interface {
 // emit is the one stream of events.
 func (a *Agent) emit(e deploy.Event) {
 	for _, l := range a.listeners {
-		l.Hear(e)
+		l.Handle(e)
 	}
 	if e.Kind == deploy.StatusChanged && e.Status.Phase == deploy.PhaseLive {
 		go a.prune(e.App)

@@ -121,26 +121,26 @@ type remote struct {
 func (r *remote) Poll(context.Context) (deploy.Revision, error) { return r.revision, r.away }
 
 func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
-	calm := 0
+	idle := 0
 	git := &remote{revision: deploy.Revision{Commit: deploy.Commit{Hash: "c0ffee"}}}
 	p := newPoll(git, nil, slog.New(slog.DiscardHandler))
-	p.after, p.offer, p.calm = func() {}, func(deploy.Revision) {}, func() { calm++ }
+	p.after, p.offer, p.idle = func() {}, func(deploy.Revision) {}, func() { idle++ }
 	looks := 0
 	want := func(times int) {
 		t.Helper()
 		looks++
-		if p.look(t.Context()); calm != times {
-			t.Errorf("after look %d: calm %d times, want %d", looks, calm, times)
+		if p.look(t.Context()); idle != times {
+			t.Errorf("after look %d: calm %d times, want %d", looks, idle, times)
 		}
 	}
 	want(0) // it is handed over
 	for range 3 {
-		p.Hear(deploy.Event{}) // and its apps say how they are
+		p.Handle(deploy.Event{}) // and its apps say how they are
 		want(0)
 	}
 	want(1)
 	want(1)
-	p.Hear(deploy.Event{})
+	p.Handle(deploy.Event{})
 	want(1)
 	want(2)
 }

@@ -147,7 +147,7 @@ func sameDir(a, b string) bool {
 // ownStacks lets an agent see the stacks of an app only while the app is its own: so
 // it plans nothing for those of another agent, and does nothing to them.
 type ownStacks struct {
-	discreet
+	redactingStacks
 	owned *owned
 }
 
@@ -156,7 +156,7 @@ func (s ownStacks) Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack
 	if err := s.owned.take(app.Name); err != nil {
 		return [2]deploy.Stack{}, err
 	}
-	stacks, err := s.discreet.Observe(ctx, app)
+	stacks, err := s.redactingStacks.Observe(ctx, app)
 	if err != nil {
 		return stacks, err
 	}

@@ -73,7 +73,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		o := a.options(name, memory)
 		look := &readOnly{Proxy: a.proxy}
 		o.Trees, o.Router, o.Backup = trees, look, look
-		o.Stacks = discreet{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
+		o.Stacks = redactingStacks{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
 		o.Save = func(deploy.Memory) error { return nil }
 		o.Emit = func(deploy.Event) {}
 		r := reconciler.NewRunner(o)

@@ -22,7 +22,7 @@ type poll struct {
 	next   func(now time.Time, failures int) time.Time
 	offer  func(deploy.Revision)
 	after  func() // called after every look, successful or not
-	calm   func() // called once when a look found that nothing has happened since the one before
+	idle   func() // called once when a look found that nothing has happened since the one before
 	log    *slog.Logger
 
 	wake chan struct{} // of size one
@@ -33,12 +33,12 @@ type poll struct {
 	offered  bool   // a revision was handed over
 	failures int
 	err      error // of the last look
-	busy     bool  // something has happened since the last call of calm
-	stirred  bool  // something has happened since the last look
+	idleFor  bool  // something has happened since the last call of calm
+	wakeUp   bool  // something has happened since the last look
 }
 
 func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
-	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1), calm: func() {}}
+	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1), idle: func() {}}
 }
 
 // run polls until ctx ends.
@@ -73,7 +73,7 @@ func (p *poll) look(parent context.Context) {
 	}
 	p.after()
 	if err == nil && !news && p.calmed() {
-		p.calm()
+		p.idle()
 	}
 }
 
@@ -128,14 +128,14 @@ func (p *poll) withholds() bool {
 func (p *poll) handedOver() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.offered, p.busy = true, true
+	p.offered, p.idleFor = true, true
 }
 
 // Hear notes that something has happened.
-func (p *poll) Hear(deploy.Event) {
+func (p *poll) Handle(deploy.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.busy, p.stirred = true, true
+	p.idleFor, p.wakeUp = true, true
 }
 
 // Forget has nothing to do: what has happened is of no app.
@@ -145,12 +145,12 @@ func (p *poll) Forget(string) {}
 func (p *poll) calmed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	calm := p.busy && !p.stirred
-	p.stirred = false
-	if calm {
-		p.busy = false
+	idle := p.idleFor && !p.wakeUp
+	p.wakeUp = false
+	if idle {
+		p.idleFor = false
 	}
-	return calm
+	return idle
 }
 
 // ready says why no revision was handed over yet, and nil when one was.

@@ -26,9 +26,9 @@ type publisher struct {
 
 	wake chan struct{} // of size one
 
-	mu      sync.Mutex
-	waiting map[string]deploy.Status // by path
-	said    string                   // the last error that was logged
+	mu         sync.Mutex
+	waiting    map[string]deploy.Status // by path
+	lastLogged string                   // the last error that was logged
 }
 
 func newPublisher(source reconciler.Source, path func(string) string, pushed func(error), log *slog.Logger) *publisher {
@@ -39,7 +39,7 @@ func newPublisher(source reconciler.Source, path func(string) string, pushed fun
 }
 
 // Hear takes a changed status; it never blocks.
-func (p *publisher) Hear(e deploy.Event) {
+func (p *publisher) Handle(e deploy.Event) {
 	if e.Kind != deploy.StatusChanged {
 		return
 	}
@@ -143,7 +143,7 @@ func (p *publisher) report(err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	if text == p.said {
+	if text == p.lastLogged {
 		return
 	}
 	if err != nil {
@@ -151,5 +151,5 @@ func (p *publisher) report(err error) {
 	} else {
 		p.log.Info("status published again")
 	}
-	p.said = text
+	p.lastLogged = text
 }

@@ -72,7 +72,7 @@ func play(t *testing.T, f func(p *publisher, b *branch, log *bytes.Buffer)) {
 
 func TestPublisher_PublishesAtOnceAndOnlyOnce(t *testing.T) {
 	play(t, func(p *publisher, b *branch, _ *bytes.Buffer) {
-		p.Hear(changed("shop", "one"))
+		p.Handle(changed("shop", "one"))
 		synctest.Wait()
 		pass(time.Hour)
 		if tries, pushes := b.seen(); tries != 1 || !strings.Contains(string(pushes[0]["shop.yaml"]), "one") {
@@ -84,10 +84,10 @@ func TestPublisher_PublishesAtOnceAndOnlyOnce(t *testing.T) {
 func TestPublisher_WhileTheRemoteIsAwayKeepsTheNewestOfEachApp(t *testing.T) {
 	play(t, func(p *publisher, b *branch, log *bytes.Buffer) {
 		b.set(errors.New("connection refused"))
-		p.Hear(changed("shop", "one"))
-		p.Hear(changed("blog", "first"))
+		p.Handle(changed("shop", "one"))
+		p.Handle(changed("blog", "first"))
 		synctest.Wait()
-		p.Hear(changed("shop", "two"))
+		p.Handle(changed("shop", "two"))
 		pass(2 * time.Hour)
 		b.set(nil)
 		pass(2 * publishPause)
@@ -117,7 +117,7 @@ func TestPublisher_WhatIsWaitingGoesOutBeforeTheEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); p.run(ctx) }()
-		p.Hear(changed("shop", "last word"))
+		p.Handle(changed("shop", "last word"))
 		synctest.Wait()
 		b.set(nil)
 		cancel()

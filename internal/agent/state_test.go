@@ -153,13 +153,13 @@ func TestEventLog_SaysTheSameFailureOnce(t *testing.T) {
 	var out bytes.Buffer
 	l := newEventLog(slog.New(slog.NewTextHandler(&out, nil)))
 	failed := func(text string) {
-		l.Hear(deploy.Event{App: "shop", Kind: deploy.StepFailed, Err: errors.New(text), Step: deploy.Step{Action: deploy.Up}})
+		l.Handle(deploy.Event{App: "shop", Kind: deploy.StepFailed, Err: errors.New(text), Step: deploy.Step{Action: deploy.Up}})
 	}
 	live := deploy.Status{Phase: deploy.PhaseLive}
 	failed("docker is away")
 	failed("docker is away")
 	failed("the disk is full")
-	l.Hear(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &live})
+	l.Handle(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &live})
 	failed("the disk is full")
 	if n := strings.Count(out.String(), "docker is away"); n != 1 {
 		t.Errorf("%d lines about docker, want 1:\n%s", n, out.String())
@@ -173,9 +173,9 @@ func TestDrift_WakesOnlyWhenNginxAnswersDifferently(t *testing.T) {
 	answer, failure := deploy.Blue, error(nil)
 	woken := 0
 	d := &drift{
-		live: func(context.Context, deploy.App) (deploy.Color, error) { return answer, failure },
-		wake: func(string) { woken++ },
-		said: map[string]string{},
+		live:       func(context.Context, deploy.App) (deploy.Color, error) { return answer, failure },
+		wake:       func(string) { woken++ },
+		lastLogged: map[string]string{},
 	}
 	look := func(want int, why string) {
 		t.Helper()

@@ -16,8 +16,8 @@ type tokenGuard struct {
 	file string
 	log  *slog.Logger
 
-	mu   sync.Mutex
-	told string // what was last said to be wrong with the file, until it is right
+	mu       sync.Mutex
+	reported string // what was last said to be wrong with the file, until it is right
 }
 
 func (g *tokenGuard) known(next http.Handler) http.Handler {
@@ -44,9 +44,9 @@ func (g *tokenGuard) tell(err error) {
 	defer g.mu.Unlock()
 	switch {
 	case err == nil:
-		g.told = ""
-	case err.Error() != g.told:
-		g.told = err.Error()
+		g.reported = ""
+	case err.Error() != g.reported:
+		g.reported = err.Error()
 		g.log.Error("the API answers nobody", "err", err)
 	}
 }

@@ -26,8 +26,8 @@ type webhook struct {
 	wake       func()
 	log        *slog.Logger
 
-	mu   sync.Mutex
-	told string // the last refusal that was logged, until a delivery is accepted
+	mu       sync.Mutex
+	reported string // the last refusal that was logged, until a delivery is accepted
 }
 
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -69,11 +69,11 @@ func (h *webhook) tell(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err == nil {
-		h.told = ""
+		h.reported = ""
 		return
 	}
-	if text := err.Error(); text != h.told {
-		h.told = text
+	if text := err.Error(); text != h.reported {
+		h.reported = text
 		h.log.Warn("webhook delivery refused", "err", err)
 	}
 }

@@ -38,10 +38,10 @@ type Poster struct {
 	log    *slog.Logger
 	wake   chan struct{} // of size one
 
-	mu      sync.Mutex
-	phases  map[string]heard // by app
-	waiting map[string]post  // by app
-	said    string           // the last failure that was logged
+	mu         sync.Mutex
+	phases     map[string]heard // by app
+	waiting    map[string]post  // by app
+	lastPosted string           // the last failure that was logged
 }
 
 // heard is what was heard last of an app.
@@ -73,7 +73,7 @@ func New(o Options) (*Poster, error) {
 
 // Hear takes an event; it never blocks. A status of the commit and the phase that
 // the app had already is not news.
-func (p *Poster) Hear(e deploy.Event) {
+func (p *Poster) Handle(e deploy.Event) {
 	if e.Kind != deploy.StatusChanged || e.Status == nil || e.Status.Desired.Commit == "" {
 		return
 	}
@@ -164,10 +164,10 @@ func (p *Poster) report(app string, err error, again bool) {
 	if err != nil {
 		text = err.Error()
 	}
-	if text == p.said {
+	if text == p.lastPosted {
 		return
 	}
-	p.said = text
+	p.lastPosted = text
 	switch {
 	case again:
 		p.log.Warn("commit status not posted; it will be tried again", "app", app, "err", err)

@@ -141,7 +141,7 @@ func TestPoster_SpeaksToEachForgeAsItsDocumentationSays(t *testing.T) {
 				{deploy.PhaseDeploying, "pending"}, {deploy.PhaseLive, "success"}, {deploy.PhaseHeld, c.failed}, {deploy.PhasePaused, "pending"},
 				{deploy.PhaseRefused, c.failed}, {deploy.PhaseLive, "success"}, {deploy.PhaseDegraded, c.failed},
 			} {
-				p.Hear(changed("shop", step.phase, deploy.NewRelease, ""))
+				p.Handle(changed("shop", step.phase, deploy.NewRelease, ""))
 				until(t, "the post of "+string(step.phase), func() bool { return len(f.posts()) > i })
 				want = append(want, map[string]string{
 					"state": step.state, c.label: "tandem/vps-1/shop", "description": fmt.Sprintf("%s (NewRelease) 1.4.3", step.phase),
@@ -194,17 +194,17 @@ func pass(d time.Duration) {
 func TestPoster_HearsChangesOfThePhaseOnly(t *testing.T) {
 	n := 0
 	play(t, func(*http.Request) (*http.Response, error) { n++; return answer(201, "") }, func(p *Poster, _ *logged) {
-		p.Hear(deploy.Event{Kind: deploy.StepDone, App: "shop"})
-		p.Hear(deploy.Event{Kind: deploy.StatusChanged, App: "shop", Status: &deploy.Status{Phase: deploy.PhaseRefused}}) // no commit is known
+		p.Handle(deploy.Event{Kind: deploy.StepDone, App: "shop"})
+		p.Handle(deploy.Event{Kind: deploy.StatusChanged, App: "shop", Status: &deploy.Status{Phase: deploy.PhaseRefused}}) // no commit is known
 		for _, message := range []string{"one", "two", "three"} {
-			p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, message))
+			p.Handle(changed("shop", deploy.PhaseLive, deploy.UpToDate, message))
 			pass(time.Minute)
 		}
 		if n != 1 {
 			t.Errorf("%d posts of one phase, want 1", n)
 		}
-		p.Hear(changed("blog", deploy.PhaseLive, deploy.UpToDate, ""))
-		p.Hear(changed("shop", deploy.PhaseDegraded, deploy.Healing, ""))
+		p.Handle(changed("blog", deploy.PhaseLive, deploy.UpToDate, ""))
+		p.Handle(changed("shop", deploy.PhaseDegraded, deploy.Healing, ""))
 		pass(time.Minute)
 		if n != 3 {
 			t.Errorf("%d posts, want 3", n)
@@ -241,9 +241,9 @@ func TestPoster_WhileTheSiteIsAwayKeepsTheNewestAndPausesGrow(t *testing.T) {
 				states = append(states, body["state"])
 				return answer(201, "")
 			}, func(p *Poster, log *logged) {
-				p.Hear(changed("shop", deploy.PhaseDeploying, deploy.NewRelease, ""))
+				p.Handle(changed("shop", deploy.PhaseDeploying, deploy.NewRelease, ""))
 				pass(time.Second)
-				p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
+				p.Handle(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
 				pass(2 * time.Hour)
 				mu.Lock()
 				if tries < 5 || tries > 50 {
@@ -277,7 +277,7 @@ func TestPoster_DropsWhatIsRefusedAndSaysSoOnce(t *testing.T) {
 				return answer(status, "no, "+r.Header.Get("Authorization")+"\n\x1b[31m")
 			}, func(p *Poster, log *logged) {
 				for _, phase := range []deploy.Phase{deploy.PhaseDeploying, deploy.PhaseLive, deploy.PhaseDegraded} {
-					p.Hear(changed("shop", phase, deploy.UpToDate, ""))
+					p.Handle(changed("shop", phase, deploy.UpToDate, ""))
 					pass(time.Hour)
 				}
 				if tries != 3 {
@@ -328,7 +328,7 @@ func TestPoster_HearNeverBlocksAndRunEndsWhenTheSiteHangs(t *testing.T) {
 	phases := []deploy.Phase{deploy.PhaseDeploying, deploy.PhaseLive}
 	hear := func() {
 		for i := range 10_000 {
-			p.Hear(changed(fmt.Sprint("app-", i%7), phases[i/7%2], deploy.UpToDate, ""))
+			p.Handle(changed(fmt.Sprint("app-", i%7), phases[i/7%2], deploy.UpToDate, ""))
 		}
 	}
 	hear() // nobody runs yet
@@ -384,7 +384,7 @@ func TestPoster_TheTokenDoesNotFollowARedirect(t *testing.T) {
 	f := httptest.NewServer(http.RedirectHandler(other.URL+"/elsewhere", http.StatusTemporaryRedirect))
 	defer f.Close()
 	p, log := start(t, Options{Kind: GitLab, API: f.URL, Repo: "https://git.example.com/acme/deploy"})
-	p.Hear(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
+	p.Handle(changed("shop", deploy.PhaseLive, deploy.UpToDate, ""))
 	until(t, "the log line", func() bool { return strings.Contains(log.String(), "307") })
 }
 

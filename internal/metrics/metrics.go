@@ -55,7 +55,7 @@ func New() *Metrics {
 	m.ofTheAgent()
 	m.ofTheLoop()
 	m.ofApps()
-	m.Built("unknown", "unknown")
+	m.SetBuildInfo("unknown", "unknown")
 	return m
 }
 
@@ -93,8 +93,8 @@ func (m *Metrics) ofApps() {
 	m.since = ofApp(m, prometheus.NewGaugeVec(gauge("live_since_timestamp_seconds", "When the live release became live."), []string{"app"}))
 	m.errorRatio = ofApp(m, prometheus.NewGaugeVec(gauge("watch_error_ratio", "Share of 5xx answers in the last watch, 0 to 1; missing without requests."), []string{"app"}))
 	m.p95 = ofApp(m, prometheus.NewGaugeVec(gauge("watch_p95_seconds", "95th percentile of the time for an answer in the last watch; missing without requests."), []string{"app"}))
-	m.probes = ofApp(m, prometheus.NewGaugeVec(gauge("deploy_probes", "The agent's own visits through Nginx in the last deploy."), []string{"app"}))
-	m.probesFailed = ofApp(m, prometheus.NewGaugeVec(gauge("deploy_probes_failed", "Of the agent's own visits in the last deploy, those that failed."), []string{"app"}))
+	m.probes = ofApp(m, prometheus.NewGaugeVec(gauge("deploy_probes", "The agent's own probes through Nginx in the last deploy."), []string{"app"}))
+	m.probesFailed = ofApp(m, prometheus.NewGaugeVec(gauge("deploy_probes_failed", "Of the agent's own probes in the last deploy, those that failed."), []string{"app"}))
 	m.longestGap = ofApp(m, prometheus.NewGaugeVec(gauge("deploy_longest_gap_seconds", "Longest time between two good answers in the last deploy."), []string{"app"}))
 }
 
@@ -132,7 +132,7 @@ func (m *Metrics) Handler() http.Handler {
 }
 
 // Built says which build this is.
-func (m *Metrics) Built(version, commit string) {
+func (m *Metrics) SetBuildInfo(version, commit string) {
 	m.build.Reset()
 	m.build.WithLabelValues(version, commit, runtime.Version()).Set(1)
 }
@@ -180,7 +180,7 @@ func (m *Metrics) Forget(app string) {
 }
 
 // Hear counts an event.
-func (m *Metrics) Hear(e deploy.Event) {
+func (m *Metrics) Handle(e deploy.Event) {
 	switch e.Kind {
 	case deploy.StepDone:
 		m.step.WithLabelValues(label(e.Step.Action, actions())).Observe(e.Took.Seconds())

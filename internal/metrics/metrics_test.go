@@ -53,7 +53,7 @@ func shop(phase deploy.Phase, live *deploy.StatusLive, receipt *deploy.Receipt) 
 
 // aDay is one event of each kind.
 func aDay(m *Metrics) {
-	m.Built("v1.2.3", "c0ffee")
+	m.SetBuildInfo("v1.2.3", "c0ffee")
 	m.Polled(nil)
 	m.Polled(errors.New("git is away"))
 	m.Withheld(true)
@@ -72,9 +72,9 @@ func aDay(m *Metrics) {
 		{Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.RolledBack, Took: deploy.Took(70 * time.Second)}},
 	} {
 		e.App = "shop"
-		m.Hear(e)
+		m.Handle(e)
 	}
-	m.Hear(shop(deploy.PhaseHeld, &deploy.StatusLive{Tag: "1.4.2", Color: deploy.Blue, Since: time.Unix(1700000000, 0)},
+	m.Handle(shop(deploy.PhaseHeld, &deploy.StatusLive{Tag: "1.4.2", Color: deploy.Blue, Since: time.Unix(1700000000, 0)},
 		&deploy.Receipt{Probes: 812, Failed: 1, LongestGap: deploy.Took(21 * time.Millisecond), Requests: 400, Errors: 20, P95: deploy.Took(41 * time.Millisecond)}))
 }
 
@@ -153,7 +153,7 @@ func TestMetrics_AnAppThatLeavesTakesItsSeriesAlong(t *testing.T) {
 	aDay(m)
 	blog := shop(deploy.PhaseLive, nil, nil)
 	blog.App = "blog"
-	m.Hear(blog)
+	m.Handle(blog)
 	m.Forget("shop")
 	for _, s := range scrape(t, m) {
 		if strings.Contains(s, `"shop"`) {
@@ -168,13 +168,13 @@ func TestMetrics_AnAppThatLeavesTakesItsSeriesAlong(t *testing.T) {
 func TestMetrics_OnlyTheLiveReleaseHasASeries(t *testing.T) {
 	m := New()
 	for _, tag := range []string{"1", "2", "3"} {
-		m.Hear(shop(deploy.PhaseLive, &deploy.StatusLive{Tag: tag, Color: deploy.Green}, nil))
+		m.Handle(shop(deploy.PhaseLive, &deploy.StatusLive{Tag: tag, Color: deploy.Green}, nil))
 	}
 	want := []string{`tandem_info{app="shop",color="green",tag="3"} 1`}
 	if diff := cmp.Diff(want, about(t, m, "tandem_info")); diff != "" {
 		t.Errorf("live (-want +got):\n%s", diff)
 	}
-	m.Hear(shop(deploy.PhaseDegraded, nil, nil))
+	m.Handle(shop(deploy.PhaseDegraded, nil, nil))
 	if got := about(t, m, "tandem_info", "tandem_live_since_timestamp_seconds"); len(got) != 0 {
 		t.Errorf("nothing is live, yet: %q", got)
 	}
@@ -183,7 +183,7 @@ func TestMetrics_OnlyTheLiveReleaseHasASeries(t *testing.T) {
 func TestMetrics_AWatchWithoutRequestsShowsNoFigure(t *testing.T) {
 	m := New()
 	aDay(m)
-	m.Hear(shop(deploy.PhaseLive, nil, &deploy.Receipt{}))
+	m.Handle(shop(deploy.PhaseLive, nil, &deploy.Receipt{}))
 	if got := about(t, m, "tandem_watch_error_ratio", "tandem_watch_p95_seconds"); len(got) != 0 {
 		t.Errorf("no data is neither good nor bad, yet: %q", got)
 	}
@@ -192,9 +192,9 @@ func TestMetrics_AWatchWithoutRequestsShowsNoFigure(t *testing.T) {
 func TestMetrics_AnUnknownWordMakesNoSeriesOfItsOwn(t *testing.T) {
 	m := New()
 	for _, word := range []string{"Foo", "Bar"} {
-		m.Hear(deploy.Event{App: "shop", Kind: deploy.Rejecting, Reason: deploy.Reason(word)})
-		m.Hear(deploy.Event{App: "shop", Kind: deploy.StepDone, Step: deploy.Step{Action: deploy.Action(word)}})
-		m.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Result(word)}})
+		m.Handle(deploy.Event{App: "shop", Kind: deploy.Rejecting, Reason: deploy.Reason(word)})
+		m.Handle(deploy.Event{App: "shop", Kind: deploy.StepDone, Step: deploy.Step{Action: deploy.Action(word)}})
+		m.Handle(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Result(word)}})
 	}
 	want := []string{
 		`tandem_deployments_total{app="shop",result="other"} 2`,

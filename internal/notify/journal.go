@@ -45,9 +45,9 @@ func (j *journal) notAhead(now time.Time) {
 		}
 	}
 	for _, a := range j.Ledger.Apps {
-		for key, told := range a.Told {
+		for key, told := range a.Reported {
 			early(&told)
-			a.Told[key] = told
+			a.Reported[key] = told
 		}
 		if a.Trouble != nil {
 			early(&a.Trouble.Since)

@@ -13,7 +13,7 @@ func TestReadJournal_WaitsForNoTimeThatAClockAheadNoted(t *testing.T) {
 	ahead := time.Now().Add(68 * time.Hour)
 	var j journal
 	a := j.Ledger.account("shop")
-	a.Told = map[string]time.Time{"key": ahead}
+	a.Reported = map[string]time.Time{"key": ahead}
 	a.Trouble = &trouble{Key: "key", Since: ahead, Well: ahead}
 	j.Outbox.Letters = []letter{{After: ahead}}
 	data, err := j.encode()
@@ -28,7 +28,7 @@ func TestReadJournal_WaitsForNoTimeThatAClockAheadNoted(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := got.Ledger.Apps["shop"]
-	for what, at := range map[string]time.Time{"told": b.Told["key"], "since": b.Trouble.Since, "well": b.Trouble.Well, "after": got.Outbox.Letters[0].After} {
+	for what, at := range map[string]time.Time{"told": b.Reported["key"], "since": b.Trouble.Since, "well": b.Trouble.Well, "after": got.Outbox.Letters[0].After} {
 		if at.After(time.Now()) {
 			t.Errorf("%s is still %s", what, at)
 		}

@@ -31,10 +31,10 @@ type ledger struct {
 
 // account is the ledger of one app.
 type account struct {
-	News    *news                `json:"news,omitempty"`    // is told with the next status, which says what is live
-	Trouble *trouble             `json:"trouble,omitempty"` // lasts, or has just ended
-	Told    map[string]time.Time `json:"told,omitempty"`    // when which trouble was told last
-	Refused string               `json:"refused,omitempty"` // the commit whose refusal was told
+	News     *news                `json:"news,omitempty"`    // is told with the next status, which says what is live
+	Trouble  *trouble             `json:"trouble,omitempty"` // lasts, or has just ended
+	Reported map[string]time.Time `json:"told,omitempty"`    // when which trouble was told last
+	Refused  string               `json:"refused,omitempty"` // the commit whose refusal was told
 
 	status *deploy.Status // the last one
 }
@@ -59,13 +59,13 @@ const (
 
 // trouble is a time in which an app is degraded.
 type trouble struct {
-	Key    string        `json:"key"`
-	Reason deploy.Reason `json:"reason"`
-	Text   string        `json:"text"`
-	Commit string        `json:"commit"`
-	Since  time.Time     `json:"since"`
-	Told   bool          `json:"told"`
-	Well   time.Time     `json:"well,omitzero"` // since when the app is well again
+	Key      string        `json:"key"`
+	Reason   deploy.Reason `json:"reason"`
+	Text     string        `json:"text"`
+	Commit   string        `json:"commit"`
+	Since    time.Time     `json:"since"`
+	Reported bool          `json:"told"`
+	Well     time.Time     `json:"well,omitzero"` // since when the app is well again
 }
 
 // take notes an event and returns what is to be told because of it.
@@ -183,7 +183,7 @@ func (a *account) begin(e deploy.Event) {
 		Reason: e.Status.Reason, Text: e.Status.Message, Commit: e.Status.Desired.Commit, Since: e.Time,
 	}
 	if old := a.Trouble; old != nil {
-		t.Since, t.Told = old.Since, old.Told
+		t.Since, t.Reported = old.Since, old.Reported
 	}
 	a.Trouble = &t
 }
@@ -198,7 +198,7 @@ func (a *account) tick(app string, now time.Time) []fact {
 	f := fact{app: app, sentence: t.Text, commit: t.Commit, at: now, status: a.status}
 	if !t.Well.IsZero() {
 		a.Trouble = nil
-		if !t.Told {
+		if !t.Reported {
 			return nil
 		}
 		f.title = fmt.Sprintf("well again after %s (%s)", span(t.Well.Sub(t.Since)), t.Reason)
@@ -206,38 +206,38 @@ func (a *account) tick(app string, now time.Time) []fact {
 		return []fact{f}
 	}
 	f.title = fmt.Sprintf("degraded (%s)", t.Reason)
-	if _, again := a.Told[t.Key]; again && t.Told {
+	if _, again := a.Reported[t.Key]; again && t.Reported {
 		f.title = fmt.Sprintf("still degraded after %s (%s)", span(now.Sub(t.Since)), t.Reason)
 	}
 	a.tell(t.Key, now)
-	t.Told = true
+	t.Reported = true
 	return []fact{f}
 }
 
 // tell notes that a trouble is told now, and forgets which was told too long ago
 // to matter.
 func (a *account) tell(key string, now time.Time) {
-	if a.Told == nil {
-		a.Told = map[string]time.Time{}
+	if a.Reported == nil {
+		a.Reported = map[string]time.Time{}
 	}
-	maps.DeleteFunc(a.Told, func(k string, at time.Time) bool { return now.Sub(at) > 2*reminder })
-	for len(a.Told) >= troubleLimit {
-		oldest := slices.MinFunc(slices.Collect(maps.Keys(a.Told)), func(x, y string) int { return a.Told[x].Compare(a.Told[y]) })
-		delete(a.Told, oldest)
+	maps.DeleteFunc(a.Reported, func(k string, at time.Time) bool { return now.Sub(at) > 2*reminder })
+	for len(a.Reported) >= troubleLimit {
+		oldest := slices.MinFunc(slices.Collect(maps.Keys(a.Reported)), func(x, y string) int { return a.Reported[x].Compare(a.Reported[y]) })
+		delete(a.Reported, oldest)
 	}
-	a.Told[key] = now
+	a.Reported[key] = now
 }
 
 // due is when the trouble has something to tell by itself.
 func (a *account) due() time.Time {
 	t := a.Trouble
-	told, known := a.Told[t.Key]
+	told, known := a.Reported[t.Key]
 	switch {
 	case !t.Well.IsZero():
 		return t.Well.Add(settling)
 	case !known:
 		return t.Since
-	case t.Told || told.Add(reminder).Before(t.Since.Add(relapse)):
+	case t.Reported || told.Add(reminder).Before(t.Since.Add(relapse)):
 		return told.Add(reminder)
 	default:
 		return t.Since.Add(relapse)

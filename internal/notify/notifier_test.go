@@ -187,7 +187,7 @@ func TestNotifier_WritesNothingWhenNothingIsNew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Superseded}})
+		d.Handle(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Result: deploy.Superseded}})
 		pass(time.Second)
 		if after, err := os.Stat(d.path()); err != nil || !os.SameFile(before, after) {
 			t.Errorf("the journal was written again (%v)", err)
@@ -302,7 +302,7 @@ func TestNotifier_HearReturnsAtOnceWhateverHangs(t *testing.T) {
 	// Nobody runs it: that is as if the goroutine of Run hung for ever.
 	n := newNotifier(Options{File: "/dev/null", State: t.TempDir()}, nil, nil)
 	for range 10 * inboxLimit {
-		n.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
+		n.Handle(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
 	}
 	if len(n.inbox) != inboxLimit {
 		t.Errorf("%d events wait, want at most %d", len(n.inbox), inboxLimit)
@@ -349,7 +349,7 @@ func TestNotifier_AnAppThatIsGoneIsForgotten(t *testing.T) {
 
 func TestNotifier_WithoutAFileNobodyIsTold(t *testing.T) {
 	n := New(Options{})
-	n.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
+	n.Handle(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{}})
 	n.Run(t.Context())
 	if len(n.inbox) != 0 {
 		t.Errorf("%d events were kept, want none", len(n.inbox))

@@ -133,19 +133,19 @@ func (d *desk) status(phase deploy.Phase, reason deploy.Reason, message, live st
 		Desired: deploy.StatusDesired{Commit: "c0ffee00c0ffee00"},
 		Live:    &deploy.StatusLive{Tag: live, Color: deploy.Blue, Since: time.Now()},
 	}
-	d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.StatusChanged, Status: &s})
+	d.Handle(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.StatusChanged, Status: &s})
 	synctest.Wait()
 }
 
 func (d *desk) rejects(tag string, reason deploy.Reason, message string) {
-	d.Hear(deploy.Event{
+	d.Handle(deploy.Event{
 		Time: time.Now(), App: "shop", Kind: deploy.Rejecting, Commit: "c0ffee00c0ffee00", Reason: reason, Message: message,
 		Step: deploy.Step{Action: deploy.Watch, Color: deploy.Green, Release: deploy.Release{Tag: tag}},
 	})
 }
 
 func (d *desk) ends(tag string, result deploy.Result, reason deploy.Reason) {
-	d.Hear(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{
+	d.Handle(deploy.Event{Time: time.Now(), App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{
 		Commit: "c0ffee00c0ffee00", Tag: tag, Color: deploy.Green, Result: result, Reason: reason,
 	}})
 }

@@ -86,12 +86,12 @@ func TestNotifier_RealReceiversGetOneMessageAnEventWhateverTheOthersDo(t *testin
 	for i := range 4 {
 		tag := fmt.Sprintf("1.4.%d", i)
 		want = append(want, "shop: "+tag+" rolled back (WatchFailed)")
-		d.Hear(deploy.Event{
+		d.Handle(deploy.Event{
 			App: "shop", Kind: deploy.Rejecting, Reason: deploy.WatchFailed, Message: "5.2 % of 400 requests failed, the limit is 1 %",
 			Step: deploy.Step{Release: deploy.Release{Tag: tag}},
 		})
-		d.Hear(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Tag: tag, Result: deploy.RolledBack}})
-		d.Hear(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &deploy.Status{Phase: deploy.PhaseHeld, Live: &deploy.StatusLive{Tag: "1.3.0", Color: deploy.Blue}}})
+		d.Handle(deploy.Event{App: "shop", Kind: deploy.DeployEnded, Entry: &deploy.Entry{Tag: tag, Result: deploy.RolledBack}})
+		d.Handle(deploy.Event{App: "shop", Kind: deploy.StatusChanged, Status: &deploy.Status{Phase: deploy.PhaseHeld, Live: &deploy.StatusLive{Tag: "1.3.0", Color: deploy.Blue}}})
 	}
 	tb.Until(t, 30*time.Second, "everybody who can be told", func() error {
 		if n, m := len(good.got()), len(titled.got()); n < len(want) || m < len(want) {

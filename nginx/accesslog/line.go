@@ -16,7 +16,7 @@ type accessLine struct {
 	ended  time.Time
 	color  deploy.Color
 	status int
-	visit  bool // the agent's own
+	probe  bool // the agent's own
 	passed bool // on to this app; a file that Nginx served by itself, or another app's request, was not
 	took   time.Duration
 	timed  bool // took is known
@@ -47,7 +47,7 @@ func parseWholeLine(line []byte, app string) (accessLine, bool) {
 		Addr      string  `json:"upstream_addr"`
 		Took      string  `json:"upstream_response_time"`
 		ProxyHost string  `json:"proxy_host"`
-		Visit     string  `json:"visit"`
+		Probe     string  `json:"probe"`
 	}
 	if err := json.Unmarshal(line, &raw); err != nil {
 		return accessLine{}, false
@@ -58,7 +58,7 @@ func parseWholeLine(line []byte, app string) (accessLine, bool) {
 		return accessLine{}, false
 	}
 	l := accessLine{ended: time.UnixMilli(int64(math.Round(raw.Time * 1000))), color: color, status: raw.Status,
-		visit: raw.Visit != "", passed: passedOn(app, raw.ProxyHost, raw.Addr)}
+		probe: raw.Probe != "", passed: passedOn(app, raw.ProxyHost, raw.Addr)}
 	l.took, l.timed = sumOfTimes(raw.Took)
 	return l, true
 }

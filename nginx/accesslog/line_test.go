@@ -15,7 +15,7 @@ import (
 func someLine(change ...string) string {
 	return strings.NewReplacer(change...).Replace(`{"time":1700000000.123,"app":"shop","color":"blue","status":200,` +
 		`"method":"GET","uri":"/a","request_time":0.020,"upstream_addr":"127.0.0.1:3001","upstream_status":"200",` +
-		`"upstream_response_time":"0.012","proxy_host":"shop_api_blue","visit":""}`)
+		`"upstream_response_time":"0.012","proxy_host":"shop_api_blue","probe":""}`)
 }
 
 func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
@@ -32,7 +32,7 @@ func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
 		"as usual":                {someLine(), usual},
 		"green":                   {someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = deploy.Green })},
 		"an error":                {someLine(`:200`, `:502`), but(func(l *accessLine) { l.status = 502 })},
-		"a visit":                 {someLine(`"visit":""`, `"visit":"1"`), but(func(l *accessLine) { l.visit = true })},
+		"a probe":                 {someLine(`"probe":""`, `"probe":"1"`), but(func(l *accessLine) { l.probe = true })},
 		"answered by the backup":  {someLine(`"0.012"`, `"0.010, 0.004"`, `"shop_api_blue"`, `"shop_api_blue_backup"`), but(func(l *accessLine) { l.took = 14 * time.Millisecond })},
 		"redirected inside Nginx": {someLine(`"0.012"`, `"0.1 : 0.2"`), but(func(l *accessLine) { l.took = 300 * time.Millisecond })},
 		"one was not reached":     {someLine(`"0.012"`, `"-, 0.004"`), but(func(l *accessLine) { l.took = 4 * time.Millisecond })},
@@ -43,7 +43,7 @@ func TestParseAccessLine_ReadsWhatTheMeterNeeds(t *testing.T) {
 		"another app's, named like": {someLine(`"shop_api_blue"`, `"shop-x_api_blue"`), but(func(l *accessLine) { l.passed = false })},
 		"by a container's name":     {someLine(`"shop_api_blue"`, `"shop-blue-api-1:3000"`), usual},
 		"through grpc_pass":         {someLine(`"shop_api_blue"`, `""`), usual},
-		"of an earlier version":     {someLine(`,"proxy_host":"shop_api_blue","visit":""`, ``), usual},
+		"of an earlier version":     {someLine(`,"proxy_host":"shop_api_blue","probe":""`, ``), usual},
 		"behind a torn one":         {someLine()[:50] + someLine(`"blue"`, `"green"`), but(func(l *accessLine) { l.color = deploy.Green })},
 		"behind one that is whole":  {someLine(`"blue"`, `"green"`) + someLine(), usual},
 		"a client's trick":          {someLine(`"/a"`, `"/{\"time\":1,\"app\":\"shop\",\"color\":\"green\",\"status\":500"`), usual},
@@ -96,7 +96,7 @@ func FuzzAccessLine(f *testing.F) {
 		h := newHistory()
 		h.add(l)
 		got := h.since(l.ended)
-		if got.Requests+got.Visits > 1 || got.Errors > got.Requests || got.P95 < 0 {
+		if got.Requests+got.Probes > 1 || got.Errors > got.Requests || got.P95 < 0 {
 			t.Fatalf("%q: got %+v", line, got)
 		}
 	})

@@ -31,13 +31,13 @@ type place struct {
 }
 
 const (
-	firstLook = 8 << 20     // how much of an old log the first look reads
-	longest   = 64 << 20    // how much any other look reads: the rest would be too old
-	lineLimit = 64 << 10    // more than Nginx writes into a line
-	afterlife = time.Minute // how long workers may go on writing into a rotated log
-	markSize  = 64          // enough for the time of a line, which no other line at that place has
-	rotations = 2           // rotated logs that are followed at once
-	breath    = 1024        // lines between two looks at the context
+	firstLook        = 8 << 20     // how much of an old log the first look reads
+	longest          = 64 << 20    // how much any other look reads: the rest would be too old
+	lineLimit        = 64 << 10    // more than Nginx writes into a line
+	rotatedRetention = time.Minute // how long workers may go on writing into a rotated log
+	markSize         = 64          // enough for the time of a line, which no other line at that place has
+	rotations        = 2           // rotated logs that are followed at once
+	rotatedGrace     = 1024        // lines between two looks at the context
 )
 
 // read calls each for every whole line that was not read yet.
@@ -93,7 +93,7 @@ func (l *accessLog) readRotated(ctx context.Context, now time.Time, each func([]
 		if err := errors.Join(p.read(ctx, f, each), f.Close()); err != nil {
 			return err
 		}
-		if now.Sub(p.left) < afterlife {
+		if now.Sub(p.left) < rotatedRetention {
 			still = append(still, *p)
 		}
 	}
@@ -138,7 +138,7 @@ func (p *place) read(ctx context.Context, f *os.File, each func([]byte)) error {
 	p.skipTo(info.Size() - longest)
 	lines := bufio.NewReaderSize(io.NewSectionReader(f, p.offset, info.Size()-p.offset), lineLimit)
 	for n := 0; ; n++ {
-		if n%breath == 0 && ctx.Err() != nil {
+		if n%rotatedGrace == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		line, err := lines.ReadSlice('\n')

@@ -72,7 +72,7 @@ func TestAccessLog_ReadsTheRestOfARenamedLogForAMinute(t *testing.T) {
 	b.append(t, former, "three\n")
 	b.want(t, "two", "three", "four")
 	b.append(t, former, "five\n")
-	b.now = b.now.Add(afterlife)
+	b.now = b.now.Add(rotatedRetention)
 	b.want(t, "five")
 	b.append(t, former, "too late\n")
 	b.append(t, current, "six\n")
@@ -140,7 +140,7 @@ func TestAccessLog_PassesOverALineThatIsTooLong(t *testing.T) {
 func TestAccessLog_GoesOnWhereAnEndedContextStoppedIt(t *testing.T) {
 	b := newLogBook(t)
 	var lines strings.Builder
-	for n := range 3 * breath {
+	for n := range 3 * rotatedGrace {
 		fmt.Fprintln(&lines, n)
 	}
 	b.append(t, current, lines.String())
@@ -186,7 +186,7 @@ func TestTraffic_SumsUpWhatEndedSince(t *testing.T) {
 		line(10*time.Minute, ":200", ":500"),
 		line(time.Minute, `"0.012"`, `"0.500"`),
 		line(time.Minute, ":200", ":101", `"0.012"`, `"3600.000"`),     // a WebSocket
-		line(time.Minute, `"visit":""`, `"visit":"1"`, ":200", ":502"), // the agent
+		line(time.Minute, `"probe":""`, `"probe":"1"`, ":200", ":502"), // the agent
 		line(time.Minute, `"shop_api_blue"`, `"pear_web_blue"`, ":200", ":502"),
 		line(time.Minute, `"blue"`, `"green"`, ":200", ":499"),
 		line(48*time.Hour), // too old
@@ -199,9 +199,9 @@ func TestTraffic_SumsUpWhatEndedSince(t *testing.T) {
 		since time.Duration
 		want  deploy.Traffic
 	}{
-		"last minutes": {deploy.Blue, 5 * time.Minute, deploy.Traffic{Requests: 3, Visits: 1, P95: 500 * time.Millisecond}},
-		"half an hour": {deploy.Blue, 30 * time.Minute, deploy.Traffic{Requests: 5, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
-		"a day":        {deploy.Blue, 24 * time.Hour, deploy.Traffic{Requests: 6, Errors: 1, Visits: 1, P95: 500 * time.Millisecond}},
+		"last minutes": {deploy.Blue, 5 * time.Minute, deploy.Traffic{Requests: 3, Probes: 1, P95: 500 * time.Millisecond}},
+		"half an hour": {deploy.Blue, 30 * time.Minute, deploy.Traffic{Requests: 5, Errors: 1, Probes: 1, P95: 500 * time.Millisecond}},
+		"a day":        {deploy.Blue, 24 * time.Hour, deploy.Traffic{Requests: 6, Errors: 1, Probes: 1, P95: 500 * time.Millisecond}},
 		"nothing":      {deploy.Blue, 30 * time.Second, deploy.Traffic{}},
 		"green":        {deploy.Green, 5 * time.Minute, deploy.Traffic{Requests: 1, P95: 12 * time.Millisecond}},
 		"no color":     {deploy.NoColor, 24 * time.Hour, deploy.Traffic{}},

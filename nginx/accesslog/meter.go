@@ -126,7 +126,7 @@ func (h *history) since(from time.Time) deploy.Traffic {
 			sum.merge(t)
 		}
 	}
-	return deploy.Traffic{Requests: sum.requests, Errors: sum.errors, Visits: sum.visits, P95: sum.took.quantile(0.95)}
+	return deploy.Traffic{Requests: sum.requests, Errors: sum.errors, Probes: sum.probes, P95: sum.took.quantile(0.95)}
 }
 
 func at(sums map[int64]*tally, key int64) *tally {
@@ -138,14 +138,14 @@ func at(sums map[int64]*tally, key int64) *tally {
 
 // tally is a sum of requests.
 type tally struct {
-	requests, errors, visits int
+	requests, errors, probes int
 	took                     latencies
 }
 
 func (t *tally) add(l accessLine) {
 	switch {
-	case l.visit:
-		t.visits++
+	case l.probe:
+		t.probes++
 		return
 	case !l.passed:
 		return
@@ -162,6 +162,6 @@ func (t *tally) add(l accessLine) {
 func (t *tally) merge(other *tally) {
 	t.requests += other.requests
 	t.errors += other.errors
-	t.visits += other.visits
+	t.probes += other.probes
 	t.took.merge(&other.took)
 }

@@ -27,7 +27,7 @@ func Conclude(r Ruling, policy WatchPolicy, after time.Duration, looks int, look
 	case r.Breach != nil:
 		return Conclusion{} // the next look decides, or whether it stays slow
 	case after < policy.Max, looked < min(policy.For, TrafficWindow):
-		// An agent that was away gives its own visits time to become enough.
+		// An agent that was away gives its own probes time to become enough.
 		return Conclusion{}
 	default:
 		return policy.inconclusive(warned(r.Why, r))

@@ -28,11 +28,11 @@ func (j judge) traffic(s Sample) string {
 		return fmt.Sprintf("%s: %s errors%s, %s", Counted(s.Whole.Requests, "request"),
 			percent(share(s.Whole)), atMost(j.errorLimits(), percent), j.latency(s))
 	}
-	v, failed := s.Visits, 0.0
+	v, failed := s.Probes, 0.0
 	if v.Count > 0 {
 		failed = float64(v.Failed) / float64(v.Count)
 	}
-	return fmt.Sprintf("%s; judged by %s: %s failed%s, p95 %s%s", people(s), visitsOfAgent(v.Count),
+	return fmt.Sprintf("%s; judged by %s: %s failed%s, p95 %s%s", people(s), probesOfAgent(v.Count),
 		percent(failed), atMost(j.errorRate(0, false), percent), Took(s.Asked.P95), atMost(j.p95(0, false), took))
 }
 
@@ -65,9 +65,9 @@ func (j judge) usage(samples []Sample) []string {
 }
 
 // lack says what there is too little of.
-func (j judge) lack(s Sample) string {
+func (j judge) missing(s Sample) string {
 	return fmt.Sprintf("%s; with %s that is less than watch.min_requests, %s",
-		people(s), visitsOfAgent(s.Visits.Count), count(j.policy.MinRequests))
+		people(s), probesOfAgent(s.Probes.Count), count(j.policy.MinRequests))
 }
 
 // people says what is known of people's requests, where they are too few.

@@ -40,7 +40,7 @@ func Counted(n int, what string) string {
 	return count(n) + " " + what + "s"
 }
 
-func visitsOfAgent(n int) string { return Counted(n, "visit") + " of the agent" }
+func probesOfAgent(n int) string { return Counted(n, "probe") + " of the agent" }
 
 // size prints bytes: "48MiB", "1.5GiB".
 func size(bytes float64) string {

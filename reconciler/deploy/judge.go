@@ -45,8 +45,8 @@ type Sample struct {
 	Usage    Usage
 	UsageErr string // why Usage is not known; then it is empty
 
-	Visits Visits // the agent's own, since the flip
-	Asked  Visits // of the time of Lately
+	Probes Probes // the agent's own, since the flip
+	Asked  Probes // of the time of Lately
 }
 
 // since says since when everything is counted.
@@ -57,8 +57,8 @@ func (s Sample) since() string {
 	return "since the flip"
 }
 
-// Visits are what the agent's own questions through Nginx came to.
-type Visits struct {
+// Probes are what the agent's own questions through Nginx came to.
+type Probes struct {
 	Count  int
 	Failed int           // of Count: no answer, or one that is not healthy
 	P95    time.Duration // of those that were answered
@@ -108,9 +108,9 @@ const (
 // of any other. MaxMemory and MaxCPU always count when they are set.
 //
 // A release passes when MinRequests requests since the flip say nothing bad.
-// Where there are fewer once policy.Max is over, the agent's own visits are
+// Where there are fewer once policy.Max is over, the agent's own probes are
 // samples too: their share of failures is held against MaxErrorRate and their p95
-// of the last 15s against MaxP95. Where requests and visits together are still fewer, and before
+// of the last 15s against MaxP95. Where requests and probes together are still fewer, and before
 // policy.Max is over, it is inconclusive; so it is after one bad look, until the next,
 // and while it is slow and nobody knows for how long.
 func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
@@ -154,7 +154,7 @@ func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
 		return r
 	}
 	if !j.enough(s) {
-		r.Why = j.lack(s)
+		r.Why = j.missing(s)
 	} else {
 		r.Verdict, r.Why = Pass, j.evidence(samples)
 	}
@@ -189,7 +189,7 @@ func (j judge) bad(samples []Sample) *Breach {
 	if s.Sick != "" {
 		return &Breach{HealthSick, 1, 0, "unhealthy: " + s.Sick}
 	}
-	for _, b := range []*Breach{j.badTraffic(s), j.badVisits(s), j.badMemory(s), j.badShare(s)} {
+	for _, b := range []*Breach{j.badTraffic(s), j.badProbes(s), j.badMemory(s), j.badShare(s)} {
 		if b != nil {
 			return b
 		}
@@ -213,21 +213,21 @@ func (j judge) badTraffic(s Sample) *Breach {
 	return nil
 }
 
-// byVisits tells whether the agent's own visits are samples too.
-func (j judge) byVisits(s Sample) bool {
+// byProbes tells whether the agent's own probes are samples too.
+func (j judge) byProbes(s Sample) bool {
 	return s.Whole.Requests < j.policy.MinRequests && s.After >= j.policy.Max
 }
 
-// badVisits judges how many of the agent's visits failed, by the policy's limit.
-func (j judge) badVisits(s Sample) *Breach {
-	v := s.Visits
-	if !j.byVisits(s) || !j.enough(s) || v.Count == 0 {
+// badProbes judges how many of the agent's probes failed, by the policy's limit.
+func (j judge) badProbes(s Sample) *Breach {
+	v := s.Probes
+	if !j.byProbes(s) || !j.enough(s) || v.Count == 0 {
 		return nil
 	}
 	failed := float64(v.Failed) / float64(v.Count)
 	if x, over := exceeds(failed, j.errorRate(0, false)); over && v.Failed >= leastErrors {
 		return breach(ErrorRatio, failed, x, "%s of %s through nginx failed (%s), which is over %s",
-			count(v.Failed), visitsOfAgent(v.Count), percent(failed), x.words)
+			count(v.Failed), probesOfAgent(v.Count), percent(failed), x.words)
 	}
 	return nil
 }
@@ -281,8 +281,8 @@ func Rate(a, b Usage, apart time.Duration) (used float64, known bool) {
 // enough tells whether there is enough to judge by.
 func (j judge) enough(s Sample) bool {
 	n := s.Whole.Requests
-	if j.byVisits(s) {
-		n += s.Visits.Count
+	if j.byProbes(s) {
+		n += s.Probes.Count
 	}
 	return n >= j.policy.MinRequests
 }

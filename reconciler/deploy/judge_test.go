@@ -36,7 +36,7 @@ func seen(change ...func(*Sample)) Sample {
 // requests are those of the windows and of the whole watch.
 func requests(n, errors int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) {
-		s.Window = Traffic{Requests: n, Errors: errors, P95: p95, Visits: 300}
+		s.Window = Traffic{Requests: n, Errors: errors, P95: p95, Probes: 300}
 		s.Whole, s.Lately = s.Window, s.Window
 	}
 }
@@ -47,8 +47,8 @@ func memory(mib int64) func(*Sample)       { return func(s *Sample) { s.Usage.Me
 func unread(s *Sample) {
 	s.Window, s.Whole, s.Lately, s.TrafficErr = Traffic{}, Traffic{}, Traffic{}, "open access.log: no such file"
 }
-func visited(v Visits) func(*Sample) { return func(s *Sample) { s.Visits, s.Asked = v, v } }
-func share97(s *Sample)              { s.Usage.NearestToLimit, s.Usage.Share = "shop-green-api-1", 0.97 }
+func probed(v Probes) func(*Sample) { return func(s *Sample) { s.Probes, s.Asked = v, v } }
+func share97(s *Sample)             { s.Usage.NearestToLimit, s.Usage.Share = "shop-green-api-1", 0.97 }
 func whole(n, errors int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) { s.Whole = Traffic{Requests: n, Errors: errors, P95: p95} }
 }
@@ -235,28 +235,28 @@ func TestJudge(t *testing.T) {
 			Pass, "; memory and CPU are not known: docker is away"},
 
 		// Too little to judge by.
-		{"no requests before the longest time is over", twice(seen(at(119*time.Second), requests(0, 0, 0), visited(Visits{1180, 0, 3 * ms}))), judged(), none,
-			Inconclusive, "no requests; with 1,180 visits of the agent that is less than watch.min_requests, 20"},
-		{"no requests: judged by visits", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{1180, 0, 3 * ms}))), judged(), none,
-			Pass, "no requests; judged by 1,180 visits of the agent: 0% failed (limit 1%), p95 3ms (limit 500ms)"},
-		{"three requests: judged by visits", twice(seen(at(2*time.Minute), requests(3, 1, 9*ms), visited(Visits{1180, 1, 3 * ms}))), judged(), none,
-			Pass, "3 requests, 1 failed; judged by 1,180 visits of the agent: 0.085% failed"},
-		{"requests and visits together are enough", twice(seen(at(2*time.Minute), requests(3, 0, 9*ms), visited(Visits{17, 0, 3 * ms}))), judged(), none,
-			Pass, "3 requests; judged by 17 visits of the agent"},
-		{"requests and visits together are too few", twice(seen(at(2*time.Minute), requests(3, 0, 9*ms), visited(Visits{16, 16, 3 * ms}))), judged(), none,
-			Inconclusive, "3 requests; with 16 visits of the agent that is less than watch.min_requests, 20"},
-		{"visits that fail", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{1180, 59, 3 * ms}))), judged(), none,
-			Fail, "59 of 1,180 visits of the agent through nginx failed (5%), which is over the limit of 1%"},
-		{"one visit that fails is an accident", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{20, 1, 3 * ms}))), judged(), none, Pass, "5% failed"},
-		{"visits that fail do not outvote people", twice(seen(at(2*time.Minute), visited(Visits{1180, 1180, 0}))), judged(), none, Pass, "620 requests: 0% errors"},
-		{"visits that fail are held against the policy, not against people's requests before", twice(seen(at(2*time.Minute), requests(0, 0, 0), visited(Visits{1180, 59, 3 * ms}))),
+		{"no requests before the longest time is over", twice(seen(at(119*time.Second), requests(0, 0, 0), probed(Probes{1180, 0, 3 * ms}))), judged(), none,
+			Inconclusive, "no requests; with 1,180 probes of the agent that is less than watch.min_requests, 20"},
+		{"no requests: judged by probes", twice(seen(at(2*time.Minute), requests(0, 0, 0), probed(Probes{1180, 0, 3 * ms}))), judged(), none,
+			Pass, "no requests; judged by 1,180 probes of the agent: 0% failed (limit 1%), p95 3ms (limit 500ms)"},
+		{"three requests: judged by probes", twice(seen(at(2*time.Minute), requests(3, 1, 9*ms), probed(Probes{1180, 1, 3 * ms}))), judged(), none,
+			Pass, "3 requests, 1 failed; judged by 1,180 probes of the agent: 0.085% failed"},
+		{"requests and probes together are enough", twice(seen(at(2*time.Minute), requests(3, 0, 9*ms), probed(Probes{17, 0, 3 * ms}))), judged(), none,
+			Pass, "3 requests; judged by 17 probes of the agent"},
+		{"requests and probes together are too few", twice(seen(at(2*time.Minute), requests(3, 0, 9*ms), probed(Probes{16, 16, 3 * ms}))), judged(), none,
+			Inconclusive, "3 requests; with 16 probes of the agent that is less than watch.min_requests, 20"},
+		{"probes that fail", twice(seen(at(2*time.Minute), requests(0, 0, 0), probed(Probes{1180, 59, 3 * ms}))), judged(), none,
+			Fail, "59 of 1,180 probes of the agent through nginx failed (5%), which is over the limit of 1%"},
+		{"one probe that fails is an accident", twice(seen(at(2*time.Minute), requests(0, 0, 0), probed(Probes{20, 1, 3 * ms}))), judged(), none, Pass, "5% failed"},
+		{"probes that fail do not outvote people", twice(seen(at(2*time.Minute), probed(Probes{1180, 1180, 0}))), judged(), none, Pass, "620 requests: 0% errors"},
+		{"probes that fail are held against the policy, not against people's requests before", twice(seen(at(2*time.Minute), requests(0, 0, 0), probed(Probes{1180, 59, 3 * ms}))),
 			judged(comparing(CompareOld)), old(6200, 310, 41*ms), Fail, "is over the limit of 1%"},
-		{"visits that are slow", looks(2*time.Minute, SlowTime, requests(0, 0, 0), visited(Visits{1180, 0, 600 * ms})), judged(), none,
-			Fail, "p95 600ms (of 1,180 visits of the agent through nginx in the last 15s) is over the limit of 500ms, and has been for 50s"},
-		{"the log cannot be read: judged by visits", twice(seen(at(2*time.Minute), unread, visited(Visits{1180, 0, 3 * ms}))), judged(), none,
-			Pass, "the access log cannot be read: open access.log: no such file; judged by 1,180 visits of the agent: 0% failed"},
-		{"the log cannot be read, and nobody visited", twice(seen(at(2*time.Minute), unread)), judged(), none,
-			Inconclusive, "the access log cannot be read: open access.log: no such file; with 0 visits of the agent that is less"},
+		{"probes that are slow", looks(2*time.Minute, SlowTime, requests(0, 0, 0), probed(Probes{1180, 0, 600 * ms})), judged(), none,
+			Fail, "p95 600ms (of 1,180 probes of the agent through nginx in the last 15s) is over the limit of 500ms, and has been for 50s"},
+		{"the log cannot be read: judged by probes", twice(seen(at(2*time.Minute), unread, probed(Probes{1180, 0, 3 * ms}))), judged(), none,
+			Pass, "the access log cannot be read: open access.log: no such file; judged by 1,180 probes of the agent: 0% failed"},
+		{"the log cannot be read, and nobody probed", twice(seen(at(2*time.Minute), unread)), judged(), none,
+			Inconclusive, "the access log cannot be read: open access.log: no such file; with 0 probes of the agent that is less"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := Judge(c.samples, c.policy, c.old)
@@ -301,7 +301,7 @@ func TestFigures_AreShortAndExactEnough(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{percent(0), "0%"}, {percent(0.05), "5%"}, {percent(2.0 / 12_410), "0.016%"}, {percent(0.07), "7%"}, {percent(0.000004), "0.0004%"}, {percent(1), "100%"},
 		{count(0), "0"}, {count(999), "999"}, {count(1000), "1,000"}, {count(1_234_567), "1,234,567"},
-		{Counted(1, "visit"), "1 visit"}, {Counted(2, "visit"), "2 visits"},
+		{Counted(1, "probe"), "1 probe"}, {Counted(2, "probe"), "2 probes"},
 		{size(48 << 20), "48MiB"}, {size(1.5 * (1 << 30)), "1.5GiB"}, {size(0), "0MiB"}, {size(4 << 30), "4GiB"}, {size(2.25 * (1 << 20)), "2.2MiB"},
 		{cores(0.314), "0.31 cores"}, {cores(2), "2 cores"},
 	} {

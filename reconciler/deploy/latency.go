@@ -45,7 +45,7 @@ func (j judge) slowLook(samples []Sample) *Breach {
 	if s.After < j.policy.WarmUp() {
 		return nil
 	}
-	for _, b := range []*Breach{j.slowTraffic(s), j.slowVisits(s), j.badCPU(samples)} {
+	for _, b := range []*Breach{j.slowTraffic(s), j.slowProbes(s), j.badCPU(samples)} {
 		if b != nil {
 			return b
 		}
@@ -71,12 +71,12 @@ func (j judge) timed(s Sample) bool {
 	return s.Lately.Requests > 0 && s.Lately.Requests >= j.policy.MinRequests
 }
 
-// slowVisits judges the agent's visits, by the policy's limit.
-func (j judge) slowVisits(s Sample) *Breach {
+// slowProbes judges the agent's probes, by the policy's limit.
+func (j judge) slowProbes(s Sample) *Breach {
 	v := s.Asked
 	x, over := exceeds(float64(v.P95), j.p95(0, false))
-	if !over || !j.byVisits(s) || v.Count == 0 || !j.enough(s) {
+	if !over || !j.byProbes(s) || v.Count == 0 || !j.enough(s) {
 		return nil
 	}
-	return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx in the last %s) is over %s", Took(v.P95), visitsOfAgent(v.Count), Took(LatencyWindow), x.words)
+	return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx in the last %s) is over %s", Took(v.P95), probesOfAgent(v.Count), Took(LatencyWindow), x.words)
 }

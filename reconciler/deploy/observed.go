@@ -180,15 +180,15 @@ func (s BackupState) String() string { return [...]string{"none", "inactive", "a
 
 // StackFacts is what the planner needs to know of one stack.
 type StackFacts struct {
-	Release    Release
-	Condition  Condition
-	Started    bool           // its containers are those of an Up that ended well
-	Singletons SingletonState // of its singletons
-	Fitness    Fitness        // as a backup
-	Gated      bool           // this process saw this very instance pass the gate, and traffic has not left it since
-	Idle       bool           // no connection from Nginx is open, or the drain was waited out
-	Expired    bool           // a standby that has been kept for as long as the policy asks
-	Taken      bool           // something else holds the color, or a port that the desired release wants in it
+	Release      Release
+	Condition    Condition
+	Started      bool           // its containers are those of an Up that ended well
+	Singletons   SingletonState // of its singletons
+	BackupHealth BackupHealth   // as a backup
+	Gated        bool           // this process saw this very instance pass the gate, and traffic has not left it since
+	Idle         bool           // no connection from Nginx is open, or the drain was waited out
+	Expired      bool           // a standby that has been kept for as long as the policy asks
+	Taken        bool           // something else holds the color, or a port that the desired release wants in it
 }
 
 // Relied is the facts as the planner goes by them: what runs after a start that did not end
@@ -200,18 +200,18 @@ func (f StackFacts) Relied() StackFacts {
 	return f
 }
 
-// Fitness is what this process knows of a standby as a backup. It is no proof for a
+// BackupHealth is what this process knows of a standby as a backup. It is no proof for a
 // flip, because it may be hours old.
-type Fitness int
+type BackupHealth int
 
-// The kinds of fitness.
+// The kinds of BackupHealth.
 const (
-	Unproven Fitness = iota // this very instance was not tried yet
-	Fit                     // it passed its proof
-	Unfit                   // it failed its proof a short while ago
+	BackupUnchecked BackupHealth = iota // this very instance was not tried yet
+	BackupProven                        // it passed its proof
+	BackupUnhealthy                     // it failed its proof a short while ago
 )
 
-func (f Fitness) String() string { return [...]string{"unproven", "fit", "unfit"}[f] }
+func (f BackupHealth) String() string { return [...]string{"unchecked", "proven", "unhealthy"}[f] }
 
 // Of returns the facts of one color.
 func (o Observed) Of(c Color) StackFacts {

@@ -111,9 +111,9 @@ func (y story) executeAfter(w miniature, a Action, c hue, r pick) miniature {
 	case DisableBackup:
 		w.after.backupOn = false
 	case EnableBackup:
-		w.stacks[c].fitness = uint8(Unfit)
+		w.stacks[c].fitness = uint8(BackupUnhealthy)
 		if w.runs(c, r) && y.passesGate(w, r) {
-			w.stacks[c].fitness, w.after.backupOn = uint8(Fit), true
+			w.stacks[c].fitness, w.after.backupOn = uint8(BackupProven), true
 		}
 	case Expand:
 		if y.fate(r) == badExpand {
@@ -152,7 +152,7 @@ func (w miniature) eventsAfter(add func(string, miniature)) {
 		add("backup flag changed by hand", w.with(func(n *miniature) { n.after.backupOn = !n.after.backupOn }))
 		add("time for another proof", w.with(func(n *miniature) {
 			for h := range n.stacks {
-				if n.stacks[h].fitness == uint8(Unfit) {
+				if n.stacks[h].fitness == uint8(BackupUnhealthy) {
 					n.stacks[h].fitness = 0
 				}
 			}
@@ -230,9 +230,9 @@ func (w miniature) faultAfterwards(reason Reason) string {
 	live, other := w.stacks[w.live], w.stacks[w.live.other()]
 	mayBeBackup := w.runs(w.live.other(), other.release) && w.passed[other.release] && w.verdict(other.release) == untried && !w.expired
 	switch {
-	case w.after.backupOn && !(mayBeBackup && other.fitness == uint8(Fit)):
+	case w.after.backupOn && !(mayBeBackup && other.fitness == uint8(BackupProven)):
 		return "at rest, a backup is one that was proven"
-	case w.after.backups && mayBeBackup && !w.after.backupOn && other.fitness != uint8(Unfit):
+	case w.after.backups && mayBeBackup && !w.after.backupOn && other.fitness != uint8(BackupUnhealthy):
 		return "at rest, a standby that may be a backup is one"
 	case w.after.singletons && (!live.singletonsRun || other.singletonsRun):
 		return "at rest, singletons run in the live color, and only there"

@@ -7,7 +7,7 @@ import "slices"
 // is bad.
 func (p planner) backupOn(g goal) []Step {
 	c := g.color.Other()
-	if p.o.Backup != BackupInactive || p.o.Of(c).Fitness == Unfit || !p.mayBeBackup(c) {
+	if p.o.Backup != BackupInactive || p.o.Of(c).BackupHealth == BackupUnhealthy || !p.mayBeBackup(c) {
 		return nil
 	}
 	return []Step{{EnableBackup, c, p.o.Of(c).Release}}
@@ -31,8 +31,8 @@ func (p planner) withoutBackup(steps []Step, reason Reason) ([]Step, Reason) {
 	c := p.o.Live.Other()
 	live := p.m.Live
 	here := live.Is(p.o.Live, p.o.Of(p.o.Live).Release) || p.gone(p.o.Live)
-	fitness := p.o.Of(c).Fitness
-	proven := fitness == Fit || fitness == Unproven && !p.healthy()
+	fitness := p.o.Of(c).BackupHealth
+	proven := fitness == BackupProven || fitness == BackupUnchecked && !p.healthy()
 	fit := p.mayBeBackup(c) && proven && here && p.m.HasPassed(live.Release)
 	if fit && !slices.ContainsFunc(steps, func(s Step) bool { return s.disturbsBackup(c) }) {
 		return steps, reason

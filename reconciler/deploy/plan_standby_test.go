@@ -64,7 +64,7 @@ func TestPlan_TheStandbyIsNotTouchedWhileTheLiveStackIsNotHealthy(t *testing.T) 
 func TestPlan_TheBackupAnswersUntilTheLiveStackIsHealthyAgain(t *testing.T) {
 	bIsLive := remembered{live: confirmed(Green, relB), passed: []Release{relA, relB}}
 	unfit := warmA
-	unfit.Fitness = Unfit
+	unfit.BackupHealth = BackupUnhealthy
 	for _, c := range []struct {
 		name          string
 		standby, live StackFacts

@@ -11,10 +11,10 @@ import (
 // enough is the number of steps within which everything has come to rest.
 const enough = 25
 
-// TestPlan_EveryReachableStateIsSafeAndConverges visits every state that people,
+// TestPlan_EveryReachableStateIsSafeAndConverges probes every state that people,
 // accidents, kills and the plan itself can bring about from an empty machine.
 // Blue and green are alike, which is checked in every state, so only one of two
-// states that mirror each other is visited.
+// states that mirror each other is probed.
 //
 // Because a kill is one of the things that can happen in every state, coming to
 // rest from every state is also coming to rest with a kill at every boundary.
@@ -44,7 +44,7 @@ func TestPlan_EveryReachableStateIsSafeAndConverges(t *testing.T) {
 }
 
 // TestPlan_RandomStoriesAreSafeAndConverge wanders where there are too many
-// states to visit them all: three releases, one of each kind.
+// states to probe them all: three releases, one of each kind.
 func TestPlan_RandomStoriesAreSafeAndConverge(t *testing.T) {
 	t.Parallel()
 	walks, length := 200, 250
@@ -145,7 +145,7 @@ func (a *atlas) explore(t *testing.T) {
 		}
 	}
 	for i := int32(0); int(i) < len(a.states); i++ {
-		if fault := a.visit(i); fault != "" {
+		if fault := a.probe(i); fault != "" {
 			t.Fatalf("%s\n\n%s", fault, a.tale(i))
 		}
 	}
@@ -173,8 +173,8 @@ func (a *atlas) reach(w miniature, from int32) int32 {
 	return i
 }
 
-// visit takes every way out of one state.
-func (a *atlas) visit(i int32) (fault string) {
+// probe takes every way out of one state.
+func (a *atlas) probe(i int32) (fault string) {
 	w := a.states[i]
 	plan, reason, fault := planTwice(w)
 	if fault != "" {
@@ -396,7 +396,7 @@ func (w miniature) healthy(h hue) bool {
 func (w miniature) backup() bool {
 	s, t := w.stacks[w.live.other()], w.liveRelease
 	there := w.stacks[w.live].release
-	return w.runs(w.live.other(), s.release) && w.passed[s.release] && w.verdict(s.release) == untried && s.fitness != uint8(Unfit) &&
+	return w.runs(w.live.other(), s.release) && w.passed[s.release] && w.verdict(s.release) == untried && s.fitness != uint8(BackupUnhealthy) &&
 		t.color == w.live && w.passed[t.release] && (there == t.release || w.stacks[w.live].condition == uint8(Absent))
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // miniature is the whole world of one app, so small that every state of it can
-// be visited: what Nginx and Docker have, what the process knows, what is
+// be probed: what Nginx and Docker have, what the process knows, what is
 // remembered, and what git says. It is plain and comparable, so a map of it is
 // the set of the states seen.
 type miniature struct {
@@ -150,7 +150,7 @@ func (w miniature) facts(h hue) StackFacts {
 	s := w.stacks[h]
 	return StackFacts{
 		Release: s.release.release(), Condition: Condition(s.condition), Started: !s.cut, Gated: s.gated, Idle: s.idle,
-		Expired: w.expired && h != w.live, Singletons: w.singletons(h), Fitness: Fitness(s.fitness),
+		Expired: w.expired && h != w.live, Singletons: w.singletons(h), BackupHealth: BackupHealth(s.fitness),
 	}
 }
 
@@ -298,7 +298,7 @@ func (y story) gate(w miniature, h hue, p pick) miniature {
 	}
 }
 
-// tidied forgets what means nothing, so that no state is visited twice.
+// tidied forgets what means nothing, so that no state is probed twice.
 func (w miniature) tidied() miniature {
 	if standby := w.stacks[w.live.other()]; standby.condition == uint8(Absent) || standby.condition == uint8(Stopped) {
 		w.expired = false
@@ -466,7 +466,7 @@ func (w miniature) String() string {
 		s := w.stacks[h]
 		fmt.Fprintf(&b, "%s{%s", h.color(), Condition(s.condition))
 		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.singletonsRun, "on duty"}, {s.cut, "cut"},
-			{s.fitness == uint8(Fit), "fit"}, {s.fitness == uint8(Unfit), "unfit"}} {
+			{s.fitness == uint8(BackupProven), "proven"}, {s.fitness == uint8(BackupUnhealthy), "unhealthy"}} {
 			b.WriteString(f.String())
 		}
 		if s.condition != uint8(Absent) {

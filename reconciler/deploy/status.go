@@ -69,9 +69,9 @@ type StatusBarrier struct {
 type Receipt struct {
 	Gate       Took   `yaml:"gate" json:"gate"`                           // from the stack being up to the gate passed
 	Flip       Took   `yaml:"flip" json:"flip"`                           // from the flip to Nginx's confirmation
-	Probes     int    `yaml:"probes" json:"probes"`                       // the agent's own visits through Nginx, from before the flip until after the drain
+	Probes     int    `yaml:"probes" json:"probes"`                       // the agent's own probes through Nginx, from before the flip until after the drain
 	Failed     int    `yaml:"failed" json:"failed"`                       // of Probes
-	LongestGap Took   `yaml:"longest_gap" json:"longest_gap"`             // between two good answers to the agent's visits
+	LongestGap Took   `yaml:"longest_gap" json:"longest_gap"`             // between two good answers to the agent's probes
 	Requests   int    `yaml:"requests" json:"requests"`                   // people's, to the new release, until its watch was over
 	Errors     int    `yaml:"errors" json:"errors"`                       // of Requests, answered with 5xx
 	P95        Took   `yaml:"p95" json:"p95"`                             // of the time that the release took for Requests

@@ -63,10 +63,10 @@ func (c Connections) Idle() bool { return c == Connections{} }
 
 // Traffic is a sum of requests to one color.
 type Traffic struct {
-	Requests int           // people's: the agent's own visits are not among them
+	Requests int           // people's: the agent's own probes are not among them
 	Errors   int           // of Requests, answered with 5xx
 	P95      time.Duration // of the time that the stack took for them; 0 when there is none
-	Visits   int           // the agent's own: when it made some and the log has none, the log is not to be believed
+	Probes   int           // the agent's own: when it made some and the log has none, the log is not to be believed
 }
 
 // Usage is what the containers of a stack use.

@@ -13,7 +13,7 @@ import (
 )
 
 // contestant is one way to deploy the same app behind an Nginx of its own.
-type contestant interface {
+type candidate interface {
 	Name() string
 	URL() string
 	// Build makes the image of a release, which is then in a registry only.
@@ -48,7 +48,7 @@ func (b *bench) newPair(ctx context.Context) (t *tandem, c *script, end func() e
 var releases = [2]string{"1.0.0", "1.1.0"}
 
 // turn makes a contestant switch so many times under load, and tells what the load saw.
-func turn(ctx context.Context, c contestant, connections, switches int) (load.Report, error) {
+func turn(ctx context.Context, c candidate, connections, switches int) (load.Report, error) {
 	o := load.Options{URL: c.URL(), Connections: connections, PostEvery: 4, Rate: 1000, WebSockets: 5}
 	traffic, err := load.Run(ctx, o)
 	if err != nil {
@@ -65,7 +65,7 @@ func turn(ctx context.Context, c contestant, connections, switches int) (load.Re
 
 // switched goes to the other of the two releases, and tells how long that took. It
 // goes by what was asked for: after a reload the former workers may still answer.
-func switched(ctx context.Context, c contestant) (time.Duration, error) {
+func switched(ctx context.Context, c candidate) (time.Duration, error) {
 	if c.Asked() == releases[0] {
 		return deployed(ctx, c, releases[1])
 	}
@@ -74,13 +74,13 @@ func switched(ctx context.Context, c contestant) (time.Duration, error) {
 
 // deployed deploys a release and waits until a new connection is answered by it.
 // The time is from the moment at which it was asked for.
-func deployed(ctx context.Context, c contestant, tag string) (time.Duration, error) {
+func deployed(ctx context.Context, c candidate, tag string) (time.Duration, error) {
 	began, end, err := timed(ctx, c, tag, func() error { return c.Deploy(ctx, tag) })
 	return end.Sub(began), err
 }
 
 // timed asks for a release and tells when it did and when the first answer of it came.
-func timed(ctx context.Context, c contestant, tag string, ask func() error) (began, end time.Time, err error) {
+func timed(ctx context.Context, c candidate, tag string, ask func() error) (began, end time.Time, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // of who waits for an answer, when there will be none
 	seen := make(chan error, 1)

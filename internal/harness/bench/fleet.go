@@ -23,7 +23,7 @@ import (
 // fleet is one agent that looks after apps of one repository, each with one
 // container, behind an Nginx of its own.
 type fleet struct {
-	ground  *ground
+	fixture *fixture
 	program string
 	dir     string
 	git     *gitServer
@@ -38,8 +38,8 @@ type fleet struct {
 }
 
 // newFleet sets up what an agent needs; there is no app yet, and the agent does not run.
-func (b *bench) newFleet(ctx context.Context, g *ground) (_ *fleet, err error) {
-	f := &fleet{ground: g, program: b.program, secret: name("secret")}
+func (b *bench) newFleet(ctx context.Context, g *fixture) (_ *fleet, err error) {
+	f := &fleet{fixture: g, program: b.program, secret: name("secret")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close(context.WithoutCancel(ctx)))
@@ -81,7 +81,7 @@ func (f *fleet) listen() string { return fmt.Sprintf("127.0.0.1:%d", f.ports.Num
 // start starts the agent as it is by default: it looks at the repository every ten seconds.
 func (f *fleet) start() (err error) {
 	f.agent, err = stage.StartAgent(f.program, []string{
-		"--repo-url", f.git.url, "--repo-poll", config.Default().Repo.Poll.String(), "--repo-webhook-secret-file", f.path("secret"), "--policy-allow", "external:" + f.ground.name,
+		"--repo-url", f.git.url, "--repo-poll", config.Default().Repo.Poll.String(), "--repo-webhook-secret-file", f.path("secret"), "--policy-allow", "external:" + f.fixture.name,
 		"--nginx-dir", f.path("nginx"), "--nginx-command", f.nginx.Command(),
 		"--nginx-confirm", fmt.Sprintf("127.0.0.1:%d", f.ports.Numbers[0]),
 		"--listen", f.listen(), "--state", f.path("state"),
@@ -133,10 +133,10 @@ func (f *fleet) addApps(ctx context.Context, count int) error {
 			return err
 		}
 		f.more = append(f.more, ports)
-		app := fmt.Sprintf("%s-%d", f.ground.name, ports.Numbers[0])
+		app := fmt.Sprintf("%s-%d", f.fixture.name, ports.Numbers[0])
 		f.apps = append(f.apps, app)
 		files[app+"/tandem.yaml"] = f.desired(app, ports.Numbers, "new")
-		files[app+"/compose.yaml"] = fmt.Sprintf(fleetCompose, f.ground.name)
+		files[app+"/compose.yaml"] = fmt.Sprintf(fleetCompose, f.fixture.name)
 	}
 	return f.git.commit(ctx, fmt.Sprintf("%d apps", len(f.apps)), files)
 }
@@ -246,7 +246,7 @@ func (f *fleet) Close(ctx context.Context) error {
 	}
 	for _, app := range f.apps {
 		for _, color := range deploy.Colors() {
-			errs = append(errs, f.ground.engine.RemoveProject(ctx, app+"-"+string(color)))
+			errs = append(errs, f.fixture.engine.RemoveProject(ctx, app+"-"+string(color)))
 		}
 	}
 	if f.nginx != nil {

@@ -14,7 +14,7 @@ import (
 
 // ground is what fleets share: one small image, which is on this machine already,
 // and one network, because the engine's own address pools are good for about thirty.
-type ground struct {
+type fixture struct {
 	name   string // of the image, the network, and before the name of each app
 	engine *testbed.Engine
 }
@@ -22,9 +22,9 @@ type ground struct {
 // groundTag is the release that all apps of a fleet have.
 const groundTag = "1.0.0"
 
-func newGround(ctx context.Context, of string) (_ *ground, err error) {
+func newGround(ctx context.Context, of string) (_ *fixture, err error) {
 	// Short: Nginx has variables with the names of the apps in them, and bounds those.
-	g := &ground{name: fmt.Sprintf("%s-%06x", of, rand.N(1<<24))}
+	g := &fixture{name: fmt.Sprintf("%s-%06x", of, rand.N(1<<24))}
 	if g.engine, err = testbed.NewEngine(ctx); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func newGround(ctx context.Context, of string) (_ *ground, err error) {
 	if err != nil {
 		return nil, err
 	}
-	image := testbed.Scratch{Ref: g.name + ":" + groundTag, Binary: program, Cmd: []string{"api"}, Env: []string{"TAG=" + groundTag}}
+	image := testbed.ImageBuilder{Ref: g.name + ":" + groundTag, Binary: program, Cmd: []string{"api"}, Env: []string{"TAG=" + groundTag}}
 	if err := g.engine.BuildScratch(ctx, image); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func newGround(ctx context.Context, of string) (_ *ground, err error) {
 }
 
 // Close removes the image and the network; the fleets must be gone.
-func (g *ground) Close(ctx context.Context) error {
+func (g *fixture) Close(ctx context.Context) error {
 	err := g.engine.Client.NetworkRemove(ctx, g.name)
 	return errors.Join(err, g.engine.Remove(ctx, g.name+":"+groundTag), g.engine.Close())
 }

@@ -31,7 +31,7 @@ it. What Docker, Nginx and the Git server do meanwhile is not in it.`, b.idle),
 }
 
 // idleApps measures one agent with more and more apps.
-func (b *bench) idleApps(ctx context.Context, g *ground, s *section) (err error) {
+func (b *bench) idleApps(ctx context.Context, g *fixture, s *section) (err error) {
 	f, err := b.newFleet(ctx, g)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (b *bench) manyPasses(ctx context.Context, f *fleet, s *section) error {
 const noise = 2e6
 
 // idleRepositories measures many agents with one app each.
-func (b *bench) idleRepositories(ctx context.Context, g *ground, s *section) (err error) {
+func (b *bench) idleRepositories(ctx context.Context, g *fixture, s *section) (err error) {
 	var fleets []*fleet
 	defer func() {
 		for _, f := range fleets {

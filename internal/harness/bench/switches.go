@@ -60,12 +60,12 @@ var ways = []string{"flip", "reload", "script", "place"}
 const inPlaceName = "`docker compose up -d` in place"
 
 // contestants sets all of them up. Those that it could are returned with an error, too.
-func (b *bench) contestants(ctx context.Context) (all []contestant, err error) {
-	set := map[string]func() (contestant, error){
-		"flip":   func() (contestant, error) { return b.newTandem(ctx, config.SwitchFlip) },
-		"reload": func() (contestant, error) { return b.newTandem(ctx, config.SwitchReload) },
-		"script": func() (contestant, error) { return newScript(ctx, deployScript, "the script", name("script")) },
-		"place":  func() (contestant, error) { return newScript(ctx, upScript, inPlaceName, name("place")) },
+func (b *bench) contestants(ctx context.Context) (all []candidate, err error) {
+	set := map[string]func() (candidate, error){
+		"flip":   func() (candidate, error) { return b.newTandem(ctx, config.SwitchFlip) },
+		"reload": func() (candidate, error) { return b.newTandem(ctx, config.SwitchReload) },
+		"script": func() (candidate, error) { return newScript(ctx, deployScript, "the script", name("script")) },
+		"place":  func() (candidate, error) { return newScript(ctx, upScript, inPlaceName, name("place")) },
 	}
 	for _, way := range ways {
 		if b.ways != "" && !slices.Contains(strings.Split(b.ways, ","), way) {
@@ -89,7 +89,7 @@ type score struct {
 	gap              series // seconds
 }
 
-func (s *score) take(ctx context.Context, c contestant, connections, switches int) error {
+func (s *score) take(ctx context.Context, c candidate, connections, switches int) error {
 	r, err := turn(ctx, c, connections, switches)
 	if err == nil {
 		s.add(r, switches)

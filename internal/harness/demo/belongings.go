@@ -25,7 +25,7 @@ const projectLabel = "com.docker.compose.project"
 // belongings are what a demo has on this machine, or may have. They are written
 // down before there is much of it, so that Remove can clear up also after a demo
 // that was killed.
-type belongings struct {
+type manifest struct {
 	App       string    `json:"app"`
 	Registry  string    `json:"registry"` // host:port, with which the names of the images begin
 	Dirs      []string  `json:"dirs"`     // the demo's own first
@@ -34,12 +34,12 @@ type belongings struct {
 }
 
 // projects are the Compose projects of the app.
-func (b belongings) projects() []string {
+func (b manifest) projects() []string {
 	return []string{b.App + "-blue", b.App + "-green", b.App + "-shared"}
 }
 
 // save writes the list into the demo's directory.
-func (b belongings) save() error {
+func (b manifest) save() error {
 	data, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return err
@@ -51,35 +51,35 @@ var appName = regexp.MustCompile(`^shop[0-9]*$`)
 
 // loadBelongings reads the list of the demo in dir. It does not believe what no
 // demo would have written: everything on the list will be removed.
-func loadBelongings(dir string) (belongings, error) {
+func loadBelongings(dir string) (manifest, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return belongings{}, err
+		return manifest{}, err
 	}
 	data, err := os.ReadFile(filepath.Join(dir, belongingsFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return belongings{}, fmt.Errorf("read %s: it is not the directory of a demo: it has no %s", dir, belongingsFile)
+		return manifest{}, fmt.Errorf("read %s: it is not the directory of a demo: it has no %s", dir, belongingsFile)
 	}
 	if err != nil {
-		return belongings{}, err
+		return manifest{}, err
 	}
-	var b belongings
+	var b manifest
 	if err := json.Unmarshal(data, &b); err != nil {
-		return belongings{}, fmt.Errorf("read %s: %w", filepath.Join(dir, belongingsFile), err)
+		return manifest{}, fmt.Errorf("read %s: %w", filepath.Join(dir, belongingsFile), err)
 	}
 	if !appName.MatchString(b.App) || b.Registry == "" || len(b.Dirs) == 0 || b.Dirs[0] != dir {
-		return belongings{}, fmt.Errorf("read %s: it was not written by a demo in %s", filepath.Join(dir, belongingsFile), dir)
+		return manifest{}, fmt.Errorf("read %s: it was not written by a demo in %s", filepath.Join(dir, belongingsFile), dir)
 	}
 	for _, d := range b.Dirs {
 		if filepath.Dir(d) != filepath.Dir(dir) || !strings.HasPrefix(filepath.Base(d), "tandem-") {
-			return belongings{}, fmt.Errorf("read %s: %q is no directory of a demo", filepath.Join(dir, belongingsFile), d)
+			return manifest{}, fmt.Errorf("read %s: %q is no directory of a demo", filepath.Join(dir, belongingsFile), d)
 		}
 	}
 	return b, nil
 }
 
 // running returns those of its processes, and of their groups, that live.
-func (b belongings) running() ([]process, error) {
+func (b manifest) running() ([]process, error) {
 	boot, err := bootID()
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (b belongings) running() ([]process, error) {
 
 // owns tells whether p is a recorded process, or in the group of one whose id
 // nobody else was given since.
-func (b belongings) owns(p process, all []process) bool {
+func (b manifest) owns(p process, all []process) bool {
 	for _, own := range b.Processes {
 		if p.PID == own.PID {
 			return p.Start == own.Start
@@ -111,7 +111,7 @@ func (b belongings) owns(p process, all []process) bool {
 
 // gone waits a moment for what is still ending, and returns an error that names
 // everything that is left.
-func (b belongings) gone(ctx context.Context, engine *testbed.Engine) error {
+func (b manifest) gone(ctx context.Context, engine *testbed.Engine) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return testbed.Until(ctx, "the end of everything", func() error {

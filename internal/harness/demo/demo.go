@@ -81,7 +81,7 @@ func ready(ctx context.Context) error {
 
 // setStage tells the first chapter. A story that comes with an error has to be
 // taken down.
-func setStage(ctx context.Context, t *teller, o Options, app string) (*story, error) {
+func setStage(ctx context.Context, t *printer, o Options, app string) (*story, error) {
 	t.chapter("The stage")
 	t.say("A small server on this machine: a Git repository with the example app %q in it, an image registry, "+
 		"and an Nginx of its own. All of it is real, listens on 127.0.0.1 only, and lives in temporary directories. "+
@@ -90,7 +90,7 @@ func setStage(ctx context.Context, t *teller, o Options, app string) (*story, er
 	if err != nil {
 		return nil, err
 	}
-	s := &story{Stage: set, teller: t, program: o.Program, keep: o.Keep, rate: cmp.Or(o.Rate, defaultRate), lastStatus: "none yet"}
+	s := &story{Stage: set, printer: t, program: o.Program, keep: o.Keep, rate: cmp.Or(o.Rate, defaultRate), lastStatus: "none yet"}
 	return s, s.prepare(ctx)
 }
 
@@ -114,17 +114,17 @@ func (s *story) takeDown(ctx context.Context, cause error) error {
 	if err != nil {
 		return errors.Join(err, s.Close(ctx))
 	}
-	had, err := s.belongings.find(ctx, engine)
+	had, err := s.manifest.find(ctx, engine)
 	errs = append(errs, err)
 	if s.agent != nil {
 		errs = append(errs, s.agent.Stop(ctx))
 	}
-	errs = append(errs, s.Close(ctx), tellRemoved(ctx, s.teller, s.belongings, engine, had), engine.Close())
+	errs = append(errs, s.Close(ctx), tellRemoved(ctx, s.printer, s.manifest, engine, had), engine.Close())
 	return errors.Join(errs...)
 }
 
 // tellRemoved looks for what is left of a demo, and says what is gone.
-func tellRemoved(ctx context.Context, t *teller, b belongings, engine *testbed.Engine, had inventory) error {
+func tellRemoved(ctx context.Context, t *printer, b manifest, engine *testbed.Engine, had inventory) error {
 	if err := b.gone(ctx, engine); err != nil {
 		return err
 	}

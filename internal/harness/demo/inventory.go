@@ -23,7 +23,7 @@ type inventory struct {
 }
 
 // find looks for everything that belongs to the demo.
-func (b belongings) find(ctx context.Context, engine *testbed.Engine) (inventory, error) {
+func (b manifest) find(ctx context.Context, engine *testbed.Engine) (inventory, error) {
 	var i inventory
 	err := errors.Join(b.findInDocker(ctx, engine, &i), b.findImages(ctx, engine, &i))
 	running, errProcesses := b.running()
@@ -38,7 +38,7 @@ func (b belongings) find(ctx context.Context, engine *testbed.Engine) (inventory
 	return i, errors.Join(err, errProcesses)
 }
 
-func (b belongings) findInDocker(ctx context.Context, engine *testbed.Engine, i *inventory) error {
+func (b manifest) findInDocker(ctx context.Context, engine *testbed.Engine, i *inventory) error {
 	for _, project := range b.projects() {
 		of := filters.NewArgs(filters.Arg("label", projectLabel+"="+project))
 		containers, err1 := engine.Client.ContainerList(ctx, container.ListOptions{All: true, Filters: of})
@@ -60,7 +60,7 @@ func (b belongings) findInDocker(ctx context.Context, engine *testbed.Engine, i 
 	return nil
 }
 
-func (b belongings) findImages(ctx context.Context, engine *testbed.Engine, i *inventory) error {
+func (b manifest) findImages(ctx context.Context, engine *testbed.Engine, i *inventory) error {
 	images, err := engine.Client.ImageList(ctx, image.ListOptions{})
 	if err != nil {
 		return fmt.Errorf("look for images of %s: %w", b.Registry, err)
@@ -76,7 +76,7 @@ func (b belongings) findImages(ctx context.Context, engine *testbed.Engine, i *i
 }
 
 // ours are the names of images that came from the demo's registry.
-func (b belongings) ours(refs []string) []string {
+func (b manifest) ours(refs []string) []string {
 	return slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return !strings.HasPrefix(ref, b.Registry+"/") })
 }
 

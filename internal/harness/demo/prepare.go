@@ -34,7 +34,7 @@ func (s *story) prepare(ctx context.Context) error {
 		return err
 	}
 	s.say("Everything of it is in these directories; `%s -remove %s` removes all of it, should this program be killed.", remover(), s.Dir)
-	s.show(strings.Join(s.belongings.Dirs, "\n"))
+	s.show(strings.Join(s.manifest.Dirs, "\n"))
 	for _, release := range []struct{ tag, trouble string }{{first, ""}, {bump, ""}, {broken, "unhealthy"}, {repaired, ""}, {last, ""}} {
 		var env []string
 		if release.trouble != "" {
@@ -76,7 +76,7 @@ func (s *story) record() error {
 	if err != nil {
 		return err
 	}
-	b := belongings{App: s.App, Registry: s.Registry(), Dirs: []string{s.Dir, s.Nginx.Dir}, Boot: boot}
+	b := manifest{App: s.App, Registry: s.Registry(), Dirs: []string{s.Dir, s.Nginx.Dir}, Boot: boot}
 	for _, p := range all {
 		if p.parent != os.Getpid() {
 			continue
@@ -96,7 +96,7 @@ func (s *story) record() error {
 	if len(b.Dirs) < 3 {
 		return errors.New("note down what there is to remove: the registry's process was not found")
 	}
-	s.belongings = b
+	s.manifest = b
 	return b.save()
 }
 

@@ -61,7 +61,7 @@ func Remove(ctx context.Context, dir string, out io.Writer) (err error) {
 }
 
 // refuseForeign returns an error when somebody else's project has the app's name.
-func (b belongings) refuseForeign(ctx context.Context, engine *testbed.Engine) error {
+func (b manifest) refuseForeign(ctx context.Context, engine *testbed.Engine) error {
 	for _, project := range b.projects() {
 		of := filters.NewArgs(filters.Arg("label", projectLabel+"="+project))
 		containers, err := engine.Client.ContainerList(ctx, container.ListOptions{All: true, Filters: of})
@@ -80,9 +80,9 @@ func (b belongings) refuseForeign(ctx context.Context, engine *testbed.Engine) e
 }
 
 // endProcesses ends what was recorded, in that order, and kills what stays.
-func (b belongings) endProcesses(ctx context.Context) error {
+func (b manifest) endProcesses(ctx context.Context) error {
 	for _, own := range b.Processes {
-		one := belongings{Boot: b.Boot, Processes: []process{own}}
+		one := manifest{Boot: b.Boot, Processes: []process{own}}
 		if err := one.signal(syscall.SIGTERM, true); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (b belongings) endProcesses(ctx context.Context) error {
 }
 
 // ended waits until none of the processes lives.
-func (b belongings) ended(ctx context.Context) error {
+func (b manifest) ended(ctx context.Context) error {
 	return testbed.Until(ctx, "the end of its processes", func() error {
 		left, err := b.running()
 		if err == nil && len(left) > 0 {
@@ -115,7 +115,7 @@ func (b belongings) ended(ctx context.Context) error {
 
 // signal sends the signal to those that live: to the leaders alone, who end
 // their groups in order, or to all.
-func (b belongings) signal(sig syscall.Signal, leaders bool) error {
+func (b manifest) signal(sig syscall.Signal, leaders bool) error {
 	alive, err := b.running()
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 )
 
 // leftDemo is what a demo that was killed leaves: its list, a process and a volume.
-func leftDemo(t *testing.T) (belongings, *testbed.Engine) {
+func leftDemo(t *testing.T) (manifest, *testbed.Engine) {
 	t.Helper()
 	engine, err := testbed.NewEngine(t.Context())
 	if err != nil {
@@ -43,7 +43,7 @@ func leftDemo(t *testing.T) (belongings, *testbed.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := belongings{App: app, Registry: "127.0.0.1:1", Dirs: []string{dir}, Boot: boot, Processes: []process{sleeper(t)}}
+	b := manifest{App: app, Registry: "127.0.0.1:1", Dirs: []string{dir}, Boot: boot, Processes: []process{sleeper(t)}}
 	if err := b.save(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,14 +115,14 @@ func TestRemove_LeavesAProcessAloneThatGotTheIdLater(t *testing.T) {
 }
 
 func TestRemove_RefusesAListThatNoDemoWrote(t *testing.T) {
-	good := belongings{App: "shop", Registry: "127.0.0.1:1"}
-	for name, spoil := range map[string]func(*belongings, string){
-		"another directory":         func(b *belongings, dir string) { b.Dirs = []string{dir, "/etc"} },
-		"a name of the user's":      func(b *belongings, _ string) { b.App = "billing" },
-		"a list of somewhere else":  func(b *belongings, dir string) { b.Dirs = []string{dir + "2"} },
-		"every image of this host":  func(b *belongings, _ string) { b.Registry = "" },
-		"a directory with no mark":  func(b *belongings, dir string) { b.Dirs = []string{dir, filepath.Dir(dir) + "/home"} },
-		"a path that climbs around": func(b *belongings, dir string) { b.Dirs = []string{dir, dir + "/../../tandem-x"} },
+	good := manifest{App: "shop", Registry: "127.0.0.1:1"}
+	for name, spoil := range map[string]func(*manifest, string){
+		"another directory":         func(b *manifest, dir string) { b.Dirs = []string{dir, "/etc"} },
+		"a name of the user's":      func(b *manifest, _ string) { b.App = "billing" },
+		"a list of somewhere else":  func(b *manifest, dir string) { b.Dirs = []string{dir + "2"} },
+		"every image of this host":  func(b *manifest, _ string) { b.Registry = "" },
+		"a directory with no mark":  func(b *manifest, dir string) { b.Dirs = []string{dir, filepath.Dir(dir) + "/home"} },
+		"a path that climbs around": func(b *manifest, dir string) { b.Dirs = []string{dir, dir + "/../../tandem-x"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "tandem-shop-1")

@@ -205,7 +205,7 @@ func (s *story) untilAnswered(ctx context.Context, tag string, push func() error
 // containers maps the id of each container of both colors to when it started.
 func (s *story) containers(ctx context.Context) (map[string]string, error) {
 	out := map[string]string{}
-	for _, project := range s.belongings.projects()[:2] {
+	for _, project := range s.manifest.projects()[:2] {
 		of := filters.NewArgs(filters.Arg("label", projectLabel+"="+project))
 		list, err := s.Engine.Client.ContainerList(ctx, container.ListOptions{All: true, Filters: of})
 		if err != nil {

@@ -17,11 +17,11 @@ import (
 // story is one demo in the middle of being told.
 type story struct {
 	*stage.Stage
-	*teller
+	*printer
 	program    string
 	keep       bool
 	rate       float64 // requests a second
-	belongings belongings
+	manifest   manifest
 	agent      *stage.Agent
 	log        stage.Log
 	load       *load.Runner // nil until there is something to load
@@ -66,7 +66,7 @@ func (s *story) firstDeploy(ctx context.Context) error {
 		return err
 	}
 	s.say("This is what the agent did, from its log, shortened:")
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, first); err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s *story) bumpUnderLoad(ctx context.Context) error {
 		return err
 	}
 	s.say("The new release was started beside the old one, proved healthy, and then given the traffic in one step:")
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, bump); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *story) brokenRelease(ctx context.Context) error {
 		return err
 	}
 	s.say("It was given %s to become healthy, did not, and is rejected. The traffic never moved:", gateLimit)
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	s.say("The status says what is wrong, with the last lines that the broken containers logged:")
 	if err := s.showStatus(ctx); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (s *story) instantRevert(ctx context.Context) error {
 	}
 	s.say("%s answered again %d ms after `git push` was started. No container was created, started or stopped: "+
 		"all %d have the ids and start times that they had before.", bump, took.Milliseconds(), len(before))
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	if err := s.showStatus(ctx); err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 		return err
 	}
 	s.command(fmt.Sprintf("kill -9 %d", pid))
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	s.say("Traffic does not need the agent, so nobody notices. It is started again, looks at what there is, and goes on:")
 	mark = s.log.Size()
 	s.command("tandem run --config " + s.configPath())
@@ -230,7 +230,7 @@ func (s *story) killedAgent(ctx context.Context) error {
 	if err := s.live(ctx, last); err != nil {
 		return err
 	}
-	s.show(telling(s.log.Since(mark), s.App))
+	s.show(logExcerpt(s.log.Since(mark), s.App))
 	if err := s.answer(ctx, last); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const width = 100
 
 // teller writes the story. It keeps the first error of writing, so that the
 // chapters need not look after it.
-type teller struct {
+type printer struct {
 	w        io.Writer
 	color    bool
 	chapters int
@@ -23,8 +23,8 @@ type teller struct {
 }
 
 // newTeller uses color only where a person will see it as such.
-func newTeller(w io.Writer) *teller {
-	t := &teller{w: w}
+func newTeller(w io.Writer) *printer {
+	t := &printer{w: w}
 	if f, ok := w.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
 		info, err := f.Stat()
 		t.color = err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -33,7 +33,7 @@ func newTeller(w io.Writer) *teller {
 }
 
 // chapter begins the next one.
-func (t *teller) chapter(title string) {
+func (t *printer) chapter(title string) {
 	if t.chapters++; t.chapters == 1 {
 		t.print("\n") // every other block ends with an empty line
 	}
@@ -42,17 +42,17 @@ func (t *teller) chapter(title string) {
 }
 
 // say writes one paragraph.
-func (t *teller) say(format string, args ...any) {
+func (t *printer) say(format string, args ...any) {
 	t.print(strings.Join(fold(fmt.Sprintf(format, args...), width), "\n") + "\n\n")
 }
 
 // command shows what a person types.
-func (t *teller) command(line string) {
+func (t *printer) command(line string) {
 	t.print("  " + t.paint("36", "$ "+printable(line)) + "\n")
 }
 
 // show writes what is then seen. A line that is too long goes on in the next.
-func (t *teller) show(text string) {
+func (t *printer) show(text string) {
 	var b strings.Builder
 	for line := range strings.Lines(strings.TrimRight(text, "\n")) {
 		line = printable(strings.TrimRight(line, "\n"))
@@ -68,7 +68,7 @@ func (t *teller) show(text string) {
 }
 
 // table writes two aligned columns.
-func (t *teller) table(rows [][2]string) {
+func (t *printer) table(rows [][2]string) {
 	var b strings.Builder
 	tab := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
@@ -78,14 +78,14 @@ func (t *teller) table(rows [][2]string) {
 	t.print(b.String() + "\n")
 }
 
-func (t *teller) paint(code, text string) string {
+func (t *printer) paint(code, text string) string {
 	if !t.color {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (t *teller) print(text string) {
+func (t *printer) print(text string) {
 	if t.err == nil {
 		_, t.err = io.WriteString(t.w, text)
 	}

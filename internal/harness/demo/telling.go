@@ -22,7 +22,7 @@ func short(l stage.LogLine, app string) string {
 var commitAttr = regexp.MustCompile(` commit=\S+`)
 
 // telling picks the lines that a newcomer should see, and as much of each as fits.
-func telling(lines []stage.LogLine, app string) string {
+func logExcerpt(lines []stage.LogLine, app string) string {
 	var out []string
 	for _, l := range lines {
 		for _, message := range []string{"tandem runs", "new commit", "step done", "release rejected", "put right"} {

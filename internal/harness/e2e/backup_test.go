@@ -42,7 +42,7 @@ func TestBackup_AnswersForAKilledLiveStack(t *testing.T) {
 
 			traffic, kills := w.traffic(), times(20, 2)
 			for i := range kills {
-				w.visitedAfter(traffic, 200)
+				w.probedAfter(traffic, 200)
 				w.killLive(i%2 == 0)
 				w.mended()
 				w.backedUp(c.backup != "off")
@@ -100,7 +100,7 @@ func TestBackup_ServesWhileTheLiveStackIsGone(t *testing.T) {
 	w.backedUp(true)
 	standby := w.service("blue", "api")
 	traffic := w.traffic()
-	w.visitedAfter(traffic, 200)
+	w.probedAfter(traffic, 200)
 
 	w.stop() // or it would be back before its image is gone
 	check(t, w.Engine.RemoveProject(t.Context(), w.App+"-green"))
@@ -113,7 +113,7 @@ func TestBackup_ServesWhileTheLiveStackIsGone(t *testing.T) {
 		}
 		return nil
 	})
-	w.visitedAfter(traffic, 500)
+	w.probedAfter(traffic, 500)
 	check(t, w.answeredWith("1.0.0"))
 
 	check(t, registry.Start(t.Context()))
@@ -293,8 +293,8 @@ func (w *world) backedUp(want bool) {
 	})
 }
 
-// visitedAfter waits for so many more requests.
-func (w *world) visitedAfter(r *load.Runner, n int64) {
+// probedAfter waits for so many more requests.
+func (w *world) probedAfter(r *load.Runner, n int64) {
 	w.t.Helper()
 	before := r.Report().Requests
 	tb.Until(w.t, patience, "requests", func() error {

@@ -107,7 +107,7 @@ func (w *imageWorld) release(tag string, bad bool) {
 	}
 	ref := w.Registry() + "/shop:" + tag
 	w.built = append(w.built, ref)
-	image := testbed.Scratch{Ref: ref, Binary: own, Cmd: []string{"api"}, Env: env}
+	image := testbed.ImageBuilder{Ref: ref, Binary: own, Cmd: []string{"api"}, Env: env}
 	check(w.t, errors.Join(image.Push(w.t.Context()), os.Remove(own)))
 }
 

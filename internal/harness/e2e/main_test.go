@@ -49,7 +49,7 @@ type commons struct {
 	sync.Mutex
 	registry *testbed.Registry
 	engine   *testbed.Engine
-	images   testbed.KeptImages // in the registry, on the engine, or both
+	images   testbed.CachedImages // in the registry, on the engine, or both
 }
 
 // sharedRegistry is the registry of all worlds that bring none of their own. An image
@@ -62,7 +62,7 @@ func sharedRegistry(t *testing.T) *testbed.Registry {
 		if err != nil {
 			return err
 		}
-		if err := (testbed.Scratch{Ref: ref, Binary: program}).Push(ctx); err != nil {
+		if err := (testbed.ImageBuilder{Ref: ref, Binary: program}).Push(ctx); err != nil {
 			return err
 		}
 		return shared.engine.Pull(ctx, ref)

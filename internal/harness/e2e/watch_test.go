@@ -102,7 +102,7 @@ func TestWatch_AReleaseAsBadAsTheOldOneStaysWhereThePolicyIsRelative(t *testing.
 
 	// Few enough that a busy machine does not make the one slower than the other.
 	traffic := w.load(load.Options{Rate: 50})
-	w.visited(traffic, "1.0.0", 100)
+	w.probed(traffic, "1.0.0", 100)
 	relative := "watch: {for: 6s, max_error_rate: 1%, max_p95: 1m, compare: old}\ndrain: {timeout: 1s, websockets: 1s}\n"
 	s := w.live(w.push(stage.Desired{Tag: "1.1.0", More: relative}), "1.1.0", deploy.Green)
 	if r := s.Receipt; r.Errors == 0 || !strings.Contains(r.Verdict, "before: ") && !strings.Contains(r.Verdict, "errors (limit ") {
@@ -127,13 +127,13 @@ func TestWatch_WithoutEvidenceItNeverFailsAndNeverSilentlyPasses(t *testing.T) {
 		result       deploy.Result
 		verdict      []string
 	}{
-		{"no traffic at all", "", func() {}, deploy.Promoted, []string{"no requests; judged by ", " visits of the agent: 0% failed"}},
+		{"no traffic at all", "", func() {}, deploy.Promoted, []string{"no requests; judged by ", " probes of the agent: 0% failed"}},
 		{"three requests", "", func() {
 			for range 3 {
 				check(t, w.get("/"))
 			}
-		}, deploy.Promoted, []string{"3 requests; judged by ", " visits of the agent: 0% failed"}},
-		{"too few visits too", ", min_requests: 100000", func() {}, deploy.Promoted,
+		}, deploy.Promoted, []string{"3 requests; judged by ", " probes of the agent: 0% failed"}},
+		{"too few probes too", ", min_requests: 100000", func() {}, deploy.Promoted,
 			[]string{"inconclusive: no requests; with ", "less than watch.min_requests, 100,000; promoted, as watch.inconclusive says"}},
 		{"too few, and the policy is careful", ", min_requests: 100000, inconclusive: revert", func() {}, deploy.RolledBack,
 			[]string{"inconclusive: ", "taken back, as watch.inconclusive says"}},
@@ -176,8 +176,8 @@ func (w *world) arrived(tag string) deploy.Status {
 	})
 }
 
-// visited waits until the load got so many answers of a release.
-func (w *world) visited(r *load.Runner, tag string, n int64) {
+// probed waits until the load got so many answers of a release.
+func (w *world) probed(r *load.Runner, tag string, n int64) {
 	w.t.Helper()
 	tb.Until(w.t, patience, fmt.Sprintf("%d answers of %s", n, tag), func() error {
 		if got := r.Report().Tag(tag); got < n {

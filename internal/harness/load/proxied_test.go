@@ -40,7 +40,7 @@ func published(t *testing.T, e *testbed.Engine, registry, tag string) (ref strin
 	}
 	ref = registry + "/shop:" + tag
 	tb.Images(t, e, ref)
-	s := testbed.Scratch{Ref: ref, Binary: program, Cmd: []string{"api"}, Env: []string{"TAG=" + tag}}
+	s := testbed.ImageBuilder{Ref: ref, Binary: program, Cmd: []string{"api"}, Env: []string{"TAG=" + tag}}
 	if err := s.Push(t.Context()); err != nil {
 		t.Fatal(err)
 	}

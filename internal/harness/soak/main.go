@@ -46,7 +46,7 @@ func start(ctx context.Context, args []string) error {
 	if _, err := o.programs(ctx); err != nil {
 		return err
 	}
-	return testbed.Apart(ctx, append(args, fmt.Sprintf("-seed=%d", o.seed))...)
+	return testbed.Reexec(ctx, append(args, fmt.Sprintf("-seed=%d", o.seed))...)
 }
 
 // options say which walk is to be taken.

@@ -130,7 +130,7 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 // other one takes too long to build. `make soak` goes on for longer, elsewhere.
 func TestRun_AMinute(t *testing.T) {
 	if !testbed.IsApart() {
-		if err := testbed.Apart(t.Context(), "-test.run=^"+t.Name()+"$", "-test.v"); err != nil {
+		if err := testbed.Reexec(t.Context(), "-test.run=^"+t.Name()+"$", "-test.v"); err != nil {
 			t.Error(err)
 		}
 		return

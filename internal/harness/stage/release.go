@@ -20,7 +20,7 @@ func (s *Stage) buildStore(ctx context.Context) error {
 // build leaves the release in the registry alone, as it would be for a server.
 func (s *Stage) build(ctx context.Context, ref string, env []string) error {
 	s.built[ref] = ref
-	return testbed.Scratch{Ref: ref, Binary: s.program, Cmd: []string{"api"}, Env: env}.Push(ctx)
+	return testbed.ImageBuilder{Ref: ref, Binary: s.program, Cmd: []string{"api"}, Env: env}.Push(ctx)
 }
 
 // CloseRegistry stops the stage's own registry: from now on there are only the images that are

@@ -11,23 +11,23 @@ import (
 )
 
 // apart is set in the environment of what runs apart.
-const apart = "TESTBED_APART"
+const reexec = "TESTBED_APART"
 
 // IsApart tells whether this process was started by Apart, or by one that was.
-func IsApart() bool { return os.Getenv(apart) != "" }
+func IsApart() bool { return os.Getenv(reexec) != "" }
 
 // Apart runs this very program once more, with other arguments, in a network of its
 // own that has nothing but loopback, and with mounts of its own, which are gone with
 // it. It returns when that one has ended, with an *exec.ExitError when it failed; when
 // ctx ends it is asked to end. It needs root.
-func Apart(ctx context.Context, args ...string) error {
+func Reexec(ctx context.Context, args ...string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), apart+"=1")
+	cmd.Env = append(os.Environ(), reexec+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	// The death signal is tied to the thread that forks.

@@ -21,7 +21,7 @@ import (
 func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 	if !testbed.IsApart() {
 		before := interfaces(t)
-		if err := testbed.Apart(t.Context(), "-test.run=^"+t.Name()+"$"); err != nil {
+		if err := testbed.Reexec(t.Context(), "-test.run=^"+t.Name()+"$"); err != nil {
 			t.Error(err)
 		}
 		if now := interfaces(t); now != before {
@@ -58,7 +58,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.BuildScratch(t.Context(), testbed.Scratch{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
+	if err := e.BuildScratch(t.Context(), testbed.ImageBuilder{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: "tandem-testbed/daemon:1", Cmd: []string{"stay"}, OpenStdin: true},

@@ -42,14 +42,14 @@ func echoImage(t *testing.T, e *testbed.Engine, ref, mood string) {
 }
 
 // echoScratch describes the image, which is taken off the engine when the test ends.
-func echoScratch(t *testing.T, e *testbed.Engine, ref, mood string) testbed.Scratch {
+func echoScratch(t *testing.T, e *testbed.Engine, ref, mood string) testbed.ImageBuilder {
 	t.Helper()
 	program, err := testbed.GoSource(t.Context(), "echo", fstest.MapFS{"main.go": {Data: []byte(echo)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tb.Images(t, e, ref)
-	return testbed.Scratch{
+	return testbed.ImageBuilder{
 		Ref: ref, Binary: program, Cmd: []string{"hello", "world"}, Env: []string{"MOOD=" + mood},
 		Labels:      map[string]string{"tandem.test": "echo"},
 		Healthcheck: &testbed.Healthcheck{Test: []string{"CMD", "/echo", "healthy"}},
@@ -246,7 +246,7 @@ func TestDerived_OfWhatIsNotThereSaysSo(t *testing.T) {
 
 func TestKeptImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
 	e := tb.Engine(t)
-	var kept testbed.KeptImages
+	var kept testbed.CachedImages
 	made := 0
 	for range 3 {
 		err := kept.Once(t.Context(), "tandem-testbed/echo:kept", func(_ context.Context, ref string) error {

@@ -12,7 +12,7 @@ import (
 // making one, or unpacking its layers again for each image that has them too, takes
 // longer than what is done with it. The zero value has none. It may be used by several
 // goroutines.
-type KeptImages struct {
+type CachedImages struct {
 	mu   sync.Mutex
 	made map[string]*keptImage // by name
 }
@@ -24,13 +24,13 @@ type keptImage struct {
 
 // Once lets the first who asks for an image create it by this name, and all others
 // wait. The error is that of the first.
-func (k *KeptImages) Once(ctx context.Context, ref string, create func(ctx context.Context, ref string) error) error {
+func (k *CachedImages) Once(ctx context.Context, ref string, create func(ctx context.Context, ref string) error) error {
 	i := k.image(ref)
 	i.Do(func() { i.err = create(ctx, ref) })
 	return i.err
 }
 
-func (k *KeptImages) image(ref string) *keptImage {
+func (k *CachedImages) image(ref string) *keptImage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.made == nil {
@@ -44,7 +44,7 @@ func (k *KeptImages) image(ref string) *keptImage {
 
 // Remove takes their names off the engine; it needs none where nobody wanted an image.
 // Nobody may want one any more.
-func (k *KeptImages) Remove(ctx context.Context) error {
+func (k *CachedImages) Remove(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.made) == 0 {

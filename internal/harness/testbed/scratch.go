@@ -24,7 +24,7 @@ import (
 type Healthcheck = dockerspec.HealthcheckConfig
 
 // Scratch is an image that holds nothing but one static program.
-type Scratch struct {
+type ImageBuilder struct {
 	Ref         string // the name to give it, with a tag
 	Binary      string // the program on this machine; it becomes "/<base name>", the entry point
 	Cmd         []string
@@ -36,7 +36,7 @@ type Scratch struct {
 // BuildScratch makes the image without a builder, by loading an archive into
 // the engine. The same input gives the same image id, and another name gives
 // another one: two tests with one image would remove it under each other's feet.
-func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
+func (e *Engine) BuildScratch(ctx context.Context, s ImageBuilder) error {
 	archive, err := s.archive()
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.Ref, err)
@@ -51,7 +51,7 @@ func (e *Engine) BuildScratch(ctx context.Context, s Scratch) error {
 // Push makes the image and puts it into the registry that its name begins with, which
 // takes no password. No engine has to do anything for that: unlike one that
 // BuildScratch makes and Engine.Push pushes, it is on no machine until it is pulled.
-func (s Scratch) Push(ctx context.Context) error {
+func (s ImageBuilder) Push(ctx context.Context) error {
 	layer, err := layerOf(s.Binary)
 	if err != nil {
 		return fmt.Errorf("push %s: %w", s.Ref, err)
@@ -64,7 +64,7 @@ func (s Scratch) Push(ctx context.Context) error {
 }
 
 // archive returns the image in the format of "docker save".
-func (s Scratch) archive() (io.Reader, error) {
+func (s ImageBuilder) archive() (io.Reader, error) {
 	layer, err := layerOf(s.Binary)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func layerOf(binary string) (layer, error) {
 	return l, nil
 }
 
-func (s Scratch) config(l layer) dockerspec.DockerOCIImage {
+func (s ImageBuilder) config(l layer) dockerspec.DockerOCIImage {
 	entrypoint := "/" + filepath.Base(s.Binary)
 	// A fixed date: with the real one, no two builds would have the same id.
 	created := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)

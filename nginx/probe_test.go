@@ -20,15 +20,15 @@ func (r *rig) route(path string) deploy.Route {
 	return route
 }
 
-func (r *rig) wantVisit(t *testing.T, path string, status int) {
+func (r *rig) wantProbe(t *testing.T, path string, status int) {
 	t.Helper()
 	got := r.proxy.ProbeLive(t.Context(), r.app, r.route(path))
 	if got.Err != nil || got.Status != status || got.Took <= 0 {
-		t.Fatalf("visit of %s: got %+v, want status %d\n%s", path, got, status, r.nginx.ErrorLog())
+		t.Fatalf("probe of %s: got %+v, want status %d\n%s", path, got, status, r.nginx.ErrorLog())
 	}
 }
 
-func TestVisit_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
+func TestProbe_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
 	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
 		t.Run(mode, func(t *testing.T) {
 			r := newRig(t, rigOptions{mode: mode})
@@ -37,7 +37,7 @@ func TestVisit_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
 				r.flip(t, c)
 				for _, path := range []string{"/", "/health", "/health?deep=1&x=a%20b", "/a//b/%2e%2e/c%2Fd/?q"} {
 					r.stacks[c].last.Store(nil)
-					r.wantVisit(t, path, http.StatusOK)
+					r.wantProbe(t, path, http.StatusOK)
 					last := r.stacks[c].last.Load()
 					if last == nil || last.RequestURI != path {
 						t.Fatalf("%s was asked for %+v, want %s", c, last, path)
@@ -51,14 +51,14 @@ func TestVisit_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
 	}
 }
 
-func TestVisit_GoesTheWayOfPeople(t *testing.T) {
+func TestProbe_GoesTheWayOfPeople(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.wantVisit(t, "/broken", http.StatusInternalServerError)
+	r.wantProbe(t, "/broken", http.StatusInternalServerError)
 	r.stacks[deploy.Blue].kill(t)
-	r.wantVisit(t, "/health", http.StatusBadGateway)
+	r.wantProbe(t, "/health", http.StatusBadGateway)
 	r.setBackup(t, true)
-	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
 	r.setBackup(t, false)
 	if err := r.nginx.Kill(within(t)); err != nil {
 		t.Fatal(err)
@@ -69,13 +69,13 @@ func TestVisit_GoesTheWayOfPeople(t *testing.T) {
 	}
 }
 
-func TestVisit_IsNotForWhatTheHTTPBlockDemandsOfPeople(t *testing.T) {
+func TestProbe_IsNotForWhatTheHTTPBlockDemandsOfPeople(t *testing.T) {
 	r := newRig(t, rigOptions{http: `auth_basic "people"; auth_basic_user_file nobody; deny all;`})
 	r.prepare(t)
-	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
 }
 
-func TestVisit_GivesUpOnASlowAnswer(t *testing.T) {
+func TestProbe_GivesUpOnASlowAnswer(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	route := r.route("/slow")
@@ -89,7 +89,7 @@ func TestVisit_GivesUpOnASlowAnswer(t *testing.T) {
 	}
 }
 
-func TestVisit_OfARouteThatNginxDoesNotKnowIsNoAnswer(t *testing.T) {
+func TestProbe_OfARouteThatNginxDoesNotKnowIsNoAnswer(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	route := r.route("/health")
@@ -99,10 +99,10 @@ func TestVisit_OfARouteThatNginxDoesNotKnowIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestVisit_StandsInTheLogAsOne(t *testing.T) {
+func TestProbe_StandsInTheLogAsOne(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
-	r.wantVisit(t, "/health", http.StatusOK)
+	r.wantProbe(t, "/health", http.StatusOK)
 	get(t, r.nginx.URL()+"/people")
 	tb.Until(t, patience, "both lines", func() error {
 		if text := r.file(t, "log/shop.access.log"); strings.Count(text, "\n") != 2 {
@@ -111,7 +111,7 @@ func TestVisit_StandsInTheLogAsOne(t *testing.T) {
 		return nil
 	})
 	for line := range strings.Lines(r.file(t, "log/shop.access.log")) {
-		if people := strings.Contains(line, "/people"); people == strings.Contains(line, `"visit":"1"`) {
+		if people := strings.Contains(line, "/people"); people == strings.Contains(line, `"probe":"1"`) {
 			t.Errorf("of people %v: %s", people, line)
 		}
 	}

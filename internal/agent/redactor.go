@@ -19,7 +19,7 @@ const learnTime = 10 * time.Second
 // learn opens the encrypted files of the releases that may still run, so that what
 // their containers print is free of values which the newest commit has no more.
 // What cannot be opened any more is left.
-func (a *Agent) learn(app string) {
+func (a *Agent) primeRedactor(app string) {
 	ctx, cancel := context.WithTimeout(context.Background(), learnTime)
 	defer cancel()
 	trees := filepath.Join(a.cfg.State, "trees", app)

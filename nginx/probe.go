@@ -14,14 +14,14 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// visitMargin is how long after Health.MaxLatency a visit is given up: late enough
+// probeMargin is how long after Health.MaxLatency a probe is given up: late enough
 // that an answer which is just too slow is still seen as an answer.
-const visitMargin = 100 * time.Millisecond
+const probeMargin = 100 * time.Millisecond
 
-// newVisitor makes the client of all visits. Each has a connection of its own, as
+// newProber makes the client of all probes. Each has a connection of its own, as
 // those of new visitors have: a kept one would always ask the same worker, and
 // be closed under a request when that worker is told to finish.
-func newVisitor() *http.Client {
+func newProber() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{DisableKeepAlives: true},
 		// A redirect is an answer. Following it would ask somebody else.
@@ -29,17 +29,17 @@ func newVisitor() *http.Client {
 	}
 }
 
-// Visit asks the route's health path once, through the running Nginx, of whatever
-// color is live. The access log has it, marked as a visit.
+// Probe asks the route's health path once, through the running Nginx, of whatever
+// color is live. The access log has it, marked as a probe.
 func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {
-	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+visitMargin)
+	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+probeMargin)
 	defer cancel()
 	began := time.Now()
-	v, err := p.look(limited)
+	v, err := p.inspect(limited)
 	answer := deploy.Probe{Err: err}
 	if err == nil {
 		began = time.Now()
-		answer.Status, answer.Err = p.visit(limited, v, app.Name, route)
+		answer.Status, answer.Err = p.probe(limited, v, app.Name, route)
 	}
 	answer.Took = time.Since(began)
 	switch {
@@ -52,7 +52,7 @@ func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Rout
 	return answer
 }
 
-func (p *Proxy) visit(ctx context.Context, v view, app string, route deploy.Route) (status int, err error) {
+func (p *Proxy) probe(ctx context.Context, v environment, app string, route deploy.Route) (status int, err error) {
 	// An app that looks at the host's name gets the one that the gate used.
 	res, err := p.through(ctx, v, "/"+app+"/"+route.Name+route.Health.Path, route.Ports.Blue)
 	if err != nil {
@@ -66,14 +66,14 @@ func (p *Proxy) visit(ctx context.Context, v view, app string, route deploy.Rout
 
 // through asks the confirm server for a page of an app, which is told that it is asked on
 // that port of 127.0.0.1. The body of the answer is read a little and closed.
-func (p *Proxy) through(ctx context.Context, v view, path string, port int) (*http.Response, error) {
+func (p *Proxy) through(ctx context.Context, v environment, path string, port int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask nginx for %s: %w", path, err)
 	}
 	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	req.Header.Set("User-Agent", "tandem")
-	res, err := p.visitor.Do(req)
+	res, err := p.prober.Do(req)
 	if err != nil {
 		return nil, plain(err)
 	}

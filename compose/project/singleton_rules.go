@@ -50,7 +50,7 @@ func (c *Checker) migrations(p *types.Project) {
 		case kind == deploy.ContractMigration && name == c.app.Migrations.Expand:
 			c.appFault(where, "%s is the expand migration too, and would run before the release and after it: name another service", name)
 		}
-		for _, other := range partners(p.Services[name]) {
+		for _, other := range linkedServices(p.Services[name]) {
 			c.Fault(At(name), "a migration runs while no stack may be there, so it can share nothing with %s: remove what names it", other)
 		}
 	}
@@ -69,7 +69,7 @@ func (c *Checker) needsNoMigration(name string, s types.ServiceConfig) {
 			c.Fault(At(name, "depends_on", needed), "%s would wait for the contract migration %s, which runs when the release is live: remove it from depends_on", name, needed)
 		}
 	}
-	for _, other := range partners(s) {
+	for _, other := range linkedServices(s) {
 		if isMigration(c.app, other) {
 			c.Fault(At(name), "%s shares something with the migration %s, whose container is gone when the stack runs: remove what names it", name, other)
 		}
@@ -103,7 +103,7 @@ func (c *Checker) routeTo(service string) string {
 }
 
 // partners are the services whose namespace, volumes or links a service uses.
-func partners(s types.ServiceConfig) []string {
+func linkedServices(s types.ServiceConfig) []string {
 	var names []string
 	for _, mode := range []string{s.NetworkMode, s.Pid, s.Ipc, s.Uts} {
 		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
