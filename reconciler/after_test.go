@@ -142,7 +142,7 @@ func TestRunner_ReleaseOutsideADeployWindowWaitsAndAReturnDoesNot(t *testing.T) 
 		p.deploy("c1", yamlOf("1", deploy.Green))
 		p.deploy("c2", yamlOf("2", deploy.Blue))
 		s := p.deploy("c3", yamlOf("3", deploy.Green, workdays))
-		p.is(t, s, "Paused/Waiting, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		p.is(t, s, "Paused/OutsideWindow, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
 		if want := "no deploy window is open: 3 waits until Mon 2000-01-03 09:00 UTC"; s.Message != want {
 			t.Errorf("message %q, want %q", s.Message, want)
 		}
@@ -245,7 +245,7 @@ func TestRunner_AFullDiskIsMadeRoomOnBeforeTheDeployGivesUp(t *testing.T) {
 		full := &deploy.TemporaryError{Reason: deploy.DiskFull, Err: errors.New("no space left on device")}
 		w.change(func() { w.fates["5"] = bearing{up: full} })
 		w.onCall = func(call string) {
-			if call == "janitor.remove" {
+			if call == "pruner.remove" {
 				w.change(func() { delete(w.fates, "5") })
 			}
 		}
@@ -269,7 +269,7 @@ func TestRunner_WithoutAddressesTheNetworksOfStoppedStacksAreGivenBack(t *testin
 		none := &deploy.TemporaryError{Reason: deploy.NoAddresses, Err: errors.New("all predefined address pools have been fully subnetted")}
 		w.change(func() { w.fates["2"], w.networks = bearing{up: none}, 3 })
 		w.onCall = func(call string) {
-			if call == "janitor.networks" {
+			if call == "pruner.networks" {
 				w.change(func() { delete(w.fates, "2") })
 			}
 		}

@@ -66,7 +66,7 @@ func TestRunner_FlipDoesNotWaitForFiguresOfTheOldStack(t *testing.T) {
 				p.deploy("c1", yamlOf("1", deploy.Green))
 				began, flipped := time.Now(), time.Time{}
 				w.disturb = func(_ int, name string) trouble {
-					if flipped.IsZero() && (name == "meter.traffic" || name == "gauge.usage") {
+					if flipped.IsZero() && (name == "accesslog.traffic" || name == "statsreader.usage") {
 						return what
 					}
 					return none

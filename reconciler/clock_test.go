@@ -85,7 +85,7 @@ func TestRunner_WhatFailedBeforeTheFlipStaysBeforeItWhenTheClockIsPutRight(t *te
 				}
 				wait(p.ctx, 10*time.Second)
 				w.onCall = func(name string) {
-					if name == "meter.traffic" && w.saved.Live.Release.Tag == "2" {
+					if name == "accesslog.traffic" && w.saved.Live.Release.Tag == "2" {
 						w.onCall = nil
 						w.disturb = func(int, string) trouble { return crashBefore }
 					}

@@ -15,7 +15,7 @@ type fakeBackup struct{ p *process }
 func (f fakeBackup) SupportsBackup() bool { return true }
 
 func (f fakeBackup) BackupActive(ctx context.Context, _ deploy.App) (backupOn bool, err error) {
-	err = f.p.call(ctx, "backup.armed", func() error {
+	err = f.p.call(ctx, "backup.active", func() error {
 		backupOn = f.p.backupOn
 		return nil
 	})
@@ -23,7 +23,7 @@ func (f fakeBackup) BackupActive(ctx context.Context, _ deploy.App) (backupOn bo
 }
 
 func (f fakeBackup) SetBackup(ctx context.Context, _ deploy.App, on bool) error {
-	return f.p.call(ctx, "backup.arm", func() error {
+	return f.p.call(ctx, "backup.set", func() error {
 		w := f.p.stage
 		c := w.live.Other()
 		if a := w.stacks[c]; on && (a == nil || a.row < 3 || !slices.Contains(w.saved.Passed, a.release)) {
@@ -44,7 +44,7 @@ func (w *stage) backups(c deploy.Color, what string) {
 type fakeSingletons struct{ p *process }
 
 func (f fakeSingletons) StopSingletons(ctx context.Context, _ deploy.App, c deploy.Color) error {
-	return f.p.call(ctx, "singletons.relieve", func() error {
+	return f.p.call(ctx, "singletons.stop", func() error {
 		if a := f.p.stacks[c]; a != nil {
 			a.singletonsRun = false
 		}
@@ -53,7 +53,7 @@ func (f fakeSingletons) StopSingletons(ctx context.Context, _ deploy.App, c depl
 }
 
 func (f fakeSingletons) StartSingletons(ctx context.Context, app deploy.App, c deploy.Color) error {
-	return f.p.call(ctx, "singletons.engage", func() error {
+	return f.p.call(ctx, "singletons.start", func() error {
 		w := f.p.stage
 		if spoiled(app) {
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
@@ -127,7 +127,7 @@ func (w *stage) expanded(r deploy.Release) bool {
 type fakeJanitor struct{ p *process }
 
 func (f fakeJanitor) Images(ctx context.Context, s deploy.Stack) (images []deploy.Image, err error) {
-	err = f.p.call(ctx, "janitor.images", func() error {
+	err = f.p.call(ctx, "pruner.images", func() error {
 		id := "sha256:" + s.Release.Hash
 		f.p.images[id] = "shop:" + s.Release.Tag
 		i := deploy.Image{Ref: "shop:" + s.Release.Tag, ID: id, Digest: id}
@@ -141,7 +141,7 @@ func (f fakeJanitor) Images(ctx context.Context, s deploy.Stack) (images []deplo
 }
 
 func (f fakeJanitor) RemoveImages(ctx context.Context, images []deploy.Image) (gone []deploy.Image, err error) {
-	err = f.p.call(ctx, "janitor.remove", func() error {
+	err = f.p.call(ctx, "pruner.remove", func() error {
 		w := f.p.stage
 		for _, i := range images {
 			for _, c := range deploy.Colors() {
@@ -158,7 +158,7 @@ func (f fakeJanitor) RemoveImages(ctx context.Context, images []deploy.Image) (g
 }
 
 func (f fakeJanitor) PruneNetworks(ctx context.Context) (gone int, err error) {
-	err = f.p.call(ctx, "janitor.networks", func() error {
+	err = f.p.call(ctx, "pruner.networks", func() error {
 		gone, f.p.stage.networks = f.p.stage.networks, 0
 		return nil
 	})

@@ -58,7 +58,7 @@ func serves(app deploy.App, r deploy.Route) bool {
 type fakeAccessLog struct{ p *process }
 
 func (f fakeAccessLog) Traffic(ctx context.Context, _ deploy.App, c deploy.Color, since time.Time) (t deploy.Traffic, err error) {
-	err = f.p.call(ctx, "meter.traffic", func() (err error) {
+	err = f.p.call(ctx, "accesslog.traffic", func() (err error) {
 		w := f.p.stage
 		t = deploy.Traffic{Requests: 1000, P95: 5 * time.Millisecond}
 		if w.ledger.traffic != nil {
@@ -77,7 +77,7 @@ func (f fakeAccessLog) Traffic(ctx context.Context, _ deploy.App, c deploy.Color
 type fakeStatsReader struct{ p *process }
 
 func (f fakeStatsReader) Usage(ctx context.Context, s deploy.Stack) (u deploy.Usage, err error) {
-	err = f.p.call(ctx, "gauge.usage", func() (err error) {
+	err = f.p.call(ctx, "statsreader.usage", func() (err error) {
 		w := f.p.stage
 		if w.ledger.usage != nil {
 			u, err = w.ledger.usage(w.stacks[s.Color], s.Color)

@@ -38,7 +38,7 @@ func TestReached_TheFirstStackIsGatedFirstAndLiveOnlyWhenRequestsCanCome(t *test
 					p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
 					w.wantDid(t, ": ")
 				}
-				if w.saved.Live != (deploy.LiveRelease{}) || w.count("singletons.engage") > 0 || w.count("prober.probe") > 0 {
+				if w.saved.Live != (deploy.LiveRelease{}) || w.count("singletons.start") > 0 || w.count("proxyprober.probe") > 0 {
 					t.Errorf("%s, %s: it was taken to be live: %s", name, color, w.log())
 				}
 				w.lacking(nil, notUsed)

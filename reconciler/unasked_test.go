@@ -69,7 +69,7 @@ func TestUnasked_NothingElseIsDoneWhileNginxCannotBeAsked(t *testing.T) {
 		p.is(t, p.deploy("c3", yamlOf("3", deploy.Green, later)), "Degraded/NginxAway, live 2 in blue; history 2:Promoted 1:Promoted")
 		w.wantDid(t, "Healing: up blue 2; gate blue 2")
 		for _, name := range w.calls {
-			if slices.Contains([]string{"stacks.stop", "singletons.engage", "singletons.relieve", "migrator.migrate", "router.flip", "backup.arm"}, name) {
+			if slices.Contains([]string{"stacks.stop", "singletons.start", "singletons.stop", "migrator.migrate", "router.flip", "backup.set"}, name) {
 				t.Errorf("%s was called", name)
 			}
 		}
