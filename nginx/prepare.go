@@ -46,7 +46,11 @@ func (p *Proxy) acceptFiles(ctx context.Context, t *turn) error {
 		}
 		return err
 	default:
-		return p.checkSite(ctx, t.diff)
+		reload, err := p.checkSite(ctx, t.diff)
+		if reload {
+			return p.load(ctx, t.diff)
+		}
+		return err
 	}
 }
 
@@ -58,6 +62,9 @@ func (p *Proxy) Reserve(ctx context.Context, app deploy.App) error {
 		return err
 	}
 	defer p.loading.Release(1)
+	if err := p.undoInterrupted(); err != nil {
+		return err
+	}
 	w, err := p.diff(ctx, app, deploy.NoColor, time.Now())
 	if err != nil {
 		return err
@@ -112,9 +119,6 @@ func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, ca
 		return appDiff{}, err
 	}
 	w := appDiff{app: app.Name, of: app, reloads: p.mode == SwitchReload, environment: v, called: called}
-	if err := p.undoInterrupted(); err != nil {
-		return appDiff{}, err
-	}
 	if w.running, w.asked = p.ask(ctx, v, app.Name); ctx.Err() != nil {
 		return appDiff{}, ctx.Err()
 	}
@@ -237,6 +241,10 @@ func (p *Proxy) writeMissing(w appDiff) error {
 	if err := p.tested(); err != nil {
 		return err
 	}
+	return p.containerStopped(w)
+}
+
+func (p *Proxy) containerStopped(w appDiff) error {
 	return &deploy.RouterError{Reason: deploy.NginxAway,
 		Detail: "the container " + p.container + " does not run: it is " + w.environment.stopped}
 }
@@ -270,27 +278,27 @@ func (w appDiff) text(name string) string {
 
 // checkSite looks, once in the life of the process, whether the user's site
 // includes the app's variables: everything else could be right, and a flip
-// would still change nothing for the user.
-func (p *Proxy) checkSite(ctx context.Context, w appDiff) error {
+// would still change nothing for the user. A line that was added since has to be loaded.
+func (p *Proxy) checkSite(ctx context.Context, w appDiff) (reload bool, err error) {
 	included, looked := p.sites[w.app]
 	if p.mode == SwitchReload || included {
-		return nil
+		return false, nil
 	}
 	configuration, err := p.testSince(ctx, w.called)
 	if err != nil && looked {
-		return err // whether the line is there now cannot be told
+		return false, err // whether the line is there now cannot be told
 	}
 	if err != nil {
 		// Something else in the user's configuration is broken. Ours is loaded
 		// and works, so this is no reason to stop.
 		p.sites[w.app] = true
 		p.log.Warn("nginx configuration is broken, and would keep nginx from starting", "app", w.app, "err", err)
-		return nil
+		return false, nil
 	}
 	if looked && w.includesSite(configuration) {
-		return p.load(ctx, w) // the line was added since; make sure that it is in force
+		return true, nil
 	}
-	return p.siteIncluded(w, configuration)
+	return false, p.siteIncluded(w, configuration)
 }
 
 func (w appDiff) includesSite(configuration string) bool {

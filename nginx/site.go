@@ -22,20 +22,22 @@ type awaitedSite struct {
 }
 
 // Site tells whether the site passes requests to the app, and that Nginx has loaded what it
-// says: requests have come or, where nobody asks for anything, it is reloaded.
-func (p *Proxy) Site(ctx context.Context, app deploy.App) error {
+// says: requests have come or, where nobody asks for anything, it was reloaded. It changes
+// nothing. reload tells that a person has changed the site and not had it loaded for
+// ownReload: see LoadSite.
+func (p *Proxy) Site(ctx context.Context, app deploy.App) (reload bool, err error) {
 	called := time.Now()
 	if err := p.loading.Acquire(ctx, 1); err != nil {
-		return err
+		return false, err
 	}
 	defer p.loading.Release(1)
 	v, err := p.inspect(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	configuration, err := p.testSince(ctx, called)
 	if err != nil {
-		return err
+		return false, err
 	}
 	was, waited := p.awaited[app.Name]
 	if !p.passesTo(configuration, app) {
@@ -44,38 +46,18 @@ func (p *Proxy) Site(ctx context.Context, app deploy.App) error {
 		} else if !was.written.IsZero() {
 			p.awaited[app.Name] = awaitedSite{since: was.since}
 		}
-		return p.unused(v, app)
+		return false, p.unused(v, app)
 	}
 	if !waited || p.asked(ctx, app, was.since) {
 		delete(p.awaited, app.Name)
-		return nil
+		return false, nil
 	}
 	if was.written.IsZero() {
 		was.written = called
 		p.awaited[app.Name] = was
 	}
-	if time.Since(was.written) < ownReload {
-		return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: fmt.Sprintf(
-			"the site passes requests to %s now, and none has come: reload Nginx; else tandem does so in %s", app.Name, ownReload)}
-	}
-	if err := p.loadSite(ctx, v, app.Name); err != nil {
-		return err
-	}
-	delete(p.awaited, app.Name)
-	return nil
-}
-
-// PeekSite is Site for who changes nothing.
-func (p *Proxy) PeekSite(ctx context.Context, app deploy.App) error {
-	v, err := p.inspect(ctx)
-	if err != nil {
-		return err
-	}
-	configuration, err := p.test(ctx)
-	if err != nil || p.passesTo(configuration, app) {
-		return err
-	}
-	return p.unused(v, app)
+	return time.Since(was.written) >= ownReload, &deploy.RouterError{Reason: deploy.NotIncluded, Detail: fmt.Sprintf(
+		"the site passes requests to %s now, and none has come: reload Nginx; else tandem does so in %s", app.Name, ownReload)}
 }
 
 // asked tells whether people's requests came to the app since the moment.
@@ -88,15 +70,27 @@ func (p *Proxy) asked(ctx context.Context, app deploy.App, since time.Time) bool
 	return false
 }
 
-// loadSite puts the site in force that stands on the disk.
-func (p *Proxy) loadSite(ctx context.Context, v environment, app string) error {
+// LoadSite puts the site in force that stands on the disk.
+func (p *Proxy) LoadSite(ctx context.Context, app deploy.App) error {
+	if err := p.loading.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer p.loading.Release(1)
+	v, err := p.inspect(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
 	defer cancel()
 	p.oldWorkers.note(v)
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
-	return p.await(ctx, v, app, afterReload, func(answer) bool { return true })
+	if err := p.await(ctx, v, app.Name, afterReload, func(answer) bool { return true }); err != nil {
+		return err
+	}
+	delete(p.awaited, app.Name)
+	return nil
 }
 
 // passesTo tells whether a file of the site names a variable of the app's routes or, in

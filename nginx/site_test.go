@@ -52,7 +52,8 @@ func TestSite_AnyUseOfARouteCounts(t *testing.T) {
 	} {
 		r := rigs[c.mode]
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n" + c.http, Server: c.server})
-		if err := r.proxy.PeekSite(t.Context(), r.app); c.used && err != nil || !c.used && !isReason(err, deploy.NotIncluded) {
+		r.restart(t) // one that has not waited for anything
+		if err := r.site(t, r.app); c.used && err != nil || !c.used && !isReason(err, deploy.NotIncluded) {
 			t.Errorf("%s: got %v, want used: %t", c.name, err, c.used)
 		}
 	}
@@ -65,15 +66,15 @@ func TestSite_AChangedSiteCountsOnceRequestsCome(t *testing.T) {
 	r.write(t)
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: own})
 	r.prepare(t)
-	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded, `"proxy_pass http://$shop_api;"`, "in the place of the site's own", "include "+r.dir+"/shop.server;")
+	wantReason(t, r.site(t, r.app), deploy.NotIncluded, `"proxy_pass http://$shop_api;"`, "in the place of the site's own", "include "+r.dir+"/shop.server;")
 	r.configure(t, testbed.NginxConfig{HTTP: inHTTP, Server: usualServer})
-	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded, "reload Nginx")
+	wantReason(t, r.site(t, r.app), deploy.NotIncluded, "reload Nginx")
 	if err := r.nginx.ReloadAndWait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	tb.Until(t, patience, "a site that is in force", func() error {
 		get(t, r.nginx.URL())
-		return r.proxy.Site(t.Context(), r.app)
+		return r.site(t, r.app)
 	})
 }
 
@@ -82,9 +83,9 @@ func TestSite_ANginxThatNobodyReloadsIsReloaded(t *testing.T) {
 	r.write(t)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: "include %DIR%/shop.server; location / { return 204; }"})
 	r.prepare(t)
-	wantReason(t, r.proxy.Site(t.Context(), r.app), deploy.NotIncluded)
+	wantReason(t, r.site(t, r.app), deploy.NotIncluded)
 	r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;", Server: usualServer})
-	tb.Until(t, patience, "a site that is in force", func() error { return r.proxy.Site(t.Context(), r.app) })
+	tb.Until(t, patience, "a site that is in force", func() error { return r.site(t, r.app) })
 	r.wantTraffic(t, deploy.Blue)
 }
 
@@ -116,7 +117,7 @@ func TestSite_BeforeTheGateTheSitesOwnProxyPassStays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantKept(r.proxy.Site(t.Context(), app))
+		wantKept(r.site(t, app))
 	}
 }
 
@@ -142,11 +143,21 @@ func TestSite_AGroupOfTheSameNameIsLeftUntilTheAppIsProven(t *testing.T) {
 				wantReason(t, err, deploy.NotIncluded, "shop_backend", "take ")
 				r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: site})
 				r.prepare(t)
-				if err := r.proxy.Site(t.Context(), r.app); err != nil {
+				if err := r.site(t, r.app); err != nil {
 					t.Error(err)
 				}
 				r.wantTraffic(t, color)
 			})
 		}
 	}
+}
+
+// site asks for the site, and has it loaded where that is due, as the Runner does.
+func (r *rig) site(t *testing.T, app deploy.App) error {
+	t.Helper()
+	reload, err := r.proxy.Site(t.Context(), app)
+	if reload {
+		return r.proxy.LoadSite(t.Context(), app)
+	}
+	return err
 }

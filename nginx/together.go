@@ -50,6 +50,9 @@ func (q *waiting) all() []*turn {
 // begin finds out what there is to do, and does what needs no reload. due tells whether
 // Nginx has to load something.
 func (p *Proxy) begin(ctx context.Context, t *turn) (due bool, err error) {
+	if err := p.undoInterrupted(); err != nil {
+		return false, err
+	}
 	w, err := p.diff(ctx, t.app, deploy.NoColor, t.called)
 	if err != nil {
 		return false, err

@@ -37,6 +37,9 @@ func (p *Proxy) Flip(ctx context.Context, app deploy.App, color deploy.Color) er
 		return err
 	}
 	defer p.loading.Release(1)
+	if err := p.undoInterrupted(); err != nil {
+		return err
+	}
 	w, err := p.diff(ctx, app, color, time.Now())
 	if err != nil {
 		return err

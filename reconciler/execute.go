@@ -54,6 +54,9 @@ func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.
 		// Whatever is in its way, a newer release must not wait for it.
 		return r.reject(app, w, s, &deploy.RejectError{Reason: deploy.ReasonOf(err), Detail: err.Error()})
 	}
+	if s.Action == deploy.Render {
+		return err // which says what is wrong with Nginx, and is the same wherever it shows
+	}
 	if bad != nil && (bad.Reason == deploy.RestartLoop || bad.Reason == deploy.ContainerExited) {
 		// Whichever step sees it, it is the same failure.
 		return fmt.Errorf("%s: %w", s.Color, err)
@@ -64,6 +67,10 @@ func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.
 // do is the one switch over the actions. of is the App of the step's release.
 func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	switch s.Action {
+	case deploy.Render:
+		return r.render(ctx, app, w)
+	case deploy.Prune:
+		return r.prune(ctx, app, w)
 	case deploy.Park:
 		r.parked = true
 		r.noteGone(app, w)

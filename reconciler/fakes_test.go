@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,12 +34,13 @@ type stage struct {
 	live      deploy.Color
 	stacks    map[deploy.Color]*actor
 	conns     map[deploy.Color]int
-	repaired  []string   // what the next Prepare finds changed
-	unreached error      // why Nginx does not get through to the stack
-	outdated  error      // what every Prepare says of the site
-	routing   deploy.App // as the last Prepare got it
-	serial    int        // of containers
-	networks  int        // of stopped stacks, which can be given back
+	repaired  []string    // what the next Prepare finds changed
+	unreached error       // why Nginx does not get through to the stack
+	outdated  error       // what every Prepare says of the site
+	routing   deploy.App  // as the last Prepare got it
+	prepared  *deploy.App // what of it the generated files depend on; nil: there are none
+	serial    int         // of containers
+	networks  int         // of stopped stacks, which can be given back
 	saved     deploy.Memory
 	saves     []deploy.Memory // all that were ever saved
 	offences  []string
@@ -524,11 +526,34 @@ func (f fakeRouter) Reserve(ctx context.Context, app deploy.App) error {
 	return f.p.call(ctx, "router.reserve", func() error { f.p.stage.routing = app; return nil })
 }
 
+func (f fakeRouter) Check(ctx context.Context, app deploy.App) (state deploy.RenderState, err error) {
+	err = f.p.call(ctx, "router.check", func() error {
+		w := f.p.stage
+		state.Due = w.prepared == nil || len(w.repaired) > 0 || !reflect.DeepEqual(*w.prepared, filesOf(app))
+		if state.Due {
+			return nil
+		}
+		w.leads()
+		return cmp.Or(w.unread, w.outdated)
+	})
+	return state, err
+}
+
+// filesOf is what of an app the generated files depend on.
+func filesOf(app deploy.App) deploy.App {
+	return deploy.App{Routes: app.Routes, Former: app.Former}
+}
+
+func (f fakeRouter) LoadSite(ctx context.Context, _ deploy.App) error {
+	return f.p.call(ctx, "router.loadsite", func() error { return nil })
+}
+
 func (f fakeRouter) Prepare(ctx context.Context, app deploy.App) (repaired []string, err error) {
 	err = f.p.call(ctx, "router.prepare", func() error {
 		w := f.p.stage
 		repaired, w.repaired = w.repaired, nil
-		w.routing = app
+		files := filesOf(app)
+		w.routing, w.prepared = app, &files
 		w.give(app)
 		w.leads()
 		return cmp.Or(w.unread, w.outdated)
@@ -566,8 +591,8 @@ func (w *stage) reached() bool {
 }
 
 // Site says what the site lacks.
-func (f fakeRouter) Site(ctx context.Context, _ deploy.App) error {
-	return f.p.call(ctx, "router.site", func() error { return f.p.stage.site })
+func (f fakeRouter) Site(ctx context.Context, _ deploy.App) (reload bool, err error) {
+	return false, f.p.call(ctx, "router.site", func() error { return f.p.stage.site })
 }
 
 func (f fakeRouter) Flip(ctx context.Context, app deploy.App, c deploy.Color) error {

@@ -30,11 +30,17 @@ func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 	}
 }
 
-// clean removes the images of releases that neither a stack nor the history
-// needs. It fails nothing: what could not be removed is tried again later.
-func (r *Runner) clean(ctx context.Context, app deploy.App, w world) error {
+// unneeded are the images of releases that neither a stack nor the history needs.
+func (r *Runner) unneeded(app deploy.App, w world) []deploy.Image {
 	kept := r.memory.Kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
-	_, err := r.removeWaste(ctx, r.unusedImages(kept, func(deploy.Image) bool { return true }))
+	return r.unusedImages(kept, func(deploy.Image) bool { return true })
+}
+
+// prune removes what became needless, once. It fails nothing: what could not be removed is
+// tried again after the next deploy.
+func (r *Runner) prune(ctx context.Context, app deploy.App, w world) error {
+	r.dirty = false
+	_, err := r.removeWaste(ctx, r.unneeded(app, w))
 	return err
 }
 

@@ -28,6 +28,9 @@ type world struct {
 	taken   []takenPort           // of those that the desired release wants
 
 	outdated error // what of the site has to be changed; nil: nothing
+
+	lines    string // what a person has to write before Nginx can use the files that are to be rendered
+	loadSite bool   // a person has changed the site, and Nginx has to load it
 }
 
 // at notes a moment at which time alone will change the facts.
@@ -45,8 +48,7 @@ func (w world) of(c deploy.Color) deploy.Stack {
 	return w.stacks[0]
 }
 
-// observe asks Docker and Nginx afresh, and puts right what somebody did to the
-// generated files.
+// observe asks Docker and Nginx afresh. It changes nothing.
 func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	var w world
 	r.memory.KeepTime(r.Clock(), r.Now())
@@ -64,6 +66,7 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
 	}
+	w.facts.Unpruned = r.dirty && len(r.unneeded(app, w)) > 0
 	if w.facts.Closed, w.opens = appfile.Closed(app.Windows, r.Now()); w.facts.Closed {
 		w.at(w.opens)
 	}
@@ -79,19 +82,17 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	return w, nil
 }
 
-// askRouter asks Nginx, once it has the files that it should have.
+// askRouter asks Nginx, and whether it has the files that it should have.
 func (r *Runner) askRouter(ctx context.Context, app deploy.App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
-	repaired, unknown := r.Router.Prepare(ctx, r.routing(app, w))
+	rendering, unknown := r.Router.Check(ctx, r.routing(app, w))
+	w.facts.Unrendered, w.lines = rendering.Due, rendering.Lines
 	if deploy.ReasonOf(unknown) == deploy.SiteOutdated {
 		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on
 		w.at(r.Now().Add(seldom))
 	}
 	if err := r.askLive(ctx, app, w, unknown); err != nil {
 		return err
-	}
-	for _, file := range repaired {
-		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
 	}
 	if r.live != w.facts.Live {
 		// Whoever moved the traffic: what it left has no pass any more, and may still

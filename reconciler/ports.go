@@ -75,6 +75,10 @@ type DirectProber interface {
 
 // Router sends traffic.
 type Router interface {
+	// Check tells whether Prepare has anything to do, and changes nothing. Its error is what
+	// Prepare would return once all is done, or why nothing can be told; beside Due it is
+	// why Nginx does not answer.
+	Check(ctx context.Context, app deploy.App) (deploy.RenderState, error)
 	// Prepare makes the generated files of the app what they should be, tests
 	// and loads them if they changed. A *RouterError tells what is in the way;
 	// then the files are as they were before. One with SiteOutdated tells that all is
@@ -94,8 +98,11 @@ type Router interface {
 	Reach(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Site tells whether requests of people can come to the app, and that what its site says
 	// is in force. A *RouterError with Reason NotIncluded says what a person has to write
-	// first; where it cannot be told, they can.
-	Site(ctx context.Context, app deploy.App) error
+	// first; where it cannot be told, they can. It changes nothing. reload tells that a person
+	// has written that, and left it to tandem to have it loaded.
+	Site(ctx context.Context, app deploy.App) (reload bool, err error)
+	// LoadSite puts the site in force that is written now.
+	LoadSite(ctx context.Context, app deploy.App) error
 	// Flip makes color the live one. It returns when the change is written and,
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app deploy.App, color deploy.Color) error

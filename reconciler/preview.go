@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"strings"
 
 	"tandem/reconciler/deploy"
 )
@@ -14,7 +15,7 @@ type Preview struct {
 }
 
 // Preview reads, observes and plans, and executes nothing. The Runner must be
-// one that is not running, with a Router whose Prepare changes nothing.
+// one that is not running.
 func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 	ctx, cancel, d, err := r.begin(ctx)
 	if err != nil || d == nil {
@@ -30,9 +31,13 @@ func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 			steps, v.reason = deploy.Plan(*app, v.world.facts, r.memory)
 		} else {
 			steps = r.planUnasked(*app, &v.world)
+			if v.world.facts.Unrendered {
+				steps = append([]deploy.Step{{Action: deploy.Render}}, steps...)
+			}
 		}
 	}
 	v.err = err
 	s := r.statusOf(v)
+	s.Message = strings.Trim(s.Message+"\n"+v.world.lines, "\n")
 	return Preview{Steps: steps, Reason: s.Reason, Status: s}, err
 }

@@ -19,7 +19,7 @@ func TestRunner_PreviewExecutesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := StepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != deploy.NewRelease {
+		if got, want := stepWords(v.Steps), "up blue 2; gate blue 2; flip blue 2; confirm blue 2; watch blue 2"; got != want || v.Reason != deploy.NewRelease {
 			t.Errorf("got %s: %s, want %s", v.Reason, got, want)
 		}
 		if v.Status.Phase != deploy.PhaseDeploying {
@@ -33,12 +33,46 @@ func TestRunner_PreviewExecutesNothing(t *testing.T) {
 	})
 }
 
+// A preview may run beside the agent, with a state directory that can only be read.
+func TestRunner_APreviewChangesNothing(t *testing.T) {
+	for _, drifted := range []bool{false, true} {
+		bubble(t, func(t *testing.T, w *stage) {
+			p := w.start()
+			p.deploy("c1", yamlOf("1", deploy.Green))
+			if drifted {
+				w.change(func() { w.repaired = []string{"shop.conf"} })
+			}
+			look := w.start()
+			w.disturb = func(_ int, name string) trouble {
+				if slices.Contains(writes, name) {
+					t.Errorf("a preview called %s", name)
+					return failBefore
+				}
+				return none
+			}
+			look.Offer(look.push("c1", yamlOf("1", deploy.Green)))
+			v, err := look.Preview(look.ctx)
+			want := map[bool]string{true: "Rendering: render", false: "UpToDate: "}[drifted]
+			if got := string(v.Reason) + ": " + stepWords(v.Steps); got != want || err != nil || v.Status.Phase != deploy.PhaseLive {
+				t.Errorf("got %s, %v, want %s", got, err, want)
+			}
+		})
+	}
+}
+
+// writes are the ports' methods that change something.
+var writes = []string{
+	"stacks.up", "stacks.stop", "router.prepare", "router.reserve", "router.loadsite", "router.flip", "backup.set",
+	"singletons.start", "singletons.stop", "migrator.migrate", "migrator.forget", "pruner.remove", "pruner.networks",
+	"reverter.revert",
+}
+
 func TestRunner_PreviewOfAnAppThatCannotBeObservedIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
 		w.disturb = func(_ int, name string) trouble { return map[string]trouble{"router.live": failBefore}[name] }
 		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
-		if v, err := p.Preview(p.ctx); !errors.Is(err, errInjected) || len(v.Steps) > 0 {
+		if v, err := p.Preview(p.ctx); !errors.Is(err, errInjected) || stepWords(v.Steps) != "render" {
 			t.Errorf("got %v, %v", v, err)
 		}
 	})

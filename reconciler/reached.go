@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -20,19 +21,23 @@ func (r *Runner) askLive(ctx context.Context, app deploy.App, w *world, unknown 
 	}
 	live, err := r.Router.Live(ctx, app)
 	switch {
-	case err != nil && unknown == nil:
+	case err != nil && unknown == nil && !w.facts.Unrendered:
 		return err
 	case live == deploy.NoColor:
-		return unknown
+		return cmp.Or(unknown, err)
 	}
 	w.facts.Live, w.known = live, err == nil
 	w.lacks, w.unwritten = unknown, unknown != nil
-	if first && unknown == nil {
-		if err := r.Router.Site(ctx, r.routing(app, w)); deploy.ReasonOf(err) == deploy.NotIncluded {
+	if first && unknown == nil && w.known {
+		reload, err := r.Router.Site(ctx, r.routing(app, w))
+		switch {
+		case deploy.ReasonOf(err) == deploy.NotIncluded:
 			w.lacks = err
-		} else if err != nil {
+		case err != nil:
 			return err
 		}
+		w.loadSite = reload
+		w.facts.Unrendered = w.facts.Unrendered || reload
 	}
 	if w.facts.Unused = w.lacks != nil; w.facts.Unused {
 		w.at(r.Now().Add(lookAgain))

@@ -324,6 +324,12 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 		}
 		w, err := r.observe(ctx, app)
 		v.world, v.app = w, app
+		if w.facts.Unrendered {
+			if err = r.execute(ctx, app, w, deploy.Step{Action: deploy.Render}, deploy.Rendering); err == nil {
+				continue
+			}
+			v.world.unasked = ctx.Err() == nil
+		}
 		if err != nil {
 			healed, failed := r.healUnasked(ctx, app, *v, err)
 			if healed && failed == nil {
@@ -333,17 +339,17 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 		}
 		steps, reason := deploy.Plan(app, w.facts, r.memory)
 		v.reason = reason
-		if len(steps) == 0 || reason.Afterwards() {
+		if deploy.AtRest(steps) || reason.Afterwards() {
 			if err := r.settled(app, reason); err != nil {
 				return err
 			}
 		}
-		if reason == deploy.PortTaken && len(steps) == 0 {
+		if reason == deploy.PortTaken && deploy.AtRest(steps) {
 			return r.takenError(app, w.taken)
 		}
 		if len(steps) == 0 {
 			v.next = w.next
-			return r.tidyUp(ctx, app, w)
+			return nil
 		}
 		r.noteDrift(app, w, reason, steps[0])
 		broken := (reason == deploy.Held || reason == deploy.Healing) && reason != r.stuck && !w.of(w.facts.Live).Loops()
@@ -363,13 +369,20 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 	return errors.New("the plan does not come to rest; this is a bug in tandem, please report it with the log")
 }
 
-// tidyUp removes what became needless, once, when all else is done.
-func (r *Runner) tidyUp(ctx context.Context, app deploy.App, w world) error {
-	if !r.dirty {
-		return nil
+// render has Nginx's generated files of the app written and loaded. What is in the way of
+// their use, and a person has to write, shows at the next look.
+func (r *Runner) render(ctx context.Context, app deploy.App, w world) error {
+	repaired, err := r.Router.Prepare(ctx, r.routing(app, &w))
+	for _, file := range repaired {
+		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
 	}
-	r.dirty = false
-	return r.clean(ctx, app, w)
+	switch reason := deploy.ReasonOf(err); {
+	case err != nil && reason != deploy.SiteOutdated && reason != deploy.NotIncluded:
+		return err
+	case w.loadSite:
+		return r.Router.LoadSite(ctx, app)
+	}
+	return nil
 }
 
 // settled closes the deploy in hand once there is nothing left to do for it, or

@@ -143,7 +143,7 @@ func TestUnasked_APlanShowsWhatIsDone(t *testing.T) {
 		p, _ := w.boot(w.exited)
 		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		v, err := p.Preview(p.ctx)
-		if got, want := StepWords(v.Steps), "up green 1; gate green 1"; got != want || v.Reason != deploy.NginxAway || err == nil {
+		if got, want := stepWords(v.Steps), "up green 1; gate green 1"; got != want || v.Reason != deploy.NginxAway || err == nil {
 			t.Errorf("got %s: %s (%v), want NginxAway: %s", v.Reason, got, err, want)
 		}
 	})

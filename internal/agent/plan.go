@@ -6,9 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 
-	"tandem/nginx"
 	"tandem/reconciler"
 	"tandem/reconciler/deploy"
 )
@@ -23,33 +21,6 @@ type AppPlan struct {
 	Steps   []deploy.Step
 	Err     error // why it could not be planned
 }
-
-// readOnly is a Router and a Backup that change nothing. An Nginx that does not know the
-// app yet is asked what it would do once it has its files.
-type readOnly struct {
-	*nginx.Proxy
-	lacks string // what there is to do until then; empty: Nginx knows the app
-}
-
-// Prepare implements reconciler.Router.
-func (*readOnly) Prepare(context.Context, deploy.App) ([]string, error) { return nil, nil }
-
-// Live implements reconciler.Router.
-func (r *readOnly) Live(ctx context.Context, app deploy.App) (color deploy.Color, err error) {
-	color, r.lacks, err = r.Peek(ctx, app)
-	return color, err
-}
-
-// Site implements reconciler.Router.
-func (r *readOnly) Site(ctx context.Context, app deploy.App) error {
-	if r.lacks != "" {
-		return nil // what there is to do is said, and the plan shows the rest of the way
-	}
-	return r.PeekSite(ctx, app)
-}
-
-// Backups implements reconciler.Backup.
-func (r *readOnly) SupportsBackup() bool { return r.lacks == "" && r.Proxy.SupportsBackup() }
 
 // Plan says what would be done for each app, sorted by app. It changes nothing
 // and needs no lock, so it may run beside the agent.
@@ -71,8 +42,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 			a.log.Warn("memory not readable; the plan is that of an agent without one", "app", name, "err", err)
 		}
 		o := a.options(name, memory)
-		look := &readOnly{Proxy: a.proxy}
-		o.Trees, o.Router, o.Backup = trees, look, look
+		o.Trees = trees
 		o.Stacks = redactingStacks{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
 		o.Save = func(deploy.Memory) error { return nil }
 		o.Emit = func(deploy.Event) {}
@@ -81,7 +51,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		p, err := r.Preview(ctx)
 		out = append(out, AppPlan{
 			App: name, Desired: p.Status.Desired, Live: p.Status.Live,
-			Reason: p.Reason, Message: strings.Trim(p.Status.Message+"\n"+look.lacks, "\n"), Steps: p.Steps, Err: err,
+			Reason: p.Reason, Message: p.Status.Message, Steps: p.Steps, Err: err,
 		})
 	}
 	return out, ctx.Err()

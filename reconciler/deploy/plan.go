@@ -10,9 +10,25 @@ import "slices"
 // No steps means that everything is as it should be, or that nothing more can
 // be done; the reason tells which.
 func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
+	render := []Step{{Action: Render}}
+	if o.Unrendered && o.Live == NoColor {
+		return render, Rendering // the rest shows when Nginx can be asked
+	}
 	p := newPlanner(app, o, m)
-	return p.withoutBackup(p.plan())
+	steps, reason := p.withoutBackup(p.plan())
+	switch {
+	case o.Unrendered && len(steps) == 0 && reason == UpToDate:
+		return render, Rendering
+	case o.Unrendered:
+		return append(render, steps...), reason
+	case o.Unpruned && len(steps) == 0:
+		return []Step{{Action: Prune}}, reason
+	}
+	return steps, reason
 }
+
+// AtRest tells whether a plan has nothing left to do for the release.
+func AtRest(steps []Step) bool { return len(steps) == 0 || steps[0].Action == Prune }
 
 func newPlanner(app App, o Observed, m Memory) planner {
 	o.Blue, o.Green = o.Blue.Relied(), o.Green.Relied()

@@ -20,6 +20,7 @@ const (
 	Retiring         Reason = "Retiring"         // the old stack is no longer needed
 	Paused           Reason = "Paused"           // a person paused the app
 	FilesRefused     Reason = "FilesRefused"     // the desired state cannot be read, so what was live is kept alive
+	Rendering        Reason = "Rendering"        // a generated file of Nginx is not as it should be, or not loaded
 	BackupChange     Reason = "BackupChange"     // the standby becomes a backup, or ceases to be one
 	MovingSingletons Reason = "MovingSingletons" // a singleton has to move to the live color, or to be started there
 	Contracting      Reason = "Contracting"      // the contract migration is due

@@ -7,6 +7,7 @@ type Action string
 
 // The actions, in the order in which a deploy goes through them.
 const (
+	Render        Action = "render"     // write Nginx's generated files as they should be, and have it load them
 	Park          Action = "park"       // point traffic away from an empty color before it is filled
 	DisableBackup Action = "backup-off" // let the standby answer nothing any more, before it is touched or gets the traffic
 	Expand        Action = "expand"     // run the release's expand migration
@@ -21,6 +22,7 @@ const (
 	Contract      Action = "contract"   // run the release's contract migration
 	EnableBackup  Action = "backup-on"  // prove that the standby is healthy, and let it answer what the live stack cannot
 	Revert        Action = "revert"     // take the bump back in git
+	Prune         Action = "prune"      // remove images that no release needs any more
 )
 
 // Step is one thing to do. It is plain data: comparable and printable.
@@ -40,7 +42,7 @@ func (s Step) String() string {
 // KnowsNoFiles tells whether the step can be done for a stack whose files are gone.
 func (s Step) KnowsNoFiles() bool {
 	switch s.Action {
-	case Park, DisableBackup, Drain, Retire, Revert:
+	case Render, Prune, Park, DisableBackup, Drain, Retire, Revert:
 		return true
 	default:
 		return false

@@ -94,3 +94,9 @@ type RevertRefusedError struct{ Words string } // the server's own
 func (e *RevertRefusedError) Error() string {
 	return "the branch does not accept the revert: " + e.Words
 }
+
+// RenderState is what Nginx's generated files of an app lack.
+type RenderState struct {
+	Due   bool   // there is something to write, or Nginx has something to load
+	Lines string // what a person has to write before that can be of use; empty: nothing, or not known yet
+}
