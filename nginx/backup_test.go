@@ -171,7 +171,7 @@ func TestBackup_WithoutOneRequestsFail(t *testing.T) {
 }
 
 func TestBackup_APOSTThatTheLiveStackMayHaveBegunIsRepeatedOnlyWithAll(t *testing.T) {
-	for backup, want := range map[string]struct {
+	for backup, want := range map[deploy.BackupPolicy]struct {
 		status int
 		asked  bool
 	}{
@@ -206,7 +206,10 @@ func TestBackup_UpgradeGoesToTheBackupToo(t *testing.T) {
 }
 
 func TestBackup_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
-	for name, o := range map[string]struct{ mode, backup string }{
+	for name, o := range map[string]struct {
+		mode   string
+		backup deploy.BackupPolicy
+	}{
 		"reload": {nginx.SwitchReload, deploy.BackupIdempotent},
 		"off":    {nginx.SwitchFlip, deploy.BackupOff},
 	} {

@@ -27,11 +27,11 @@ type site struct {
 	allow   []string
 	nginx   version
 	mode    string
-	live    deploy.Color // reload mode only: flip mode asks the flag
-	dynamic bool         // backends are names that change their address while Nginx runs
-	backup  string       // the app's policy: deploy.BackupOff, …
-	linger  bool         // workers that finish leave client connections some time
-	kept    []kept       // the last of the routes: the app does not have them any more
+	live    deploy.Color        // reload mode only: flip mode asks the flag
+	dynamic bool                // backends are names that change their address while Nginx runs
+	backup  deploy.BackupPolicy // the app's policy: deploy.BackupOff, …
+	linger  bool                // workers that finish leave client connections some time
+	kept    []kept              // the last of the routes: the app does not have them any more
 }
 
 // backend is where one route is answered.

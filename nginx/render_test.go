@@ -217,7 +217,7 @@ func FuzzRender(f *testing.F) {
 	f.Fuzz(func(t *testing.T, app, one, two string, blue, green uint16, reload bool, backup string) {
 		address := func(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 		s := someSite(func(s *site) {
-			s.app, s.backup = app, backup
+			s.app, s.backup = app, deploy.BackupPolicy(backup)
 			s.routes = []backend{{one, address(blue), address(green)}, {two, address(green), address(blue)}}
 			if reload {
 				s.mode, s.live = SwitchReload, deploy.Blue
@@ -254,7 +254,7 @@ func FuzzRender(f *testing.F) {
 		var want []string
 		for _, group := range []string{one + "_blue", one + "_green", two + "_blue", two + "_green"} {
 			want = append(want, app+"_"+group, app+"_"+group+"_ws")
-			if backup == deploy.BackupIdempotent || backup == deploy.BackupAll {
+			if p := deploy.BackupPolicy(backup); p == deploy.BackupIdempotent || p == deploy.BackupAll {
 				want = append(want, app+"_"+group+"_backup", app+"_"+group+"_backup_ws")
 			}
 		}

@@ -178,9 +178,8 @@ func (r *Runner) lookIdle(ctx context.Context, app deploy.App, w *world, c deplo
 	if f.Idle {
 		return nil
 	}
-	busy, why := deploy.Plan(app, w.facts, r.memory)
-	f.Idle = true
-	if idle, also := deploy.Plan(app, w.facts, r.memory); also == why && slices.Equal(idle, busy) {
+	if !deploy.AsksIdle(app, w.facts, r.memory, c) {
+		f.Idle = true
 		return nil
 	}
 	open, err := r.Router.Connections(ctx, r.routing(app, w), c)

@@ -236,7 +236,7 @@ func TestWatch_TwoUnhealthyLooksInARowFailItAndOneDoesNot(t *testing.T) {
 
 // Whatever the policy says about too little data: this is data.
 func TestWatch_BadLastLookIsDecidedByTheNext(t *testing.T) {
-	open := func(policy string, sick ...int) (*bench, deploy.App, time.Time) {
+	open := func(policy deploy.Inconclusiveness, sick ...int) (*bench, deploy.App, time.Time) {
 		b, app := newBench(container("api")), gatedApp("api")
 		app.Watch.Inconclusive = policy
 		b.probe = func(n int, _ deploy.Route) deploy.Probe {
@@ -247,7 +247,7 @@ func TestWatch_BadLastLookIsDecidedByTheNext(t *testing.T) {
 		}
 		return b, app, time.Now().Add(-time.Hour)
 	}
-	for _, policy := range []string{deploy.InconclusivePromote, deploy.InconclusiveRevert, deploy.InconclusiveHold} {
+	for _, policy := range []deploy.Inconclusiveness{deploy.InconclusivePromote, deploy.InconclusiveRevert, deploy.InconclusiveHold} {
 		synctest.Test(t, func(t *testing.T) {
 			b, app, since := open(policy, 2)
 			if err := b.watch(t.Context(), app, since); err != nil || b.looks != 3 {

@@ -122,7 +122,7 @@ func (p appParser) tag() {
 
 func (p appParser) color() {
 	color := string(deploy.Auto)
-	p.root.Get("color").OneOf(&color, string(deploy.Blue), string(deploy.Green), string(deploy.Auto))
+	strictyaml.OneOf(p.root.Get("color"), &color, string(deploy.Blue), string(deploy.Green), string(deploy.Auto))
 	p.app.Color = deploy.Color(color)
 }
 

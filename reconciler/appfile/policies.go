@@ -39,8 +39,8 @@ func (p appParser) watch() {
 		n.Get("max_restarts").Int(&w.MaxRestarts, 0, 1000)
 		n.Get("max_memory").Size(&w.MaxMemory, 1<<20, 1<<50)
 		n.Get("max_cpu").Number(&w.MaxCPU, 0.01, 10_000)
-		n.Get("compare").OneOf(&w.Compare, deploy.CompareBoth, deploy.CompareLimits, deploy.CompareOld)
-		n.Get("inconclusive").OneOf(&w.Inconclusive, deploy.InconclusivePromote, deploy.InconclusiveHold, deploy.InconclusiveRevert)
+		strictyaml.OneOf(n.Get("compare"), &w.Compare, deploy.CompareBoth, deploy.CompareLimits, deploy.CompareOld)
+		strictyaml.OneOf(n.Get("inconclusive"), &w.Inconclusive, deploy.InconclusivePromote, deploy.InconclusiveHold, deploy.InconclusiveRevert)
 	}
 	if w.Max == 0 {
 		w.Max = min(2*w.For, day)
@@ -65,9 +65,9 @@ func (p appParser) standby() {
 	*s = deploy.StandbyPolicy{Keep: deploy.StandbyWarm, For: day, Backup: deploy.BackupIdempotent}
 	n := p.root.Get("standby")
 	if n.Mapping("keep", "for", "backup") {
-		n.Get("keep").OneOf(&s.Keep, deploy.StandbyWarm, deploy.StandbyStopped)
+		strictyaml.OneOf(n.Get("keep"), &s.Keep, deploy.StandbyWarm, deploy.StandbyStopped)
 		n.Get("for").Duration(&s.For, time.Second, 365*day)
-		n.Get("backup").OneOf(&s.Backup, deploy.BackupOff, deploy.BackupIdempotent, deploy.BackupAll)
+		strictyaml.OneOf(n.Get("backup"), &s.Backup, deploy.BackupOff, deploy.BackupIdempotent, deploy.BackupAll)
 	}
 }
 
@@ -94,5 +94,5 @@ func (p appParser) services() {
 
 func (p appParser) onFailure() {
 	p.app.OnFailure = deploy.OnFailureHold
-	p.root.Get("on_failure").OneOf(&p.app.OnFailure, deploy.OnFailureHold, deploy.OnFailureRevert)
+	strictyaml.OneOf(p.root.Get("on_failure"), &p.app.OnFailure, deploy.OnFailureHold, deploy.OnFailureRevert)
 }

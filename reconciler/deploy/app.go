@@ -39,7 +39,7 @@ type App struct {
 	Singletons []string
 	Migrations Migrations
 	Windows    []string
-	OnFailure  string // OnFailureHold or OnFailureRevert
+	OnFailure  OnFailure
 
 	Commit  Commit
 	Tree    string  // identifies the content of Dir: changes if and only if something in it changed
@@ -124,24 +124,28 @@ type WatchPolicy struct {
 	MaxRestarts  int
 	MaxMemory    int64   // bytes, of all containers of the stack together; 0: no limit
 	MaxCPU       float64 // cores, of all containers of the stack together; 0: no limit
-	Compare      string  // CompareBoth, CompareLimits or CompareOld
-	Inconclusive string  // InconclusivePromote, InconclusiveHold or InconclusiveRevert
+	Compare      Comparison
+	Inconclusive Inconclusiveness
 }
 
-// The values of WatchPolicy.Compare: what the figures of a new release are held
-// against.
+// Comparison says what the figures of a new release are held against.
+type Comparison string
+
+// The comparisons.
 const (
-	CompareBoth   = "both"   // the limits that the file has; of other figures what the old stack showed, and the default limits where it showed nothing
-	CompareLimits = "limits" // the limits alone
-	CompareOld    = "old"    // what the old stack showed; the limits only where it showed nothing
+	CompareBoth   Comparison = "both"   // the limits that the file has; of other figures what the old stack showed, and the default limits where it showed nothing
+	CompareLimits Comparison = "limits" // the limits alone
+	CompareOld    Comparison = "old"    // what the old stack showed; the limits only where it showed nothing
 )
 
-// The values of WatchPolicy.Inconclusive: what to do after a watch without a
-// verdict.
+// Inconclusiveness says what to do after a watch without a verdict.
+type Inconclusiveness string
+
+// What may be done then.
 const (
-	InconclusivePromote = "promote"
-	InconclusiveHold    = "hold"
-	InconclusiveRevert  = "revert"
+	InconclusivePromote Inconclusiveness = "promote"
+	InconclusiveHold    Inconclusiveness = "hold"
+	InconclusiveRevert  Inconclusiveness = "revert"
 )
 
 // DrainPolicy bounds how long the old stack is waited for before it is changed
@@ -165,23 +169,28 @@ func (d DrainPolicy) Until(open Connections, began, left time.Time) time.Time {
 
 // StandbyPolicy says what becomes of the stack that traffic left.
 type StandbyPolicy struct {
-	Keep   string        // StandbyWarm or StandbyStopped
+	Keep   Keep
 	For    time.Duration // how long a warm standby is kept running
-	Backup string        // BackupOff, BackupIdempotent or BackupAll
+	Backup BackupPolicy
 }
 
-// The values of StandbyPolicy.Backup: which requests a warm standby answers while
-// the live stack cannot.
+// BackupPolicy says which requests a warm standby answers while the live stack cannot.
+type BackupPolicy string
+
+// The policies of a backup.
 const (
-	BackupOff        = "off"
-	BackupIdempotent = "idempotent" // all but those that the live stack may have begun and that must not be repeated
-	BackupAll        = "all"        // also those: the app must bear it when a POST arrives twice
+	BackupOff        BackupPolicy = "off"
+	BackupIdempotent BackupPolicy = "idempotent" // all but those that the live stack may have begun and that must not be repeated
+	BackupAll        BackupPolicy = "all"        // also those: the app must bear it when a POST arrives twice
 )
 
-// The values of StandbyPolicy.Keep.
+// Keep says whether a standby runs.
+type Keep string
+
+// How a standby may be kept.
 const (
-	StandbyWarm    = "warm"
-	StandbyStopped = "stopped"
+	StandbyWarm    Keep = "warm"
+	StandbyStopped Keep = "stopped"
 )
 
 // Migrations names the services that run once around a release. They are no part
@@ -205,10 +214,13 @@ const (
 	ContractMigration MigrationKind = "contract" // when the old stack is gone: takes away what nobody needs any more
 )
 
-// The values of App.OnFailure.
+// OnFailure says what becomes of a bump whose release failed.
+type OnFailure string
+
+// What may become of it.
 const (
-	OnFailureHold   = "hold"
-	OnFailureRevert = "revert"
+	OnFailureHold   OnFailure = "hold"
+	OnFailureRevert OnFailure = "revert"
 )
 
 // Project is the Compose project of one color of the app: "<app>-<color>".

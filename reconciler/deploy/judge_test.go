@@ -18,7 +18,7 @@ func judged(change ...func(*WatchPolicy)) WatchPolicy {
 	return p
 }
 
-func comparing(with string) func(*WatchPolicy) { return func(p *WatchPolicy) { p.Compare = with } }
+func comparing(with Comparison) func(*WatchPolicy) { return func(p *WatchPolicy) { p.Compare = with } }
 
 // written is a policy with limits that a person wrote.
 func written(p *WatchPolicy) { p.OwnErrorRate, p.OwnP95 = true, true }

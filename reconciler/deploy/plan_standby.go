@@ -66,3 +66,16 @@ func (p planner) secured(g goal) bool {
 	return live.Condition == Running && live.Gated && live.Release != g.release && t.Release != g.release && may &&
 		!t.Release.IsZero() && !t.Is(p.o.Live, live.Release) && !serves && !p.m.EverRejected(live.Release)
 }
+
+// AsksIdle tells whether it makes a difference to the plan whether the stack in c, which
+// is not known to be idle, still has connections.
+func AsksIdle(app App, o Observed, m Memory, c Color) bool {
+	busy, why := Plan(app, o, m)
+	if c == Green {
+		o.Green.Idle = true
+	} else {
+		o.Blue.Idle = true
+	}
+	idle, also := Plan(app, o, m)
+	return also != why || !slices.Equal(idle, busy)
+}

@@ -33,7 +33,10 @@ type Step struct {
 }
 
 func (s Step) String() string {
-	if s.Release.IsZero() {
+	switch {
+	case s.Color == NoColor && s.Release.IsZero():
+		return string(s.Action)
+	case s.Release.IsZero():
 		return fmt.Sprintf("%s %s", s.Action, s.Color)
 	}
 	return fmt.Sprintf("%s %s %s", s.Action, s.Color, s.Release)

@@ -162,15 +162,19 @@ func (n Node) Literal(to *string) bool {
 }
 
 // OneOf reads one of the words into to.
-func (n Node) OneOf(to *string, words ...string) bool {
-	if !n.isScalar(either(words)) {
+func OneOf[T ~string](n Node, to *T, words ...T) bool {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	if !n.isScalar(either(texts)) {
 		return false
 	}
-	if !slices.Contains(words, n.text) {
-		n.Fault("want %s, got %s", either(words), show(n.text))
+	if !slices.Contains(texts, n.text) {
+		n.Fault("want %s, got %s", either(texts), show(n.text))
 		return false
 	}
-	*to = n.text
+	*to = T(n.text)
 	return true
 }
 

@@ -85,7 +85,7 @@ func TestParse_AbsentValuesKeepTheDefaultAndAreSilent(t *testing.T) {
 	root, r := parsed(t, "a: {}\n")
 	n := root.Get("b").Get("c")
 	s, i, d, f := "default", 1, time.Second, 0.5
-	if n.Present() || !n.Empty() || n.Text(&s) || n.Literal(&s) || n.OneOf(&s, "x") || n.Int(&i, 0, 9) ||
+	if n.Present() || !n.Empty() || n.Text(&s) || n.Literal(&s) || OneOf(n, &s, "x") || n.Int(&i, 0, 9) ||
 		n.Duration(&d, 0, time.Hour) || n.Share(&f) || n.Mapping("x") || n.Items() != nil {
 		t.Error("an absent value is read")
 	}
@@ -100,7 +100,7 @@ func TestParse_AbsentValuesKeepTheDefaultAndAreSilent(t *testing.T) {
 func TestNode_Readers(t *testing.T) {
 	text := func(n Node) (any, bool) { s := ""; ok := n.Text(&s); return s, ok }
 	literal := func(n Node) (any, bool) { s := ""; ok := n.Literal(&s); return s, ok }
-	word := func(n Node) (any, bool) { s := ""; ok := n.OneOf(&s, "off", "on", "auto"); return s, ok }
+	word := func(n Node) (any, bool) { s := ""; ok := OneOf(n, &s, "off", "on", "auto"); return s, ok }
 	number := func(n Node) (any, bool) { i := 0; ok := n.Int(&i, -5, 100); return i, ok }
 	duration := func(n Node) (any, bool) {
 		var d time.Duration
