@@ -24,13 +24,13 @@ import (
 // Options says which Docker to use and what the repository may ask of it.
 type Options struct {
 	Host      string        // of the Docker daemon; empty: DefaultHost
-	Policy    []string      // the host's policy.allow: see PolicyNames
+	Policy    []string      // the host's policy.allow: see project.PolicyNames
 	Logger    *slog.Logger  // nil: nothing is logged
 	ConfigDir string        // Docker's own configuration; empty: the user's
 	Vault     project.Vault // nil: an app that has encrypted files is refused
 	Trees     string        // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
-	Trial     []string      // arguments with which this very program calls Try; empty: files are loaded without having been tried
-	MinFree   int64         // bytes that the disk of a local Docker must have to ~backup~ before an image is pulled; 0: whatever it has
+	Trial     []string      // arguments with which this very program calls project.RunTrial; empty: files are loaded without having been tried
+	MinFree   int64         // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
 
 // Client speaks to one Docker daemon. It is safe for concurrent use; two calls
@@ -84,7 +84,7 @@ func New(o Options) (*Client, error) {
 	// matters of it comes back as an error.
 	logrus.SetOutput(io.Discard)
 	c.engine, c.version, c.sdkEngine, c.host = engine, newNegotiation(), sdkEngine, o.Host
-	c.files, c.policy, c.log, c.vault = files, files.Policy, o.Logger, o.Vault
+	c.files, c.policy, c.log, c.vault = files, files.HostRules().Policy, o.Logger, o.Vault
 	c.configDir, c.minFree, c.trees, c.hookTime = o.ConfigDir, o.MinFree, o.Trees, preStopTime
 	c.listeners = map[string]listeners{}
 	return c, nil

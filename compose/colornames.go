@@ -26,7 +26,7 @@ import (
 // of the release: what runs need not be deployed again for it.
 func withColorNames(p *types.Project) (*types.Project, error) {
 	return p.WithServicesTransform(func(name string, s types.ServiceConfig) (types.ServiceConfig, error) {
-		if !project.JoinsOthers(p, s) {
+		if !project.JoinsForeignNetwork(p, s) {
 			return s, nil
 		}
 		for _, other := range p.ServiceNames() {

@@ -34,7 +34,7 @@ func label(p *types.Project, app deploy.App, color string, whole project.Service
 			Add(project.LabelCommit, app.Commit.Hash).
 			Add(project.LabelRoot, app.Root).
 			Add(project.LabelServices, services)
-		if hooks := project.HooksLabel(s.PreStop); hooks != "" {
+		if hooks := preStopLabel(s.PreStop); hooks != "" {
 			s.CustomLabels = s.CustomLabels.Add(project.LabelPreStop, hooks)
 		}
 		for key, value := range more(name) {

@@ -89,7 +89,7 @@ func (c *Client) containerPort(ctx context.Context, app deploy.App, route deploy
 		return 0, err
 	}
 	for _, color := range deploy.Colors() {
-		if port = project.TargetOf(r.Colored[color].Services[route.Service], route.Ports.Of(color)); port != 0 {
+		if port = project.ContainerPort(r.Colored[color].Services[route.Service], route.Ports.Of(color)); port != 0 {
 			break
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
-	"tandem/compose/project"
 	"tandem/internal/lib/containerexec"
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -160,7 +160,7 @@ func (t *tail) Write(p []byte) (int, error) {
 // String is the text without what would change a terminal.
 func (t *tail) String() string {
 	text := t.hide(string(bytes.TrimRight(t.buf, "\r\n \t")))
-	return project.PlainText([]byte(text[max(0, len(text)-t.max):]))
+	return plaintext.WithoutEscapes([]byte(text[max(0, len(text)-t.max):]))
 }
 
 // quoted appends output to a message, if there is some.

@@ -25,10 +25,10 @@ import (
 const labelTime = 5 * time.Second
 
 // owns tells whether the thing carries the app's label, and is of no project.
-func (c *Client) owns(ctx context.Context, app deploy.App, kind, name string) (bool, error) {
+func (c *Client) owns(ctx context.Context, app deploy.App, r project.Resource) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, labelTime)
 	defer cancel()
-	labels, _, err := c.labelsOf(ctx, project.External{Kind: kind, Name: name})
+	labels, _, err := c.labelsOf(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -36,7 +36,7 @@ func (c *Client) owns(ctx context.Context, app deploy.App, kind, name string) (b
 }
 
 // labelsOf asks the engine for the labels of a network or volume.
-func (c *Client) labelsOf(ctx context.Context, x project.External) (labels map[string]string, exists bool, err error) {
+func (c *Client) labelsOf(ctx context.Context, x project.Resource) (labels map[string]string, exists bool, err error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, false, err
 	}
@@ -58,16 +58,16 @@ func (c *Client) labelsOf(ctx context.Context, x project.External) (labels map[s
 // runs is taken away for the project.
 func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) error {
 	j := judge{HostRules: c.rules(), scope: c.guarded(app, p.Name).scope}
-	var all []project.External
+	var all []project.Resource
 	for _, n := range p.Networks {
-		all = append(all, project.External{Kind: "network", Name: n.Name})
+		all = append(all, project.Resource{Kind: "network", Name: n.Name})
 	}
 	for _, v := range p.Volumes {
-		all = append(all, project.External{Kind: "volume", Name: v.Name})
+		all = append(all, project.Resource{Kind: "volume", Name: v.Name})
 	}
-	slices.SortFunc(all, func(a, b project.External) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
+	slices.SortFunc(all, func(a, b project.Resource) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
 	for _, x := range all {
-		if c.policy.AllowsExternal(x.Name) || slices.Contains(project.EngineNetworks, x.Name) {
+		if c.policy.AllowsExternal(x.Name) || slices.Contains(project.PredefinedNetworks, x.Name) {
 			continue // the rules for the file have their say about Docker's own
 		}
 		labels, exists, err := c.labelsOf(ctx, x)

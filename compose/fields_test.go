@@ -162,7 +162,7 @@ func engineFields() map[reflect.Type]fields {
 
 func TestFields_EachOfAComposeFileIsJudgedOrKnownToBeHarmless(t *testing.T) {
 	everyField(t, composeFields(), func(name string) bool {
-		_, err := os.Stat(filepath.Join("testdata/refused", name+".txtar"))
+		_, err := os.Stat(filepath.Join("project/testdata/refused", name+".txtar"))
 		return err == nil
 	})
 }

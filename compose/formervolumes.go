@@ -2,6 +2,8 @@ package compose
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/docker/compose/v5/pkg/api"
 
@@ -19,13 +21,13 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 	}
 	ctx, cancel := context.WithTimeout(ctx, labelTime)
 	defer cancel()
-	found := r.SharedFile.Checker(r.Shared, project.HostRules{})
-	for _, key := range project.SortedKeys(r.Shared.Volumes) {
+	var faults deploy.Faults
+	for _, key := range slices.Sorted(maps.Keys(r.Shared.Volumes)) {
 		v := r.Shared.Volumes[key]
 		if bool(v.External) || v.Name != r.Shared.Name+"_"+key {
 			continue // with a name of its own it is the same in every project
 		}
-		_, exists, err := c.labelsOf(ctx, project.External{Kind: "volume", Name: v.Name})
+		_, exists, err := c.labelsOf(ctx, project.Resource{Kind: "volume", Name: v.Name})
 		if err != nil {
 			return err
 		}
@@ -38,13 +40,13 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 		}
 		if projectName != "" {
 			old := projectName + "_" + key
-			found.Fault([]string{"volumes", key}, "the volume %s would be new and empty, while this host has %s of the Compose project %s: "+
+			faults = append(faults, r.Fault(r.Shared, []string{"volumes", key}, "the volume %s would be new and empty, while this host has %s of the Compose project %s: "+
 				"to go on with what is in that one, write %s: {name: %s, external: true} and let this host's policy.allow list \"%s:%s\"; "+
 				"to begin with an empty one, give it a name of its own, %s: {name: %s-%s}",
-				v.Name, old, projectName, key, old, project.AllowExternal, old, key, app.Name, key)
+				v.Name, old, projectName, key, old, project.AllowExternal, old, key, app.Name, key))
 		}
 	}
-	return found.Faults.Err()
+	return faults.Err()
 }
 
 // formerVolume returns the first of the projects whose volume of that key exists, "" for
@@ -52,7 +54,7 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 // have been restored by hand.
 func (c *Client) formerVolume(ctx context.Context, projects []string, key string) (string, error) {
 	for _, projectName := range projects {
-		labels, exists, err := c.labelsOf(ctx, project.External{Kind: "volume", Name: projectName + "_" + key})
+		labels, exists, err := c.labelsOf(ctx, project.Resource{Kind: "volume", Name: projectName + "_" + key})
 		if err != nil {
 			return "", err
 		}

@@ -129,7 +129,7 @@ func (g *guard) ownLabels(ctx context.Context, o *moby.ContainerCreateOptions) e
 		config.Labels = map[string]string{}
 	}
 	for key := range image.Config.Labels {
-		if _, set := config.Labels[key]; !set && project.Reserved(key) != "" {
+		if _, set := config.Labels[key]; !set && project.ReservedLabel(key) != "" {
 			config.Labels[key] = ""
 		}
 	}
@@ -177,7 +177,7 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 	f := facts{
 		containers: map[string]string{}, networks: map[string]network.Inspect{}, gone: map[string]bool{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
-	_, quiet := project.QuietLoggers[h.LogConfig.Type]
+	_, quiet := project.HarmlessLoggers[h.LogConfig.Type]
 	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
 		about, err := g.Info(ctx, moby.InfoOptions{})
 		if err != nil {
@@ -198,7 +198,7 @@ func (g *guard) look(ctx context.Context, info container.InspectResponse) (facts
 		}
 		f.containers[other] = about.Container.Config.Labels[api.ProjectLabel]
 	}
-	names := project.SortedKeys(info.NetworkSettings.Networks)
+	names := slices.Sorted(maps.Keys(info.NetworkSettings.Networks))
 	if h.NetworkMode.IsUserDefined() {
 		names = append(names, string(h.NetworkMode))
 	}
@@ -300,7 +300,7 @@ func (g *guard) NetworkCreate(ctx context.Context, name string, o moby.NetworkCr
 	if !j.owned(o.Labels) {
 		all = append(all, trouble{"", "the network " + name + " would belong to another project"})
 	}
-	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(project.EngineNetworks, name) {
+	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(project.PredefinedNetworks, name) {
 		all = append(all, trouble{"", "the network " + name + " is one that only the engine's owner makes"})
 	}
 	if o.IPAM != nil {

@@ -67,7 +67,7 @@ func (h *hookOutput) take(exec string) string {
 // ExecCreate prepares a command in a container, with no more rights than the policy
 // gives it.
 func (g *guard) ExecCreate(ctx context.Context, id string, o moby.ExecCreateOptions) (moby.ExecCreateResult, error) {
-	if o.Privileged && !g.rules.Allowed.Allows(project.AllowPrivileged) {
+	if o.Privileged && !g.rules.Policy.Allows(project.AllowPrivileged) {
 		return moby.ExecCreateResult{}, &notAllowedError{"a command in a container asks to be privileged, which is root on this host"}
 	}
 	return g.Client.ExecCreate(ctx, id, o)

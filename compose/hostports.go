@@ -54,7 +54,7 @@ func hostPortsOf(info container.InspectResponse) []hostPort {
 
 // meets tells whether nobody else can have the port while the engine publishes the other.
 func (p hostPort) meets(other container.Port) bool {
-	everywhere := func(ip string) bool { return ip == "" || project.Wide(ip) }
+	everywhere := func(ip string) bool { return ip == "" || project.IsWildcard(ip) }
 	return p.port == other.PublicPort && p.protocol == other.Type && (p.ip == other.IP || everywhere(p.ip) || everywhere(other.IP))
 }
 

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,22 +63,22 @@ func (j judge) host(h *container.HostConfig) []trouble {
 		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), project.AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
 	}
 	for _, option := range h.SecurityOpt {
-		add(!slices.Contains(project.HarmlessSecurity, option), project.AllowSecurityOptions, "the security option %s takes protection away", option)
+		add(!slices.Contains(project.HarmlessSecurityOptions, option), project.AllowSecurityOptions, "the security option %s takes protection away", option)
 	}
-	for _, key := range project.SortedKeys(h.StorageOpt) {
-		add(!slices.Contains(project.StorageOptions, key), project.AllowSecurityOptions, "it has the storage option %s", key)
+	for _, key := range slices.Sorted(maps.Keys(h.StorageOpt)) {
+		add(!slices.Contains(project.HarmlessStorageOptions, key), project.AllowSecurityOptions, "it has the storage option %s", key)
 	}
-	for _, key := range project.SortedKeys(h.Sysctls) {
-		add(!project.IsOwnSysctl(key) || h.NetworkMode.IsHost(), project.AllowPrivileged, "it changes %s of the whole host", key)
+	for _, key := range slices.Sorted(maps.Keys(h.Sysctls)) {
+		add(!project.IsNamespacedSysctl(key) || h.NetworkMode.IsHost(), project.AllowPrivileged, "it changes %s of the whole host", key)
 	}
-	for _, target := range project.SortedKeys(h.Tmpfs) {
-		add(project.StrangeTmpfs(h.Tmpfs[target]) != "", project.AllowSecurityOptions, "its tmpfs has the option %s", project.StrangeTmpfs(h.Tmpfs[target]))
+	for _, target := range slices.Sorted(maps.Keys(h.Tmpfs)) {
+		add(project.UnknownTmpfsOption(h.Tmpfs[target]) != "", project.AllowSecurityOptions, "its tmpfs has the option %s", project.UnknownTmpfsOption(h.Tmpfs[target]))
 	}
-	logger := project.LoudLogger(h.LogConfig.Type, h.LogConfig.Config)
+	logger := project.LoggerRisk(h.LogConfig.Type, h.LogConfig.Config)
 	if j.asked() {
 		// The engine has written down its own driver and options by now, where the
 		// container named none.
-		logger = project.LoudLogger(h.LogConfig.Type, nil)
+		logger = project.LoggerRisk(h.LogConfig.Type, nil)
 		if h.LogConfig.Type == j.created.logger {
 			logger = ""
 		}
@@ -85,7 +86,7 @@ func (j judge) host(h *container.HostConfig) []trouble {
 	add(logger != "", project.AllowHostPrograms, "%s", logger)
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
-			add(!b.HostIP.IsLoopback() && !j.Allowed.AllowsAddress(b.HostIP.String()), project.AllowPublish, "port %s is published on %s", port, address(b))
+			add(!b.HostIP.IsLoopback() && !j.Policy.AllowsAddress(b.HostIP.String()), project.AllowPublish, "port %s is published on %s", port, address(b))
 		}
 	}
 	return all
@@ -148,7 +149,7 @@ func (j judge) others(h *container.HostConfig) []trouble {
 		target, _, _ := strings.Cut(link, ":")
 		// In a network of Docker's own, a link names a container and nothing else.
 		known := h.NetworkMode.IsUserDefined() && project.IsColorName(j.scope.project, target)
-		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.Allowed.AllowsExternal(target) {
+		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.Policy.AllowsExternal(target) {
 			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
@@ -171,7 +172,7 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 	default:
 		all = append(all, j.network(string(mode))...)
 	}
-	for _, key := range project.SortedKeys(endpoints) {
+	for _, key := range slices.Sorted(maps.Keys(endpoints)) {
 		if key != string(mode) && key != "host" && key != "none" && !(key == "bridge" && (mode.IsDefault() || mode.IsBridge())) {
 			all = append(all, j.network(key)...)
 		}
@@ -186,7 +187,7 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		return nil
 	}
 	var all []trouble
-	if option := project.StrangeEndpoint(e.DriverOpts); option != "" && !j.asked() {
+	if option := project.UnknownEndpointOption(e.DriverOpts); option != "" && !j.asked() {
 		all = append(all, trouble{project.AllowHostPrograms, "what the option " + option + " does to this host is not known"})
 	}
 	for _, alias := range e.Aliases {
@@ -207,7 +208,7 @@ func (j judge) network(name string) []trouble {
 	switch {
 	case !project.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
-	case j.Allowed.AllowsExternal(name), !j.asked():
+	case j.Policy.AllowsExternal(name), !j.asked():
 		return nil
 	}
 	if j.created.gone[name] {
@@ -228,11 +229,11 @@ func (j judge) made(n network.Inspect) []trouble {
 		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
 	case n.Driver == "macvlan" || n.Driver == "ipvlan":
 		all = append(all, trouble{project.AllowPublish, "it is in the network that this host is in"})
-	case !slices.Contains(project.OwnDrivers, n.Driver):
+	case !slices.Contains(project.BuiltinNetworkDrivers, n.Driver):
 		all = append(all, trouble{project.AllowHostPrograms, "its network is made by " + n.Driver})
 	}
-	for _, option := range project.SortedKeys(n.Options) {
-		if allow, what := project.NetworkTrouble(n.Driver, option, n.Options[option]); what != "" {
+	for _, option := range slices.Sorted(maps.Keys(n.Options)) {
+		if allow, what := project.NetworkOptionRisk(n.Driver, option, n.Options[option]); what != "" {
 			all = append(all, trouble{allow, what})
 		}
 	}
@@ -253,7 +254,7 @@ func (j judge) refuse(all []trouble) string {
 	for _, t := range all {
 		name, _, _ := strings.Cut(t.allow, ":")
 		switch {
-		case t.allow != "" && j.Allowed.Allows(name):
+		case t.allow != "" && j.Policy.Allows(name):
 		case t.allow == "":
 			told = append(told, t.text)
 		default:

@@ -28,7 +28,7 @@ func (j judge) addresses(name string, ipam network.IPAM) []trouble {
 				break
 			}
 		}
-		if pool.Subnet.IsValid() && !project.Private(pool.Subnet) {
+		if pool.Subnet.IsValid() && !project.IsPrivateSubnet(pool.Subnet) {
 			all = append(all, trouble{project.AllowHostNamespaces, fmt.Sprintf("the network %s would take %s, the addresses of others", name, pool.Subnet)})
 		}
 	}

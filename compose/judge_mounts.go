@@ -46,10 +46,10 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 		if !readOnly {
 			all = append(all, trouble{"", file + " comes from git and could be written to"})
 		}
-	case !j.Allowed.AllowsMount(file) || !j.Allowed.AllowsMount(target):
+	case !j.Policy.AllowsMount(file) || !j.Policy.AllowsMount(target):
 		all = append(all, trouble{project.AllowHostMounts + ":" + target, "it has " + file + " of this host"})
 	}
-	if !slices.Contains(project.QuietPropagation, propagation) {
+	if !slices.Contains(project.PrivatePropagation, propagation) {
 		all = append(all, trouble{project.AllowHostMounts, "mounts pass between this host and the container"})
 	}
 	return all
@@ -69,7 +69,7 @@ func (j judge) volume(name, driver string) []trouble {
 		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
 	case driver != "" && driver != "local":
 		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
-	case j.Allowed.AllowsExternal(name), !j.asked(), j.created.anonymous[name]:
+	case j.Policy.AllowsExternal(name), !j.asked(), j.created.anonymous[name]:
 		return nil
 	}
 	v, known := j.created.volumes[name]
@@ -81,16 +81,16 @@ func (j judge) volume(name, driver string) []trouble {
 
 // volumeOptions judges what Docker's own driver makes of the options of a volume.
 func (j judge) volumeOptions(name, driver string, options map[string]string) []trouble {
-	o := project.LocalVolume(options)
+	o := project.ParseVolumeOptions(options)
 	switch {
 	case driver != "" && driver != "local":
 		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
 	case o.Bind && filepath.IsAbs(o.Device):
 		return j.bind(o.Device, false, "")
-	case o.Bind || o.Strange != "":
+	case o.Bind || o.Unknown != "":
 		return []trouble{{project.AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.Device}}
-	case project.StrangeTmpfs(o.Flags) != "":
-		return []trouble{{project.AllowSecurityOptions, "the volume " + name + " has the option " + project.StrangeTmpfs(o.Flags)}}
+	case project.UnknownTmpfsOption(o.Flags) != "":
+		return []trouble{{project.AllowSecurityOptions, "the volume " + name + " has the option " + project.UnknownTmpfsOption(o.Flags)}}
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func (j judge) mountRequest(m mount.Mount) []trouble {
 	case mount.TypeTmpfs:
 		if m.TmpfsOptions != nil {
 			for _, option := range m.TmpfsOptions.Options {
-				if text := strings.Join(option, "="); project.StrangeTmpfs(text) != "" {
+				if text := strings.Join(option, "="); project.UnknownTmpfsOption(text) != "" {
 					all = append(all, trouble{project.AllowSecurityOptions, "its tmpfs has the option " + text})
 				}
 			}

@@ -3,11 +3,12 @@ package compose
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	cerrdefs "github.com/containerd/errdefs"
 
-	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -32,7 +33,7 @@ func (c *Client) LookForImages(ctx context.Context, app deploy.App) error {
 	}
 	asked := map[string]bool{}
 	for _, p := range projects {
-		for _, name := range project.SortedKeys(p.Services) {
+		for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 			if s := p.Services[name]; !asked[s.Image] {
 				asked[s.Image] = true
 				if err := c.lookForImage(ctx, s); err != nil {

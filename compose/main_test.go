@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"testing"
 
 	"tandem/internal/harness/testbed"
@@ -13,7 +12,6 @@ import (
 
 // TestMain removes what the tests kept for each other.
 func TestMain(m *testing.M) {
-	runTrial()
 	code := m.Run()
 	if err := kept.Remove(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "remove what the tests shared:", err)
@@ -29,10 +27,3 @@ var (
 	keptProbe = fmt.Sprintf("ct-kept-%06x:1", rand.N(1<<24))
 	kept      testbed.CachedImages
 )
-
-// allocated is how many bytes this process has ever asked for.
-func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
-}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -326,46 +325,5 @@ func TestMigrate_AnImageThatDoesNotExistRejectsTheRelease(t *testing.T) {
 	}
 	if err := b.client.Forget(t.Context(), b.app, deploy.ContractMigration); err != nil {
 		t.Errorf("forget what never ran: %v", err)
-	}
-}
-
-func TestResolve_TheExpandMigrationIsPartOfTheReleaseAndTheContractIsNot(t *testing.T) {
-	release := func(expand, contract string, change ...string) deploy.Release {
-		app := shop(t)
-		app.Migrations = deploy.Migrations{Expand: expand, Contract: contract}
-		file := "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000']}\n" +
-			"  grow: {image: 'a:1', command: [grow], profiles: [migrate], networks: [more]}\n" +
-			"  shrink: {image: 'a:1', command: [shrink], profiles: [migrate]}\nnetworks: {more: }\n"
-		put(t, app, map[string]string{"compose.yaml": strings.NewReplacer(change...).Replace(file)})
-		return resolved(t, app)
-	}
-	none := release("", "")
-	if got := release("", "shrink"); got != none {
-		t.Errorf("a contract migration makes %s of %s", got, none)
-	}
-	expand := release("grow", "")
-	if expand == none {
-		t.Error("an expand migration makes no other release")
-	}
-	if got := release("grow", "shrink", "[shrink]", "[shrink, more]"); got != expand {
-		t.Errorf("another contract migration makes %s of %s", got, expand)
-	}
-	if got := release("grow", "", "[grow]", "[grow, more]"); got == expand {
-		t.Error("another expand migration makes no other release")
-	}
-}
-
-func TestResolve_TheListOfSingletonsIsPartOfTheReleaseAndItsOrderIsNot(t *testing.T) {
-	release := func(names ...string) deploy.Release {
-		app := shop(t)
-		app.Singletons = names
-		put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}, one: {image: 'a:1'}, two: {image: 'a:1'}}\n"})
-		return resolved(t, app)
-	}
-	if release() == release("one") || release("one") == release("one", "two") {
-		t.Error("the singletons make no other release")
-	}
-	if a, b := release("one", "two"), release("two", "one"); a != b {
-		t.Errorf("another order makes %s of %s", b, a)
 	}
 }

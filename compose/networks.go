@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -114,11 +116,11 @@ func mostNetworks(list []network.Summary) string {
 			counts[cmp.Or(n.Labels[api.ProjectLabel], "no project")]++
 		}
 	}
-	projects := project.SortedKeys(counts)
+	projects := slices.Sorted(maps.Keys(counts))
 	slices.SortStableFunc(projects, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
 	var words []string
 	for _, p := range projects[:min(3, len(projects))] {
-		words = append(words, fmt.Sprintf("%d of %s", counts[p], project.PlainText([]byte(p))))
+		words = append(words, fmt.Sprintf("%d of %s", counts[p], plaintext.WithoutEscapes([]byte(p))))
 	}
 	if len(words) == 0 {
 		return ""

@@ -140,7 +140,7 @@ func describe(info container.InspectResponse) *observed {
 		o.health = info.State.Health.Status
 	}
 	m, _ := project.ParseServiceList(labels[project.LabelServices]).Find(o.Service)
-	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Single
+	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Singleton
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.publishes = hostPortsOf(info)
 	o.networks = networksIn(info.NetworkSettings)
@@ -199,7 +199,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 	for _, m := range project.ParseServiceList(first.labels[project.LabelServices]) {
 		switch {
 		case counts[m.Name] >= m.Count:
-		case m.Single:
+		case m.Singleton:
 			off = append(off, m.Name)
 		default:
 			s.Missing = append(s.Missing, m.Name)

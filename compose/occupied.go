@@ -23,18 +23,18 @@ import (
 // are those whose containers are made new; of the shared stack those count that do not
 // run. It is asked before anything is touched.
 func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *project.Resolution, projects ...*types.Project) error {
-	var uses []project.Use
+	var wanted []project.WritableMount
 	for _, p := range projects {
-		uses = append(uses, project.UsesOf(app, p)...)
+		wanted = append(wanted, project.WritableMounts(app, p)...)
 	}
 	if r.Shared != nil {
 		starting, err := c.sharedToStart(ctx, r)
 		if err != nil {
 			return err
 		}
-		uses = append(uses, slices.DeleteFunc(project.UsesOf(app, r.Shared), func(u project.Use) bool { return !starting[u.Service] })...)
+		wanted = append(wanted, slices.DeleteFunc(project.WritableMounts(app, r.Shared), func(w project.WritableMount) bool { return !starting[w.Service] })...)
 	}
-	if len(uses) == 0 {
+	if len(wanted) == 0 {
 		return nil
 	}
 	running, same, err := c.writers(ctx)
@@ -42,17 +42,17 @@ func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *project.
 		return err
 	}
 	former, stacks := r.FormerProjects(app), []string{app.Project(deploy.Blue), app.Project(deploy.Green)}
-	for _, u := range uses {
-		u.Place = cmp.Or(same[u.Place], u.Place)
+	for _, w := range wanted {
+		w.Place = cmp.Or(same[w.Place], w.Place)
 		for _, o := range running {
-			mine := o.Project == u.Project && o.Service == u.Service || slices.Contains(stacks, o.Project) && slices.Contains(stacks, u.Project)
+			mine := o.Project == w.Project && o.Service == w.Service || slices.Contains(stacks, o.Project) && slices.Contains(stacks, w.Project)
 			// The old one of the app's own services is the same program, known or not.
-			again := u.Project == app.SharedProject() && slices.Contains(former, o.Project)
-			if o.Place == u.Place && !mine && (u.Data || o.Data || again) {
+			again := w.Project == app.SharedProject() && slices.Contains(former, o.Project)
+			if o.Place == w.Place && !mine && (w.Data || o.Data || again) {
 				return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 					"create %s: %s would write to the %s, to which %s writes, and what a database keeps there would be lost: "+
 						"stop that one and remove it (docker stop %s && docker rm %s; what it has written stays), or give %s a volume of its own; then tandem retry %s",
-					u.Project, u.Service, u.Place, o.Words, o.Name, o.Name, u.Service, app.Name)}
+					w.Project, w.Service, w.Place, o.words, o.name, o.name, w.Service, app.Name)}
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func (c *Client) sharedToStart(ctx context.Context, r *project.Resolution) (map[
 	if err != nil {
 		return nil, err
 	}
-	changed, missing := sharedChanges(r.Shared, present, r.Made)
+	changed, missing := sharedChanges(r.Shared, present, r.SharedHashes)
 	starting := map[string]bool{}
 	for _, name := range append(changed, missing...) {
 		starting[name] = true
@@ -77,10 +77,17 @@ func (c *Client) sharedToStart(ctx context.Context, r *project.Resolution) (map[
 	return starting, nil
 }
 
+// runningWriter is a container that runs, and one place of this host that it can write to.
+type runningWriter struct {
+	project.WritableMount
+	words string // what the container is called, for people
+	name  string // its name for Docker
+}
+
 // writers lists what the containers that run on this engine can write to. same has the
 // words for what a volume only shows, by those for the volume, and for a volume by those
 // for the directory in which the engine keeps it.
-func (c *Client) writers(ctx context.Context) (all []project.Use, same map[string]string, err error) {
+func (c *Client) writers(ctx context.Context) (all []runningWriter, same map[string]string, err error) {
 	if err := c.ready(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -102,17 +109,16 @@ func (c *Client) writers(ctx context.Context) (all []project.Use, same map[strin
 		for i, m := range s.Mounts {
 			targets[i] = m.Destination
 		}
-		data := project.DataTargets(s.Image, targets)
+		data := project.DataDirectories(s.Image, targets)
 		for _, m := range s.Mounts {
 			place := "volume " + m.Name
 			if m.Type == mount.TypeBind {
 				place = project.DirectoryPlace(m.Source)
 			}
 			if m.RW && (m.Type == mount.TypeBind || m.Type == mount.TypeVolume) {
-				all = append(all, project.Use{
+				all = append(all, runningWriter{WritableMount: project.WritableMount{
 					Project: s.Labels[api.ProjectLabel], Service: s.Labels[api.ServiceLabel], Place: cmp.Or(same[place], place), Data: data[m.Destination],
-					Words: wordsFor(s), Name: strings.TrimPrefix(slices.Concat(s.Names, []string{s.ID})[0], "/"),
-				})
+				}, words: wordsFor(s), name: strings.TrimPrefix(slices.Concat(s.Names, []string{s.ID})[0], "/")})
 			}
 		}
 	}

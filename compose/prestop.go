@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -53,7 +55,7 @@ func (g *guard) runPreStop(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, max(g.client.hookTime, time.Duration(grace)*time.Second))
 	defer cancel()
 	for _, h := range hooks {
-		if h.Privileged && !g.rules.Allowed.Allows(project.AllowPrivileged) {
+		if h.Privileged && !g.rules.Policy.Allows(project.AllowPrivileged) {
 			return errors.New("it asks to be privileged, which this host does not allow")
 		}
 		code, output, err := g.client.exec(ctx, id, container.ExecOptions{
@@ -75,10 +77,22 @@ func (g *guard) runPreStop(ctx context.Context, id string) error {
 // envOf writes variables for the engine. One without a value is the container's own.
 func envOf(m types.MappingWithEquals) []string {
 	var env []string
-	for _, key := range project.SortedKeys(m) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if v := m[key]; v != nil {
 			env = append(env, key+"="+*v)
 		}
 	}
 	return env
+}
+
+// preStopLabel writes hooks for LabelPreStop, "" for none.
+func preStopLabel(hooks []types.ServiceHook) string {
+	if len(hooks) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(hooks)
+	if err != nil {
+		panic("lists and maps of words cannot be written: " + err.Error())
+	}
+	return string(text)
 }

@@ -12,18 +12,20 @@ import (
 // processorFaults finds the services that would have more processors than this host: the
 // engine makes no such container, and says so only when the old ones are gone.
 func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (deploy.Faults, error) {
-	checks := []*project.Checker{r.StackFile.Checker(r.Colored[deploy.Blue], project.HostRules{})}
-	for _, pair := range r.Migrations {
-		checks = append(checks, r.StackFile.Checker(pair[deploy.Blue], project.HostRules{}))
+	projects := []*types.Project{r.Colored[deploy.Blue]}
+	for _, kind := range []deploy.MigrationKind{deploy.ExpandMigration, deploy.ContractMigration} {
+		if p := r.Migrations[kind][deploy.Blue]; p != nil {
+			projects = append(projects, p)
+		}
 	}
 	if r.Shared != nil {
-		checks = append(checks, r.SharedFile.Checker(r.Shared, project.HostRules{}))
+		projects = append(projects, r.Shared)
 	}
 	most := 0 // nobody was asked
 	var faults deploy.Faults
-	for _, check := range checks {
-		for _, name := range check.Project.ServiceNames() {
-			path, want := processorsOf(name, check.Project.Services[name])
+	for _, p := range projects {
+		for _, name := range p.ServiceNames() {
+			path, want := processorsOf(name, p.Services[name])
 			if want == 0 {
 				continue
 			}
@@ -34,20 +36,19 @@ func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (de
 				}
 			}
 			if want > float64(most) {
-				check.Fault(path, "this host has %d processors, and %g are asked for: write %d or less", most, want, most)
+				faults = append(faults, r.Fault(p, path, "this host has %d processors, and %g are asked for: write %d or less", most, want, most))
 			}
 		}
-		faults = append(faults, check.Faults...)
 	}
-	return project.InOrder(faults), nil
+	return faults, nil
 }
 
 // processorsOf is the limit of a service, and where it stands; 0: it has none.
 func processorsOf(name string, s types.ServiceConfig) (path []string, limit float64) {
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil && s.Deploy.Resources.Limits.NanoCPUs != 0 {
-		return project.At(name, "deploy", "resources", "limits", "cpus"), float64(s.Deploy.Resources.Limits.NanoCPUs)
+		return []string{"services", name, "deploy", "resources", "limits", "cpus"}, float64(s.Deploy.Resources.Limits.NanoCPUs)
 	}
-	return project.At(name, "cpus"), float64(s.CPUS)
+	return []string{"services", name, "cpus"}, float64(s.CPUS)
 }
 
 func (c *Client) processors(ctx context.Context) (int, error) {

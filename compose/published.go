@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -37,7 +38,7 @@ func (c *Client) Publishers(ctx context.Context, ports []int) (map[int]deploy.Ho
 	for _, s := range list {
 		for _, p := range s.Ports {
 			port := int(p.PublicPort)
-			if p.Type != "tcp" || !project.OnLoopback(p.IP) || !slices.Contains(ports, port) {
+			if p.Type != "tcp" || !project.ReachableOnLoopback(p.IP) || !slices.Contains(ports, port) {
 				continue
 			}
 			held[port] = deploy.Holder{Container: s.ID, Words: wordsFor(s), App: s.Labels[project.LabelApp]}
@@ -52,7 +53,7 @@ func wordsFor(s container.Summary) string {
 		words = "the container " + strings.TrimPrefix(s.Names[0], "/")
 	}
 	if projectName := s.Labels[api.ProjectLabel]; projectName != "" {
-		words += " of the project " + project.PlainText([]byte(projectName))
+		words += " of the project " + plaintext.WithoutEscapes([]byte(projectName))
 	}
 	return words
 }

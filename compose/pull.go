@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,6 @@ import (
 	"github.com/docker/docker/api/types/registry"
 	"golang.org/x/sync/errgroup"
 
-	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -32,14 +33,14 @@ const (
 // those that have one in a registry.
 func (c *Client) pull(ctx context.Context, p *types.Project, u forcePull) (map[string]string, error) {
 	wanted := map[string]types.ServiceConfig{}
-	for _, name := range project.SortedKeys(p.Services) {
+	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		s := p.Services[name]
 		// Two services of one image are one pull, under the stricter policy.
 		if other, ok := wanted[s.Image]; !ok || other.PullPolicy == "" {
 			wanted[s.Image] = s
 		}
 	}
-	names := project.SortedKeys(wanted)
+	names := slices.Sorted(maps.Keys(wanted))
 	digests := make([]string, len(names))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(3)

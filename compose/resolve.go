@@ -11,7 +11,8 @@ import (
 // file that cannot be run blue/green, or that asks for more of this host than
 // its policy allows, is deploy.Faults: all of them at once. So is one that would
 // begin with an empty volume where this host has the one with the data (see
-// formerVolumes), or that asks for more processors than it has. Docker is asked only for what the file alone does not tell.
+// formerVolumes), or that asks for more processors than it has. Docker is asked only for
+// what the file alone does not tell.
 func (c *Client) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	r, err := c.resolve(ctx, app)
 	if err != nil {
@@ -33,7 +34,7 @@ func (c *Client) resolve(ctx context.Context, app deploy.App) (*project.Resoluti
 }
 
 // rules are this host's.
-func (c *Client) rules() project.HostRules { return c.files.Rules(nil) }
+func (c *Client) rules() project.HostRules { return c.files.HostRules() }
 
 // resolveRelease resolves the app for being run, with the values of its secrets,
 // and makes sure that its files are those of app.Release.
@@ -48,6 +49,6 @@ func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*project.R
 	if err != nil {
 		return nil, err
 	}
-	r.Substitute()
+	r.SubstituteSecrets()
 	return r, nil
 }

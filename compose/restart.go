@@ -22,7 +22,7 @@ import (
 // withDutyRestart gives a singleton the policy it has on duty, and notes it in
 // a label, to be found again when it was taken away.
 func withSingletonRestart(s types.ServiceConfig) types.ServiceConfig {
-	s.Restart = project.SingletonRestart(s)
+	s.Restart = project.RestartPolicy(s)
 	if s.Deploy != nil {
 		s.Deploy.RestartPolicy = nil
 	}

@@ -16,7 +16,7 @@ import (
 // file is in now; nothing is ever removed but the container of a service that
 // changed. Volumes stay. Where there is an await, all of it is waited for.
 func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Resolution, await func(words string)) error {
-	p, hashes := files.Shared, files.Made
+	p, hashes := files.Shared, files.SharedHashes
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err

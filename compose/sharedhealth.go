@@ -134,7 +134,7 @@ func lacksOf(wanted project.ServiceList, all []observed, now time.Time) []lackin
 	return lacks
 }
 
-func lackOf(o observed, m project.Member, now time.Time) (what string, failed bool) {
+func lackOf(o observed, m project.ListedService, now time.Time) (what string, failed bool) {
 	age := now.Sub(o.StartedAt)
 	switch {
 	case o.State == "exited" && m.MayEnd && o.ExitCode == 0:

@@ -16,10 +16,10 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 	}
 	withHealth := is("running", 0, 1, 0)
 	withHealth.health = "starting"
-	once := project.Member{OneShot: true, MayEnd: true}
+	once := project.ListedService{OneShot: true, MayEnd: true}
 	for name, c := range map[string]struct {
 		o       observed
-		service project.Member
+		service project.ListedService
 		want    string
 		failed  bool
 	}{
@@ -27,8 +27,8 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 		"not started yet":                   {o: is("created", 0, 0, 0), want: "db-1 is created"},
 		"ended":                             {o: is("exited", 0, 0, 0), want: `db-1 ended with exit code 0; if it is meant to end, write restart: "no" and no ports: under services.db`, failed: true},
 		"a one-shot that ended well":        {o: is("exited", 0, 0, 0), service: once},
-		"may end, and did":                  {o: is("exited", 0, 0, 0), service: project.Member{MayEnd: true}},
-		"may end, and runs":                 {o: is("running", 0, 0, 0), service: project.Member{MayEnd: true}},
+		"may end, and did":                  {o: is("exited", 0, 0, 0), service: project.ListedService{MayEnd: true}},
+		"may end, and runs":                 {o: is("running", 0, 0, 0), service: project.ListedService{MayEnd: true}},
 		"a one-shot that failed":            {o: is("exited", 1, 0, 0), service: once, want: "db-1 ended with exit code 1", failed: true},
 		"a one-shot that is at work":        {o: is("running", 0, 0, 0), service: once, want: "db-1 has not finished"},
 		"ended, as if it waited for others": {o: is("restarting", 1, 1, 0), want: "db-1 ends and is started again and again (exit code 1)"},

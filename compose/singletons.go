@@ -131,7 +131,7 @@ func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack dep
 	if err != nil {
 		return err
 	}
-	p, err := project.WithNeeds(whole, app)
+	p, err := project.SingletonsWithNeeds(whole, app)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -326,10 +328,19 @@ func TestUp_CutShortWhileItWaitsReturnsAndLaterConverges(t *testing.T) {
 }
 
 func TestClient_SaysThatDockerIsAway(t *testing.T) {
-	app := shop(t)
-	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}}\n"})
+	app := deploy.App{
+		Name: "shop", Dir: "shop", File: "shop/tandem.yaml", Tag: "1.4.2", Root: t.TempDir(),
+		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}}},
+	}
+	text := "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}}\n"
+	if err := os.WriteFile(filepath.Join(app.Root, "compose.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Host: "unix://" + t.TempDir() + "/no.sock"})
-	app.Release = resolved(t, app)
+	var err error
+	if app.Release, err = client.Resolve(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
 	_, observe := client.Observe(t.Context(), app)
 	_, roots := client.Roots(t.Context())
 	for name, err := range map[string]error{

@@ -52,12 +52,12 @@ func (r *Resolution) budgetFaults(stack, shared *file) (grave, rest deploy.Fault
 		}
 		rest = append(rest, b.faults...)
 	}
-	return InOrder(grave), InOrder(rest)
+	return inOrder(grave), inOrder(rest)
 }
 
 // project counts what costs as much as it is written out.
 func (b *budget) project(f *file, p *types.Project) {
-	c := f.Checker(p, HostRules{})
+	c := f.checker(p, HostRules{})
 	for _, name := range p.ServiceNames() {
 		b.service(c, name, p.Services[name])
 	}
@@ -66,65 +66,65 @@ func (b *budget) project(f *file, p *types.Project) {
 	for what, v := range map[string]any{"networks": p.Networks, "volumes": p.Volumes, "secrets": p.Secrets, "configs": p.Configs} {
 		b.weigh(c, []string{what}, v)
 	}
-	b.faults = append(b.faults, c.Faults...)
+	b.faults = append(b.faults, c.faults...)
 }
 
-func (b *budget) service(c *Checker, name string, s types.ServiceConfig) {
+func (b *budget) service(c *checker, name string, s types.ServiceConfig) {
 	exposed := 0
 	for _, port := range s.Expose {
 		exposed += portsOf(port)
 	}
-	b.spend(c, &b.ports, exposed, maxPorts, At(name, "expose"), "ports")
+	b.spend(c, &b.ports, exposed, maxPorts, at(name, "expose"), "ports")
 	published := 0
 	for _, port := range s.Ports {
 		published += portsOf(port.Published)
 	}
-	b.spend(c, &b.ports, published, maxPorts, At(name, "ports"), "ports")
+	b.spend(c, &b.ports, published, maxPorts, at(name, "ports"), "ports")
 	mounts := len(s.Volumes) + len(s.VolumesFrom) + len(s.Secrets) + len(s.Configs) + len(s.Devices) + len(s.Tmpfs)
-	b.spend(c, &b.mounts, mounts, maxMounts, At(name, "volumes"), "volumes, secrets, configs and mounts")
-	b.weigh(c, At(name), s)
+	b.spend(c, &b.mounts, mounts, maxMounts, at(name, "volumes"), "volumes, secrets, configs and mounts")
+	b.weigh(c, at(name), s)
 }
 
 // weigh counts the single values, whatever they are called: a list of names would
 // lack the next one that Compose thinks of.
-func (b *budget) weigh(c *Checker, where []string, v any) {
+func (b *budget) weigh(c *checker, where []string, v any) {
 	values, text := valuesOf(reflect.ValueOf(v))
 	b.spend(c, &b.values, values, maxValues, where, "values (variables, labels, options, …)")
 	if before := b.text; before <= maxText {
 		if b.text += text; b.text > maxText {
-			c.Fault(where, "with this the app has more than %d MiB of text in its values: mount what is so long from a file", maxText>>20)
+			c.fault(where, "with this the app has more than %d MiB of text in its values: mount what is so long from a file", maxText>>20)
 		}
 	}
 }
 
 // spend adds to one count, and a fault where that becomes too much. It is told once.
-func (b *budget) spend(c *Checker, count *int, n, most int, where []string, what string) {
+func (b *budget) spend(c *checker, count *int, n, most int, where []string, what string) {
 	if *count > most {
 		return
 	}
 	if *count += min(n, most+1); *count > most {
-		c.Fault(where, "with these the app has more than %d %s: leave out what is not needed, or make several apps of it", most, what)
+		c.fault(where, "with these the app has more than %d %s: leave out what is not needed, or make several apps of it", most, what)
 	}
 }
 
 // replicas counts the containers, and how often they join networks.
 func (b *budget) replicas(f *file, p *types.Project) {
-	c := f.Checker(p, HostRules{})
+	c := f.checker(p, HostRules{})
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
-		where := At(name, "deploy", "replicas")
+		where := at(name, "deploy", "replicas")
 		if s.Scale != nil {
-			where = At(name, "scale")
+			where = at(name, "scale")
 		}
 		n := min(max(s.GetScale(), 0), maxContainers+1)
 		if b.containers <= maxContainers {
 			if b.containers += n; b.containers > maxContainers {
-				c.Fault(where, "with %d of %s the app has more than %d containers: write a smaller number", s.GetScale(), name, maxContainers)
+				c.fault(where, "with %d of %s the app has more than %d containers: write a smaller number", s.GetScale(), name, maxContainers)
 			}
 		}
-		b.spend(c, &b.joins, n*len(s.Networks), maxJoins, At(name, "networks"), "places on networks")
+		b.spend(c, &b.joins, n*len(s.Networks), maxJoins, at(name, "networks"), "places on networks")
 	}
-	b.faults = append(b.faults, c.Faults...)
+	b.faults = append(b.faults, c.faults...)
 }
 
 // onNewLines leaves out those that stand where somebody else found a fault already.
@@ -197,8 +197,8 @@ func (f *file) variableBytes(p *types.Project) error {
 			total += int64(len(data))
 		}
 		if total > maxText {
-			file, line := f.source.locate(At(name, "env_file")...)
-			return deploy.Faults{{File: file, Line: line, Path: shown(At(name, "env_file")), Text: fmt.Sprintf(
+			file, line := f.source.locate(at(name, "env_file")...)
+			return deploy.Faults{{File: file, Line: line, Path: shown(at(name, "env_file")), Text: fmt.Sprintf(
 				"with these the services get more than %d MiB from files with variables: give each service what it needs", maxText>>20)}}
 		}
 	}

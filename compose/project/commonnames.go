@@ -13,25 +13,25 @@ import (
 // container has one with a dot in it, so it is nobody else's.
 func ColorName(project, service string) string { return service + "." + project }
 
-// JoinsOthers tells whether the service is on a network that is not its stack's own.
-func JoinsOthers(p *types.Project, s types.ServiceConfig) bool {
-	return slices.ContainsFunc(SortedKeys(s.Networks), func(key string) bool { return bool(p.Networks[key].External) })
+// JoinsForeignNetwork tells whether the service is on a network that is not its stack's own.
+func JoinsForeignNetwork(p *types.Project, s types.ServiceConfig) bool {
+	return slices.ContainsFunc(sortedKeys(s.Networks), func(key string) bool { return bool(p.Networks[key].External) })
 }
 
 // HaveCommonNetwork tells whether two services are on one network.
 func HaveCommonNetwork(a, b types.ServiceConfig) bool {
-	return slices.ContainsFunc(SortedKeys(a.Networks), func(key string) bool { _, ok := b.Networks[key]; return ok })
+	return slices.ContainsFunc(sortedKeys(a.Networks), func(key string) bool { _, ok := b.Networks[key]; return ok })
 }
 
 // commonNames adds a fault for each name that a person gave a service and that both
 // colors would answer for on a network which is not their own. Docker's name server
 // knows a container by its hostname, too.
-func (c *Checker) commonNames(blue, green *types.Project) {
+func (c *checker) commonNames(blue, green *types.Project) {
 	taken := map[string]bool{}
 	eachNameAmongOthers(green, func(_ []string, network, name string) { taken[network+" "+strings.ToLower(name)] = true })
 	eachNameAmongOthers(blue, func(path []string, network, name string) {
 		if taken[network+" "+strings.ToLower(name)] && !Impersonates(blue.Name, name) { // of that, a person is told already
-			c.Fault(path, "blue and green would both answer for %q on the network %s, which is not their own: remove it (services of one stack find each other by their names), or write %s-${COLOR}", name, network, name)
+			c.fault(path, "blue and green would both answer for %q on the network %s, which is not their own: remove it (services of one stack find each other by their names), or write %s-${COLOR}", name, network, name)
 		}
 	})
 }
@@ -39,16 +39,16 @@ func (c *Checker) commonNames(blue, green *types.Project) {
 func eachNameAmongOthers(p *types.Project, do func(path []string, network, name string)) {
 	for _, service := range p.ServiceNames() {
 		s := p.Services[service]
-		for _, key := range SortedKeys(s.Networks) {
+		for _, key := range sortedKeys(s.Networks) {
 			if !bool(p.Networks[key].External) {
 				continue
 			}
 			if s.Hostname != "" {
-				do(At(service, "hostname"), p.Networks[key].Name, s.Hostname)
+				do(at(service, "hostname"), p.Networks[key].Name, s.Hostname)
 			}
 			if n := s.Networks[key]; n != nil {
 				for _, alias := range n.Aliases {
-					do(At(service, "networks", key, "aliases"), p.Networks[key].Name, alias)
+					do(at(service, "networks", key, "aliases"), p.Networks[key].Name, alias)
 				}
 			}
 		}

@@ -78,11 +78,11 @@ var datastores = []datastore{
 // something else than its data: sockets, logs, backups, certificates.
 var besides = []string{"/run", "/var/run", "/tmp", "/var/log", "/etc", "/backup", "/var/backups", "/dump", "/docker-entrypoint", "/certs", "/ssl"}
 
-// DataTargets tells which of the directories that a container mounts are those in which
+// DataDirectories tells which of the directories that a container mounts are those in which
 // it keeps its data as a datastore. Of a datastore that mounts none that is known, every
 // directory counts that is not known to be something else: it was told to keep its data
 // elsewhere.
-func DataTargets(image string, targets []string) map[string]bool {
+func DataDirectories(image string, targets []string) map[string]bool {
 	var is *datastore
 	name := imagePath(image)
 	for i, d := range datastores {

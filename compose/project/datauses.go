@@ -16,24 +16,24 @@ import (
 // for a backup, is harmless. This file finds that in the app's own files, and occupied.go
 // asks the engine for what runs already.
 
-// Use is one place of this host that a service can write to.
-type Use struct {
+// WritableMount is one place of this host that a service can write to: a volume or a
+// directory.
+type WritableMount struct {
 	Project string
 	Service string
-	writer  string // the same for containers that never run at the same time
-	count   int    // containers of the service
-	target  string // where it is mounted
 	Place   string // what is mounted, in words: "volume shop-shared_data", "directory /srv/data"
-	Data    bool   // as a datastore it keeps its data there
-	after   types.DependsOnConfig
-	Words   string // a container that runs: what it is called
-	Name    string // the same: its name for Docker
+	Data    bool   // as a datastore the service keeps its data there
+
+	writer string                // the same for containers that never run at the same time
+	count  int                   // containers of the service
+	target string                // where it is mounted
+	after  types.DependsOnConfig // of the service
 }
 
-// UsesOf lists what the services of a project can write to. What comes from git is
+// WritableMounts lists what the services of a project can write to. What comes from git is
 // mounted read-only.
-func UsesOf(app deploy.App, p *types.Project) []Use {
-	var all []Use
+func WritableMounts(app deploy.App, p *types.Project) []WritableMount {
+	var all []WritableMount
 	for _, name := range p.ServiceNames() {
 		s, mounts, writer := p.Services[name], mountsOf(p, name, map[string]bool{}), p.Name+"/"+name
 		if p.Name != app.SharedProject() && (isSingleton(app, name) || isMigration(app, name)) {
@@ -43,11 +43,11 @@ func UsesOf(app deploy.App, p *types.Project) []Use {
 		for i, m := range mounts {
 			targets[i] = m.Target
 		}
-		data := DataTargets(s.Image, targets)
+		data := DataDirectories(s.Image, targets)
 		for _, m := range mounts {
 			git := m.Type == types.VolumeTypeBind && Below(filepath.Clean(app.Root), filepath.Clean(m.Source))
 			if place := placeOf(p, m); place != "" && !m.ReadOnly && !git && s.GetScale() > 0 {
-				all = append(all, Use{
+				all = append(all, WritableMount{
 					Project: p.Name, Service: name, writer: writer, count: s.GetScale(), target: m.Target, Place: place, Data: data[m.Target], after: s.DependsOn,
 				})
 			}
@@ -96,11 +96,11 @@ func placeOf(p *types.Project, m types.ServiceVolumeConfig) string {
 
 // VolumePlace looks through a volume that only shows something else.
 func VolumePlace(name string, options map[string]string) string {
-	o := LocalVolume(options)
+	o := ParseVolumeOptions(options)
 	switch {
 	case o.Bind && filepath.IsAbs(o.Device):
 		return DirectoryPlace(o.Device)
-	case o.Strange != "" && o.Device != "":
+	case o.Unknown != "" && o.Device != "":
 		return fmt.Sprintf("file system %s (%s)", o.Device, o.Flags)
 	}
 	return "volume " + name
@@ -117,21 +117,21 @@ func DirectoryPlace(dir string) string {
 
 // dataFaults finds every service that would write where a datastore keeps its data.
 func (r *Resolution) dataFaults(app deploy.App) deploy.Faults {
-	var all []Use
+	var all []WritableMount
 	if r.Shared != nil {
-		all = UsesOf(app, r.Shared)
+		all = WritableMounts(app, r.Shared)
 	}
 	for _, color := range deploy.Colors() {
-		all = append(all, UsesOf(app, r.Colored[color])...)
+		all = append(all, WritableMounts(app, r.Colored[color])...)
 	}
-	byPlace := map[string][]Use{}
+	byPlace := map[string][]WritableMount{}
 	for _, u := range all {
 		byPlace[u.Place] = append(byPlace[u.Place], u)
 	}
 	var faults deploy.Faults
-	for _, place := range SortedKeys(byPlace) {
+	for _, place := range sortedKeys(byPlace) {
 		uses := byPlace[place]
-		if i := slices.IndexFunc(uses, func(u Use) bool { return u.Data }); i >= 0 {
+		if i := slices.IndexFunc(uses, func(u WritableMount) bool { return u.Data }); i >= 0 {
 			faults = append(faults, r.sharers(uses[i], uses)...)
 		}
 	}
@@ -139,29 +139,29 @@ func (r *Resolution) dataFaults(app deploy.App) deploy.Faults {
 }
 
 // sharers are the faults of those that write where owner keeps its data.
-func (r *Resolution) sharers(owner Use, uses []Use) deploy.Faults {
+func (r *Resolution) sharers(owner WritableMount, uses []WritableMount) deploy.Faults {
 	var faults deploy.Faults
 	for _, u := range uses {
-		c := r.StackFile.Checker(r.Colored[deploy.Blue], HostRules{})
+		c := r.stackFile.checker(r.Colored[deploy.Blue], HostRules{})
 		if r.Shared != nil && u.Project == r.Shared.Name {
-			c = r.SharedFile.Checker(r.Shared, HostRules{})
+			c = r.sharedFile.checker(r.Shared, HostRules{})
 		}
-		where := At(u.Service, "volumes", "~"+u.target)
+		where := at(u.Service, "volumes", "~"+u.target)
 		switch {
 		case u.writer == owner.writer && u.count > 1 && u.Data:
-			c.Fault(where, "%d containers of %s would write to the %s at once, and what a database keeps there would be lost: let there be one of it", u.count, u.Service, u.Place)
+			c.fault(where, "%d containers of %s would write to the %s at once, and what a database keeps there would be lost: let there be one of it", u.count, u.Service, u.Place)
 		case u.writer == owner.writer, owner.after[u.Service].Condition == types.ServiceConditionCompletedSuccessfully && u.Project == owner.Project:
 		case u.Service == owner.Service && u.Project != owner.Project && (r.Shared == nil || owner.Project != r.Shared.Name):
-			c.Fault(where, "the containers of both colors would write to the %s at once, and what a database keeps there would be lost: "+
+			c.fault(where, "the containers of both colors would write to the %s at once, and what a database keeps there would be lost: "+
 				"move %s to the shared stack (shared: in tandem.yaml), where there is one of it", u.Place, u.Service)
 		default:
 			advice := "give " + u.Service + " a volume of its own"
 			if !u.Data {
 				advice = "mount it read-only (:ro) in " + u.Service + ", or " + advice
 			}
-			c.Fault(where, "%s would write to the %s, where %s keeps its data, and that would be lost: %s", u.Service, u.Place, owner.Service, advice)
+			c.fault(where, "%s would write to the %s, where %s keeps its data, and that would be lost: %s", u.Service, u.Place, owner.Service, advice)
 		}
-		faults = append(faults, c.Faults...)
+		faults = append(faults, c.faults...)
 	}
 	return faults
 }

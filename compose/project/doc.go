@@ -1,20 +1,32 @@
 // Package project reads the Compose files of an app and makes of them what is run: a
-// project for each color, the migrations, and one for the shared stack. It asks no engine,
-// and is all that `tandem validate` needs.
+// Compose project for each color, the migrations, and one for the shared stack. It asks
+// no engine, and is all that `tandem validate` needs.
 //
 // # Where to start reading
 //
-// Loader.Load (loader.go) has another process load the files first (trial.go, try.go),
-// counts what they make (sizes.go, growth.go, budget.go), loads a file once for each color
-// (project.go), refuses what cannot run twice on one host (rules.go, ports.go) or asks for
-// more of the host than its policy allows (policy.go), and hashes the rest (release.go).
-// The result is a Resolution.
+// Loader.Load (loader.go) returns a Resolution (resolution.go), or deploy.Faults: all that
+// is wrong with the files, each with file, line and what to write instead. On the way
 //
-// # What may be asked of the host
+//   - another process loads the files first, and is ended when they take too much
+//     (trial.go, trial_process.go);
+//   - the file of the stack is loaded once for each color, and the shared one once
+//     (composefile.go), after what they include and extend was followed and counted
+//     (references.go, growth.go, sizes.go);
+//   - what is too much for one app is refused (budget.go);
+//   - the rules refuse what cannot run twice on one host, or asks for more of the host
+//     than its policy allows (rules.go, ports.go, mounts.go, names.go, datauses.go and
+//     the other *rules.go);
+//   - migrations get projects of their own (selection.go);
+//   - the rest is hashed, with the files that it mounts: the hash is the release
+//     (release.go, content.go).
 //
-// The rules (rules.go, hostrules.go, mounts.go, externalrules.go, names.go) look at what a
-// file says, and tell file, line and what to write instead. options.go lists what is
-// harmless; all else needs the policy. How much a file may become is bounded by budget.go,
-// and by a trial in another process (trial.go). Package compose judges once more what the
-// engine has made of it.
+// Secrets are placeholders all that time (secretrefs.go). Their values are put in by
+// Resolution.SubstituteSecrets, when the projects go to the engine.
+//
+// # What package compose needs besides
+//
+// options.go and policy.go list what is harmless to a host, and what a policy can allow.
+// The rules judge a Compose file by them, and package guard judges by the same lists what
+// is sent to the engine. labels.go and servicelist.go are what a container says about its
+// stack.
 package project

@@ -32,14 +32,14 @@ func fixedOf(p *types.Project) []fixed {
 		if s.MacAddress != "" {
 			all = append(all, ofContainer(p, name))
 		}
-		for _, key := range SortedKeys(s.Networks) {
+		for _, key := range sortedKeys(s.Networks) {
 			n := s.Networks[key]
 			if n == nil {
 				continue
 			}
 			add := func(what, value string) {
 				if value != "" {
-					f := fixed{service: name, count: s.GetScale(), path: At(name, "networks", key, what), key: key, what: what, value: strings.ToLower(value)}
+					f := fixed{service: name, count: s.GetScale(), path: at(name, "networks", key, what), key: key, what: what, value: strings.ToLower(value)}
 					f.network, f.own = p.Networks[key].Name, !bool(p.Networks[key].External)
 					all = append(all, f)
 				}
@@ -58,7 +58,7 @@ func fixedOf(p *types.Project) []fixed {
 // ofContainer is the address of the service itself, which it has in its first network.
 func ofContainer(p *types.Project, name string) fixed {
 	s := p.Services[name]
-	f := fixed{service: name, count: s.GetScale(), path: At(name, "mac_address"), what: "mac_address", value: strings.ToLower(s.MacAddress)}
+	f := fixed{service: name, count: s.GetScale(), path: at(name, "mac_address"), what: "mac_address", value: strings.ToLower(s.MacAddress)}
 	if keys := s.NetworksByPriority(); len(keys) > 0 {
 		f.key = keys[0]
 		f.network, f.own = p.Networks[f.key].Name, !bool(p.Networks[f.key].External)
@@ -70,7 +70,7 @@ func ofContainer(p *types.Project, name string) fixed {
 
 // fixedAddresses checks the addresses that are the same in both colors. Of what runs in one
 // color at a time there is one on a network that both join.
-func (c *Checker) fixedAddresses(blue, green *types.Project) {
+func (c *checker) fixedAddresses(blue, green *types.Project) {
 	greens := fixedOf(green)
 	for _, b := range c.wellFormed(fixedOf(blue)) {
 		once := !b.own && (isSingleton(c.app, b.service) || isMigration(c.app, b.service))
@@ -80,9 +80,9 @@ func (c *Checker) fixedAddresses(blue, green *types.Project) {
 			}
 			switch {
 			case b.own && b.leased():
-				c.Fault(b.path, "blue and green would both want the address %s: remove %s (other services find %s by its name)", b.value, b.what, b.service)
+				c.fault(b.path, "blue and green would both want the address %s: remove %s (other services find %s by its name)", b.value, b.what, b.service)
 			case !b.own && b.network != "":
-				c.Fault(b.path, "blue and green would both have the address %s on the network %s, which is not their own: remove %s", b.value, b.network, b.what)
+				c.fault(b.path, "blue and green would both have the address %s on the network %s, which is not their own: remove %s", b.value, b.network, b.what)
 			}
 			break
 		}
@@ -90,19 +90,19 @@ func (c *Checker) fixedAddresses(blue, green *types.Project) {
 }
 
 // sharedAddresses checks those of the shared stack.
-func (c *Checker) sharedAddresses() {
-	for _, f := range c.wellFormed(fixedOf(c.Project)) {
+func (c *checker) sharedAddresses() {
+	for _, f := range c.wellFormed(fixedOf(c.project)) {
 		if !f.leased() || !f.own || c.hasSubnetFor(f) {
 			continue
 		}
-		c.Fault(f.path, "the network %s has no subnet with the address %s, and Docker gives no other: remove %s (other services find %s by its name), or write the subnet under networks.%s.ipam.config",
+		c.fault(f.path, "the network %s has no subnet with the address %s, and Docker gives no other: remove %s (other services find %s by its name), or write the subnet under networks.%s.ipam.config",
 			f.key, f.value, f.what, f.service, f.key)
 	}
 }
 
-func (c *Checker) hasSubnetFor(f fixed) bool {
+func (c *checker) hasSubnetFor(f fixed) bool {
 	ip, _ := netip.ParseAddr(f.value) // well-formed
-	for _, pool := range c.Project.Networks[f.key].Ipam.Config {
+	for _, pool := range c.project.Networks[f.key].Ipam.Config {
 		if subnet, err := netip.ParsePrefix(pool.Subnet); err == nil && subnet.Contains(ip) {
 			return true
 		}
@@ -112,7 +112,7 @@ func (c *Checker) hasSubnetFor(f fixed) bool {
 
 // wellFormed returns those addresses that are such, and that two containers of one project
 // do not want.
-func (c *Checker) wellFormed(all []fixed) []fixed {
+func (c *checker) wellFormed(all []fixed) []fixed {
 	var good []fixed
 	for i, f := range all {
 		_, err := netip.ParseAddr(f.value)
@@ -121,11 +121,11 @@ func (c *Checker) wellFormed(all []fixed) []fixed {
 		}
 		switch other := sameIn(all[:i], f); {
 		case err != nil:
-			c.Fault(f.path, "%q is no address that Docker knows: correct it, or remove %s", f.value, f.what)
+			c.fault(f.path, "%q is no address that Docker knows: correct it, or remove %s", f.value, f.what)
 		case other != "":
-			c.Fault(f.path, "%s and %s would both have the address %s: remove one", other, f.service, f.value)
+			c.fault(f.path, "%s and %s would both have the address %s: remove one", other, f.service, f.value)
 		case f.count > 1:
-			c.Fault(f.path, "%d containers cannot have the same address: remove %s", f.count, f.what)
+			c.fault(f.path, "%d containers cannot have the same address: remove %s", f.count, f.what)
 		default:
 			good = append(good, f)
 		}

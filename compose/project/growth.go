@@ -40,9 +40,9 @@ func newGrowth() *growth {
 // walks each of them, and twenty services that all need each other have a million.
 const maxWays = 20_000
 
-// judge adds faults for what grows too large, and notes how often each port will be
+// checkGrowth adds faults for what grows too large, and notes how often each port will be
 // there.
-func (w *referenceWalk) judge() {
+func (w *referenceWalk) checkGrowth() {
 	total := int64(0)
 	for _, key := range w.roots {
 		if total += w.whole(key, map[string]int64{}); total > maxUnfolded {
@@ -52,11 +52,11 @@ func (w *referenceWalk) judge() {
 	}
 	extends, needs := w.edges()
 	if name, ok := tooManyWays(needs); ok {
-		w.refuse(w.owner(name), At(name, "depends_on"), "the services need each other in more than %d ways: leave out what follows from the rest", maxWays)
+		w.refuse(w.owner(name), at(name, "depends_on"), "the services need each other in more than %d ways: leave out what follows from the rest", maxWays)
 	}
 	for _, p := range w.parts {
-		for _, name := range SortedKeys(p.services) {
-			times := heirs(extends, name)
+		for _, name := range sortedKeys(p.services) {
+			times := countExtending(extends, name)
 			for _, port := range p.services[name].ports {
 				w.quota.ports[port] = w.quota.ports[port].and(name, times)
 			}
@@ -72,7 +72,7 @@ func (w *referenceWalk) whole(key string, known map[string]int64) int64 {
 	known[key] = 0 // a circle is the loader's to refuse
 	p := w.parts[key]
 	total := p.size
-	for _, name := range SortedKeys(p.services) {
+	for _, name := range sortedKeys(p.services) {
 		total = expanded(total, w.inherited(key, name, map[string]bool{}))
 	}
 	for _, next := range p.includes {
@@ -114,9 +114,9 @@ func expanded(a, b int64) int64 { return min(a+b, maxUnfolded+1) }
 func (w *referenceWalk) largest(key string) []string {
 	where, most := []string{"include"}, int64(0)
 	p := w.parts[key]
-	for _, name := range SortedKeys(p.services) {
+	for _, name := range sortedKeys(p.services) {
 		if n := w.inherited(key, name, map[string]bool{}); n > most {
-			where, most = At(name, "extends"), n
+			where, most = at(name, "extends"), n
 		}
 	}
 	included := int64(0)
@@ -141,7 +141,7 @@ func (w *referenceWalk) edges() (extends, needs map[string][]string) {
 			}
 		}
 	}
-	for _, name := range SortedKeys(needs) {
+	for _, name := range sortedKeys(needs) {
 		for _, base := range above(extends, name) {
 			needs[name] = append(needs[name], needs[base]...)
 		}
@@ -166,8 +166,8 @@ func above(extends map[string][]string, name string) []string {
 	return slices.Collect(maps.Keys(seen))
 }
 
-// heirs is how many services have what the named one has, itself included.
-func heirs(extends map[string][]string, name string) int {
+// countExtending is how many services have what the named one has, itself included.
+func countExtending(extends map[string][]string, name string) int {
 	n := 1
 	for other := range extends {
 		if other != name && slices.Contains(above(extends, other), name) {
@@ -194,7 +194,7 @@ func tooManyWays(needs map[string][]string) (string, bool) {
 		return n
 	}
 	total := 0
-	for _, name := range SortedKeys(needs) {
+	for _, name := range sortedKeys(needs) {
 		if total += ways(name); total > maxWays {
 			return name, true
 		}
@@ -204,7 +204,7 @@ func tooManyWays(needs map[string][]string) (string, bool) {
 
 // owner is a file that has the service.
 func (w *referenceWalk) owner(name string) *source {
-	for _, key := range SortedKeys(w.parts) {
+	for _, key := range sortedKeys(w.parts) {
 		if w.parts[key].services[name] != nil {
 			return w.parts[key].src
 		}
@@ -231,7 +231,7 @@ func (t portText) and(service string, times int) portText {
 // that stands for most, because the loader reads them in any order.
 func (f *file) portFault() error {
 	total, worst := 0, portText{}
-	for _, text := range SortedKeys(f.quota.ports) {
+	for _, text := range sortedKeys(f.quota.ports) {
 		t := f.quota.ports[text]
 		if total += t.many; t.many > worst.many {
 			worst = t

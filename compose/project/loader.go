@@ -18,18 +18,18 @@ type LoaderOptions struct {
 	Policy []string     // the host's policy.allow: see PolicyNames
 	Logger *slog.Logger // nil: nothing is logged
 	Vault  Vault        // nil: an app that has encrypted files is refused
-	Trial  []string     // arguments with which this very program calls Try; empty: files are loaded without having been tried
+	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
 	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
 }
 
-// Owns tells whether the engine has a network or volume of that name that is set aside for
-// the app with the label LabelApp. kind is "network" or "volume".
-type Owns func(ctx context.Context, app deploy.App, kind, name string) (bool, error)
+// Owns tells whether the engine has the network or volume, and it is set aside for the app
+// with the label LabelApp.
+type Owns func(ctx context.Context, app deploy.App, r Resource) (bool, error)
 
 // Loader reads the Compose files of apps. It is safe for concurrent use.
 type Loader struct {
 	host   string
-	Policy Policy
+	policy Policy
 	log    *slog.Logger
 	vault  Vault
 	owns   Owns
@@ -49,7 +49,7 @@ func NewLoader(o LoaderOptions) (*Loader, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Loader{host: o.Host, Policy: allowed, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
+	return &Loader{host: o.Host, policy: allowed, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
@@ -80,35 +80,35 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
 func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
-	stack, err := OpenStack(app)
+	stack, err := openStack(app)
 	if err != nil {
 		return nil, err
 	}
 	stack.secrets = r.secrets
-	if r.Colored, err = stack.Colored(ctx); err != nil {
+	if r.Colored, err = stack.resolveColors(ctx); err != nil {
 		return nil, err
 	}
 	shared, err := r.loadShared(ctx, app)
 	if _, refused := deploy.AsFaults(err); err != nil && !refused {
 		return nil, err
 	}
-	r.StackFile, r.SharedFile = stack, shared
+	r.stackFile, r.sharedFile = stack, shared
 	grave, more := r.budgetFaults(stack, shared)
 	if len(grave) > 0 {
 		return nil, WithFaults(grave, err)
 	}
 	if err != nil {
-		return nil, WithFaults(stack.check(r.Colored, l.Rules(nil)), err)
+		return nil, WithFaults(stack.check(r.Colored, l.rules(nil)), err)
 	}
 	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
 	if err != nil {
 		return nil, err
 	}
-	faults := stack.check(r.Colored, l.Rules(free))
+	faults := stack.check(r.Colored, l.rules(free))
 	if shared != nil {
-		faults = append(faults, shared.checkShared(r.Shared, l.Rules(free))...)
+		faults = append(faults, shared.checkShared(r.Shared, l.rules(free))...)
 	}
-	faults = append(faults, InOrder(r.dataFaults(app))...)
+	faults = append(faults, inOrder(r.dataFaults(app))...)
 	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
@@ -140,34 +140,37 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (
 	return r, nil
 }
 
-// Rules are this host's, with what the engine says besides.
-func (l *Loader) Rules(free map[External]bool) HostRules {
+// HostRules are what this host says of what a file may ask for.
+func (l *Loader) HostRules() HostRules { return l.rules(nil) }
+
+// rules are those of the host, with what the engine says besides.
+func (l *Loader) rules(free map[Resource]bool) HostRules {
 	socket, _ := strings.CutPrefix(l.host, "unix://")
-	return HostRules{Allowed: l.Policy, socket: socket, free: free}
+	return HostRules{Policy: l.policy, socket: socket, free: free}
 }
 
 // freeOf lists what the app's files may use without a word in the policy: what its
 // shared stack makes, and what carries the app's label. The engine is asked only about
 // what nothing else allows, so that most files are read without it.
-func (l *Loader) freeOf(ctx context.Context, app deploy.App, shared *types.Project, users ...*types.Project) (map[External]bool, error) {
+func (l *Loader) freeOf(ctx context.Context, app deploy.App, shared *types.Project, users ...*types.Project) (map[Resource]bool, error) {
 	if l.trying {
 		return nil, nil
 	}
-	free := map[External]bool{}
+	free := map[Resource]bool{}
 	if shared != nil {
 		for _, n := range shared.Networks {
-			free[External{"network", n.Name}] = !bool(n.External)
+			free[Resource{"network", n.Name}] = !bool(n.External)
 		}
 		for _, v := range shared.Volumes {
-			free[External{"volume", v.Name}] = !bool(v.External)
+			free[Resource{"volume", v.Name}] = !bool(v.External)
 		}
 	}
 	for _, x := range externalsOf(users) {
-		known := free[x] || l.Policy.AllowsExternal(x.Name) || strings.HasPrefix(x.Name, app.SharedProject()+"_") || !IsName(x.Name)
+		known := free[x] || l.policy.AllowsExternal(x.Name) || strings.HasPrefix(x.Name, app.SharedProject()+"_") || !IsName(x.Name)
 		if known || l.owns == nil {
 			continue
 		}
-		owns, err := l.owns(ctx, app, x.Kind, x.Name)
+		owns, err := l.owns(ctx, app, x)
 		if err != nil {
 			return nil, err
 		}

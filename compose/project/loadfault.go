@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -26,7 +27,7 @@ func (f *file) loadFault(err error) error {
 		name, line := f.source.locate(path...)
 		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: misplacedText(found[0].Name, path)}}
 	}
-	text = PlainText([]byte(text))
+	text = plaintext.WithoutEscapes([]byte(text))
 	fault := deploy.Fault{File: f.name(), Text: text}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		fault.Line, _ = strconv.Atoi(m[1]) // digits only; too many of them give no line
@@ -70,7 +71,7 @@ func pathIn(text string) []string {
 		return strings.FieldsFunc(named, func(r rune) bool { return slices.Contains([]rune(".[]"), r) })
 	}
 	if m := namedService.FindStringSubmatch(text); m != nil {
-		return At(m[1])
+		return at(m[1])
 	}
 	return nil
 }

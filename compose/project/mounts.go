@@ -14,28 +14,28 @@ import (
 
 // mounts checks every file of the host that a service is given: it must be in
 // the app's directory, also when symbolic links are followed, and in git.
-func (c *Checker) mounts(name string, s types.ServiceConfig) {
+func (c *checker) mounts(name string, s types.ServiceConfig) {
 	for _, v := range s.Volumes {
-		path := At(name, "volumes", "~"+v.Target)
+		path := at(name, "volumes", "~"+v.Target)
 		switch v.Type {
 		case types.VolumeTypeBind:
 			c.bind(name, path, v)
 		case types.VolumeTypeVolume:
-			c.volume(path, c.Project.Volumes[v.Source])
+			c.volume(path, c.project.Volumes[v.Source])
 			if v.Volume != nil {
 				c.reservedLabels(path, v.Volume.Labels)
 			}
 		case types.VolumeTypeTmpfs, types.VolumeTypeImage:
 		default:
-			c.Fault(path, "this host has no volumes of type %s: use volume, bind or tmpfs", v.Type)
+			c.fault(path, "this host has no volumes of type %s: use volume, bind or tmpfs", v.Type)
 		}
 	}
 	for _, ref := range s.Configs {
-		config := c.Project.Configs[ref.Source]
+		config := c.project.Configs[ref.Source]
 		c.fileObject([]string{"configs", ref.Source}, types.FileObjectConfig(config))
 	}
 	for _, ref := range s.Secrets {
-		secret := c.Project.Secrets[ref.Source]
+		secret := c.project.Secrets[ref.Source]
 		c.fileObject([]string{"secrets", ref.Source}, types.FileObjectConfig(secret))
 	}
 	for _, e := range s.EnvFiles {
@@ -43,28 +43,28 @@ func (c *Checker) mounts(name string, s types.ServiceConfig) {
 		if e.Required {
 			advice = "add it, or write it as {path: …, required: false}"
 		}
-		if c.hostFile(At(name, "env_file"), e.Path, advice) {
-			c.readable(At(name, "env_file"), c.readVariables(e.Path))
+		if c.hostFile(at(name, "env_file"), e.Path, advice) {
+			c.readable(at(name, "env_file"), c.readVariables(e.Path))
 		}
 	}
 	for _, label := range s.LabelFiles {
-		if c.hostFile(At(name, "label_file"), label, "add it, or correct the name") {
-			c.readable(At(name, "label_file"), c.readVariables(label))
+		if c.hostFile(at(name, "label_file"), label, "add it, or correct the name") {
+			c.readable(at(name, "label_file"), c.readVariables(label))
 		}
 	}
 }
 
 // bind checks a directory or file of this host that is mounted as it is.
-func (c *Checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
+func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
 	mine := c.hostFile(path, v.Source, "add it if the container only reads it, for it is mounted read-only; for what the container writes, use a volume of the shared stack")
 	if mine && c.mayWrite(service, v.Target) {
-		c.Fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
+		c.fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
 			"remove rw, or, for what the container writes, use a volume of the shared stack")
 	}
 	if v.Bind == nil {
 		return
 	}
-	if !slices.Contains(QuietPropagation, v.Bind.Propagation) {
+	if !slices.Contains(PrivatePropagation, v.Bind.Propagation) {
 		c.ask(AllowHostMounts, path, "with the propagation %s mounts pass between this host and the container", v.Bind.Propagation)
 	}
 	if v.Bind.SELinux != "" && !mine {
@@ -74,8 +74,8 @@ func (c *Checker) bind(service string, path []string, v types.ServiceVolumeConfi
 
 // mayWrite tells whether the file says in so many words that a mount is to be written
 // to: "./data:/data:rw", or read_only: false. Where it says nothing, the mount is made
-// read-only (see settle): nearly all are configuration, for which that is right.
-func (c *Checker) mayWrite(service, target string) bool {
+// read-only (see finalize): nearly all are configuration, for which that is right.
+func (c *checker) mayWrite(service, target string) bool {
 	short := func(text string) bool {
 		_, mode, _ := strings.Cut(text, ":"+target+":")
 		return slices.Contains(strings.Split(strings.Trim(mode, `"' `), ","), "rw")
@@ -84,16 +84,16 @@ func (c *Checker) mayWrite(service, target string) bool {
 		named := regexp.MustCompile(`(?m)target["']?:\s*["']?` + regexp.QuoteMeta(target) + `["']?\s*(?:$|[,}])`)
 		return named.MatchString(text) && writable.MatchString(text)
 	}
-	return c.source.says(short, At(service, "volumes", "~:"+target+":")...) || c.source.says(long, At(service, "volumes", "~"+target)...)
+	return c.source.says(short, at(service, "volumes", "~:"+target+":")...) || c.source.says(long, at(service, "volumes", "~"+target)...)
 }
 
 // writable is the long form of "rw".
 var writable = regexp.MustCompile(`read_only["']?:\s*["']?(?:false|no|off)`)
 
-func (c *Checker) fileObject(path []string, o types.FileObjectConfig) {
+func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	switch {
 	case bool(o.External):
-		c.Fault(append(path, "external"), "Docker keeps %s only in swarm mode: write file: or environment: instead", path[0])
+		c.fault(append(path, "external"), "Docker keeps %s only in swarm mode: write file: or environment: instead", path[0])
 	case o.File != "":
 		c.hostFile(append(path, "file"), o.File, "add it, or use environment: with a variable of tandem.yaml")
 	}
@@ -101,64 +101,64 @@ func (c *Checker) fileObject(path []string, o types.FileObjectConfig) {
 
 // volume checks a volume that is something of this host in disguise: Docker's own
 // driver mounts whatever its options say. One that exists already has its own options.
-func (c *Checker) volume(path []string, v types.VolumeConfig) {
+func (c *checker) volume(path []string, v types.VolumeConfig) {
 	if v.Driver != "" && v.Driver != "local" {
 		c.ask(AllowHostPrograms, path, "the volume driver %s is a program of this host, and may show any file of it", v.Driver)
 		return
 	}
-	options := LocalVolume(v.DriverOpts)
+	options := ParseVolumeOptions(v.DriverOpts)
 	switch {
 	case options.Bind && filepath.IsAbs(options.Device):
 		if Below(filepath.Clean(c.app.Root), filepath.Clean(options.Device)) {
-			c.Fault(path, "a volume would keep a directory of one commit for ever: mount the directory itself (./dir:/target)")
+			c.fault(path, "a volume would keep a directory of one commit for ever: mount the directory itself (./dir:/target)")
 			return
 		}
 		c.hostFile(path, options.Device, "")
 	case options.Bind:
 		c.ask(AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", options.Device)
-	case options.Strange != "":
-		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host, or of another one", options.Strange)
-	case StrangeTmpfs(options.Flags) != "":
-		c.ask(AllowSecurityOptions, path, "what the option %s does in a file system in memory is not known", StrangeTmpfs(options.Flags))
+	case options.Unknown != "":
+		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host, or of another one", options.Unknown)
+	case UnknownTmpfsOption(options.Flags) != "":
+		c.ask(AllowSecurityOptions, path, "what the option %s does in a file system in memory is not known", UnknownTmpfsOption(options.Flags))
 	}
 }
 
-// volumeOptions is what Docker's own driver makes of the options of a volume.
-type volumeOptions struct {
+// VolumeOptions is what Docker's own driver makes of the options of a volume.
+type VolumeOptions struct {
 	Bind    bool // it shows the directory device of this host
 	Device  string
 	Flags   string // what is handed to the kernel
-	Strange string // the type of file system, or the option, that is not known to be harmless
+	Unknown string // the type of file system, or the option, that is not known to be harmless
 }
 
-// LocalVolume reads the options of a volume of the driver "local".
-func LocalVolume(options map[string]string) volumeOptions {
-	v := volumeOptions{Device: options["device"], Flags: options["o"]}
+// ParseVolumeOptions reads the options of a volume of the driver "local".
+func ParseVolumeOptions(options map[string]string) VolumeOptions {
+	v := VolumeOptions{Device: options["device"], Flags: options["o"]}
 	// The kernel binds whatever the type says.
 	v.Bind = slices.ContainsFunc(strings.Split(v.Flags, ","), func(o string) bool {
 		return slices.Contains([]string{"bind", "rbind"}, strings.TrimSpace(o))
 	})
 	if kind := options["type"]; !slices.Contains(ownVolumes, kind) || kind == "" && v.Device != "" {
-		v.Strange = cmp.Or(kind, v.Device)
+		v.Unknown = cmp.Or(kind, v.Device)
 	}
-	for _, key := range SortedKeys(options) {
+	for _, key := range sortedKeys(options) {
 		if !slices.Contains([]string{"type", "device", "o", "size"}, key) {
-			v.Strange = key
+			v.Unknown = key
 		}
 	}
 	return v
 }
 
 // readable adds a fault for a file that is too large to be read.
-func (c *Checker) readable(path []string, err error) {
+func (c *checker) readable(path []string, err error) {
 	if err != nil {
-		c.Fault(path, "%s", err)
+		c.fault(path, "%s", err)
 	}
 }
 
 // hostFile checks one path of this host, and tells whether it is a file of the
 // app. A path that does not exist is a fault if there is advice what to do about it.
-func (c *Checker) hostFile(path []string, file, advice string) bool {
+func (c *checker) hostFile(path []string, file, advice string) bool {
 	file = filepath.Clean(file)
 	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
@@ -174,27 +174,27 @@ func (c *Checker) hostFile(path []string, file, advice string) bool {
 		c.outside(path, file, target)
 	case errors.Is(err, fs.ErrNotExist):
 		if advice != "" {
-			c.Fault(path, "%s is not in git: %s", relative(c.app.Root, file), advice)
+			c.fault(path, "%s is not in git: %s", relative(c.app.Root, file), advice)
 		}
 	case err != nil:
-		c.Fault(path, "%s cannot be read: %s", relative(c.app.Root, file), err)
+		c.fault(path, "%s cannot be read: %s", relative(c.app.Root, file), err)
 	}
 	return err == nil
 }
 
 // outside refuses a path that leads out of the app's directory, unless the
 // host's policy allows both the path and what it leads to.
-func (c *Checker) outside(path []string, file, target string) {
-	if c.Allowed.AllowsMount(file) && c.Allowed.AllowsMount(target) {
+func (c *checker) outside(path []string, file, target string) {
+	if c.Policy.AllowsMount(file) && c.Policy.AllowsMount(target) {
 		return
 	}
 	// Where a relative path ends on this host changes from commit to commit, so
 	// no policy can name it.
 	if rel, err := filepath.Rel(c.dir(), file); err == nil && c.source.mention(rel, path...) {
-		c.Fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file", rel)
+		c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file", rel)
 		return
 	}
-	c.Fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file, or let this host's policy.allow list \"%s:%s\"",
+	c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file, or let this host's policy.allow list \"%s:%s\"",
 		file, AllowHostMounts, target)
 }
 
@@ -206,4 +206,23 @@ func (h HostRules) HoldsSocket(path string) bool {
 		}
 	}
 	return false
+}
+
+// copied checks the secrets and configs of a service that are not mounted: Compose copies
+// them into the container, and nothing can be copied into one that is read-only, also not
+// to where it has a file system in memory.
+func (c *checker) copied(name string, s types.ServiceConfig) {
+	if !s.ReadOnly {
+		return
+	}
+	for _, ref := range s.Secrets {
+		if x := c.project.Secrets[ref.Source]; x.Environment != "" || x.Content != "" {
+			c.fault(at(name, "secrets", "~"+ref.Source), "the secret %s is copied into the container, which is read_only: remove read_only, or give %s the value under environment:", ref.Source, name)
+		}
+	}
+	for _, ref := range s.Configs {
+		if x := c.project.Configs[ref.Source]; x.Environment != "" || x.Content != "" {
+			c.fault(at(name, "configs", "~"+ref.Source), "the config %s is copied into the container, which is read_only: put its content into a file in git, and write configs: {%s: {file: ./<path>}}; or remove read_only", ref.Source, ref.Source)
+		}
+	}
 }

@@ -29,40 +29,40 @@ func IsName(s string) bool { return engineName.MatchString(s) }
 const NameRule = "is no name that Docker has for such a thing: write letters, digits, _, . and -, beginning with a letter or a digit"
 
 // named adds a fault unless the text is a name.
-func (c *Checker) named(path []string, what, name string) {
+func (c *checker) named(path []string, what, name string) {
 	if !IsName(name) {
-		c.Fault(path, "the %s %q %s", what, name, NameRule)
+		c.fault(path, "the %s %q %s", what, name, NameRule)
 	}
 }
 
 // names checks what a service calls things.
-func (c *Checker) names(service string, s types.ServiceConfig) {
-	c.alias(At(service), service)
+func (c *checker) names(service string, s types.ServiceConfig) {
+	c.alias(at(service), service)
 	optional := map[string]string{"container_name": s.ContainerName, "hostname": s.Hostname, "domainname": s.DomainName}
-	for _, key := range SortedKeys(optional) {
+	for _, key := range sortedKeys(optional) {
 		if name := optional[key]; name != "" {
-			c.named(At(service, key), key, name)
+			c.named(at(service, key), key, name)
 		}
 	}
 	if s.ContainerName != "" {
-		c.alias(At(service, "container_name"), s.ContainerName)
+		c.alias(at(service, "container_name"), s.ContainerName)
 	}
 	for _, link := range s.Links {
 		target, alias, _ := strings.Cut(link, ":")
-		c.named(At(service, "links"), "service", target)
+		c.named(at(service, "links"), "service", target)
 		if alias != "" {
-			c.named(At(service, "links"), "alias", alias)
+			c.named(at(service, "links"), "alias", alias)
 		}
 	}
-	for _, key := range SortedKeys(s.Networks) {
+	for _, key := range sortedKeys(s.Networks) {
 		if n := s.Networks[key]; n != nil {
 			for _, alias := range n.Aliases {
-				c.alias(At(service, "networks", key, "aliases"), alias)
+				c.alias(at(service, "networks", key, "aliases"), alias)
 			}
 		}
 	}
 	for _, v := range s.Volumes {
-		path := At(service, "volumes", "~"+v.Target)
+		path := at(service, "volumes", "~"+v.Target)
 		switch {
 		case v.Type == types.VolumeTypeVolume && v.Source != "":
 			c.named(path, "volume", v.Source)
@@ -73,15 +73,15 @@ func (c *Checker) names(service string, s types.ServiceConfig) {
 	for key, hooks := range hooksOf(s) {
 		for _, h := range hooks {
 			if h.Image != "" {
-				c.imageName(At(service, key), h.Image)
+				c.imageName(at(service, key), h.Image)
 			}
 		}
 	}
 }
 
-func (c *Checker) imageName(path []string, name string) {
+func (c *checker) imageName(path []string, name string) {
 	if _, err := reference.ParseNormalizedNamed(name); err != nil {
-		c.Fault(path, "%q is no image name (%s): write <repository>:<tag>", name, err)
+		c.fault(path, "%q is no image name (%s): write <repository>:<tag>", name, err)
 	}
 }
 
@@ -104,46 +104,46 @@ func Impersonates(project, alias string) bool {
 
 // alias checks a name by which a service is found in its networks, which are its own
 // name, that of its container, and its aliases.
-func (c *Checker) alias(path []string, name string) {
+func (c *checker) alias(path []string, name string) {
 	c.named(path, "name", name)
-	if Impersonates(c.Project.Name, name) {
-		c.Fault(path, "under the name %s the service would answer for a container of another stack: choose another one", name)
+	if Impersonates(c.project.Name, name) {
+		c.fault(path, "under the name %s the service would answer for a container of another stack: choose another one", name)
 	}
 }
 
 // resourceNames checks how networks, volumes, secrets and configs are called.
-func (c *Checker) resourceNames() {
-	p := c.Project
-	for _, key := range SortedKeys(p.Networks) {
+func (c *checker) resourceNames() {
+	p := c.project
+	for _, key := range sortedKeys(p.Networks) {
 		c.resourceName("networks", key, p.Networks[key].Name)
 	}
-	for _, key := range SortedKeys(p.Volumes) {
+	for _, key := range sortedKeys(p.Volumes) {
 		c.resourceName("volumes", key, p.Volumes[key].Name)
 	}
-	for _, key := range SortedKeys(p.Secrets) {
+	for _, key := range sortedKeys(p.Secrets) {
 		c.resourceName("secrets", key, p.Secrets[key].Name)
 	}
-	for _, key := range SortedKeys(p.Configs) {
+	for _, key := range sortedKeys(p.Configs) {
 		c.resourceName("configs", key, p.Configs[key].Name)
 	}
 }
 
-func (c *Checker) resourceName(kind, key, name string) {
+func (c *checker) resourceName(kind, key, name string) {
 	what := strings.TrimSuffix(kind, "s")
 	if !IsName(key) {
-		c.Fault([]string{kind, key}, "the %s %q %s", what, key, NameRule)
+		c.fault([]string{kind, key}, "the %s %q %s", what, key, NameRule)
 		return
 	}
 	if name != "" && !IsName(name) {
-		c.Fault([]string{kind, key, "name"}, "the %s %q %s", what, name, NameRule)
+		c.fault([]string{kind, key, "name"}, "the %s %q %s", what, name, NameRule)
 	}
-	if kind == "networks" && slices.Contains(EngineNetworks, name) && !bool(c.Project.Networks[key].External) {
-		c.Fault([]string{kind, key, "name"}, "%q is a network of Docker's own: choose another name", name)
+	if kind == "networks" && slices.Contains(PredefinedNetworks, name) && !bool(c.project.Networks[key].External) {
+		c.fault([]string{kind, key, "name"}, "%q is a network of Docker's own: choose another name", name)
 	}
 }
 
-// EngineNetworks are there in each engine, and none can be made anew.
-var EngineNetworks = []string{"bridge", "host", "none", "default"}
+// PredefinedNetworks are there in each engine, and none can be made anew.
+var PredefinedNetworks = []string{"bridge", "host", "none", "default"}
 
 // IsColorName tells whether a name is one of that project's color names.
 func IsColorName(project, name string) bool { return strings.HasSuffix(name, "."+project) }

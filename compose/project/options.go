@@ -8,13 +8,13 @@ import (
 
 // This file lists the options that were looked at and found harmless to the host.
 // Everything else needs the host's policy: what a newer engine or kernel adds is
-// refused until somebody has looked at it. The same lists judge a Compose file
+// refused until somebody has looked at it. The same lists checkGrowth a Compose file
 // (checker) and what is handed to the engine (guard).
 
-// QuietLoggers are the log drivers that only write where Docker keeps its logs, and
+// HarmlessLoggers are the log drivers that only write where Docker keeps its logs, and
 // the options that each of them may have. The template of a tag is filled in from the
 // container, whose environment may hold secrets, and journald would have it as a field.
-var QuietLoggers = map[string][]string{
+var HarmlessLoggers = map[string][]string{
 	"":          {"max-size", "max-file", "compress", "mode", "max-buffer-size", "tag", "labels", "labels-regex"},
 	"json-file": {"max-size", "max-file", "compress", "mode", "max-buffer-size", "tag", "labels", "labels-regex"},
 	"local":     {"max-size", "max-file", "compress", "mode", "max-buffer-size"},
@@ -22,13 +22,13 @@ var QuietLoggers = map[string][]string{
 	"none":      {},
 }
 
-// LoudLogger says what of a logging configuration is not harmless, "" if nothing is.
-func LoudLogger(driver string, options map[string]string) string {
-	known, quiet := QuietLoggers[driver]
+// LoggerRisk says what of a logging configuration is not harmless, "" if nothing is.
+func LoggerRisk(driver string, options map[string]string) string {
+	known, quiet := HarmlessLoggers[driver]
 	if !quiet {
 		return "with the log driver " + driver + " Docker itself opens connections and files of this host"
 	}
-	for _, key := range SortedKeys(options) {
+	for _, key := range sortedKeys(options) {
 		if !slices.Contains(known, key) {
 			return "what the log option " + key + " does to this host is not known"
 		}
@@ -39,13 +39,13 @@ func LoudLogger(driver string, options map[string]string) string {
 // ownSysctls begin the kernel's settings that each container has for itself.
 var ownSysctls = []string{"net.", "fs.mqueue.", "kernel.msg", "kernel.sem", "kernel.shm"}
 
-// IsOwnSysctl tells whether a kernel setting is one that each container has for itself.
-func IsOwnSysctl(key string) bool {
+// IsNamespacedSysctl tells whether a kernel setting is one that each container has for itself.
+func IsNamespacedSysctl(key string) bool {
 	return slices.ContainsFunc(ownSysctls, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// HarmlessSecurity are the security options that only take rights away.
-var HarmlessSecurity = []string{"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
+// HarmlessSecurityOptions are the security options that only take rights away.
+var HarmlessSecurityOptions = []string{"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
 
 // tmpfsOptions are those that say how large a file system in memory is, whose, and
 // what it may be used for. "dev" is not among them: it would make device files work.
@@ -54,8 +54,8 @@ var tmpfsOptions = []string{
 	"nr_inodes", "nr_blocks", "noatime", "relatime", "nodiratime", "strictatime", "sync", "async",
 }
 
-// StrangeTmpfs returns the first option that is not known to be harmless, "" if all are.
-func StrangeTmpfs(options string) string {
+// UnknownTmpfsOption returns the first option that is not known to be harmless, "" if all are.
+func UnknownTmpfsOption(options string) string {
 	for option := range strings.SplitSeq(options, ",") {
 		name, _, _ := strings.Cut(strings.TrimSpace(option), "=")
 		if name != "" && !slices.Contains(tmpfsOptions, name) {
@@ -69,9 +69,9 @@ func StrangeTmpfs(options string) string {
 // other one either. nfs and cifs have the kernel of this host talk to whom the file names.
 var ownVolumes = []string{"", "tmpfs"}
 
-// NetworkTrouble says what an option of a network does to the host, and which name of
+// NetworkOptionRisk says what an option of a network does to the host, and which name of
 // the policy allows it; "" where the option is harmless.
-func NetworkTrouble(driver, option, value string) (allow, what string) {
+func NetworkOptionRisk(driver, option, value string) (allow, what string) {
 	switch option {
 	case "com.docker.network.driver.mtu", "com.docker.network.bridge.enable_icc", "com.docker.network.bridge.enable_ip_masquerade",
 		"com.docker.network.bridge.inhibit_ipv4", "com.docker.network.container_iface_prefix", "com.docker.network.enable_ipv4", "com.docker.network.enable_ipv6":
@@ -104,13 +104,13 @@ const gatewayMode = "com.docker.network.bridge.gateway_mode"
 // bridgeName is the option that takes a bridge of the host by its name.
 const bridgeName = "com.docker.network.bridge.name"
 
-// OwnDrivers are the networks that Docker makes by itself, on this host alone.
-var OwnDrivers = []string{"", "default", "bridge", "none", "null", "host", "macvlan", "ipvlan"}
+// BuiltinNetworkDrivers are the networks that Docker makes by itself, on this host alone.
+var BuiltinNetworkDrivers = []string{"", "default", "bridge", "none", "null", "host", "macvlan", "ipvlan"}
 
-// StrangeEndpoint returns the first option of a container's place in a network that is
+// UnknownEndpointOption returns the first option of a container's place in a network that is
 // not known to be harmless, "" if all are.
-func StrangeEndpoint(options map[string]string) string {
-	for _, key := range SortedKeys(options) {
+func UnknownEndpointOption(options map[string]string) string {
+	for _, key := range sortedKeys(options) {
 		switch key {
 		case "com.docker.network.endpoint.ifname":
 		case "com.docker.network.endpoint.sysctls":
@@ -126,9 +126,9 @@ func StrangeEndpoint(options map[string]string) string {
 	return ""
 }
 
-// QuietPropagation are the ways to mount a directory in which no mount that comes later
+// PrivatePropagation are the ways to mount a directory in which no mount that comes later
 // passes from one side to the other.
-var QuietPropagation = []string{"", "rprivate", "private"}
+var PrivatePropagation = []string{"", "rprivate", "private"}
 
 // StorageOptions bound the size of a container's own file system.
-var StorageOptions = []string{"size"}
+var HarmlessStorageOptions = []string{"size"}

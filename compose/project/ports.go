@@ -13,16 +13,16 @@ import (
 )
 
 // address checks on which address of the host a port is published. One without
-// an address is published on loopback: see settle.
-func (c *Checker) address(service string, p types.ServicePortConfig) {
+// an address is published on loopback: see finalize.
+func (c *checker) address(service string, p types.ServicePortConfig) {
 	if p.HostIP == "" {
 		return
 	}
 	ip, err := netip.ParseAddr(p.HostIP)
-	if err == nil && (ip.IsLoopback() || c.Allowed.AllowsAddress(p.HostIP)) {
+	if err == nil && (ip.IsLoopback() || c.Policy.AllowsAddress(p.HostIP)) {
 		return
 	}
-	c.Fault(At(service, "ports", "~"+p.HostIP), "port %d is published on %s, where others than this host's Nginx can reach it: "+
+	c.fault(at(service, "ports", "~"+p.HostIP), "port %d is published on %s, where others than this host's Nginx can reach it: "+
 		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
 }
 
@@ -30,11 +30,11 @@ func (c *Checker) address(service string, p types.ServicePortConfig) {
 const maxPorts = 500
 
 // tooManyPorts tells whether it publishes more, and adds a fault if it does.
-func (c *Checker) tooManyPorts() bool {
+func (c *checker) tooManyPorts() bool {
 	n := 0
-	for _, name := range c.Project.ServiceNames() {
-		if n += len(c.Project.Services[name].Ports); n > maxPorts {
-			c.Fault(At(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", maxPorts)
+	for _, name := range c.project.ServiceNames() {
+		if n += len(c.project.Services[name].Ports); n > maxPorts {
+			c.fault(at(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", maxPorts)
 			return true
 		}
 	}
@@ -61,22 +61,22 @@ func claims(p *types.Project) []claim {
 
 // clash tells whether two containers cannot publish both.
 func (a claim) clash(b claim) bool {
-	addresses := a.HostIP == b.HostIP || Wide(a.HostIP) || Wide(b.HostIP)
+	addresses := a.HostIP == b.HostIP || IsWildcard(a.HostIP) || IsWildcard(b.HostIP)
 	return a.Published == b.Published && a.Protocol == b.Protocol && addresses
 }
 
 // Wide tells whether an address is all addresses of this host.
-func Wide(ip string) bool { return ip == "0.0.0.0" || ip == "::" }
+func IsWildcard(ip string) bool { return ip == "0.0.0.0" || ip == "::" }
 
-func (a claim) path() []string { return At(a.service, "ports", "~"+strconv.Itoa(int(a.Target))) }
+func (a claim) path() []string { return at(a.service, "ports", "~"+strconv.Itoa(int(a.Target))) }
 
 // ports checks that no two containers of the two colors publish the same port.
-func (c *Checker) ports(blue, green *types.Project) {
+func (c *checker) ports(blue, green *types.Project) {
 	blues, greens := claims(blue), claims(green)
 	for i, b := range blues {
 		for _, other := range blues[i+1:] {
 			if b.clash(other) {
-				c.Fault(other.path(), "services %s and %s both publish port %s: give each its own", b.service, other.service, b.Published)
+				c.fault(other.path(), "services %s and %s both publish port %s: give each its own", b.service, other.service, b.Published)
 			}
 		}
 		for _, g := range greens {
@@ -85,22 +85,22 @@ func (c *Checker) ports(blue, green *types.Project) {
 			case b.service == g.service && b.Target == g.Target:
 				c.fixedPort(b)
 			default:
-				c.Fault(b.path(), "%s publishes port %s in blue, and %s publishes it in green: give each its own", b.service, b.Published, g.service)
+				c.fault(b.path(), "%s publishes port %s in blue, and %s publishes it in green: give each its own", b.service, b.Published, g.service)
 			}
 		}
 	}
 }
 
 // fixedPort says how to write a port that is the same in both colors.
-func (c *Checker) fixedPort(b claim) {
+func (c *checker) fixedPort(b claim) {
 	for _, r := range c.app.Routes {
 		if r.Service == b.service {
-			c.Fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
+			c.fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
 				b.Published, r.Variable(), b.Target, r.Ports.Blue, r.Ports.Green)
 			return
 		}
 	}
-	c.Fault(b.path(), "port %s would be published by both colors: remove it from ports (other services reach %s:%d without), "+
+	c.fault(b.path(), "port %s would be published by both colors: remove it from ports (other services reach %s:%d without), "+
 		"or add a route for %s to tandem.yaml and write the route's variable", b.Published, b.service, b.Target, b.service)
 }
 
@@ -117,9 +117,9 @@ func fixedPorts(blue, green types.ServiceConfig) []types.ServicePortConfig {
 	return fixed
 }
 
-// TargetOf returns the port in the container that is published on the host's
+// ContainerPort returns the port in the container that is published on the host's
 // port, 0 if none is.
-func TargetOf(s types.ServiceConfig, port int) int {
+func ContainerPort(s types.ServiceConfig, port int) int {
 	for _, p := range s.Ports {
 		if p.Published == strconv.Itoa(port) && p.Protocol == "tcp" {
 			return int(p.Target)
@@ -130,30 +130,30 @@ func TargetOf(s types.ServiceConfig, port int) int {
 
 // unreachable tells whether the route's port cannot be reached at 127.0.0.1, where Nginx
 // and the gate ask, whatever is published, and adds a fault then.
-func (c *Checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
+func (c *checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
 	ports := fmt.Sprintf(`ports: ["${%s}:%s"]`, r.Variable(), likelyTarget(s))
 	other, isService := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
-	before := len(c.Faults)
+	before := len(c.faults)
 	switch {
 	case s.GetScale() == 0:
-		c.Fault(At(r.Service, "scale"), "there is no container to answer the route %q: remove scale: 0 and replicas: 0", r.Name)
+		c.fault(at(r.Service, "scale"), "there is no container to answer the route %q: remove scale: 0 and replicas: 0", r.Name)
 	case isService:
-		c.Fault(At(r.Service, "network_mode"), "%s is on the network of %s, and publishes no port for the route %q: write %s under services.%s and service: %s for the route in tandem.yaml; or remove network_mode",
+		c.fault(at(r.Service, "network_mode"), "%s is on the network of %s, and publishes no port for the route %q: write %s under services.%s and service: %s for the route in tandem.yaml; or remove network_mode",
 			r.Service, other, r.Name, ports, other, other)
 	case s.NetworkMode == "host", s.NetworkMode == "none", strings.HasPrefix(s.NetworkMode, types.ContainerPrefix):
-		c.Fault(At(r.Service, "network_mode"), "with network_mode: %s no port is published, and the route %q needs one: remove network_mode, and write %s", s.NetworkMode, r.Name, ports)
+		c.fault(at(r.Service, "network_mode"), "with network_mode: %s no port is published, and the route %q needs one: remove network_mode, and write %s", s.NetworkMode, r.Name, ports)
 	case c.walled(s):
-		c.Fault(At(r.Service, "networks"), "of %s no port is published, because each of its networks is internal, macvlan or ipvlan, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
+		c.fault(at(r.Service, "networks"), "of %s no port is published, because each of its networks is internal, macvlan or ipvlan, and the route %q needs one: add another network (networks: [default, …])", r.Service, r.Name)
 	default:
 		c.elsewhere(r, s)
 	}
-	return len(c.Faults) > before
+	return len(c.faults) > before
 }
 
 // walled tells whether the service is only in networks from which Docker publishes nothing.
-func (c *Checker) walled(s types.ServiceConfig) bool {
+func (c *checker) walled(s types.ServiceConfig) bool {
 	for key := range s.Networks {
-		n := c.Project.Networks[key]
+		n := c.project.Networks[key]
 		if bool(n.External) || !n.Internal && !slices.Contains([]string{"macvlan", "ipvlan"}, n.Driver) {
 			return false
 		}
@@ -162,19 +162,19 @@ func (c *Checker) walled(s types.ServiceConfig) bool {
 }
 
 // elsewhere adds a fault where the route's port is published at other addresses only.
-func (c *Checker) elsewhere(r deploy.Route, s types.ServiceConfig) {
+func (c *checker) elsewhere(r deploy.Route, s types.ServiceConfig) {
 	var there []types.ServicePortConfig
 	for _, p := range s.Ports {
 		if p.Published != strconv.Itoa(r.Ports.Blue) || p.Protocol != "tcp" {
 			continue
 		}
-		if OnLoopback(p.HostIP) {
+		if ReachableOnLoopback(p.HostIP) {
 			return
 		}
 		there = append(there, p)
 	}
 	for _, p := range there {
-		c.Fault(At(r.Service, "ports", "~"+p.HostIP), "the port of route %q is published on %s, and Nginx and the gate ask 127.0.0.1: write \"${%s}:%d\"", r.Name, p.HostIP, r.Variable(), p.Target)
+		c.fault(at(r.Service, "ports", "~"+p.HostIP), "the port of route %q is published on %s, and Nginx and the gate ask 127.0.0.1: write \"${%s}:%d\"", r.Name, p.HostIP, r.Variable(), p.Target)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -102,7 +103,7 @@ func extended(s map[string]any) (name, file string, err error) {
 func needsOf(s map[string]any) []string {
 	needs := texts(s["depends_on"])
 	if m, ok := s["depends_on"].(map[string]any); ok {
-		needs = append(needs, SortedKeys(m)...)
+		needs = append(needs, sortedKeys(m)...)
 	}
 	for _, link := range append(texts(s["links"]), texts(s["volumes_from"])...) {
 		name, _, _ := strings.Cut(link, ":")
@@ -131,9 +132,9 @@ func (f *file) referenceFaults() deploy.Faults {
 		w.roots = append(w.roots, w.visit(full, f.dir(), f.source[i], false))
 	}
 	if len(w.faults) == 0 {
-		w.judge()
+		w.checkGrowth()
 	}
-	f.walked, f.refused = true, InOrder(w.faults)
+	f.walked, f.refused = true, inOrder(w.faults)
 	return f.refused
 }
 
@@ -173,12 +174,12 @@ func (w *referenceWalk) visit(full, base string, src *source, inner bool) string
 		part.includes = append(part.includes, w.include(entry, base, src, inner)...)
 	}
 	part.bases = map[string]string{}
-	for _, name := range SortedKeys(part.services) {
+	for _, name := range sortedKeys(part.services) {
 		file := part.services[name].file
 		if file == "" {
 			continue
 		}
-		if next, src, ok := w.open(file, base, At(name, "extends"), src); ok {
+		if next, src, ok := w.open(file, base, at(name, "extends"), src); ok {
 			part.bases[name] = w.visit(next, filepath.Dir(next), src, true)
 		}
 	}
@@ -288,7 +289,7 @@ func (w *referenceWalk) variables(full string, where []string, src *source) {
 // refuse adds a fault. It returns false, for the caller to return.
 func (w *referenceWalk) refuse(src *source, where []string, format string, args ...any) bool {
 	file, line := sources{src}.locate(where...)
-	w.faults = append(w.faults, deploy.Fault{File: file, Line: line, Path: strings.Join(where, "."), Text: PlainText([]byte(fmt.Sprintf(format, args...)))})
+	w.faults = append(w.faults, deploy.Fault{File: file, Line: line, Path: strings.Join(where, "."), Text: plaintext.WithoutEscapes([]byte(fmt.Sprintf(format, args...)))})
 	return false
 }
 

@@ -79,7 +79,7 @@ func writeContents(h hash.Hash, secrets secretRefs, p *types.Project, services t
 // contentsOf returns what is copied into the services, from variables only.
 func contentsOf(p *types.Project, services types.Services) []string {
 	var contents []string
-	for _, name := range SortedKeys(services) {
+	for _, name := range sortedKeys(services) {
 		for _, ref := range services[name].Secrets {
 			if x := p.Secrets[ref.Source]; x.Environment != "" {
 				contents = append(contents, x.Content)
@@ -99,9 +99,9 @@ func (r *Resolution) hashShared(ctx context.Context, app deploy.App, files *cont
 	if r.Shared == nil {
 		return nil
 	}
-	r.Made = map[string]string{}
+	r.SharedHashes = map[string]string{}
 	for name := range r.Shared.Services {
-		if r.Made[name], err = serviceHash(ctx, app, r, files, name); err != nil {
+		if r.SharedHashes[name], err = serviceHash(ctx, app, r, files, name); err != nil {
 			return err
 		}
 	}

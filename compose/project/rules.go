@@ -11,47 +11,48 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
-// Checker collects what is wrong with one Compose file, resolved for one color
+// checker collects what is wrong with one Compose file, resolved for one color
 // or as the shared stack.
-type Checker struct {
+type checker struct {
 	*file
-	Project *types.Project
+	project *types.Project
 	HostRules
-	Faults deploy.Faults
+	faults deploy.Faults
 }
 
-func (f *file) Checker(p *types.Project, h HostRules) *Checker {
-	return &Checker{file: f, Project: p, HostRules: h}
+func (f *file) checker(p *types.Project, h HostRules) *checker {
+	return &checker{file: f, project: p, HostRules: h}
 }
 
 // HostRules is what this host says of what a file may ask for.
 type HostRules struct {
-	Allowed Policy
-	socket  string            // path of the Docker socket, if Docker listens on one
-	free    map[External]bool // what exists already and may be used without a word in the policy
+	Policy Policy
+	socket string            // path of the Docker socket, if Docker listens on one
+	free   map[Resource]bool // what exists already and may be used without a word in the policy
 }
 
 // check returns everything that makes the file unfit for the colored stack.
 func (f *file) check(projects map[deploy.Color]*types.Project, h HostRules) deploy.Faults {
 	var all deploy.Faults
 	for _, color := range deploy.Colors() {
-		c := f.Checker(projects[color], h)
+		c := f.checker(projects[color], h)
 		if c.tooManyPorts() {
-			return c.Faults // each is compared with every other
+			return c.faults // each is compared with every other
 		}
-		for _, name := range c.Project.ServiceNames() {
-			c.service(name, c.Project.Services[name])
-			c.colored(name, c.Project.Services[name])
+		for _, name := range c.project.ServiceNames() {
+			c.service(name, c.project.Services[name])
+			c.colored(name, c.project.Services[name])
 		}
 		c.resources()
 		c.coloredResources()
 		c.secretPlaces()
-		all = append(all, c.Faults...)
+		all = append(all, c.faults...)
 	}
-	c := f.Checker(projects[deploy.Blue], h)
+	c := f.checker(projects[deploy.Blue], h)
 	c.ports(projects[deploy.Blue], projects[deploy.Green])
 	c.networks(projects[deploy.Blue], projects[deploy.Green])
 	c.fixedAddresses(projects[deploy.Blue], projects[deploy.Green])
@@ -59,44 +60,44 @@ func (f *file) check(projects map[deploy.Color]*types.Project, h HostRules) depl
 	c.routes(projects)
 	c.singletons(projects[deploy.Blue])
 	c.migrations(projects[deploy.Blue])
-	return InOrder(append(all, c.Faults...))
+	return inOrder(append(all, c.faults...))
 }
 
 // checkShared returns what is wrong with the shared stack's file. It exists
 // once, so fixed ports, names and volumes are its good right.
 func (f *file) checkShared(p *types.Project, h HostRules) deploy.Faults {
-	c := f.Checker(p, h)
+	c := f.checker(p, h)
 	for _, name := range p.ServiceNames() {
 		c.service(name, p.Services[name])
 	}
 	c.resources()
 	c.sharedAddresses()
 	c.secretPlaces()
-	return InOrder(c.Faults)
+	return inOrder(c.faults)
 }
 
 // secretPlaces checks that none stands where others can read it.
-func (c *Checker) secretPlaces() {
-	faults, err := c.misplaced(c.Project)
+func (c *checker) secretPlaces() {
+	faults, err := c.misplaced(c.project)
 	if err != nil {
-		c.Fault(nil, "%v", err)
+		c.fault(nil, "%v", err)
 	}
-	c.Faults = append(c.Faults, faults...)
+	c.faults = append(c.faults, faults...)
 }
 
-// InOrder sorts the faults as they stand in the file and takes out those that
+// inOrder sorts the faults as they stand in the file and takes out those that
 // both colors have.
-func InOrder(faults deploy.Faults) deploy.Faults {
+func inOrder(faults deploy.Faults) deploy.Faults {
 	slices.SortStableFunc(faults, func(a, b deploy.Fault) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
 	})
 	return slices.Compact(faults)
 }
 
-// Fault adds one, at the deepest part of path that the file has.
-func (c *Checker) Fault(path []string, format string, args ...any) {
+// fault adds one, at the deepest part of path that the file has.
+func (c *checker) fault(path []string, format string, args ...any) {
 	name, line := c.source.locate(path...)
-	c.Faults = append(c.Faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: PlainText([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
+	c.faults = append(c.faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: plaintext.WithoutEscapes([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
 }
 
 // shown is a path as a person reads it, without what only finds the line.
@@ -106,19 +107,19 @@ func shown(path []string) string {
 }
 
 // ask adds a fault unless the host's policy allows what the file wants.
-func (c *Checker) ask(allow string, path []string, format string, args ...any) {
-	if !c.Allowed.Allows(allow) {
-		c.Fault(path, "%s; remove it, or let this host's policy.allow list %q", fmt.Sprintf(format, args...), allow)
+func (c *checker) ask(allow string, path []string, format string, args ...any) {
+	if !c.Policy.Allows(allow) {
+		c.fault(path, "%s; remove it, or let this host's policy.allow list %q", fmt.Sprintf(format, args...), allow)
 	}
 }
 
-// At is the path of something below a service of the file.
-func At(service string, path ...string) []string {
+// at is the path of something below a service of the file.
+func at(service string, path ...string) []string {
 	return append([]string{"services", service}, path...)
 }
 
 // service checks what holds for every service, colored or shared.
-func (c *Checker) service(name string, s types.ServiceConfig) {
+func (c *checker) service(name string, s types.ServiceConfig) {
 	c.image(name, s)
 	c.names(name, s)
 	c.beyondContainer(name, s)
@@ -128,36 +129,36 @@ func (c *Checker) service(name string, s types.ServiceConfig) {
 	for _, p := range s.Ports {
 		c.address(name, p)
 	}
-	c.reservedLabels(At(name, "labels"), s.Labels)
+	c.reservedLabels(at(name, "labels"), s.Labels)
 }
 
 // endpoints checks the service's place in each of its networks.
-func (c *Checker) endpoints(name string, s types.ServiceConfig) {
+func (c *checker) endpoints(name string, s types.ServiceConfig) {
 	for i, key := range s.NetworksByPriority() {
 		n := s.Networks[key]
 		if n == nil {
 			continue
 		}
 		if i == 0 && s.MacAddress != "" && n.MacAddress != "" && n.MacAddress != s.MacAddress {
-			c.Fault(At(name, "mac_address"), "the network %s has another mac_address for it: remove one of them", key)
+			c.fault(at(name, "mac_address"), "the network %s has another mac_address for it: remove one of them", key)
 		}
-		if option := StrangeEndpoint(n.DriverOpts); option != "" {
-			c.ask(AllowHostPrograms, At(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
+		if option := UnknownEndpointOption(n.DriverOpts); option != "" {
+			c.ask(AllowHostPrograms, at(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
 		}
 	}
 }
 
 // reservedLabels adds a fault for each label that is not the app's to set.
-func (c *Checker) reservedLabels(path []string, labels map[string]string) {
-	for _, key := range SortedKeys(labels) {
-		if text := Reserved(key); text != "" {
-			c.Fault(append(path[:len(path):len(path)], key), "%s", text)
+func (c *checker) reservedLabels(path []string, labels map[string]string) {
+	for _, key := range sortedKeys(labels) {
+		if text := ReservedLabel(key); text != "" {
+			c.fault(append(path[:len(path):len(path)], key), "%s", text)
 		}
 	}
 }
 
 // Reserved says why a label is not the app's to set, "" if it is.
-func Reserved(label string) string {
+func ReservedLabel(label string) string {
 	switch {
 	case strings.HasPrefix(label, "dev.tandem."):
 		return "labels that begin with dev.tandem. are set by tandem: choose another name"
@@ -167,66 +168,66 @@ func Reserved(label string) string {
 	return ""
 }
 
-func (c *Checker) image(name string, s types.ServiceConfig) {
+func (c *checker) image(name string, s types.ServiceConfig) {
 	if s.Build != nil {
-		c.Fault(At(name, "build"), "tandem does not build: build the image in CI, push it, remove build, and write image: <repository>:${TAG}")
+		c.fault(at(name, "build"), "tandem does not build: build the image in CI, push it, remove build, and write image: <repository>:${TAG}")
 		return
 	}
 	if s.Image == "" {
 		if s.Provider == nil {
-			c.Fault(At(name), "the service has no image: write image: <repository>:${TAG}")
+			c.fault(at(name), "the service has no image: write image: <repository>:${TAG}")
 		}
 		return
 	}
 	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil {
-		c.Fault(At(name, "image"), "%q is no image name (%s): write <repository>:${TAG}, and check that every variable in it is set", s.Image, err)
+		c.fault(at(name, "image"), "%q is no image name (%s): write <repository>:${TAG}, and check that every variable in it is set", s.Image, err)
 	}
 }
 
 // colored checks what only a service that runs twice on one host must not have.
-func (c *Checker) colored(name string, s types.ServiceConfig) {
+func (c *checker) colored(name string, s types.ServiceConfig) {
 	if s.ContainerName != "" {
-		c.Fault(At(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
+		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
 			s.ContainerName, c.app.Project(deploy.Blue), name, c.app.Project(deploy.Green), name)
 	}
 	targets := make([]string, len(s.Volumes))
 	for i, v := range s.Volumes {
 		targets[i] = v.Target
 	}
-	data := DataTargets(s.Image, targets)
+	data := DataDirectories(s.Image, targets)
 	for _, v := range s.Volumes {
-		if v.Type == types.VolumeTypeVolume && v.Source != "" && !bool(c.Project.Volumes[v.Source].External) {
+		if v.Type == types.VolumeTypeVolume && v.Source != "" && !bool(c.project.Volumes[v.Source].External) {
 			advice := ", or, for files that both colors may write at once (never those of a database), declare the volume external: true to use the same one in both"
 			if data[v.Target] {
 				advice = ", where there is one of it"
 			}
-			c.Fault(At(name, "volumes", "~"+v.Target), "the named volume %q would exist once for each color, each with half the data: "+
+			c.fault(at(name, "volumes", "~"+v.Target), "the named volume %q would exist once for each color, each with half the data: "+
 				"move the service that owns it to the shared stack (shared: in tandem.yaml)%s", v.Source, advice)
 		}
 	}
 	published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Published != "" })
 	if n := s.GetScale(); n > 1 && published {
-		where := At(name, "deploy", "replicas")
+		where := at(name, "deploy", "replicas")
 		if s.Scale != nil {
-			where = At(name, "scale")
+			where = at(name, "scale")
 		}
-		c.Fault(where, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
+		c.fault(where, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
 	}
 }
 
 // coloredResources checks what both colors would create under the same name.
-func (c *Checker) coloredResources() {
-	for _, key := range SortedKeys(c.Project.Networks) {
-		n := c.Project.Networks[key]
-		if !bool(n.External) && n.Name != "" && !strings.HasPrefix(n.Name, c.Project.Name+"_") {
-			c.Fault([]string{"networks", key, "name"}, "both colors would create the network %q: remove name, or add external: true if it exists already", n.Name)
+func (c *checker) coloredResources() {
+	for _, key := range sortedKeys(c.project.Networks) {
+		n := c.project.Networks[key]
+		if !bool(n.External) && n.Name != "" && !strings.HasPrefix(n.Name, c.project.Name+"_") {
+			c.fault([]string{"networks", key, "name"}, "both colors would create the network %q: remove name, or add external: true if it exists already", n.Name)
 		}
 	}
 }
 
 // networks checks that the two colors do not claim the same addresses.
-func (c *Checker) networks(blue, green *types.Project) {
-	for _, key := range SortedKeys(blue.Networks) {
+func (c *checker) networks(blue, green *types.Project) {
+	for _, key := range sortedKeys(blue.Networks) {
 		b, g := blue.Networks[key], green.Networks[key]
 		if bool(b.External) {
 			continue
@@ -234,16 +235,16 @@ func (c *Checker) networks(blue, green *types.Project) {
 		for _, pool := range b.Ipam.Config {
 			same := slices.ContainsFunc(g.Ipam.Config, func(o *types.IPAMPool) bool { return o.Subnet == pool.Subnet })
 			if pool.Subnet != "" && same {
-				c.Fault([]string{"networks", key, "ipam"}, "both colors would claim the subnet %s: remove ipam, so that Docker chooses", pool.Subnet)
+				c.fault([]string{"networks", key, "ipam"}, "both colors would claim the subnet %s: remove ipam, so that Docker chooses", pool.Subnet)
 			}
 		}
 	}
 }
 
 // routes checks that Nginx will find every route where tandem.yaml says.
-func (c *Checker) routes(projects map[deploy.Color]*types.Project) {
+func (c *checker) routes(projects map[deploy.Color]*types.Project) {
 	if len(projects[deploy.Blue].Services) == 0 {
-		c.Fault([]string{"services"}, "there is no service to run: add one (a service with profiles: counts only if COMPOSE_PROFILES names one of them)")
+		c.fault([]string{"services"}, "there is no service to run: add one (a service with profiles: counts only if COMPOSE_PROFILES names one of them)")
 		return
 	}
 	for _, r := range c.app.Routes {
@@ -256,27 +257,27 @@ func (c *Checker) routes(projects map[deploy.Color]*types.Project) {
 		if c.unreachable(r, blue) {
 			continue
 		}
-		if TargetOf(blue, r.Ports.Blue) != 0 && TargetOf(green, r.Ports.Green) != 0 {
+		if ContainerPort(blue, r.Ports.Blue) != 0 && ContainerPort(green, r.Ports.Green) != 0 {
 			continue
 		}
 		if len(fixedPorts(blue, green)) > 0 {
 			continue // told already, with the same advice
 		}
-		c.Fault(At(r.Service, "ports"), "the service does not publish the port of route %q: write ports: [\"${%s}:%s\"] under services.%s",
+		c.fault(at(r.Service, "ports"), "the service does not publish the port of route %q: write ports: [\"${%s}:%s\"] under services.%s",
 			r.Name, r.Variable(), likelyTarget(blue), r.Service)
 	}
 }
 
 // noService says so where the person wrote the name: in tandem.yaml.
-func (c *Checker) noService(r deploy.Route, names []string) {
+func (c *checker) noService(r deploy.Route, names []string) {
 	c.appFault([]string{"routes", r.Name, "service"}, "%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))
 }
 
 // appFault adds a fault of tandem.yaml.
-func (c *Checker) appFault(where []string, format string, args ...any) {
+func (c *checker) appFault(where []string, format string, args ...any) {
 	fault := deploy.Fault{File: c.app.File, Path: shown(where), Text: fmt.Sprintf(format, args...)}
 	if src, err := readSource(filepath.Join(c.app.Root, path.Base(c.app.File)), c.app.File); err == nil {
 		_, fault.Line = sources{src}.locate(where...)
 	}
-	c.Faults = append(c.Faults, fault)
+	c.faults = append(c.faults, fault)
 }

@@ -24,7 +24,7 @@ func (f *file) misplaced(p *types.Project) (deploy.Faults, error) {
 	}
 	w := &secretWalk{file: f}
 	w.value(tree, nil)
-	return InOrder(w.faults), nil
+	return inOrder(w.faults), nil
 }
 
 type secretWalk struct {
@@ -43,7 +43,7 @@ func (w *secretWalk) value(v any, path []string) {
 			w.value(x, path)
 		}
 	case map[string]any:
-		for _, key := range SortedKeys(v) {
+		for _, key := range sortedKeys(v) {
 			if strings.HasPrefix(key, "x-") {
 				continue // an extension: for the file itself, and for nobody who runs it
 			}

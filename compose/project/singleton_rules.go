@@ -15,7 +15,7 @@ import (
 
 // singletons checks the list of tandem.yaml, and that nothing of the stack waits
 // for what does not run in a standby.
-func (c *Checker) singletons(p *types.Project) {
+func (c *checker) singletons(p *types.Project) {
 	for _, name := range c.app.Singletons {
 		where := []string{"singletons", "~" + name}
 		switch {
@@ -30,16 +30,16 @@ func (c *Checker) singletons(p *types.Project) {
 		if isSingleton(c.app, name) || isMigration(c.app, name) {
 			continue
 		}
-		for _, needed := range SortedKeys(p.Services[name].DependsOn) {
+		for _, needed := range sortedKeys(p.Services[name].DependsOn) {
 			if isSingleton(c.app, needed) {
-				c.Fault(At(name, "depends_on", needed), "%s would wait for the singleton %s, which does not run in a standby: remove it from depends_on, or list %s under singletons too", name, needed, name)
+				c.fault(at(name, "depends_on", needed), "%s would wait for the singleton %s, which does not run in a standby: remove it from depends_on, or list %s under singletons too", name, needed, name)
 			}
 		}
 	}
 }
 
 // migrations checks the two services of tandem.yaml, and that nothing needs them.
-func (c *Checker) migrations(p *types.Project) {
+func (c *checker) migrations(p *types.Project) {
 	for _, kind := range kinds() {
 		name, where := c.app.Migrations.Of(kind), []string{"migrations", string(kind)}
 		switch {
@@ -51,7 +51,7 @@ func (c *Checker) migrations(p *types.Project) {
 			c.appFault(where, "%s is the expand migration too, and would run before the release and after it: name another service", name)
 		}
 		for _, other := range linkedServices(p.Services[name]) {
-			c.Fault(At(name), "a migration runs while no stack may be there, so it can share nothing with %s: remove what names it", other)
+			c.fault(at(name), "a migration runs while no stack may be there, so it can share nothing with %s: remove what names it", other)
 		}
 	}
 	for _, name := range p.ServiceNames() {
@@ -63,21 +63,21 @@ func (c *Checker) migrations(p *types.Project) {
 
 // needsNoMigration lets a service wait for the end of the expand migration: that
 // is what its depends_on says in development, and here it is always true.
-func (c *Checker) needsNoMigration(name string, s types.ServiceConfig) {
-	for _, needed := range SortedKeys(s.DependsOn) {
+func (c *checker) needsNoMigration(name string, s types.ServiceConfig) {
+	for _, needed := range sortedKeys(s.DependsOn) {
 		if needed == c.app.Migrations.Contract {
-			c.Fault(At(name, "depends_on", needed), "%s would wait for the contract migration %s, which runs when the release is live: remove it from depends_on", name, needed)
+			c.fault(at(name, "depends_on", needed), "%s would wait for the contract migration %s, which runs when the release is live: remove it from depends_on", name, needed)
 		}
 	}
 	for _, other := range linkedServices(s) {
 		if isMigration(c.app, other) {
-			c.Fault(At(name), "%s shares something with the migration %s, whose container is gone when the stack runs: remove what names it", name, other)
+			c.fault(at(name), "%s shares something with the migration %s, whose container is gone when the stack runs: remove what names it", name, other)
 		}
 	}
 }
 
 // unknown adds a fault when the Compose file has no such active service.
-func (c *Checker) unknown(where []string, p *types.Project, name string) bool {
+func (c *checker) unknown(where []string, p *types.Project, name string) bool {
 	if _, ok := p.Services[name]; ok {
 		return false
 	}
@@ -93,7 +93,7 @@ func (c *Checker) unknown(where []string, p *types.Project, name string) bool {
 }
 
 // routeTo returns the route that the service answers, "" for none.
-func (c *Checker) routeTo(service string) string {
+func (c *checker) routeTo(service string) string {
 	for _, r := range c.app.Routes {
 		if r.Service == service {
 			return r.Name
@@ -102,7 +102,7 @@ func (c *Checker) routeTo(service string) string {
 	return ""
 }
 
-// partners are the services whose namespace, volumes or links a service uses.
+// linkedServices are the services whose namespace, volumes or links a service uses.
 func linkedServices(s types.ServiceConfig) []string {
 	var names []string
 	for _, mode := range []string{s.NetworkMode, s.Pid, s.Ipc, s.Uts} {

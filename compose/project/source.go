@@ -189,5 +189,5 @@ func firstOf(n ast.Node) ast.Node {
 	return n
 }
 
-// SortedKeys are the keys of a map in order.
-func SortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+// sortedKeys are the keys of a map in order.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -64,7 +64,7 @@ func newTrials(o LoaderOptions) *trials {
 	}
 }
 
-// job is what a trial is given. Nothing secret is in it: files are loaded with marks
+// job is what a trial is given. Nothing secret is in it: files are loaded with placeholders
 // in place of the values.
 type job struct {
 	App     deploy.App

@@ -36,7 +36,7 @@ const secret = "canary-7d1f30"
 const defaultApp = "app: shop\ntag: \"1.4.2\"\nroutes:\n  api: {ports: {blue: 3001, green: 3002}, health: /health}\n"
 
 // TestHostile_EachRepositoryIsRefusedAndNothingOfItRuns takes every repository of
-// testdata/hostile, and every Compose file of compose/testdata/refused as that of
+// testdata/hostile, and every Compose file of compose/project/testdata/refused as that of
 // a repository, the whole way: it is polled, read, exported and resolved by an
 // agent that has everything that it could be talked into using. Each is refused
 // with its very message, in bounded memory, and nothing else happens.
@@ -85,7 +85,7 @@ func hostileRepositories(t *testing.T) []hostile {
 func refusedRepositories(t *testing.T) []hostile {
 	t.Helper()
 	var all []hostile
-	for _, path := range archives(t, "../../compose/testdata/refused") {
+	for _, path := range archives(t, "../../compose/project/testdata/refused") {
 		archive, err := txtar.ParseFile(path)
 		if err != nil {
 			t.Fatal(err)

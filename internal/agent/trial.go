@@ -14,5 +14,5 @@ const TrialCommand = "trial"
 // Trial reads Compose files in a process of its own, on behalf of an agent that gave
 // the job to its standard input. It limits the whole process.
 func Trial(ctx context.Context, in io.Reader, out io.Writer) error {
-	return project.Try(ctx, in, out)
+	return project.RunTrial(ctx, in, out)
 }

@@ -1,13 +1,14 @@
-package compose_test
+package project_test
 
 import (
 	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -67,8 +68,8 @@ secrets: {key: {file: key.txt}}
 
 func resolved(t *testing.T, app deploy.App) deploy.Release {
 	t.Helper()
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"external:elsewhere"}})
-	release, err := client.Resolve(t.Context(), app)
+	loader := newLoader(t, project.LoaderOptions{Policy: []string{"external:elsewhere"}})
+	release, err := loader.Resolve(t.Context(), app)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +190,8 @@ func TestResolve_FollowsSymbolicLinksOnlyWithinTheDirectory(t *testing.T) {
 			if err := os.Symlink(c.to, filepath.Join(app.Root, "link")); err != nil {
 				t.Fatal(err)
 			}
-			client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
-			_, err := client.Resolve(t.Context(), app)
+			loader := newLoader(t, project.LoaderOptions{})
+			_, err := loader.Resolve(t.Context(), app)
 			if _, refused := deploy.AsFaults(err); refused == c.ok || (c.ok && err != nil) {
 				t.Errorf("a link %s: %v, want it to be fine: %t", c.to, err, c.ok)
 			}
@@ -218,11 +219,52 @@ func TestResolve_LinksInPlaceOfFilesThatAreReadAreRefused(t *testing.T) {
 			if err := os.Symlink(elsewhere, link); err != nil {
 				t.Fatal(err)
 			}
-			client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
-			_, err := client.Resolve(t.Context(), app)
+			loader := newLoader(t, project.LoaderOptions{})
+			_, err := loader.Resolve(t.Context(), app)
 			if _, refused := deploy.AsFaults(err); !refused || regexp.MustCompile("SECRET").MatchString(err.Error()) {
 				t.Errorf("got %v, want a fault that quotes nothing", err)
 			}
 		})
+	}
+}
+
+func TestResolve_TheExpandMigrationIsPartOfTheReleaseAndTheContractIsNot(t *testing.T) {
+	release := func(expand, contract string, change ...string) deploy.Release {
+		app := shop(t)
+		app.Migrations = deploy.Migrations{Expand: expand, Contract: contract}
+		file := "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000']}\n" +
+			"  grow: {image: 'a:1', command: [grow], profiles: [migrate], networks: [more]}\n" +
+			"  shrink: {image: 'a:1', command: [shrink], profiles: [migrate]}\nnetworks: {more: }\n"
+		put(t, app, map[string]string{"compose.yaml": strings.NewReplacer(change...).Replace(file)})
+		return resolved(t, app)
+	}
+	none := release("", "")
+	if got := release("", "shrink"); got != none {
+		t.Errorf("a contract migration makes %s of %s", got, none)
+	}
+	expand := release("grow", "")
+	if expand == none {
+		t.Error("an expand migration makes no other release")
+	}
+	if got := release("grow", "shrink", "[shrink]", "[shrink, more]"); got != expand {
+		t.Errorf("another contract migration makes %s of %s", got, expand)
+	}
+	if got := release("grow", "", "[grow]", "[grow, more]"); got == expand {
+		t.Error("another expand migration makes no other release")
+	}
+}
+
+func TestResolve_TheListOfSingletonsIsPartOfTheReleaseAndItsOrderIsNot(t *testing.T) {
+	release := func(names ...string) deploy.Release {
+		app := shop(t)
+		app.Singletons = names
+		put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000']}, one: {image: 'a:1'}, two: {image: 'a:1'}}\n"})
+		return resolved(t, app)
+	}
+	if release() == release("one") || release("one") == release("one", "two") {
+		t.Error("the singletons make no other release")
+	}
+	if a, b := release("one", "two"), release("two", "one"); a != b {
+		t.Errorf("another order makes %s of %s", b, a)
 	}
 }

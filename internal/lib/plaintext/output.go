@@ -1,4 +1,4 @@
-package project
+package plaintext
 
 import (
 	"regexp"
@@ -11,9 +11,9 @@ import (
 // or sets a terminal's title: CSI, the strings (OSC, DCS, …), and two-byte ones.
 var escapes = regexp.MustCompile("\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]")
 
-// PlainText is what a program wrote, without what would change a terminal, and
+// WithoutEscapes is what a program wrote, without what would change a terminal, and
 // as valid UTF-8. Lines and tabs stay.
-func PlainText(raw []byte) string {
+func WithoutEscapes(raw []byte) string {
 	text := strings.ToValidUTF8(string(raw), string(utf8.RuneError))
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = escapes.ReplaceAllString(text, "")

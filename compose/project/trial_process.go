@@ -33,7 +33,7 @@ const (
 // Try is the other side of LoaderOptions.Trial: it reads a job, loads the files as the
 // program that wants it will, and writes what came of it. The process is limited from
 // then on, and ends by itself when it takes too much.
-func Try(ctx context.Context, in io.Reader, out io.Writer) error {
+func RunTrial(ctx context.Context, in io.Reader, out io.Writer) error {
 	watch()
 	var j job
 	if err := json.NewDecoder(io.LimitReader(in, maxJob)).Decode(&j); err != nil {

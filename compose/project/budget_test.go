@@ -1,11 +1,11 @@
-package compose_test
+package project_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -16,8 +16,8 @@ const api = "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000']}\n"
 // looks like. Each is refused, with where and what, and in little memory; so it is
 // when another process tries it first.
 func TestResolve_AnAppMayAskForSoMuch(t *testing.T) {
-	direct := newClient(t, compose.Options{ConfigDir: t.TempDir()})
-	tried := newClient(t, compose.Options{ConfigDir: t.TempDir(), Trial: []string{trial}})
+	direct := newLoader(t, project.LoaderOptions{})
+	tried := newLoader(t, project.LoaderOptions{Trial: []string{trial}})
 	for name, c := range greedy() {
 		t.Run(name, func(t *testing.T) {
 			app := shop(t)
@@ -125,7 +125,7 @@ func greedy() map[string]greed {
 
 // TestResolve_AnHonestAppIsFarFromTheBounds has more of everything than honest apps do.
 func TestResolve_AnHonestAppIsFarFromTheBounds(t *testing.T) {
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Trial: []string{trial}})
+	loader := newLoader(t, project.LoaderOptions{Trial: []string{trial}})
 	app := shop(t)
 	app.Shared = "shared.yaml"
 	put(t, app, map[string]string{
@@ -135,7 +135,7 @@ func TestResolve_AnHonestAppIsFarFromTheBounds(t *testing.T) {
 		"base.yaml":    "services: {b: {image: 'a:1', environment: {" + each("E%d: '${V2:-x}',", 50) + "}}}\n",
 		"shared.yaml":  "services:\n" + each("  d%d: {image: 'd:1', volumes: ['d%d:/data']}\n", 8, twice) + "volumes:\n" + each("  d%d: {}\n", 8),
 	})
-	if _, err := client.Resolve(t.Context(), app); err != nil {
+	if _, err := loader.Resolve(t.Context(), app); err != nil {
 		t.Errorf("refused: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package compose
+package project_test
 
 import (
 	"os"
@@ -11,8 +11,8 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// TestNewRoster_WhoMayEnd has restart: "no" said in each way, and not said.
-func TestNewRoster_WhoMayEnd(t *testing.T) {
+// TestNewServiceList_WhoMayEnd has restart: "no" said in each way, and not said.
+func TestNewServiceList_WhoMayEnd(t *testing.T) {
 	app := deploy.App{
 		Name: "shop", Tag: "1", Root: t.TempDir(),
 		Routes: []deploy.Route{{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}}},
@@ -34,25 +34,21 @@ volumes: {data: {}}
 	if err := os.WriteFile(filepath.Join(app.Root, "compose.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := project.OpenStack(app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	projects, err := f.Colored(t.Context())
+	projects, err := project.ResolveColors(t.Context(), app)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := project.NewServiceList(projects[deploy.Blue]).String()
 	if want := "api,deploy:ends,deploy-any,loops,plain:ends,psql:ends,quoted:ends,silent,store,waited:once"; got != want {
-		t.Errorf("the roster is %s\nwant %s", got, want)
+		t.Errorf("the list is %s\nwant %s", got, want)
 	}
 }
 
-func TestRoster_ReadsBackWhatItWrote(t *testing.T) {
+func TestServiceList_ReadsBackWhatItWrote(t *testing.T) {
 	want := project.ServiceList{
 		{Name: "api", Count: 1}, {Name: "import", Count: 1, MayEnd: true}, {Name: "migrate-expand", Count: 1, OneShot: true, MayEnd: true},
-		{Name: "my.worker_2", Count: 12}, {Name: "scheduler", Count: 2, Single: true},
-		{Name: "seed", Count: 1, MayEnd: true, Single: true}, {Name: "twice", Count: 2, OneShot: true, MayEnd: true},
+		{Name: "my.worker_2", Count: 12}, {Name: "scheduler", Count: 2, Singleton: true},
+		{Name: "seed", Count: 1, MayEnd: true, Singleton: true}, {Name: "twice", Count: 2, OneShot: true, MayEnd: true},
 	}
 	text := want.String()
 	if text != "api,import:ends,migrate-expand:once,my.worker_2*12,scheduler*2:single,seed:ends:single,twice*2:once" {

@@ -11,12 +11,12 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// sealed are the secrets of one app. Compose files are resolved with a mark in
+// secretRefs are the secrets of one app. Compose files are resolved with a placeholder in
 // place of each value: so it shows where a value would go, no message of the loader
 // can repeat one, and the hash of a release tells nothing about one.
 type secretRefs struct {
 	list         []deploy.Secret
-	placeholders map[string]string // name -> mark
+	placeholders map[string]string // name -> placeholder
 }
 
 func secretRefsOf(list []deploy.Secret) secretRefs {
@@ -29,7 +29,7 @@ func secretRefsOf(list []deploy.Secret) secretRefs {
 	return s
 }
 
-// markOf is the same for a name each time, so that the hash of a release is. It
+// placeholderOf is the same for a name each time, so that the hash of a release is. It
 // has only what survives wherever a Compose file may have a word, and nothing that
 // the loader splits at.
 func placeholderOf(name string) string {
@@ -42,18 +42,18 @@ func (s secretRefs) variables() map[string]string {
 	v := map[string]string{}
 	for _, x := range s.list {
 		v[x.Name] = x.Sealed // the value, where it is not encrypted
-		if mark, ok := s.placeholders[x.Name]; ok {
-			v[x.Name] = mark
+		if placeholder, ok := s.placeholders[x.Name]; ok {
+			v[x.Name] = placeholder
 		}
 	}
 	return v
 }
 
-// in returns the secrets whose marks the text has, in the order of their names.
+// in returns the secrets whose placeholders the text has, in the order of their names.
 func (s secretRefs) in(text string) []deploy.Secret {
 	var found []deploy.Secret
 	for _, x := range s.list {
-		if mark, ok := s.placeholders[x.Name]; ok && strings.Contains(text, mark) {
+		if placeholder, ok := s.placeholders[x.Name]; ok && strings.Contains(text, placeholder) {
 			found = append(found, x)
 		}
 	}
@@ -61,15 +61,15 @@ func (s secretRefs) in(text string) []deploy.Secret {
 	return found
 }
 
-// shown is the text as a person would write it: the variable for its mark.
+// shown is the text as a person would write it: the variable for its placeholder.
 func (s secretRefs) shown(text string) string {
-	for name, mark := range s.placeholders {
-		text = strings.ReplaceAll(text, mark, "${"+name+"}")
+	for name, placeholder := range s.placeholders {
+		text = strings.ReplaceAll(text, placeholder, "${"+name+"}")
 	}
 	return text
 }
 
-// reveal puts the values where they belong. They go to Docker from there; nothing
+// substitute puts the values where they belong. They go to Docker from there; nothing
 // else may be made of the project afterwards.
 func (s secretRefs) substitute(p *types.Project) {
 	if p == nil || len(s.placeholders) == 0 {
@@ -77,8 +77,8 @@ func (s secretRefs) substitute(p *types.Project) {
 	}
 	pairs := make([]string, 0, 2*len(s.placeholders))
 	for _, x := range s.list {
-		if mark, ok := s.placeholders[x.Name]; ok {
-			pairs = append(pairs, mark, string(x.Value))
+		if placeholder, ok := s.placeholders[x.Name]; ok {
+			pairs = append(pairs, placeholder, string(x.Value))
 		}
 	}
 	values := strings.NewReplacer(pairs...)

@@ -33,9 +33,9 @@ type file struct {
 	refused deploy.Faults // what was wrong with them
 }
 
-// OpenStack finds the file of the colored stack: the one that the app names, or
+// openStack finds the file of the colored stack: the one that the app names, or
 // the first of deploy.ComposeNames that exists.
-func OpenStack(app deploy.App) (*file, error) {
+func openStack(app deploy.App) (*file, error) {
 	if app.Compose != "" {
 		return openFile(app, "compose", app.Compose)
 	}
@@ -161,8 +161,8 @@ func enable(p *types.Project, names []string) {
 	}
 }
 
-// Colored resolves the file once for each color, with the app's migrations.
-func (f *file) Colored(ctx context.Context) (map[deploy.Color]*types.Project, error) {
+// resolveColors resolves the file once for each color, with the app's migrations.
+func (f *file) resolveColors(ctx context.Context) (map[deploy.Color]*types.Project, error) {
 	projects := map[deploy.Color]*types.Project{}
 	for _, color := range deploy.Colors() {
 		variables := f.secrets.variables()

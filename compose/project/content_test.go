@@ -1,4 +1,4 @@
-package compose_test
+package project_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
 
@@ -34,10 +34,10 @@ func mounted(t *testing.T) deploy.App {
 // would deploy all its apps again when it is replaced.
 func TestResolve_TheHashOfMountedFiles(t *testing.T) {
 	app := mounted(t)
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	loader := newLoader(t, project.LoaderOptions{})
 	hash := func() string {
 		t.Helper()
-		release, err := client.Resolve(t.Context(), app)
+		release, err := loader.Resolve(t.Context(), app)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestResolve_FilesThatAreNone(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.make(t, path)
-			_, err := newClient(t, compose.Options{ConfigDir: t.TempDir()}).Resolve(t.Context(), app)
+			_, err := newLoader(t, project.LoaderOptions{}).Resolve(t.Context(), app)
 			if _, refused := deploy.AsFaults(err); c.want == "" && err != nil || c.want != "" && (!refused || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -126,9 +126,9 @@ func TestResolve_HashingEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	loader := newLoader(t, project.LoaderOptions{})
 	go func() {
-		_, err := client.Resolve(ctx, app)
+		_, err := loader.Resolve(ctx, app)
 		ended <- err
 	}()
 	cancel()

@@ -1,4 +1,4 @@
-package compose_test
+package project_test
 
 import (
 	"flag"
@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"tandem/compose"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -48,7 +47,7 @@ func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
 	if err != nil || len(cases) < 25 {
 		t.Fatalf("found %d cases (%v), want 25 or more", len(cases), err)
 	}
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	loader := newLoader(t, project.LoaderOptions{})
 	for _, path := range cases {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			archive, err := txtar.ParseFile(path)
@@ -56,7 +55,7 @@ func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
 				t.Fatal(err)
 			}
 			app, want := unpack(t, archive)
-			_, err = client.Resolve(t.Context(), app)
+			_, err = loader.Resolve(t.Context(), app)
 			faults, ok := deploy.AsFaults(err)
 			if !ok {
 				t.Fatalf("resolved with %v, want faults", err)
@@ -130,8 +129,8 @@ services: {cache: {image: redis, networks: {edge: {ipv4_address: 172.30.0.9}}}}
 networks: {edge: {ipam: {config: [{subnet: 172.30.0.0/24}]}}}
 `,
 	})
-	client := newLoader(t, project.LoaderOptions{Policy: []string{"publish:10.1.2.3"}})
-	if _, err := client.Resolve(t.Context(), app); err != nil {
+	loader := newLoader(t, project.LoaderOptions{Policy: []string{"publish:10.1.2.3"}})
+	if _, err := loader.Resolve(t.Context(), app); err != nil {
 		t.Error(err)
 	}
 }

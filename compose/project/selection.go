@@ -24,7 +24,7 @@ func migrationsOf(app deploy.App) []string {
 	return names
 }
 
-// separate takes the migrations out of the stacks and gives each a project of
+// splitMigrations takes the migrations out of the stacks and gives each a project of
 // its own.
 func (r *Resolution) splitMigrations(app deploy.App) error {
 	r.Migrations = map[deploy.MigrationKind]map[deploy.Color]*types.Project{}
@@ -50,7 +50,7 @@ func (r *Resolution) splitMigrations(app deploy.App) error {
 	return nil
 }
 
-// alone is the project with one service, as "docker compose run" would have it:
+// singleService is the project with one service, as "docker compose run" would have it:
 // it waits for no other, publishes no port, and ends for good.
 func singleService(p *types.Project, name string) (*types.Project, error) {
 	p, err := p.WithSelectedServices([]string{name}, types.IgnoreDependencies)
@@ -82,9 +82,9 @@ func OnlySingletons(p *types.Project, app deploy.App) (*types.Project, error) {
 	return p, nil
 }
 
-// WithNeeds is onlySingletons with the services that they depend on, or share a
+// SingletonsWithNeeds is OnlySingletons with the services that they depend on, or share a
 // namespace with: Compose looks for those when it creates a container.
-func WithNeeds(p *types.Project, app deploy.App) (*types.Project, error) {
+func SingletonsWithNeeds(p *types.Project, app deploy.App) (*types.Project, error) {
 	p, err := p.WithSelectedServices(app.Singletons)
 	if err != nil {
 		return nil, fmt.Errorf("find what the singletons of %s need: %w", app.Name, err)

@@ -1,4 +1,4 @@
-package compose_test
+package project_test
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"tandem/compose"
+	"tandem/compose/project"
 	"tandem/internal/harness/testbed/fuzzline"
 	"tandem/reconciler/deploy"
 )
@@ -41,15 +41,10 @@ func FuzzResolve(f *testing.F) {
 	for i, text := range greedySeeds() {
 		f.Add([]byte(text), "R=1-400\nN=90\n", []byte("services: {b: {image: 'a:1', scale: 50, expose: ['1-400']}}\n"), byte(i))
 	}
-	client, err := compose.New(compose.Options{ConfigDir: f.TempDir()})
+	loader, err := project.NewLoader(project.LoaderOptions{})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			f.Error(err)
-		}
-	})
 	line := fuzzline.Line{Base: 384 << 20, PerKiB: 32 << 20}
 	f.Fuzz(func(t *testing.T, text []byte, dotenv string, other []byte, options byte) {
 		app := shop(t)
@@ -67,7 +62,7 @@ func FuzzResolve(f *testing.F) {
 		}
 		put(t, app, map[string]string{"compose.yaml": string(text), ".env": dotenv, name: string(other)})
 		line.Hold(t, len(text)+len(dotenv)+len(other), func() {
-			release, err := client.Resolve(t.Context(), app)
+			release, err := loader.Resolve(t.Context(), app)
 			faults, refused := deploy.AsFaults(err)
 			switch {
 			case err == nil && release.Hash == "":

@@ -3,7 +3,6 @@ package project
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"path/filepath"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -13,14 +12,26 @@ import (
 
 // Resolution is an app's Compose files, resolved and found fit.
 type Resolution struct {
-	Colored    map[deploy.Color]*types.Project // all services of the stack, singletons too
-	Migrations map[deploy.MigrationKind]map[deploy.Color]*types.Project
-	Shared     *types.Project // nil: the app has none
-	StackFile  *file
-	SharedFile *file             // nil: the app has none
-	Made       map[string]string // service of shared -> serviceHash
-	secrets    secretRefs        // the projects have marks in place of their values until they are revealed
-	Release    deploy.Release
+	Release      deploy.Release
+	Colored      map[deploy.Color]*types.Project // all services of the stack, singletons too
+	Migrations   map[deploy.MigrationKind]map[deploy.Color]*types.Project
+	Shared       *types.Project    // nil: the app has none
+	SharedHashes map[string]string // service of Shared -> hash of what it is made from
+
+	stackFile  *file
+	sharedFile *file      // nil: the app has none
+	secrets    secretRefs // the projects have placeholders until SubstituteSecrets
+}
+
+// Fault tells a person what is wrong with one of the projects, at the deepest part of
+// path that the file of the project has.
+func (r *Resolution) Fault(p *types.Project, path []string, format string, args ...any) deploy.Fault {
+	c := r.stackFile.checker(p, HostRules{})
+	if p == r.Shared {
+		c = r.sharedFile.checker(p, HostRules{})
+	}
+	c.fault(path, format, args...)
+	return c.faults[0]
 }
 
 // hash notes what the release and each shared service is made from.
@@ -54,8 +65,9 @@ func (r *Resolution) loadShared(ctx context.Context, app deploy.App) (*file, err
 	return shared, err
 }
 
-// Reveal puts the values of the secrets into all projects.
-func (r *Resolution) Substitute() {
+// SubstituteSecrets puts the values of the secrets in place of their placeholders. The
+// projects go to Docker from there; nothing else may be made of them afterwards.
+func (r *Resolution) SubstituteSecrets() {
 	r.secrets.substitute(r.Shared)
 	for _, p := range r.Colored {
 		r.secrets.substitute(p)
@@ -87,7 +99,7 @@ func WithFaults(found deploy.Faults, err error) error {
 	return err
 }
 
-// settle makes a project that was found fit what is run: the files with
+// finalize makes a project that was found fit what is run: the files with
 // environment and labels are read, a port that names no address can only be
 // reached from this host, and what comes from git can only be read. A container that
 // could write there could put a link to / in place of a directory, which Docker would
@@ -120,32 +132,20 @@ func (f *file) finalize(p *types.Project) error {
 
 // labelFaults finds reserved labels that came from a file.
 func (f *file) labelFaults(p *types.Project) deploy.Faults {
-	c := f.Checker(p, HostRules{})
+	c := f.checker(p, HostRules{})
 	for _, name := range p.ServiceNames() {
-		for _, key := range SortedKeys(p.Services[name].Labels) {
-			if text := Reserved(key); text != "" {
-				c.Fault(At(name, "label_file"), "%s: %s", key, text)
+		for _, key := range sortedKeys(p.Services[name].Labels) {
+			if text := ReservedLabel(key); text != "" {
+				c.fault(at(name, "label_file"), "%s: %s", key, text)
 			}
 		}
 	}
-	return c.Faults
+	return c.faults
 }
 
 // loopback is where a port is published when the file names no address.
 const loopback = "127.0.0.1"
 
-// OnLoopback tells whether a port that is published on the address answers on
+// ReachableOnLoopback tells whether a port that is published on the address answers on
 // 127.0.0.1, which is where Nginx asks.
-func OnLoopback(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "127.0.0.1" }
-
-// HooksLabel writes hooks for LabelPreStop, "" for none.
-func HooksLabel(hooks []types.ServiceHook) string {
-	if len(hooks) == 0 {
-		return ""
-	}
-	text, err := json.Marshal(hooks)
-	if err != nil {
-		panic("lists and maps of words cannot be written: " + err.Error())
-	}
-	return string(text)
-}
+func ReachableOnLoopback(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "127.0.0.1" }

@@ -1,15 +1,13 @@
-package compose
+package plaintext
 
 import (
-	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"tandem/compose/project"
 	"tandem/internal/harness/testbed/fuzzline"
 )
 
-func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
+func TestWithoutEscapes_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain\tline\nnext":           "plain\tline\nnext",
 		"\x1b[1;31mred\x1b[0m":        "red",
@@ -27,18 +25,18 @@ func TestPlainText_KeepsTheTextAndNothingThatMovesATerminal(t *testing.T) {
 		"unfinished title \x1b]0;abc": "unfinished title ",
 		"größe 日本":                    "größe 日本",
 	} {
-		if got := project.PlainText([]byte(in)); got != want {
+		if got := WithoutEscapes([]byte(in)); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}
 }
 
-func FuzzPlainText(f *testing.F) {
+func FuzzWithoutEscapes(f *testing.F) {
 	f.Add([]byte("\x1b[31mred\x1b]0;t\x07"))
 	line := fuzzline.Line{Base: 4 << 20, PerKiB: 256 << 10}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out string
-		line.Hold(t, len(in), func() { out = project.PlainText(in) })
+		line.Hold(t, len(in), func() { out = WithoutEscapes(in) })
 		if !utf8.ValidString(out) {
 			t.Errorf("%q gives %q, which is no UTF-8", in, out)
 		}
@@ -48,16 +46,4 @@ func FuzzPlainText(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestTail_KeepsTheEnd(t *testing.T) {
-	out := &tail{max: 5, hide: strings.Clone}
-	for _, part := range []string{"one ", "two ", "three\n"} {
-		if n, err := out.Write([]byte(part)); n != len(part) || err != nil {
-			t.Errorf("write %q: %d, %v", part, n, err)
-		}
-	}
-	if got := out.String(); got != "three" {
-		t.Errorf("kept %q, want %q", got, "three")
-	}
 }

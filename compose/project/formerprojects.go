@@ -18,12 +18,12 @@ import (
 // people call both.
 func (r *Resolution) FormerProjects(app deploy.App) []string {
 	names := []string{app.Name}
-	for _, f := range []*file{r.SharedFile, r.StackFile} {
+	for _, f := range []*file{r.sharedFile, r.stackFile} {
 		if f == nil {
 			continue
 		}
 		p := r.Shared
-		if f == r.StackFile {
+		if f == r.stackFile {
 			p = r.Colored[deploy.Blue]
 		}
 		beside, err := f.dotenv(nil) // the loader writes its own project's name over it

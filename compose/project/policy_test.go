@@ -1,10 +1,9 @@
-package compose_test
+package project_test
 
 import (
 	"strings"
 	"testing"
 
-	"tandem/compose"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -38,7 +37,7 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			app := shop(t)
 			put(t, app, map[string]string{"compose.yaml": c.file})
-			allowing := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{c.allow}})
+			allowing := newLoader(t, project.LoaderOptions{Policy: []string{c.allow}})
 			if _, err := allowing.Resolve(t.Context(), app); err != nil {
 				t.Errorf("with %s: %v", c.allow, err)
 			}
@@ -48,7 +47,7 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 					others = append(others, name)
 				}
 			}
-			refusing := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: others})
+			refusing := newLoader(t, project.LoaderOptions{Policy: others})
 			if _, err := refusing.Resolve(t.Context(), app); err == nil || !strings.Contains(err.Error(), "policy.allow") {
 				t.Errorf("with everything but %s: %v, want a refusal", c.allow, err)
 			}
@@ -59,8 +58,8 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 func TestPolicy_ANarrowEntryAllowsNoNeighbour(t *testing.T) {
 	app := shop(t)
 	put(t, app, map[string]string{"compose.yaml": "services: {api: {image: 'a:1', ports: ['${API_PORT}:3000', '10.0.0.6:${API_PORT}:3000'], volumes: ['/srv/media2:/m']}}\n"})
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir(), Policy: []string{"host-mounts:/srv/media", "publish:10.0.0.5"}})
-	_, err := client.Resolve(t.Context(), app)
+	loader := newLoader(t, project.LoaderOptions{Policy: []string{"host-mounts:/srv/media", "publish:10.0.0.5"}})
+	_, err := loader.Resolve(t.Context(), app)
 	if faults, _ := deploy.AsFaults(err); len(faults) != 2 {
 		t.Errorf("got %v, want both refused", err)
 	}
@@ -68,18 +67,18 @@ func TestPolicy_ANarrowEntryAllowsNoNeighbour(t *testing.T) {
 
 func TestNew_RefusesAPolicyThatMeansNothing(t *testing.T) {
 	for _, entry := range []string{"root", "privileged:true", "publish:everywhere", "host-mounts:relative", ""} {
-		if _, err := compose.New(compose.Options{ConfigDir: t.TempDir(), Policy: []string{entry}}); err == nil {
+		if _, err := project.NewLoader(project.LoaderOptions{Policy: []string{entry}}); err == nil {
 			t.Errorf("policy.allow [%q] was accepted", entry)
 		}
 	}
 }
 
 func TestResolve_AnAppWithoutAFileIsAFault(t *testing.T) {
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
+	loader := newLoader(t, project.LoaderOptions{})
 	for _, named := range []string{"", "gone.yaml", "../up.yaml", "/etc/hostname"} {
 		app := shop(t)
 		app.Compose = named
-		_, err := client.Resolve(t.Context(), app)
+		_, err := loader.Resolve(t.Context(), app)
 		faults, ok := deploy.AsFaults(err)
 		if !ok || faults[0].File != "shop/tandem.yaml" || faults[0].Path != "compose" {
 			t.Errorf("compose: %q gives %v, want a fault of tandem.yaml", named, err)
@@ -104,8 +103,8 @@ networks:
   back: {ipam: {config: [{subnet: "10.${NET:-5}.0.0/24"}]}}
 `,
 	})
-	client := newClient(t, compose.Options{ConfigDir: t.TempDir()})
-	_, err := client.Resolve(t.Context(), app)
+	loader := newLoader(t, project.LoaderOptions{})
+	_, err := loader.Resolve(t.Context(), app)
 	if faults, _ := deploy.AsFaults(err); len(faults) != 1 || faults[0].Path != "networks.back.ipam" {
 		t.Errorf("got %v, want to be told only that both colors claim the subnet", err)
 	}

@@ -1,0 +1,18 @@
+package project
+
+import (
+	"context"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/reconciler/deploy"
+)
+
+// ResolveColors resolves the colored stack's file, and checks nothing.
+func ResolveColors(ctx context.Context, app deploy.App) (map[deploy.Color]*types.Project, error) {
+	stack, err := openStack(app)
+	if err != nil {
+		return nil, err
+	}
+	return stack.resolveColors(ctx)
+}
