@@ -18,7 +18,7 @@ import (
 // Killed or stopped, it comes back with what it had; live restore leaves the
 // containers running meanwhile. The machine's own engine does not notice.
 func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
-	if !testbed.IsApart() {
+	if !testbed.IsReexec() {
 		before := interfaces(t)
 		if err := testbed.Reexec(t.Context(), "-test.run=^"+t.Name()+"$"); err != nil {
 			t.Error(err)
@@ -28,7 +28,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 		}
 		return
 	}
-	if err := testbed.JoinApart(t.Context()); err != nil {
+	if err := testbed.StartLoopback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d, err := testbed.NewDaemon()
@@ -57,7 +57,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.BuildScratch(t.Context(), testbed.ImageBuilder{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
+	if err := e.BuildImage(t.Context(), testbed.ImageBuilder{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: "tandem-testbed/daemon:1", Cmd: []string{"stay"}, OpenStdin: true},
