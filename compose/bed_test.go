@@ -88,12 +88,12 @@ func (b *bed) build(ref, version string) {
 	tb.Images(b.t, b.engine, ref)
 	probe := testbed.ImageBuilder{Ref: ref, Binary: tb.GoBinary(b.t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=" + version}}
 	err := kept.Once(b.t.Context(), keptProbe, func(ctx context.Context, ref string) error {
-		return b.engine.BuildScratch(ctx, testbed.ImageBuilder{Ref: ref, Binary: probe.Binary})
+		return b.engine.BuildImage(ctx, testbed.ImageBuilder{Ref: ref, Binary: probe.Binary})
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := b.engine.BuildScratch(b.t.Context(), probe); err != nil {
+	if err := b.engine.BuildImage(b.t.Context(), probe); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -23,7 +23,7 @@ func TestUp_LabelsOfAnImageDecideNothing(t *testing.T) {
 			b := newBed(t, "imagelabel")
 			ref := b.image + ":labelled"
 			tb.Images(t, b.engine, ref)
-			err := b.engine.BuildScratch(t.Context(), testbed.ImageBuilder{
+			err := b.engine.BuildImage(t.Context(), testbed.ImageBuilder{
 				Ref: ref, Binary: tb.GoBinary(t, "testdata/probe"), Cmd: []string{"serve"}, Env: []string{"VERSION=1"}, Labels: labels,
 			})
 			if err != nil {

@@ -3,7 +3,7 @@ package reconciler
 import (
 	"testing"
 
-	"tandem/internal/harness/testbed/bubbles"
+	"tandem/internal/harness/testbed/synctestutil"
 )
 
-func TestMain(m *testing.M) { bubbles.Main(m) }
+func TestMain(m *testing.M) { synctestutil.Main(m) }

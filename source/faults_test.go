@@ -15,13 +15,13 @@ import (
 	"github.com/go-git/go-billy/v5"
 
 	"tandem/internal/harness/gittest"
-	"tandem/internal/harness/testbed/faultydisk"
+	"tandem/internal/harness/testbed/faultfs"
 )
 
 // faultyFS is the file system of go-git, on such a disk.
 type faultyFS struct {
 	billy.Filesystem
-	disk *faultydisk.Disk
+	disk *faultfs.Disk
 }
 
 func (f faultyFS) alter(name string, do func() error) error {
@@ -101,11 +101,11 @@ func (f *faultyFile) Write(p []byte) (n int, err error) {
 	case f.writes <= 2:
 		err = f.fs.alter(f.name, write)
 	case dead:
-		err = faultydisk.ErrKilled
+		err = faultfs.ErrKilled
 	default:
 		err = write()
 	}
-	if errors.Is(err, faultydisk.ErrKilled) && !dead && n == 0 {
+	if errors.Is(err, faultfs.ErrKilled) && !dead && n == 0 {
 		n, _ = f.File.Write(p[:len(p)/2])
 	}
 	return n, err
@@ -130,7 +130,7 @@ func TestFaults_NoChangeOfAFileLosesACommitOrAStatus(t *testing.T) {
 	}
 	for _, way := range []string{"local", "http"} {
 		t.Run(way, func(t *testing.T) {
-			faultydisk.Each(t, 4, 20, func(t *testing.T, d *faultydisk.Disk) {
+			faultfs.Each(t, 4, 20, func(t *testing.T, d *faultfs.Disk) {
 				openFS = func(dir string) billy.Filesystem { return faultyFS{plain(dir), d} }
 				tell(t, d, way, bare, commits)
 			})
@@ -139,7 +139,7 @@ func TestFaults_NoChangeOfAFileLosesACommitOrAStatus(t *testing.T) {
 }
 
 // tell is the story: two commits are read and exported, and a status is published of each.
-func tell(t *testing.T, d *faultydisk.Disk, way string, original *gittest.Bare, commits []string) {
+func tell(t *testing.T, d *faultfs.Disk, way string, original *gittest.Bare, commits []string) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "deploy.git")
@@ -191,7 +191,7 @@ func tell(t *testing.T, d *faultydisk.Disk, way string, original *gittest.Bare, 
 }
 
 // until lets processes try, one after the other, until one has done it.
-func until(t *testing.T, d *faultydisk.Disk, try func(context.Context) error) {
+func until(t *testing.T, d *faultfs.Disk, try func(context.Context) error) {
 	t.Helper()
 	var errs []error
 	for range 4 {

@@ -4,11 +4,11 @@ import (
 	"testing"
 
 	"tandem/internal/harness/testbed"
-	"tandem/internal/harness/testbed/bubbles"
+	"tandem/internal/harness/testbed/synctestutil"
 )
 
 // TestMain lets the tests' own program make the trials of the agents in it.
 func TestMain(m *testing.M) {
 	testbed.Trial(Trial, TrialCommand)
-	bubbles.Main(m)
+	synctestutil.Main(m)
 }

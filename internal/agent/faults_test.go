@@ -17,7 +17,7 @@ import (
 	"tandem/internal/config"
 	"tandem/internal/harness/gittest"
 	"tandem/internal/harness/testbed"
-	"tandem/internal/harness/testbed/faultydisk"
+	"tandem/internal/harness/testbed/faultfs"
 	"tandem/internal/harness/testbed/tb"
 	"tandem/nginx"
 	"tandem/reconciler/deploy"
@@ -34,7 +34,7 @@ func torn(path string) error {
 // After each failure a new process goes on with what is on disk; the traffic is
 // where the last flip that was asked for, or the one before, wanted it.
 func TestFaults_NoWriteOfNginxFilesSendsTrafficWhereNobodyWanted(t *testing.T) {
-	faultydisk.Each(t, 2, 5, func(t *testing.T, d *faultydisk.Disk) {
+	faultfs.Each(t, 2, 5, func(t *testing.T, d *faultfs.Disk) {
 		w := newWeb(t, d)
 		w.step(t, deploy.Blue, deploy.Blue)
 		w.step(t, deploy.Blue, deploy.Green)
@@ -46,14 +46,14 @@ func TestFaults_NoWriteOfNginxFilesSendsTrafficWhereNobodyWanted(t *testing.T) {
 
 // web is a real Nginx, a Proxy for it, and a backend for each color.
 type web struct {
-	disk  *faultydisk.Disk
+	disk  *faultfs.Disk
 	nginx *testbed.Nginx
 	app   deploy.App
 	proxy *nginx.Proxy
 	setup nginx.Options
 }
 
-func newWeb(t *testing.T, d *faultydisk.Disk) *web {
+func newWeb(t *testing.T, d *faultfs.Disk) *web {
 	t.Helper()
 	dir := filepath.Join(tb.Dir(t), "tandem")
 	d.Roots, d.Torn = []string{dir}, torn
@@ -162,7 +162,7 @@ func TestFaults_NoWriteOfTheMemoryLosesARefusal(t *testing.T) {
 		commits = append(commits, person.Commit(t, "bad", map[string]string{"shop/tandem.yaml": fmt.Sprintf("app: shop\ncolour: %d\n", i)}))
 		person.Git(t, "push", "-q", "origin", fmt.Sprintf("HEAD:refs/heads/at-%d", i))
 	}
-	faultydisk.Each(t, 2, 5, func(t *testing.T, d *faultydisk.Disk) {
+	faultfs.Each(t, 2, 5, func(t *testing.T, d *faultfs.Disk) {
 		state := filepath.Join(t.TempDir(), "state")
 		d.Roots, d.Torn = []string{state}, torn
 		cfg := config.Default()
@@ -179,7 +179,7 @@ func TestFaults_NoWriteOfTheMemoryLosesARefusal(t *testing.T) {
 }
 
 // pass lets agents do one pass each, until one says what it cannot take back.
-func pass(t *testing.T, cfg config.Config, d *faultydisk.Disk) deploy.Status {
+func pass(t *testing.T, cfg config.Config, d *faultfs.Disk) deploy.Status {
 	t.Helper()
 	for range 5 {
 		a, err := agent.New(cfg, slog.New(slog.DiscardHandler))

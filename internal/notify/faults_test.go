@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tandem/internal/harness/testbed/faultydisk"
+	"tandem/internal/harness/testbed/faultfs"
 	"tandem/reconciler/deploy"
 )
 
@@ -20,7 +20,7 @@ import (
 // new agent finds the app as it is. People hear of all of it, in order; of what was on
 // its way in the moment of a kill they may hear twice.
 func TestFaults_NoWriteOfTheJournalLosesAMessage(t *testing.T) {
-	faultydisk.Each(t, 1, 6, func(t *testing.T, disk *faultydisk.Disk) {
+	faultfs.Each(t, 1, 6, func(t *testing.T, disk *faultfs.Disk) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "urls"), []byte(anyone), 0o600); err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestFaults_NoWriteOfTheJournalLosesAMessage(t *testing.T) {
 }
 
 // live lets agents find the app so, one after the other, until one is not killed.
-func live(t *testing.T, dir string, p *phone, disk *faultydisk.Disk, phase deploy.Phase, reason deploy.Reason) {
+func live(t *testing.T, dir string, p *phone, disk *faultfs.Disk, phase deploy.Phase, reason deploy.Reason) {
 	t.Helper()
 	for range 3 {
 		playIn(t, dir, p, func(d *desk) {

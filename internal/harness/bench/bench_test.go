@@ -63,12 +63,12 @@ func TestTarget_SaysByHowMuchItIsMissed(t *testing.T) {
 
 func TestRun_RefusesWhatItCannotMeasure(t *testing.T) {
 	for arg, want := range map[string]string{
-		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag, idle, repository`,
+		"-only=speed":    `there is no measurement "speed": want some of switches, releases, rollbacks, flag, idle`,
 		"-ways=fly":      `there is no way "fly": want some of flip, reload, script, place`,
 		"-rounds=0":      "want at least 1 round, a switch for each, a deploy in place and a request",
 		"-switches=1":    "want at least 1 round, a switch for each, a deploy in place and a request",
-		"-passes=9":      "want at least 1 repository, a second of idleness, 10 passes, a file, a commit and a bump",
-		"-apps=50,1":     `invalid value "50,1" for flag -apps: want numbers such as 1,50,500, growing`,
+		"-apps=1":        "want at least 2 apps and a second of idleness",
+		"-connections=x": "-connections=x: want numbers such as 32,256",
 		"-no-such-thing": "flag provided but not defined: -no-such-thing",
 	} {
 		err := run(t.Context(), []string{arg}, &strings.Builder{})
@@ -128,13 +128,9 @@ func TestRun_WritesTheReport(t *testing.T) {
 			"## The cost of the flag check\n", " UTC, commit ", ", nginx/", "By `make bench BENCH='-only=flag -requests=200 -rounds=1 -switches=1'`.",
 			"| plain `proxy_pass`, the usual log | ", "| all of the include | ", "share of a plain Nginx's requests a second: at least 0.98, is ",
 		}},
-		{[]string{"-only=idle", "-apps=1,2", "-repositories=1", "-idle=1s", "-passes=10"}, []string{
-			"## The cost of being idle\n", "-only=idle", "| one agent, 1 app | ", "| one agent, 2 apps | ", "| 1 agent, one app each: 1 repository | ",
-			"memory with 1 app: at most 40 MB, is ", "growth between passes 1 and 10", "growth for each app", "look at all of its 2 apps once",
-		}},
-		{[]string{"-only=repository", "-files=200", "-commits=20", "-bumps=2"}, []string{
-			"## A large repository\n", "-only=repository", "| `git clone --bare --depth=1` | ", "| tandem, the first fetch | ", "| tandem, 2 bumps | ",
-			"highest memory of the first fetch", "traffic of a bump",
+		{[]string{"-only=idle", "-apps=2", "-idle=1s"}, []string{
+			"## The cost of being idle\n", "-only=idle", "| apps of one agent: 1 | ", "| apps of one agent: 2 | ",
+			"memory with 1 app: at most 40 MB, is ",
 		}},
 	}
 	if testing.Short() {

@@ -4,9 +4,8 @@
 // about the difference.
 //
 // Start in main.go, which lists the measurements; each has a file of its own
-// (switches.go, releases.go, rollbacks.go, flagcost.go, idle.go, repository.go). A
-// contestant is one way to deploy: tandem.go and script.go. What they are fed with is
-// internal/harness/load, and what they play on is internal/harness/stage. A fleet (fleet.go) is one
-// agent with many small apps. The page, docs/performance.md, is kept section by
-// section: report.go.
+// (switches.go, releases.go, rollbacks.go, flagcost.go, idle.go). A candidate is one
+// way to deploy: tandem.go and script.go. What they are fed with is
+// internal/harness/load, and what they play on is internal/harness/stage. The page,
+// docs/performance.md, is kept section by section: report.go.
 package main

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -33,21 +34,16 @@ type bench struct {
 }
 
 type options struct {
-	rounds   int // in which the contestants take turns
+	rounds   int // in which the candidates take turns
 	switches int // of tandem and of the script, for each number of connections
 	inPlace  int // of `up` in place, each of which costs seconds
 	requests int64
 
-	connections growing // at which switches are measured
-	ways        string  // of them; empty: all
+	connections []int  // at which switches are measured
+	ways        string // of switching; empty: all
 
-	apps         growing       // of one idle agent
-	repositories int           // each with an idle agent of its own
-	idle         time.Duration // for which agents are left alone
-	passes       int
-
-	files, commits int // of the large repository
-	bumps          int // of its app
+	apps int           // of an idle agent that has many
+	idle time.Duration // for which it is left alone
 
 	only  string
 	write string
@@ -61,7 +57,6 @@ func (b *bench) measurements() []measurement {
 		{"rollbacks", "From revert to the old release answering", b.measureRollbacks},
 		{"flag", "The cost of the flag check", b.measureFlag},
 		{"idle", "The cost of being idle", b.measureIdle},
-		{"repository", "A large repository", b.measureRepository},
 	}
 }
 
@@ -74,25 +69,25 @@ type measurement struct {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	b := &bench{out: out}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&b.rounds, "rounds", 5, "rounds in which the contestants take turns")
-	flags.IntVar(&b.switches, "switches", 500, "switches of each contestant, for each number of connections")
+	flags.IntVar(&b.rounds, "rounds", 5, "rounds in which the candidates take turns")
+	flags.IntVar(&b.switches, "switches", 500, "switches of each candidate, for each number of connections")
 	flags.IntVar(&b.inPlace, "in-place", 20, "deploys in place, for each number of connections")
 	flags.Int64Var(&b.requests, "requests", 20000, "requests of each turn of the measurement \"flag\"")
-	b.connections = growing{32, 256}
-	flags.Var(&b.connections, "connections", "connections at which switches are measured, `growing`")
+	connections := flags.String("connections", "32,256", "`numbers` of connections at which switches are measured")
 	flags.StringVar(&b.ways, "ways", "", "ways to switch, separated by commas, of flip, reload, script and place; empty: all")
-	b.apps = growing{1, 50, 500}
-	flags.Var(&b.apps, "apps", "apps of one agent in the measurement \"idle\", `growing`")
-	flags.IntVar(&b.repositories, "repositories", 50, "agents with one app each in the measurement \"idle\"")
-	flags.DurationVar(&b.idle, "idle", 2*time.Minute, "how long the agents of the measurement \"idle\" are left alone")
-	flags.IntVar(&b.passes, "passes", 10000, "passes after which memory must not have grown")
-	flags.IntVar(&b.files, "files", 100000, "files of the large repository")
-	flags.IntVar(&b.commits, "commits", 20000, "commits of the large repository")
-	flags.IntVar(&b.bumps, "bumps", 60, "bumps in the large repository")
+	flags.IntVar(&b.apps, "apps", 50, "apps of the agent that has many in the measurement \"idle\"")
+	flags.DurationVar(&b.idle, "idle", 2*time.Minute, "how long the agent of the measurement \"idle\" is left alone")
 	flags.StringVar(&b.only, "only", "", "measurements, separated by commas; empty: all")
 	flags.StringVar(&b.write, "write", "", "file for the report; empty: only printed")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	for word := range strings.SplitSeq(*connections, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return fmt.Errorf("-connections=%s: want numbers such as 32,256", *connections)
+		}
+		b.connections = append(b.connections, n)
 	}
 	chosen, err := b.chosen()
 	if err != nil {
@@ -148,8 +143,8 @@ func (b *bench) chosen() ([]measurement, error) {
 	if b.rounds < 1 || b.switches < b.rounds || b.inPlace < 1 || b.requests < 1 {
 		return nil, errors.New("want at least 1 round, a switch for each, a deploy in place and a request")
 	}
-	if b.repositories < 1 || b.idle < time.Second || b.passes < 10 || b.files < 1 || b.commits < 1 || b.bumps < 1 {
-		return nil, errors.New("want at least 1 repository, a second of idleness, 10 passes, a file, a commit and a bump")
+	if b.apps < 2 || b.idle < time.Second {
+		return nil, errors.New("want at least 2 apps and a second of idleness")
 	}
 	for way := range strings.SplitSeq(b.ways, ",") {
 		if b.ways != "" && !slices.Contains(ways, way) {

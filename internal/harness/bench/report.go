@@ -15,7 +15,7 @@ const pageHead = `# Performance
 
 Written by ` + "`make bench`" + `. Each section says when, with which command, of which commit and
 on which machine it was measured. What a section compares was measured in one run, the
-contestants taking turns. A figure is the median, with the smallest and the largest
+candidates taking turns. A figure is the median, with the smallest and the largest
 behind it. The machine is shared and noisy: compare rows, not days.
 `
 

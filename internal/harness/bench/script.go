@@ -36,7 +36,7 @@ services:
     ports: ["127.0.0.1:${API_PORT}:3000"]
 `
 
-// script is a contestant: a shell script that somebody runs by hand.
+// script is a candidate: a shell script that somebody runs by hand.
 type script struct {
 	*stage.Stage
 	name, asked string

@@ -14,7 +14,7 @@ import (
 // measureSwitches counts the requests that a switch between two releases costs,
 // with both of them up wherever that is possible.
 func (b *bench) measureSwitches(ctx context.Context) (_ section, err error) {
-	all, err := b.contestants(ctx)
+	all, err := b.candidates(ctx)
 	defer func() {
 		for _, c := range all {
 			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
@@ -59,8 +59,8 @@ var ways = []string{"flip", "reload", "script", "place"}
 
 const inPlaceName = "`docker compose up -d` in place"
 
-// contestants sets all of them up. Those that it could are returned with an error, too.
-func (b *bench) contestants(ctx context.Context) (all []candidate, err error) {
+// candidates sets all of them up. Those that it could are returned with an error, too.
+func (b *bench) candidates(ctx context.Context) (all []candidate, err error) {
 	set := map[string]func() (candidate, error){
 		"flip":   func() (candidate, error) { return b.newTandem(ctx, config.SwitchFlip) },
 		"reload": func() (candidate, error) { return b.newTandem(ctx, config.SwitchReload) },
@@ -80,7 +80,7 @@ func (b *bench) contestants(ctx context.Context) (all []candidate, err error) {
 	return all, nil
 }
 
-// score is what a contestant came to in all rounds.
+// score is what a candidate came to in all rounds.
 type score struct {
 	switches         int
 	requests, failed int64

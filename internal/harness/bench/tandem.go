@@ -18,7 +18,7 @@ import (
 // because each release is as good as the one before it.
 const policies = "watch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeout: 1s, websockets: 1s}\n"
 
-// tandem is a contestant: the released program as a process of its own, told by
+// tandem is a candidate: the released program as a process of its own, told by
 // pushes to a repository on this machine.
 type tandem struct {
 	*stage.Stage

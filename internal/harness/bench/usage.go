@@ -36,56 +36,29 @@ func cpuOf(pid int) (float64, error) {
 // memory is what a process holds, in bytes.
 type memory struct {
 	resident float64 // VmRSS: pages in RAM, those of the program's file too
-	highest  float64 // VmHWM: the most that resident ever was, or since forgetHighest
-	share    float64 // Pss: like resident, but a page of several processes is divided among them
+	highest  float64 // VmHWM: the most that resident ever was
 }
 
-// memoryOf reads proc(5).
-func memoryOf(pid int) (memory, error) {
-	status, err := kilobytes(fmt.Sprintf("/proc/%d/status", pid))
+// memoryOf reads the lines "VmRSS:  123 kB" of /proc/PID/status, see proc(5).
+func memoryOf(pid int) (m memory, err error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return memory{}, err
+		return m, err
 	}
-	rollup, err := kilobytes(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return memory{}, err
+	for line := range strings.Lines(string(data)) {
+		var kb float64
+		if n, _ := fmt.Sscanf(line, "VmRSS: %g kB", &kb); n == 1 {
+			m.resident = kb * 1024
+		}
+		if n, _ := fmt.Sscanf(line, "VmHWM: %g kB", &kb); n == 1 {
+			m.highest = kb * 1024
+		}
 	}
-	m := memory{resident: status["VmRSS"], highest: status["VmHWM"], share: rollup["Pss"]}
-	if m.resident == 0 || m.highest == 0 || m.share == 0 {
-		return memory{}, fmt.Errorf("process %d has no memory: has it ended?", pid)
+	if m.resident == 0 || m.highest == 0 {
+		return m, fmt.Errorf("process %d has no memory: has it ended?", pid)
 	}
 	return m, nil
 }
 
-// forgetHighest makes VmHWM begin anew.
-func forgetHighest(pid int) error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
-}
-
-// kilobytes reads the lines "Name: 123 kB" of a file, as bytes.
-func kilobytes(file string) (map[string]float64, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]float64{}
-	for line := range strings.Lines(string(data)) {
-		name, value, _ := strings.Cut(line, ":")
-		number, isSize := strings.CutSuffix(strings.TrimSpace(value), " kB")
-		if !isSize {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
-		}
-		found[name] = n * 1024
-	}
-	return found, nil
-}
-
 // megabytes prints bytes.
 func megabytes(f float64) string { return plain(f/1e6) + " MB" }
-
-// kilo prints bytes that are few.
-func kilo(f float64) string { return plain(f/1e3) + " kB" }

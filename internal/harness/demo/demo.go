@@ -41,7 +41,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := ready(ctx); err != nil {
 		return &NotReadyError{err}
 	}
-	t := newTeller(o.Out)
+	t := newPrinter(o.Out)
 	app, release, err := claimName(ctx)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 // the id still means the same process, and touches no container whose files did
 // not come from that directory.
 func Remove(ctx context.Context, dir string, out io.Writer) (err error) {
-	b, err := loadBelongings(dir)
+	b, err := loadManifest(dir)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func Remove(ctx context.Context, dir string, out io.Writer) (err error) {
 			return err
 		}
 	}
-	return tellRemoved(ctx, newTeller(out), b, engine, had)
+	return tellRemoved(ctx, newPrinter(out), b, engine, had)
 }
 
 // refuseForeign returns an error when somebody else's project has the app's name.

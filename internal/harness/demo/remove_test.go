@@ -130,7 +130,7 @@ func TestRemove_RefusesAListThatNoDemoWrote(t *testing.T) {
 			b.Dirs = []string{dir}
 			spoil(&b, dir)
 			data, err := json.Marshal(b)
-			if err := errors.Join(err, os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, belongingsFile), data, 0o600)); err != nil {
+			if err := errors.Join(err, os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, manifestFile), data, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			if err := Remove(t.Context(), dir, &bytes.Buffer{}); err == nil {

@@ -6,5 +6,5 @@
 // must hold, and shortest.go how the story of a failure is made shorter.
 // The stage is that of the end-to-end tests, internal/harness/stage, and the agent is the
 // released program as a process of its own. All of it runs in a network of its own,
-// because a second Docker engine would spoil that of the machine: see testbed.Apart.
+// because a second Docker engine would spoil that of the machine: see testbed.Reexec.
 package main

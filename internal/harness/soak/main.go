@@ -35,8 +35,8 @@ func main() {
 // start runs the walk apart from the network of this machine, on which a second Docker
 // engine has no place.
 func start(ctx context.Context, args []string) error {
-	if testbed.IsApart() {
-		return errors.Join(testbed.JoinApart(ctx), run(ctx, args, os.Stdout))
+	if testbed.IsReexec() {
+		return errors.Join(testbed.StartLoopback(ctx), run(ctx, args, os.Stdout))
 	}
 	o, err := parse(args)
 	if err != nil {

@@ -129,13 +129,13 @@ func TestParse_SaysWhatIsWrong(t *testing.T) {
 // A minute of it for real, always the same, with the clock that everybody has: the
 // other one takes too long to build. `make soak` goes on for longer, elsewhere.
 func TestRun_AMinute(t *testing.T) {
-	if !testbed.IsApart() {
+	if !testbed.IsReexec() {
 		if err := testbed.Reexec(t.Context(), "-test.run=^"+t.Name()+"$", "-test.v"); err != nil {
 			t.Error(err)
 		}
 		return
 	}
-	if err := testbed.JoinApart(t.Context()); err != nil {
+	if err := testbed.StartLoopback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir("../../..") // where make runs it

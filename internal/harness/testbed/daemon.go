@@ -17,7 +17,7 @@ import (
 // Daemon is a Docker engine of its own, beside that of this machine, for whoever has
 // to stop one: nobody else's containers, images and networks are on it. It needs root
 // and, for itself and for all that talk to its containers, a network of their own: see
-// Apart. It is not running until Start.
+// Reexec. It is not running until Start.
 type Daemon struct {
 	dir     string
 	process *process // nil while it is stopped
@@ -34,7 +34,7 @@ func NewDaemon() (*Daemon, error) {
 		return nil, err
 	}
 	// A second engine rewrites the firewall of the first, and takes its bridge away.
-	if !IsApart() {
+	if !IsReexec() {
 		return nil, errors.New("start a Docker engine of one's own: it needs a network of its own, too")
 	}
 	dir, err := Dir("tandem-docker-")

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -19,7 +18,7 @@ import (
 // Killed or stopped, it comes back with what it had; live restore leaves the
 // containers running meanwhile. The machine's own engine does not notice.
 func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
-	if !testbed.IsApart() {
+	if !testbed.IsReexec() {
 		before := interfaces(t)
 		if err := testbed.Reexec(t.Context(), "-test.run=^"+t.Name()+"$"); err != nil {
 			t.Error(err)
@@ -29,7 +28,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 		}
 		return
 	}
-	if err := testbed.JoinApart(t.Context()); err != nil {
+	if err := testbed.StartLoopback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	d, err := testbed.NewDaemon()
@@ -58,7 +57,7 @@ func TestDaemon_ComesBackWithItsContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.BuildScratch(t.Context(), testbed.ImageBuilder{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
+	if err := e.BuildImage(t.Context(), testbed.ImageBuilder{Ref: "tandem-testbed/daemon:1", Binary: program}); err != nil {
 		t.Fatal(err)
 	}
 	c, err := e.Client.ContainerCreate(t.Context(), &container.Config{Image: "tandem-testbed/daemon:1", Cmd: []string{"stay"}, OpenStdin: true},
@@ -158,36 +157,5 @@ func TestDisk_IsFullUntilItIsFreed(t *testing.T) {
 	}
 	if err := write(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestGoBinaryWithClock_TheClockJumpsAndTimePassesAsBefore(t *testing.T) {
-	dir := t.TempDir()
-	const source = `package main
-
-import ("fmt"; "time")
-
-func main() {
-	began := time.Now()
-	<-time.After(50 * time.Millisecond)
-	fmt.Println(time.Now().Round(0).Sub(began.Round(0)).Round(time.Hour), time.Since(began) < time.Minute)
-}
-`
-	for name, text := range map[string]string{"main.go": source, "go.mod": "module clock\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	program, err := testbed.GoBinaryWithClock(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for by, want := range map[time.Duration]string{0: "0s true", -48 * time.Hour: "-48h0m0s true", 5 * time.Hour: "5h0m0s true"} {
-		cmd := exec.CommandContext(t.Context(), program)
-		cmd.Env = testbed.Jump{After: 20 * time.Millisecond, By: by}.Environ()
-		out, err := cmd.Output()
-		if got := strings.TrimSpace(string(out)); err != nil || got != want {
-			t.Errorf("set by %s: %q, %v, want %q", by, got, err, want)
-		}
 	}
 }

@@ -8,7 +8,7 @@
 // NewRegistry, NewNginx, ReservePorts. Each has a Close that ends its
 // processes, by process id, and removes its files; a process that is started
 // here also ends when the one that started it dies, unless it is Detached.
-// Images come from Scratch and Derived, which can put them into a registry
+// Images come from ImageBuilder and Derived, which can put them into a registry
 // without an engine, or from Engine.Build.
 //
 // The package does not import testing, so that the demo command can use it.

@@ -36,13 +36,13 @@ func main() {
 
 func echoImage(t *testing.T, e *testbed.Engine, ref, mood string) {
 	t.Helper()
-	if err := e.BuildScratch(t.Context(), echoScratch(t, e, ref, mood)); err != nil {
+	if err := e.BuildImage(t.Context(), echoBuilder(t, e, ref, mood)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// echoScratch describes the image, which is taken off the engine when the test ends.
-func echoScratch(t *testing.T, e *testbed.Engine, ref, mood string) testbed.ImageBuilder {
+// echoBuilder describes the image, which is taken off the engine when the test ends.
+func echoBuilder(t *testing.T, e *testbed.Engine, ref, mood string) testbed.ImageBuilder {
 	t.Helper()
 	program, err := testbed.GoSource(t.Context(), "echo", fstest.MapFS{"main.go": {Data: []byte(echo)}})
 	if err != nil {
@@ -82,7 +82,7 @@ func output(t *testing.T, e *testbed.Engine, ref string, cmd ...string) string {
 	return strings.TrimSpace(readAll(t, logs))
 }
 
-func TestBuildScratch_ImageRunsTheProgramWithItsCommandAndEnvironment(t *testing.T) {
+func TestBuildImage_RunsTheProgramWithItsCommandAndEnvironment(t *testing.T) {
 	e := tb.Engine(t)
 	const ref = "tandem-testbed/echo:run"
 	echoImage(t, e, ref, "fine")
@@ -101,7 +101,7 @@ func TestBuildScratch_ImageRunsTheProgramWithItsCommandAndEnvironment(t *testing
 	}
 }
 
-func TestBuildScratch_SameInputGivesTheSameImageAndAnotherNameAnother(t *testing.T) {
+func TestBuildImage_SameInputGivesTheSameImageAndAnotherNameAnother(t *testing.T) {
 	e := tb.Engine(t)
 	const ref = "tandem-testbed/echo:a"
 	build := func(ref, mood string) string {
@@ -154,12 +154,12 @@ func TestRegistry_GivesBackWhatWasPushedAlsoAfterAStop(t *testing.T) {
 }
 
 // Into two repositories, of which the second gets the layer from the first: each image
-// is whole, and is the one that BuildScratch makes.
+// is whole, and is the one that BuildImage makes.
 func TestPush_PutsAnImageIntoTheRegistryThatNoEngineHas(t *testing.T) {
 	e := tb.Engine(t)
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	for _, name := range []string{"/one/echo:1", "/two/echo:1"} {
-		s := echoScratch(t, e, r.Addr()+name, "pushed as "+name)
+		s := echoBuilder(t, e, r.Addr()+name, "pushed as "+name)
 		if err := s.Push(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -176,11 +176,11 @@ func TestPush_PutsAnImageIntoTheRegistryThatNoEngineHas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.BuildScratch(t.Context(), s); err != nil {
+		if err := e.BuildImage(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
 		if built, err := e.Client.ImageInspect(t.Context(), s.Ref); err != nil || built.ID != pulled.ID {
-			t.Errorf("BuildScratch makes %s (%v), Push made %s", built.ID, err, pulled.ID)
+			t.Errorf("BuildImage makes %s (%v), Push made %s", built.ID, err, pulled.ID)
 		}
 	}
 }
@@ -188,7 +188,7 @@ func TestPush_PutsAnImageIntoTheRegistryThatNoEngineHas(t *testing.T) {
 func TestDerived_IsTheOtherImageWithWhatIsDifferent(t *testing.T) {
 	e := tb.Engine(t)
 	r := tb.Registry(t, testbed.RegistryOptions{})
-	s := echoScratch(t, e, r.Addr()+"/one/echo:1", "derived from")
+	s := echoBuilder(t, e, r.Addr()+"/one/echo:1", "derived from")
 	d := testbed.Derived{
 		From: s.Ref, Ref: r.Addr() + "/two/echo:2",
 		Files: map[string]string{"/etc/motd": "hello"}, Without: []string{"/echo"},
@@ -244,7 +244,7 @@ func TestDerived_OfWhatIsNotThereSaysSo(t *testing.T) {
 	}
 }
 
-func TestKeptImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
+func TestCachedImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
 	e := tb.Engine(t)
 	var kept testbed.CachedImages
 	made := 0
@@ -272,7 +272,7 @@ func TestKeptImages_AreMadeOnceAndGoneInTheEnd(t *testing.T) {
 func TestPush_SaysWhyTheRegistryRefused(t *testing.T) {
 	e := tb.Engine(t)
 	r := tb.Registry(t, testbed.RegistryOptions{Login: testbed.Login{User: "ci", Password: "s3cret"}})
-	s := echoScratch(t, e, r.Addr()+"/echo:1", "private")
+	s := echoBuilder(t, e, r.Addr()+"/echo:1", "private")
 	if err := s.Push(t.Context()); err == nil || !strings.Contains(err.Error(), s.Ref) || !strings.Contains(err.Error(), "401 Unauthorized") {
 		t.Errorf("pushed without a login: %v, want the name and 401 Unauthorized", err)
 	}

@@ -17,7 +17,7 @@ func Change(path string, do func() error) error {
 
 // Interrupt sets, for the process, what is asked before and after each change; its error
 // becomes that of Change. It is for those tests, which use it by way of
-// internal/harness/testbed/faultydisk; it returns what was asked until then.
+// internal/harness/testbed/faultfs; it returns what was asked until then.
 func Interrupt(ask func(after bool, path string) error) (before func(after bool, path string) error) {
 	before, interrupt = interrupt, ask
 	return before

@@ -12,7 +12,7 @@ import (
 	"tandem/internal/harness/load"
 )
 
-// contestant is one way to deploy the same app behind an Nginx of its own.
+// candidate is one way to deploy the same app behind an Nginx of its own.
 type candidate interface {
 	Name() string
 	URL() string
@@ -44,10 +44,10 @@ func (b *bench) newPair(ctx context.Context) (t *tandem, c *script, end func() e
 	return t, c, end, err
 }
 
-// releases are the two between which a contestant switches.
+// releases are the two between which a candidate switches.
 var releases = [2]string{"1.0.0", "1.1.0"}
 
-// turn makes a contestant switch so many times under load, and tells what the load saw.
+// turn makes a candidate switch so many times under load, and tells what the load saw.
 func turn(ctx context.Context, c candidate, connections, switches int) (load.Report, error) {
 	o := load.Options{URL: c.URL(), Connections: connections, PostEvery: 4, Rate: 1000, WebSockets: 5}
 	traffic, err := load.Run(ctx, o)
@@ -102,7 +102,7 @@ func timed(ctx context.Context, c candidate, tag string, ask func() error) (bega
 // askEvery is how exactly the first answer of a release is known.
 const askEvery = 2 * time.Millisecond
 
-// answerTime is far more than any of the contestants takes.
+// answerTime is far more than any of the candidates takes.
 const answerTime = 2 * time.Minute
 
 // answeredBy waits until a new connection is answered by a release.

@@ -16,13 +16,13 @@ import (
 	"tandem/internal/lib/atomicfile"
 )
 
-// belongingsFile lies in the demo's directory.
-const belongingsFile = "demo.json"
+// manifestFile lies in the demo's directory.
+const manifestFile = "demo.json"
 
 // projectLabel is how Docker Compose tells whose a container is.
 const projectLabel = "com.docker.compose.project"
 
-// belongings are what a demo has on this machine, or may have. They are written
+// manifest lists what a demo has on this machine, or may have. It is written
 // down before there is much of it, so that Remove can clear up also after a demo
 // that was killed.
 type manifest struct {
@@ -44,35 +44,35 @@ func (b manifest) save() error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(b.Dirs[0], belongingsFile), append(data, '\n'), 0o600)
+	return atomicfile.Write(filepath.Join(b.Dirs[0], manifestFile), append(data, '\n'), 0o600)
 }
 
 var appName = regexp.MustCompile(`^shop[0-9]*$`)
 
-// loadBelongings reads the list of the demo in dir. It does not believe what no
+// loadManifest reads the list of the demo in dir. It does not believe what no
 // demo would have written: everything on the list will be removed.
-func loadBelongings(dir string) (manifest, error) {
+func loadManifest(dir string) (manifest, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return manifest{}, err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, belongingsFile))
+	data, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, os.ErrNotExist) {
-		return manifest{}, fmt.Errorf("read %s: it is not the directory of a demo: it has no %s", dir, belongingsFile)
+		return manifest{}, fmt.Errorf("read %s: it is not the directory of a demo: it has no %s", dir, manifestFile)
 	}
 	if err != nil {
 		return manifest{}, err
 	}
 	var b manifest
 	if err := json.Unmarshal(data, &b); err != nil {
-		return manifest{}, fmt.Errorf("read %s: %w", filepath.Join(dir, belongingsFile), err)
+		return manifest{}, fmt.Errorf("read %s: %w", filepath.Join(dir, manifestFile), err)
 	}
 	if !appName.MatchString(b.App) || b.Registry == "" || len(b.Dirs) == 0 || b.Dirs[0] != dir {
-		return manifest{}, fmt.Errorf("read %s: it was not written by a demo in %s", filepath.Join(dir, belongingsFile), dir)
+		return manifest{}, fmt.Errorf("read %s: it was not written by a demo in %s", filepath.Join(dir, manifestFile), dir)
 	}
 	for _, d := range b.Dirs {
 		if filepath.Dir(d) != filepath.Dir(dir) || !strings.HasPrefix(filepath.Base(d), "tandem-") {
-			return manifest{}, fmt.Errorf("read %s: %q is no directory of a demo", filepath.Join(dir, belongingsFile), d)
+			return manifest{}, fmt.Errorf("read %s: %q is no directory of a demo", filepath.Join(dir, manifestFile), d)
 		}
 	}
 	return b, nil

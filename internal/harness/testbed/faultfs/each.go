@@ -1,4 +1,4 @@
-package faultydisk
+package faultfs
 
 import (
 	"fmt"

@@ -13,7 +13,7 @@ import (
 // width is the longest line that is printed.
 const width = 100
 
-// teller writes the story. It keeps the first error of writing, so that the
+// printer writes the story. It keeps the first error of writing, so that the
 // chapters need not look after it.
 type printer struct {
 	w        io.Writer
@@ -22,8 +22,8 @@ type printer struct {
 	err      error
 }
 
-// newTeller uses color only where a person will see it as such.
-func newTeller(w io.Writer) *printer {
+// newPrinter uses color only where a person will see it as such.
+func newPrinter(w io.Writer) *printer {
 	t := &printer{w: w}
 	if f, ok := w.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
 		info, err := f.Stat()

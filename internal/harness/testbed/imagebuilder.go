@@ -23,7 +23,7 @@ import (
 // Healthcheck is an image's health command, as in a Dockerfile.
 type Healthcheck = dockerspec.HealthcheckConfig
 
-// Scratch is an image that holds nothing but one static program.
+// ImageBuilder makes an image that holds nothing but one static program.
 type ImageBuilder struct {
 	Ref         string // the name to give it, with a tag
 	Binary      string // the program on this machine; it becomes "/<base name>", the entry point
@@ -33,10 +33,10 @@ type ImageBuilder struct {
 	Healthcheck *Healthcheck
 }
 
-// BuildScratch makes the image without a builder, by loading an archive into
+// BuildImage makes the image without a builder, by loading an archive into
 // the engine. The same input gives the same image id, and another name gives
 // another one: two tests with one image would remove it under each other's feet.
-func (e *Engine) BuildScratch(ctx context.Context, s ImageBuilder) error {
+func (e *Engine) BuildImage(ctx context.Context, s ImageBuilder) error {
 	archive, err := s.archive()
 	if err != nil {
 		return fmt.Errorf("build %s: %w", s.Ref, err)
@@ -50,7 +50,7 @@ func (e *Engine) BuildScratch(ctx context.Context, s ImageBuilder) error {
 
 // Push makes the image and puts it into the registry that its name begins with, which
 // takes no password. No engine has to do anything for that: unlike one that
-// BuildScratch makes and Engine.Push pushes, it is on no machine until it is pulled.
+// BuildImage makes and Engine.Push pushes, it is on no machine until it is pulled.
 func (s ImageBuilder) Push(ctx context.Context) error {
 	layer, err := layerOf(s.Binary)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package bubbles makes testing/synctest safe under the race detector. Call Main
+// Package synctestutil makes testing/synctest safe under the race detector. Call Main
 // in the TestMain of a package that has many bubbles.
 //
 // All threads share one context of the race detector for the timers of a bubble
@@ -7,7 +7,7 @@
 // looks at its channel, garble it, and the detector crashes with a SIGSEGV in
 // StackDepot::Put. On one processor that cannot be. Races are found all the same:
 // the detector goes by what is ordered, not by what happens at the same time.
-package bubbles
+package synctestutil
 
 import (
 	"os"

@@ -10,13 +10,13 @@ import (
 	"syscall"
 )
 
-// apart is set in the environment of what runs apart.
-const reexec = "TESTBED_APART"
+// reexec is set in the environment of what Reexec started.
+const reexec = "TESTBED_REEXEC"
 
-// IsApart tells whether this process was started by Apart, or by one that was.
-func IsApart() bool { return os.Getenv(reexec) != "" }
+// IsApart tells whether this process was started by Reexec, or by one that was.
+func IsReexec() bool { return os.Getenv(reexec) != "" }
 
-// Apart runs this very program once more, with other arguments, in a network of its
+// Reexec runs this very program once more, with other arguments, in a network of its
 // own that has nothing but loopback, and with mounts of its own, which are gone with
 // it. It returns when that one has ended, with an *exec.ExitError when it failed; when
 // ctx ends it is asked to end. It needs root.
@@ -38,13 +38,13 @@ func Reexec(ctx context.Context, args ...string) error {
 		if errors.As(err, &ended) {
 			return err
 		}
-		return fmt.Errorf("run apart, with a network of its own (it takes root): %w", err)
+		return fmt.Errorf("run with a network of its own (it takes root): %w", err)
 	}
 	return nil
 }
 
-// JoinApart makes the new network usable. What Apart started calls it first.
-func JoinApart(ctx context.Context) error {
+// StartLoopback makes the new network usable. What Reexec started calls it first.
+func StartLoopback(ctx context.Context) error {
 	if err := Require("ip"); err != nil {
 		return err
 	}

@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// KeptImages are images that this process makes once and keeps until Remove, because
+// CachedImages are images that this process makes once and keeps until Remove, because
 // making one, or unpacking its layers again for each image that has them too, takes
 // longer than what is done with it. The zero value has none. It may be used by several
 // goroutines.
 type CachedImages struct {
 	mu   sync.Mutex
-	made map[string]*keptImage // by name
+	made map[string]*cachedImage // by name
 }
 
-type keptImage struct {
+type cachedImage struct {
 	sync.Once
 	err error
 }
@@ -30,14 +30,14 @@ func (k *CachedImages) Once(ctx context.Context, ref string, create func(ctx con
 	return i.err
 }
 
-func (k *CachedImages) image(ref string) *keptImage {
+func (k *CachedImages) image(ref string) *cachedImage {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.made == nil {
-		k.made = map[string]*keptImage{}
+		k.made = map[string]*cachedImage{}
 	}
 	if k.made[ref] == nil {
-		k.made[ref] = &keptImage{}
+		k.made[ref] = &cachedImage{}
 	}
 	return k.made[ref]
 }

@@ -21,7 +21,7 @@ func short(l stage.LogLine, app string) string {
 
 var commitAttr = regexp.MustCompile(` commit=\S+`)
 
-// telling picks the lines that a newcomer should see, and as much of each as fits.
+// logExcerpt picks the lines that a newcomer should see, and as much of each as fits.
 func logExcerpt(lines []stage.LogLine, app string) string {
 	var out []string
 	for _, l := range lines {
