@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
 	"tandem/reconciler/deploy"
 )
 
@@ -54,4 +53,28 @@ func explained(err error) bool {
 	var files *deploy.FilesChangedError
 	return errors.As(err, &bad) || errors.As(err, &host) || errors.As(err, &router) || errors.As(err, &files) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// Where Docker, or the machine, is restarted in the middle of a watch, nobody forwards
+// the published ports, and then the containers need time to start. What fails meanwhile
+// says nothing about the release: it passes its gate again, and then its watch begins
+// again, with nothing of what was seen before.
+
+// away tells whether err says that Docker could not be asked. One that merely took too
+// long may well have forwarded everything.
+func away(err error) bool {
+	var t *deploy.TemporaryError
+	return errors.As(err, &t) && t.Reason == deploy.DockerAway && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// interrupt notes an outage, if it is one in the middle of a watch. what says what was
+// seen of it.
+func (r *Runner) interrupt(app deploy.App, what string) error {
+	if r.memory.Healing || !r.memory.OnTrial() || r.memory.Live.Outages >= deploy.MostOutages {
+		return nil
+	}
+	r.memory.Healing = true
+	r.note(app, fmt.Sprintf("%s in the middle of the watch of %s, which begins again once the release has passed its gate",
+		what, r.memory.Live.Release.Tag))
+	return r.save()
 }

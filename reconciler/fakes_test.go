@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"tandem/reconciler/appfile"
 	"tandem/reconciler/deploy"
 )
@@ -142,7 +144,7 @@ func (w *stage) start() *process {
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false },
+		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Turns: semaphore.NewWeighted(8),
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
 		Emit: func(e deploy.Event) {
 			w.mu.Lock()

@@ -282,64 +282,6 @@ func (g *gate) age(c deploy.Container) time.Duration {
 	return now.Sub(first)
 }
 
-// probeRoute asks one route until it has answered well often enough in a row,
-// and then once a second until the gate ends, because a proof can be lost again.
-func (g *gate) probeRoute(ctx context.Context, r deploy.Route) {
-	key, row, pause := "route "+r.Name, 0, probePause
-	for ctx.Err() == nil {
-		answer := ask(ctx, g.prober, r, g.color)
-		if over(ctx) {
-			return
-		}
-		late := g.excuse(r, answer.late)
-		if answer.sick != "" || late != "" {
-			row = 0
-			g.set(key, pendingProof{what: r.Name + ": " + answer.sick + late, service: r.Service, slow: answer.sick == ""})
-		} else if row++; row >= g.app.Gate.Successes {
-			g.clear(key)
-		}
-		switch {
-		case row >= g.app.Gate.Successes:
-			pause = probePause
-			wait(ctx, calmEvery)
-		case row > 0:
-			waitFor(ctx, probePause, g.warm)
-			if g.isWarm() {
-				wait(ctx, warmPause)
-			}
-		case answer.came:
-			wait(ctx, pause)
-			pause = longer(pause)
-		default:
-			wait(ctx, probePause)
-		}
-	}
-}
-
-// excuse lets an answer of the route pass that is right but late, and notes that. It
-// returns what still counts: all, where something else could be live, or where the stack
-// has not had its time to warm up.
-func (g *gate) excuse(r deploy.Route, late string) string {
-	if late != "" && (!g.alone || time.Since(g.began) < min(deploy.LongestWarmUp, g.app.Gate.Timeout/2)) {
-		return late
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.lates, r.Name)
-	if late != "" {
-		g.lates[r.Name] = "health answer of " + r.Name + ": " + late
-	}
-	return ""
-}
-
-// warning says what was let pass; empty: nothing.
-func (g *gate) warning() string {
-	if len(g.lates) == 0 {
-		return ""
-	}
-	return strings.Join(sortedByKey(g.lates), "; ") + "; there is nothing to go back to, so it passed its gate"
-}
-
 func (g *gate) isWarm() bool {
 	select {
 	case <-g.warm:
@@ -355,25 +297,6 @@ func (g *gate) noteWarm(s deploy.Stack) {
 		close(g.warm)
 	}
 }
-
-// examine runs a service's own health command until it succeeds once.
-func (g *gate) examine(ctx context.Context, c deploy.Container) {
-	for pause := lookPause; ctx.Err() == nil; pause = longer(pause) {
-		err := g.examiner.Health(ctx, c)
-		if err == nil {
-			g.clear("health " + c.ID)
-			return
-		}
-		if over(ctx) {
-			return
-		}
-		g.set("health "+c.ID, pendingProof{what: c.Service + ": health command: " + err.Error(), service: c.Service})
-		wait(ctx, pause)
-	}
-}
-
-// longer is the pause after that one while what is asked does not say yes.
-func longer(pause time.Duration) time.Duration { return min(pause*3/2, calmEvery) }
 
 // timedOut names everything that was still lacking, and shows the log of the
 // first service to blame.

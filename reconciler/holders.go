@@ -44,13 +44,13 @@ func (r *Runner) lookHolders(ctx context.Context, app deploy.App, w *world) erro
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
-	leave, err := r.Turns.take(ctx)
-	if err != nil {
+	if err := r.Turns.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer leave()
+	defer r.Turns.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
+	var err error
 	if w.holders, err = r.Holders.Holders(ctx, ports); err != nil {
 		return lookError(err)
 	}

@@ -127,11 +127,10 @@ const lookTime = 10 * time.Second
 // look is look in turn. A gate and a watch look without: their time is limited, and
 // the wait would be taken for a fault of the release.
 func (r *Runner) look(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
-	leave, err := r.Turns.take(ctx)
-	if err != nil {
+	if err := r.Turns.Acquire(ctx, 1); err != nil {
 		return [2]deploy.Stack{}, err
 	}
-	defer leave()
+	defer r.Turns.Release(1)
 	return look(ctx, r.Stacks, app)
 }
 

@@ -48,11 +48,10 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
-	leave, err := r.Turns.take(ctx)
-	if err != nil {
+	if err := r.Turns.Acquire(ctx, 1); err != nil {
 		return deploy.App{}, err
 	}
-	defer leave()
+	defer r.Turns.Release(1)
 	return r.exported(ctx, d, app)
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"tandem/reconciler/deploy"
 )
 
@@ -38,7 +40,7 @@ func (c *crowd) count(n int) {
 func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := crowd{names: []string{"resolver.resolve", "stacks.observe"}}
-		turns := NewTurns(3)
+		turns := semaphore.NewWeighted(3)
 		var apps []*process
 		for range 20 {
 			w := newStage(t)
@@ -69,7 +71,7 @@ func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.
 
 func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := NewTurns(1)
+		turns := semaphore.NewWeighted(1)
 		gated, other := newStage(t), newStage(t)
 		gated.fates["1"] = bearing{sick: true}
 		for _, w := range []*stage{gated, other} {
@@ -88,8 +90,10 @@ func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 
 func TestTurns_WhoeverIsStoppedDoesNotWaitForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := NewTurns(1)
-		turns <- struct{}{} // somebody's, for ever
+		turns := semaphore.NewWeighted(1)
+		if !turns.TryAcquire(1) { // somebody's, for ever
+			t.Fatal("there is no turn")
+		}
 		w := newStage(t)
 		p := w.start()
 		p.Turns = turns

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"tandem/compose"
 	"tandem/internal/api"
 	"tandem/internal/config"
@@ -45,7 +47,7 @@ type Agent struct {
 	stacks *compose.Client
 	proxy  *nginx.Proxy
 	prober *probe.Prober
-	turns  reconciler.Turns
+	turns  *semaphore.Weighted
 	random *rand.Rand // for the jitter of the poll, used by that alone
 
 	listeners []listener
@@ -74,7 +76,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	vault := secrets.New(cfg.Secrets.AgeKeyFile)
 	log = slog.New(vault.Handler(log.Handler()))
-	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), turns: reconciler.NewTurns(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), turns: semaphore.NewWeighted(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}

@@ -24,12 +24,6 @@ func Alone(app App, o Observed, m Memory, release Release) bool {
 	return planner{app, o, m}.alone(release)
 }
 
-// kept tells whether nothing new may be deployed.
-func (p planner) kept() bool {
-	_, held := p.m.Blocked(p.app.Release)
-	return held || p.m.Paused || p.app.Frozen || p.waits()
-}
-
 func (p planner) givesWay(s Step) bool {
 	if s.Color != p.o.Live || !p.m.Live.Is(s.Color, s.Release) || s.Release == p.app.Release || p.kept() {
 		return false
