@@ -20,7 +20,7 @@ const longestAsk = 30 * time.Second
 
 // mayAwait tells whether the failure is an image whose time is not over.
 func (r *Runner) mayAwait(of deploy.App, bad *deploy.RejectError) bool {
-	return bad.Reason == deploy.ImageNotFound && r.Now().Before(r.awaitedSince(of.Release).Add(of.Gate.ImageTimeout))
+	return bad.Reason == deploy.ImageNotFound && r.options.Now().Before(r.awaitedSince(of.Release).Add(of.Gate.ImageTimeout))
 }
 
 // awaitedSince is when an image of the release was missed first.
@@ -41,8 +41,8 @@ func (r *Runner) await(release deploy.Release, missing *deploy.RejectError) erro
 // pauseAsking sets when the image is asked for again: the longer it has been missing, the
 // longer is the pause.
 func (r *Runner) pauseAsking() {
-	pause := min(max(firstPause, r.Now().Sub(r.memory.Awaited.Since)/2), longestAsk)
-	r.nextAsk = r.Now().Add(pause + rand.N(pause/5))
+	pause := min(max(firstPause, r.options.Now().Sub(r.memory.Awaited.Since)/2), longestAsk)
+	r.nextAsk = r.options.Now().Add(pause + rand.N(pause/5))
 }
 
 // awaits tells whether the desired release waits for an image, and asks for it when the
@@ -54,15 +54,15 @@ func (r *Runner) awaits(ctx context.Context, app deploy.App, w *world) (bool, er
 		return false, nil
 	}
 	until := a.Since.Add(app.Gate.ImageTimeout)
-	if !r.Now().Before(until) {
+	if !r.options.Now().Before(until) {
 		return false, nil
 	}
 	w.at(until)
-	if r.Now().Before(r.nextAsk) {
+	if r.options.Now().Before(r.nextAsk) {
 		w.at(r.nextAsk)
 		return true, nil
 	}
-	err := r.Stacks.LookForImages(ctx, app)
+	err := r.options.Stacks.LookForImages(ctx, app)
 	var missing *deploy.RejectError
 	if errors.As(err, &missing) && missing.Reason == deploy.ImageNotFound {
 		a.Detail = missing.Detail

@@ -21,10 +21,10 @@ type backupCheck struct {
 
 // backupState asks the running Nginx.
 func (r *Runner) backupState(ctx context.Context, app deploy.App) (deploy.BackupState, error) {
-	if !r.Backup.SupportsBackup() {
+	if !r.options.Backup.SupportsBackup() {
 		return deploy.NoBackup, nil
 	}
-	backupOn, err := r.Backup.BackupActive(ctx, app)
+	backupOn, err := r.options.Backup.BackupActive(ctx, app)
 	switch {
 	case err != nil:
 		return deploy.NoBackup, err
@@ -38,12 +38,12 @@ func (r *Runner) backupState(ctx context.Context, app deploy.App) (deploy.Backup
 }
 
 func (r *Runner) backupHealthOf(s deploy.Stack, w *world) deploy.BackupHealth {
-	p, ok := r.proofs[s.Color]
+	p, ok := r.proven.backups[s.Color]
 	if !ok || p.instance != s.Instance() {
 		return deploy.BackupUnchecked
 	}
 	if p.fitness == deploy.BackupUnhealthy {
-		if !r.Now().Before(p.until) {
+		if !r.options.Now().Before(p.until) {
 			return deploy.BackupUnchecked
 		}
 		w.at(p.until)
@@ -57,13 +57,13 @@ func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s
 	stack, err := r.gateOf(of, s.Color).pass(ctx)
 	var bad *deploy.RejectError
 	if errors.As(err, &bad) {
-		r.proofs[s.Color] = backupCheck{w.of(s.Color).Instance(), deploy.BackupUnhealthy, r.Now().Add(unhealthyTime)}
+		r.proven.backups[s.Color] = backupCheck{w.of(s.Color).Instance(), deploy.BackupUnhealthy, r.options.Now().Add(unhealthyTime)}
 		return &unhealthyBackupError{bad}
 	}
 	if err != nil {
 		return err
 	}
-	r.proofs[s.Color] = backupCheck{instance: stack.Instance(), fitness: deploy.BackupProven}
+	r.proven.backups[s.Color] = backupCheck{instance: stack.Instance(), fitness: deploy.BackupProven}
 	return r.setBackup(ctx, app, w, true)
 }
 
@@ -72,7 +72,7 @@ func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s
 func (r *Runner) setBackup(ctx context.Context, app deploy.App, w world, on bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
-	return r.Backup.SetBackup(ctx, r.routing(app, &w), on)
+	return r.options.Backup.SetBackup(ctx, r.routing(app, &w), on)
 }
 
 // unfitError says that the standby cannot be a backup now. It ends no pass.

@@ -39,7 +39,7 @@ type baselineSample struct {
 
 // lookBack begins to look at the stack whose place that of s is about to take.
 func (r *Runner) startBaseline(ctx context.Context, app deploy.App, w world, s deploy.Step) *baselineSampler {
-	p := &baselineSampler{r: r, step: s, app: app, began: r.Now(), first: make(chan baselineSample, 1)}
+	p := &baselineSampler{r: r, step: s, app: app, began: r.options.Now(), first: make(chan baselineSample, 1)}
 	old := w.of(s.Color.Other())
 	up := old.Condition == deploy.Running || old.Condition == deploy.Broken
 	if s.Color != w.facts.Live && up && !old.Release.IsZero() && old.Release != s.Release && !r.memory.HasPassed(s.Release) {
@@ -60,12 +60,12 @@ func (p *baselineSampler) baseline(ctx context.Context) deploy.Baseline {
 	if len(p.stack.Containers) == 0 {
 		return deploy.Baseline{}
 	}
-	first, now := p.earlier(), p.r.Now()
+	first, now := p.earlier(), p.r.options.Now()
 	var last baselineSample
 	// After a quick gate a second look could tell nothing new, and the engine takes up
 	// to a second to give one: the flip would come later for it.
 	if now.Sub(p.began) >= leastApart || first.usage.Started.IsZero() || !first.read {
-		last, now = p.sample(ctx, baselineTime), p.r.Now()
+		last, now = p.sample(ctx, baselineTime), p.r.options.Now()
 	}
 	if last.usage.Started.IsZero() {
 		// What it used when the gate began says nearly as much.
@@ -110,13 +110,13 @@ func (p *baselineSampler) sample(ctx context.Context, most time.Duration) (g bas
 }
 
 func (p *baselineSampler) traffic(ctx context.Context, most time.Duration) (t deploy.Traffic, read bool) {
-	since := p.r.Now().Add(-baselineSpan)
+	since := p.r.options.Now().Add(-baselineSpan)
 	if p.since.After(since) {
 		since = p.since // before that, the color was another release's
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	t, err := p.r.AccessLog.Traffic(ctx, p.app, p.stack.Color, since)
+	t, err := p.r.options.AccessLog.Traffic(ctx, p.app, p.stack.Color, since)
 	if err != nil {
 		return deploy.Traffic{}, false
 	}
@@ -126,7 +126,7 @@ func (p *baselineSampler) traffic(ctx context.Context, most time.Duration) (t de
 func (p *baselineSampler) usage(ctx context.Context, most time.Duration) deploy.Usage {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	u, err := p.r.StatsReader.Usage(ctx, p.stack)
+	u, err := p.r.options.StatsReader.Usage(ctx, p.stack)
 	if err != nil {
 		return deploy.Usage{}
 	}

@@ -19,20 +19,20 @@ const (
 // drain waits until the stack that traffic left is idle, or the time for what is
 // still open is over. What is cut then stands in the receipt.
 func (r *Runner) drain(ctx context.Context, app deploy.App, w world, c deploy.Color) error {
-	began, told := r.Now(), false
+	began, told := r.options.Now(), false
 	left := began
 	if t := r.memory.Live; t.Color != c && !t.Since.IsZero() {
 		left = began.Add(-t.Age(began))
 	}
 	routing := r.routing(app, &w)
 	for {
-		open, err := r.Router.Connections(ctx, routing, c)
+		open, err := r.options.Router.Connections(ctx, routing, c)
 		if err != nil {
 			return err
 		}
 		end := app.Drain.Until(open, began, left)
-		if now := r.Now(); !end.After(now) {
-			r.drained[c] = true
+		if now := r.options.Now(); !end.After(now) {
+			r.proven.drained[c] = true
 			if n := open.Requests + open.WebSockets; n > 0 && r.memory.Receipt != nil {
 				r.memory.Receipt.Cut += n
 			}

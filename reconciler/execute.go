@@ -25,19 +25,19 @@ func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.
 	if err := r.beginDeploy(app, w, s, reason); err != nil {
 		return err
 	}
-	began := r.Now()
+	began := r.options.Now()
 	err = r.exportAnew(ctx, of, r.do(ctx, app, of, w, s))
-	took := r.Now().Sub(began)
+	took := r.options.Now().Sub(began)
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err()
 	}
-	e := deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.StepDone, Commit: r.memory.Commit, Step: s, Reason: reason, Took: took}
+	e := deploy.Event{Time: r.options.Now(), App: r.options.Name, Kind: deploy.StepDone, Commit: r.memory.Commit, Step: s, Reason: reason, Took: took}
 	if err == nil {
-		r.Emit(e)
+		r.options.Emit(e)
 		return nil
 	}
 	e.Kind, e.Err = deploy.StepFailed, err
-	r.Emit(e)
+	r.options.Emit(e)
 	var bad *deploy.RejectError
 	var unfit *unhealthyBackupError
 	if errors.As(err, &unfit) {
@@ -99,7 +99,7 @@ func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.S
 	case deploy.Drain:
 		return r.drain(ctx, app, w, s.Color)
 	case deploy.Retire:
-		return r.Stacks.Stop(ctx, app, s.Color)
+		return r.options.Stacks.Stop(ctx, app, s.Color)
 	case deploy.Contract:
 		return r.contract(ctx, of, w, s)
 	case deploy.EnableBackup:
@@ -121,9 +121,9 @@ func (r *Runner) up(ctx context.Context, app, of deploy.App, w world, s deploy.S
 	if err := r.save(); err != nil {
 		return err
 	}
-	delete(r.gated, s.Color)
+	delete(r.proven.gated, s.Color)
 	g := r.gateOf(of, s.Color)
-	err := r.countFailure(ctx, of, s, r.Stacks.Up(ctx, of, s.Color, how))
+	err := r.countFailure(ctx, of, s, r.options.Stacks.Up(ctx, of, s.Color, how))
 	stack, unseen := g.look(ctx)
 	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here
@@ -147,7 +147,7 @@ func (r *Runner) up(ctx context.Context, app, of deploy.App, w world, s deploy.S
 }
 
 func (r *Runner) gateOf(app deploy.App, c deploy.Color) *gate {
-	return &gate{stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, holders: r.Holders, app: app, color: c, now: r.Now}
+	return &gate{stacks: r.options.Stacks, examiner: r.options.Examiner, prober: r.options.DirectProber, holders: r.options.Holders, app: app, color: c, now: r.options.Now}
 }
 
 // damage lists what a stack lacks.
@@ -171,7 +171,7 @@ func damage(s deploy.Stack) string {
 }
 
 func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
-	began := r.Now()
+	began := r.options.Now()
 	old := r.startBaseline(ctx, of, w, s)
 	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
 	g.seen, g.alone = &seen, deploy.Alone(of, w.facts, r.memory, s.Release)
@@ -182,8 +182,8 @@ func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.
 	if words := g.warning(); words != "" {
 		r.warn(of, words)
 	}
-	took := r.Now().Sub(began)
-	r.gated[s.Color] = stack.Instance()
+	took := r.options.Now().Sub(began)
+	r.proven.gated[s.Color] = stack.Instance()
 	r.memory.RecordGate(s)
 	if r.memory.Live.Is(s.Color, s.Release) {
 		if r.memory.Healing && r.memory.OnTrial() {
@@ -208,7 +208,7 @@ func (r *Runner) reach(ctx context.Context, app deploy.App, w world, to deploy.C
 	}
 	ctx, cancel := context.WithTimeout(ctx, app.Gate.Timeout)
 	defer cancel()
-	return r.Router.Reach(ctx, r.routing(app, &w), to)
+	return r.options.Router.Reach(ctx, r.routing(app, &w), to)
 }
 
 // flip moves the traffic to color.
@@ -218,16 +218,16 @@ func (r *Runner) flip(ctx context.Context, app deploy.App, w world, to deploy.Co
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
 	defer cancel()
-	began := r.Now()
+	began := r.options.Now()
 	routing := r.routing(app, &w)
-	if err := r.Router.Flip(ctx, routing, to); err != nil && !r.unheard(ctx, app, w, to, err) {
+	if err := r.options.Router.Flip(ctx, routing, to); err != nil && !r.unheard(ctx, app, w, to, err) {
 		return err
 	}
 	if confirm {
-		return r.Router.Confirm(ctx, routing, to)
+		return r.options.Router.Confirm(ctx, routing, to)
 	}
 	if r.memory.Receipt != nil {
-		r.memory.Receipt.Flip = deploy.Took(r.Now().Sub(began))
+		r.memory.Receipt.Flip = deploy.Took(r.options.Now().Sub(began))
 	}
 	return nil
 }
@@ -237,12 +237,12 @@ func (r *Runner) flip(ctx context.Context, app deploy.App, w world, to deploy.Co
 func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(pass), flipTime)
 	defer cancel()
-	began := r.Now()
-	if err := r.Router.Confirm(ctx, r.routing(app, &w), s.Color); err != nil {
+	began := r.options.Now()
+	if err := r.options.Router.Confirm(ctx, r.routing(app, &w), s.Color); err != nil {
 		return err
 	}
 	if r.memory.Receipt != nil {
-		r.memory.Receipt.Flip += deploy.Took(r.Now().Sub(began))
+		r.memory.Receipt.Flip += deploy.Took(r.options.Now().Sub(began))
 	}
 	r.memory.Healing = false
 	if !r.memory.Live.Is(s.Color, s.Release) {
@@ -259,17 +259,17 @@ func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s de
 
 func (r *Runner) watch(ctx context.Context, of deploy.App, w world, s deploy.Step) error {
 	r.startProber(ctx, of, of.Routes, briskTime) // the agent may have been started again
-	saved := r.Now()
+	saved := r.options.Now()
 	watch := &watch{
-		stacks: r.Stacks, examiner: r.Examiner, prober: r.DirectProber, meter: r.AccessLog, gauge: r.StatsReader, probes: r.prober.between,
-		app: of, liveRelease: r.memory.Live, old: r.baselineOf(s.Release), now: r.Now,
+		stacks: r.options.Stacks, examiner: r.options.Examiner, prober: r.options.DirectProber, meter: r.options.AccessLog, gauge: r.options.StatsReader, probes: r.prober.between,
+		app: of, liveRelease: r.memory.Live, old: r.baselineOf(s.Release), now: r.options.Now,
 		alone: deploy.Alone(of, w.facts, r.memory, s.Release), say: r.publishDoing,
 		record: func(s deploy.Sample, verdict string) error {
 			r.record(s, verdict)
-			if r.Now().Sub(saved) < receiptEvery {
+			if r.options.Now().Sub(saved) < receiptEvery {
 				return nil
 			}
-			saved = r.Now()
+			saved = r.options.Now()
 			return r.save()
 		},
 	}
@@ -296,10 +296,10 @@ func (r *Runner) reject(app deploy.App, w world, s deploy.Step, bad *deploy.Reje
 	}
 	r.memory.Reject(s.Release, *bad)
 	if s.Release == app.Release { // what is in hand is always the desired release
-		r.memory.Finish(result, bad.Reason, r.Now())
+		r.memory.Finish(result, bad.Reason, r.options.Now())
 	}
-	r.Emit(deploy.Event{
-		Time: r.Now(), App: r.Name, Kind: deploy.Rejecting, Commit: r.memory.Commit, Step: s,
+	r.options.Emit(deploy.Event{
+		Time: r.options.Now(), App: r.options.Name, Kind: deploy.Rejecting, Commit: r.memory.Commit, Step: s,
 		Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Breach: bad.Breach,
 	})
 	return r.save()

@@ -44,24 +44,24 @@ func (r *Runner) lookHolders(ctx context.Context, app deploy.App, w *world) erro
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
-	if err := r.Turns.Acquire(ctx, 1); err != nil {
+	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer r.Turns.Release(1)
+	defer r.options.Turns.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	var err error
-	if w.holders, err = r.Holders.Holders(ctx, ports); err != nil {
+	if w.holders, err = r.options.Holders.Holders(ctx, ports); err != nil {
 		return lookError(err)
 	}
-	for port := range r.strangers {
+	for port := range r.proven.strangers {
 		if h, held := w.holders[port]; !held || h.Container != "" {
-			delete(r.strangers, port)
+			delete(r.proven.strangers, port)
 		}
 	}
 	for port, h := range w.holders {
-		if _, seen := r.strangers[port]; !seen && h.Container == "" && !h.Unknown {
-			r.strangers[port] = r.Now()
+		if _, seen := r.proven.strangers[port]; !seen && h.Container == "" && !h.Unknown {
+			r.proven.strangers[port] = r.options.Now()
 		}
 	}
 	return nil
@@ -74,7 +74,7 @@ func (r *Runner) opened(w world) bool {
 		switch {
 		case s.Condition == deploy.Absent || s.Release.IsZero():
 			return false
-		case s.Condition == deploy.Running && r.gated[s.Color] == s.Instance():
+		case s.Condition == deploy.Running && r.proven.gated[s.Color] == s.Instance():
 			return true
 		default:
 			return s.Release == r.memory.Live.Release || r.memory.HasPassed(s.Release)
@@ -95,7 +95,7 @@ func (r *Runner) access(w *world, c deploy.Color, service string, port int) depl
 		return deploy.AccessAsItIs // somebody else's container among the stack's, or nobody knows whose
 	case held && !mine:
 		if s.Condition != deploy.Absent && r.uncertain(port, h) {
-			w.at(r.strangers[port].Add(strangerTime))
+			w.at(r.proven.strangers[port].Add(strangerTime))
 			return deploy.AccessAsItIs
 		}
 		return deploy.AccessTaken
@@ -108,7 +108,7 @@ func (r *Runner) access(w *world, c deploy.Color, service string, port int) depl
 
 // uncertain tells whether the program on the port may be Docker's own.
 func (r *Runner) uncertain(port int, h deploy.Holder) bool {
-	return h.Container == "" && r.Now().Sub(r.strangers[port]) < strangerTime
+	return h.Container == "" && r.options.Now().Sub(r.proven.strangers[port]) < strangerTime
 }
 
 // takenPort is a port that the desired release wants in one color, and that something

@@ -19,7 +19,7 @@ func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 	if s.Release.IsZero() {
 		return
 	}
-	images, err := r.Pruner.Images(ctx, s)
+	images, err := r.options.Pruner.Images(ctx, s)
 	if err != nil {
 		return // an image more that stays; that is no reason to stop a deploy
 	}
@@ -55,7 +55,7 @@ func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err erro
 	if why == deploy.NoAddresses {
 		ctx, cancel := context.WithTimeout(ctx, cleanTime)
 		defer cancel()
-		gone, err := r.Pruner.PruneNetworks(ctx)
+		gone, err := r.options.Pruner.PruneNetworks(ctx)
 		return err == nil && gone > 0
 	}
 	kept := []deploy.Release{app.Release, w.stacks[0].Release, w.stacks[1].Release, r.memory.Live.Release}
@@ -67,7 +67,7 @@ func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err erro
 func (r *Runner) unusedImages(kept []deploy.Release, may func(deploy.Image) bool) []deploy.Image {
 	var waste []deploy.Image
 	for _, o := range r.memory.Images {
-		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.Needs(o.Image, kept) && !r.InUse(o.Image) {
+		if may(o.Image) && !slices.Contains(waste, o.Image) && !r.memory.Needs(o.Image, kept) && !r.options.InUse(o.Image) {
 			waste = append(waste, o.Image)
 		}
 	}
@@ -81,11 +81,11 @@ func (r *Runner) removeWaste(ctx context.Context, waste []deploy.Image) (int, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, cleanTime)
 	defer cancel()
-	gone, err := r.Pruner.RemoveImages(ctx, waste)
+	gone, err := r.options.Pruner.RemoveImages(ctx, waste)
 	r.memory.Images = slices.DeleteFunc(r.memory.Images, func(o deploy.OwnedImage) bool { return slices.Contains(gone, o.Image) })
 	if err != nil || len(gone) > 0 {
 		message := fmt.Sprintf("%d of %d images that no release needs", len(gone), len(waste))
-		r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.Cleaned, Commit: r.memory.Commit, Message: message, Err: err})
+		r.options.Emit(deploy.Event{Time: r.options.Now(), App: r.options.Name, Kind: deploy.Cleaned, Commit: r.memory.Commit, Message: message, Err: err})
 	}
 	if len(gone) == 0 {
 		return 0, nil
@@ -96,7 +96,7 @@ func (r *Runner) removeWaste(ctx context.Context, waste []deploy.Image) (int, er
 // Needs tells whether the app needs the image, so that another app does not
 // remove it. It may be called from anywhere.
 func (r *Runner) Needs(i deploy.Image) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.known.Needs(i, r.known.Kept())
+	r.exchange.mu.Lock()
+	defer r.exchange.mu.Unlock()
+	return r.exchange.memory.Needs(i, r.exchange.memory.Kept())
 }

@@ -19,7 +19,7 @@ func (r *Runner) migrationKey(kind deploy.MigrationKind, release deploy.Release)
 // what was cut short must not be taken for something that never was.
 func (r *Runner) migrate(ctx context.Context, of deploy.App, s deploy.Step, kind deploy.MigrationKind) error {
 	if key := r.migrationKey(kind, s.Release); r.memory.Migrating != key {
-		if err := r.Migrator.Forget(ctx, of, kind); err != nil {
+		if err := r.options.Migrator.Forget(ctx, of, kind); err != nil {
 			return err
 		}
 		r.memory.Migrating = key
@@ -27,7 +27,7 @@ func (r *Runner) migrate(ctx context.Context, of deploy.App, s deploy.Step, kind
 			return err
 		}
 	}
-	return r.Migrator.Migrate(ctx, of, s.Color, kind)
+	return r.options.Migrator.Migrate(ctx, of, s.Color, kind)
 }
 
 // expand runs the expand migration; its failure rejects the release.
@@ -56,8 +56,8 @@ func (r *Runner) contract(ctx context.Context, of deploy.App, w world, s deploy.
 	}
 	if errors.As(err, &bad) {
 		r.memory.ContractFailed = &deploy.Rejection{Release: s.Release, Generation: r.memory.Generation, Reason: bad.Reason, Detail: bad.Detail, Logs: bad.Logs}
-		r.Emit(deploy.Event{
-			Time: r.Now(), App: r.Name, Kind: deploy.StepFailed, Commit: r.memory.Commit, Step: s,
+		r.options.Emit(deploy.Event{
+			Time: r.options.Now(), App: r.options.Name, Kind: deploy.StepFailed, Commit: r.memory.Commit, Step: s,
 			Reason: bad.Reason, Message: bad.Detail + indentLogs(bad.Logs), Err: bad,
 		})
 		return r.save()
@@ -76,5 +76,5 @@ func (r *Runner) migrated(ctx context.Context, of deploy.App, kind deploy.Migrat
 	if err := r.save(); err != nil {
 		return err
 	}
-	return r.Migrator.Forget(ctx, of, kind)
+	return r.options.Migrator.Forget(ctx, of, kind)
 }

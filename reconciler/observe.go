@@ -51,7 +51,7 @@ func (w world) of(c deploy.Color) deploy.Stack {
 // observe asks Docker and Nginx afresh. It changes nothing.
 func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	var w world
-	r.memory.KeepTime(r.Clock(), r.Now())
+	r.memory.KeepTime(r.options.Clock(), r.options.Now())
 	stacks, err := r.look(ctx, app)
 	if err != nil {
 		return w, err
@@ -61,13 +61,13 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 		return w, err
 	}
 	if w.taken = r.taken(app, w); len(w.taken) > 0 {
-		w.at(r.Now().Add(seldom)) // no event tells when a program gives a port back
+		w.at(r.options.Now().Add(seldom)) // no event tells when a program gives a port back
 	}
 	if err := r.askRouter(ctx, app, &w); err != nil {
 		return w, err
 	}
 	w.facts.Unpruned = r.dirty && len(r.unneeded(app, w)) > 0
-	if w.facts.Closed, w.opens = appfile.Closed(app.Windows, r.Now()); w.facts.Closed {
+	if w.facts.Closed, w.opens = appfile.Closed(app.Windows, r.options.Now()); w.facts.Closed {
 		w.at(w.opens)
 	}
 	if w.facts.Awaits, err = r.awaits(ctx, app, &w); err != nil {
@@ -85,22 +85,22 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 // askRouter asks Nginx, and whether it has the files that it should have.
 func (r *Runner) askRouter(ctx context.Context, app deploy.App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
-	rendering, unknown := r.Router.Check(ctx, r.routing(app, w))
+	rendering, unknown := r.options.Router.Check(ctx, r.routing(app, w))
 	w.facts.Unrendered, w.lines = rendering.Due, rendering.Lines
 	if deploy.ReasonOf(unknown) == deploy.SiteOutdated {
 		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on
-		w.at(r.Now().Add(seldom))
+		w.at(r.options.Now().Add(seldom))
 	}
 	if err := r.askLive(ctx, app, w, unknown); err != nil {
 		return err
 	}
-	if r.live != w.facts.Live {
+	if r.proven.live != w.facts.Live {
 		// Whoever moved the traffic: what it left has no pass any more, and may still
 		// have connections.
-		delete(r.gated, r.live)
-		delete(r.drained, r.live)
-		clear(r.proofs)
-		r.live = w.facts.Live
+		delete(r.proven.gated, r.proven.live)
+		delete(r.proven.drained, r.proven.live)
+		clear(r.proven.backups)
+		r.proven.live = w.facts.Live
 	}
 	r.believe(w, w.facts.Live)
 	if !w.known {
@@ -127,11 +127,11 @@ const lookTime = 10 * time.Second
 // look is look in turn. A gate and a watch look without: their time is limited, and
 // the wait would be taken for a fault of the release.
 func (r *Runner) look(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
-	if err := r.Turns.Acquire(ctx, 1); err != nil {
+	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
 		return [2]deploy.Stack{}, err
 	}
-	defer r.Turns.Release(1)
-	return look(ctx, r.Stacks, app)
+	defer r.options.Turns.Release(1)
+	return look(ctx, r.options.Stacks, app)
 }
 
 // look asks for both stacks, and gives up after lookTime.
@@ -156,13 +156,13 @@ func (r *Runner) facts(app deploy.App, w *world, c deploy.Color) deploy.StackFac
 	f.Taken = slices.ContainsFunc(w.taken, func(p takenPort) bool { return p.color == c })
 	up := s.Condition == deploy.Running || s.Condition == deploy.Broken
 	if !up || c == w.facts.Live {
-		f.Gated = up && r.gated[c] == s.Instance()
+		f.Gated = up && r.proven.gated[c] == s.Instance()
 		return f
 	}
-	f.Gated = r.gated[c] == s.Instance()
+	f.Gated = r.proven.gated[c] == s.Instance()
 	f.Expired = r.expired(app, w)
 	f.BackupHealth = r.backupHealthOf(s, w)
-	f.Idle = r.drained[c]
+	f.Idle = r.proven.drained[c]
 	return f
 }
 
@@ -181,7 +181,7 @@ func (r *Runner) lookIdle(ctx context.Context, app deploy.App, w *world, c deplo
 		f.Idle = true
 		return nil
 	}
-	open, err := r.Router.Connections(ctx, r.routing(app, w), c)
+	open, err := r.options.Router.Connections(ctx, r.routing(app, w), c)
 	f.Idle = open.Idle()
 	return err
 }
@@ -193,7 +193,7 @@ func (r *Runner) expired(app deploy.App, w *world) bool {
 		return true
 	}
 	until := r.memory.Live.Since.Add(app.Standby.For)
-	if !r.Now().Before(until) {
+	if !r.options.Now().Before(until) {
 		return true
 	}
 	w.at(until)

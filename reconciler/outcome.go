@@ -31,8 +31,8 @@ func (r *Runner) warn(app deploy.App, what string) {
 
 // remember tells what happened, and shows the words until the next deploy.
 func (r *Runner) remember(app deploy.App, kind deploy.EventKind, what, words string) {
-	r.memory.Note = words + " (" + r.Now().UTC().Format("2006-01-02 15:04:05Z") + ")"
-	r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: kind, Commit: app.Commit.Hash, Message: what})
+	r.memory.Note = words + " (" + r.options.Now().UTC().Format("2006-01-02 15:04:05Z") + ")"
+	r.options.Emit(deploy.Event{Time: r.options.Now(), App: r.options.Name, Kind: kind, Commit: app.Commit.Hash, Message: what})
 }
 
 // noteGone tells that nothing was left of the live stack to be mended.
@@ -55,14 +55,14 @@ func (r *Runner) noteDrift(app deploy.App, w world, reason deploy.Reason, s depl
 func (r *Runner) publish(v view) {
 	r.tellEnded()
 	s := r.statusOf(v)
-	r.mu.Lock()
-	r.known = r.memory.Clone()
-	same := r.status != nil && s.SaysNoMore(*r.status, v.err)
-	r.status = &s
-	r.mu.Unlock()
+	r.exchange.mu.Lock()
+	r.exchange.memory = r.memory.Clone()
+	same := r.exchange.status != nil && s.SaysNoMore(*r.exchange.status, v.err)
+	r.exchange.status = &s
+	r.exchange.mu.Unlock()
 	if !same {
-		r.Emit(deploy.Event{
-			Time: r.Now(), App: r.Name, Kind: deploy.StatusChanged, Commit: s.Desired.Commit,
+		r.options.Emit(deploy.Event{
+			Time: r.options.Now(), App: r.options.Name, Kind: deploy.StatusChanged, Commit: s.Desired.Commit,
 			Reason: s.Reason, Message: s.Message, Status: &s,
 		})
 	}
@@ -83,7 +83,7 @@ func (r *Runner) publishAwaited(words string) {
 }
 
 func (r *Runner) statusOf(v view) deploy.Status {
-	s := deploy.Status{App: r.Name, Host: r.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
+	s := deploy.Status{App: r.options.Name, Host: r.options.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = deploy.StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
 	if err := r.strangersOf(v); err != nil {
@@ -137,7 +137,7 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 	case deploy.MigrationFailed:
 		x := r.memory.ContractFailed
 		return deploy.PhaseDegraded, v.reason, fmt.Sprintf("release %s is live, but its contract migration failed: %s; mend it and `tandem retry %s`%s",
-			v.app.Tag, x.Detail, r.Name, indentLogs(x.Logs))
+			v.app.Tag, x.Detail, r.options.Name, indentLogs(x.Logs))
 	case deploy.PortTaken:
 		return deploy.PhaseDegraded, deploy.PortTaken, r.takenError(v.app, v.world.taken).Error()
 	case deploy.NotIncluded:
@@ -151,7 +151,7 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 		}
 		return phase, deploy.AwaitingImage, r.awaited(v.app)
 	case deploy.Paused:
-		return deploy.PhasePaused, deploy.Paused, "paused by a person; `tandem resume " + r.Name + "` goes on"
+		return deploy.PhasePaused, deploy.Paused, "paused by a person; `tandem resume " + r.options.Name + "` goes on"
 	case deploy.UpToDate, deploy.Rendering, deploy.Retiring, deploy.BackupChange, deploy.Contracting:
 		return deploy.PhaseLive, v.reason, r.memory.Note
 	case deploy.Healing:

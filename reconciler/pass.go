@@ -54,7 +54,7 @@ func (r *Runner) sleep(ctx context.Context, out outcome, failures int) {
 		timer = time.After(pause + rand.N(pause/5))
 		events = nil
 	case !out.next.IsZero():
-		timer = time.After(out.next.Sub(r.Now()))
+		timer = time.After(out.next.Sub(r.options.Now()))
 	}
 	var quiet <-chan time.Time
 	if events == nil {
@@ -79,17 +79,17 @@ func (r *Runner) sleep(ctx context.Context, out outcome, failures int) {
 // begin takes what was left for the working goroutine and returns the context
 // of this pass, which ends when newer word arrives.
 func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc, *Desired, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.exchange.mu.Lock()
+	defer r.exchange.mu.Unlock()
 	// What was announced so far is taken here.
 	empty(r.kick)
 	empty(r.news)
-	commands := r.commands
-	r.commands = nil
+	commands := r.exchange.commands
+	r.exchange.commands = nil
 	for _, f := range commands {
 		f(&r.memory)
 	}
-	d := r.desired
+	d := r.exchange.desired
 	changed := len(commands) > 0 || r.unsaved
 	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
 		changed, r.stuck = true, ""
@@ -103,14 +103,14 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r.abort = cancel
+	r.exchange.abort = cancel
 	return ctx, cancel, d, nil
 }
 
 func (r *Runner) end() {
-	r.mu.Lock()
-	r.abort = nil
-	r.mu.Unlock()
+	r.exchange.mu.Lock()
+	r.exchange.abort = nil
+	r.exchange.mu.Unlock()
 }
 
 // outcome is how a pass ended.
@@ -224,7 +224,7 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
 // render has Nginx's generated files of the app written and loaded. What is in the way of
 // their use, and a person has to write, shows at the next look.
 func (r *Runner) render(ctx context.Context, app deploy.App, w world) error {
-	repaired, err := r.Router.Prepare(ctx, r.routing(app, &w))
+	repaired, err := r.options.Router.Prepare(ctx, r.routing(app, &w))
 	for _, file := range repaired {
 		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
 	}
@@ -232,7 +232,7 @@ func (r *Runner) render(ctx context.Context, app deploy.App, w world) error {
 	case err != nil && reason != deploy.SiteOutdated && reason != deploy.NotIncluded:
 		return err
 	case w.loadSite:
-		return r.Router.LoadSite(ctx, app)
+		return r.options.Router.LoadSite(ctx, app)
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func (r *Runner) settled(app deploy.App, reason deploy.Reason) error {
 		if r.memory.Pending.Reason == deploy.Returning {
 			result = deploy.Reverted
 		}
-		r.memory.Finish(result, "", r.Now())
+		r.memory.Finish(result, "", r.options.Now())
 		return r.save()
 	default:
 		return nil
@@ -258,8 +258,8 @@ func (r *Runner) settled(app deploy.App, reason deploy.Reason) error {
 
 // noted is the time now as the memory keeps it, by the clock of what it keeps already.
 func (r *Runner) noted() time.Time {
-	now := r.Now()
-	r.memory.KeepTime(r.Clock(), now)
+	now := r.options.Now()
+	r.memory.KeepTime(r.options.Clock(), now)
 	return deploy.Instant(now)
 }
 
@@ -288,6 +288,6 @@ func (r *Runner) healUnasked(ctx context.Context, app deploy.App, v view, why er
 	app.Frozen = true // a newer release must not have this one given up: its turn needs Nginx
 	err = r.execute(ctx, app, v.world, steps[0], deploy.Healing)
 	// Should Nginx send the traffic elsewhere by then, it proves itself again before a flip.
-	delete(r.gated, steps[0].Color)
+	delete(r.proven.gated, steps[0].Color)
 	return true, err
 }

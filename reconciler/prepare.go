@@ -48,10 +48,10 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
-	if err := r.Turns.Acquire(ctx, 1); err != nil {
+	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
 		return deploy.App{}, err
 	}
-	defer r.Turns.Release(1)
+	defer r.options.Turns.Release(1)
 	return r.exported(ctx, d, app)
 }
 
@@ -64,7 +64,7 @@ func (r *Runner) prepareSite(ctx context.Context, app deploy.App) {
 	if err != nil || stacks[0].Condition != deploy.Absent || stacks[1].Condition != deploy.Absent {
 		return
 	}
-	_ = r.Router.Reserve(ctx, app)
+	_ = r.options.Router.Reserve(ctx, app)
 }
 
 // logRefusal writes the refusal into the history, once a tree.
@@ -72,7 +72,7 @@ func (r *Runner) logRefusal(d Desired) error {
 	if h := r.memory.History; len(h) > 0 && h[0].Commit == r.memory.Commit && h[0].Result == deploy.RefusedFiles {
 		return nil
 	}
-	now := r.Now()
+	now := r.options.Now()
 	r.memory.Log(deploy.Entry{Commit: r.memory.Commit, Tag: d.App.Tag, Result: deploy.RefusedFiles, Reason: deploy.Refused, Started: now})
 	return r.save()
 }
@@ -101,13 +101,13 @@ func (r *Runner) appAt(root string, release deploy.Release, commit string) (depl
 		if err != nil {
 			return deploy.App{}, fmt.Errorf("read the files of release %s in %s: %w", release, root, err)
 		}
-		app, err = appfile.ParseApp(deploy.AppFile{Dir: r.Name, Path: filepath.Join(root, r.file), Data: data})
+		app, err = appfile.ParseApp(deploy.AppFile{Dir: r.options.Name, Path: filepath.Join(root, r.file), Data: data})
 		if err != nil {
 			return deploy.App{}, fmt.Errorf("read the files of release %s: %w", release, err)
 		}
 		r.apps[root] = app
 	}
-	app.Name, app.Root, app.Release, app.Commit.Hash = r.Name, root, release, commit
+	app.Name, app.Root, app.Release, app.Commit.Hash = r.options.Name, root, release, commit
 	return app, nil
 }
 

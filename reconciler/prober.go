@@ -191,7 +191,7 @@ func (r *Runner) startProber(ctx context.Context, app deploy.App, routes []deplo
 		return
 	}
 	r.addProbes() // what the last one saw after it was asked for the last time
-	w := newProxyProber(r.ProxyProber, r.Now)
+	w := newProxyProber(r.options.ProxyProber, r.options.Now)
 	w.over = ctx.Done()
 	w.askFor(app, routes, brisk)
 	r.prober = w

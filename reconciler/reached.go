@@ -19,7 +19,7 @@ func (r *Runner) askLive(ctx context.Context, app deploy.App, w *world, unknown 
 	if unknown != nil && !(first && deploy.ReasonOf(unknown) == deploy.NotIncluded) {
 		return unknown
 	}
-	live, err := r.Router.Live(ctx, app)
+	live, err := r.options.Router.Live(ctx, app)
 	switch {
 	case err != nil && unknown == nil && !w.facts.Unrendered:
 		return err
@@ -29,7 +29,7 @@ func (r *Runner) askLive(ctx context.Context, app deploy.App, w *world, unknown 
 	w.facts.Live, w.known = live, err == nil
 	w.lacks, w.unwritten = unknown, unknown != nil
 	if first && unknown == nil && w.known {
-		reload, err := r.Router.Site(ctx, r.routing(app, w))
+		reload, err := r.options.Router.Site(ctx, r.routing(app, w))
 		switch {
 		case deploy.ReasonOf(err) == deploy.NotIncluded:
 			w.lacks = err
@@ -40,7 +40,7 @@ func (r *Runner) askLive(ctx context.Context, app deploy.App, w *world, unknown 
 		w.facts.Unrendered = w.facts.Unrendered || reload
 	}
 	if w.facts.Unused = w.lacks != nil; w.facts.Unused {
-		w.at(r.Now().Add(lookAgain))
+		w.at(r.options.Now().Add(lookAgain))
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (r *Runner) unheard(ctx context.Context, app deploy.App, w world, c deploy.
 	if !w.unwritten || deploy.ReasonOf(err) != deploy.NotIncluded {
 		return false
 	}
-	written, _ := r.Router.Live(ctx, app) // the error is that Nginx does not know the app
+	written, _ := r.options.Router.Live(ctx, app) // the error is that Nginx does not know the app
 	return written == c
 }
 

@@ -15,8 +15,8 @@ func (r *Runner) revert(ctx context.Context, app deploy.App) error {
 	bad, _ := r.memory.Blocked(app.Release)
 	good := r.memory.Live
 	message := fmt.Sprintf("Revert %s to %s\n\ntandem took release %s of commit %s back, and on_failure is revert:\n%s: %s\n",
-		r.Name, good.Release.Tag, app.Tag, deploy.Commit{Hash: r.memory.Commit}.Short(), bad.Reason, bad.Detail)
-	err := r.Reverter.Revert(ctx, app.Dir, r.memory.Commit, good.Commit, message)
+		r.options.Name, good.Release.Tag, app.Tag, deploy.Commit{Hash: r.memory.Commit}.Short(), bad.Reason, bad.Detail)
+	err := r.options.Reverter.Revert(ctx, app.Dir, r.memory.Commit, good.Commit, message)
 	var refused *deploy.RevertRefusedError
 	switch {
 	case errors.As(err, &refused):

@@ -62,61 +62,63 @@ type Options struct {
 // there. One goroutine (Run or Once) does all the work; the other methods only
 // leave word for it and may be called from anywhere.
 type Runner struct {
-	Options
-	kick chan struct{} // of size one: something may have changed
-	news chan struct{} // of size one: somebody decided something
+	options  Options
+	kick     chan struct{} // of size one: something may have changed
+	news     chan struct{} // of size one: somebody decided something
+	exchange exchange
 
+	// Below: only the working goroutine.
+	memory   deploy.Memory
+	unsaved  bool // the last Save failed: nothing may rely on memory yet
+	proven   proven
+	file     string                // the name of the app's tandem.yaml in its directory
+	ready    *deploy.App           // the last App that was read, exported and resolved
+	apps     map[string]deploy.App // by root, for stacks of other releases
+	changed  map[string]bool       // roots whose files are not those of git any more: see trees.go
+	reported deploy.Entry          // the newest line of the history that listeners heard of
+	dirty    bool                  // images may have become needless
+	prober   *proxyProber          // the last that was begun; nil before the first
+	inHand   *view                 // of the pass that goes on
+	nextAsk  time.Time             // when an image that is awaited is asked for again
+	stuck    deploy.Reason         // of the plan whose step failed in the last pass
+	parked   bool                  // traffic was sent to an empty color by this process, not by somebody
+}
+
+// exchange is what other goroutines leave for the Runner and ask it for, under its lock.
+type exchange struct {
 	mu       sync.Mutex
 	desired  *Desired
 	commands []func(*deploy.Memory)
 	abort    context.CancelFunc // of the pass in hand; nil between passes
 	status   *deploy.Status     // the last one emitted
 	roots    map[string]bool    // exported files that are needed
-	known    deploy.Memory      // for other goroutines: as it was when the last status was made
+	memory   deploy.Memory      // as it was when the last status was made
+}
 
-	// Below: only the working goroutine.
-	memory   deploy.Memory
-	unsaved  bool                         // the last Save failed: nothing may rely on memory yet
-	file     string                       // the name of the app's tandem.yaml in its directory
-	ready    *deploy.App                  // the last App that was read, exported and resolved
-	apps     map[string]deploy.App        // by root, for stacks of other releases
-	changed  map[string]bool              // roots whose files are not those of git any more: see trees.go
-	gated    map[deploy.Color]string      // Stack.Instance that passed the gate since this process started
-	drained  map[deploy.Color]bool        // was waited out since traffic left it
-	proofs   map[deploy.Color]backupCheck // as a backup
-	reported deploy.Entry                 // the newest line of the history that listeners heard of
-	dirty    bool                         // images may have become needless
-
-	strangers map[int]time.Time // ports on which a program of the host listens, since it was seen first
-	live      deploy.Color      // what Nginx said last
-	prober    *proxyProber      // the last that was begun; nil before the first
-	inHand    *view             // of the pass that goes on
-	nextAsk   time.Time         // when an image that is awaited is asked for again
-	stuck     deploy.Reason     // of the plan whose step failed in the last pass
-	parked    bool              // traffic was sent to an empty color by this process, not by somebody
+// proven is what this process has seen. After a restart all of it is seen again.
+type proven struct {
+	gated     map[deploy.Color]string      // Stack.Instance that passed the gate, and that traffic has not left since
+	drained   map[deploy.Color]bool        // was waited out since traffic left it
+	backups   map[deploy.Color]backupCheck // as a backup
+	strangers map[int]time.Time            // ports on which a program of the host listens, since it was seen first
+	live      deploy.Color                 // what Nginx said last
 }
 
 // NewRunner returns a Runner that has nothing to do until Offer.
 func NewRunner(o Options) *Runner {
 	r := &Runner{
-		Options: o,
-		kick:    make(chan struct{}, 1),
-		news:    make(chan struct{}, 1),
-		memory:  o.Memory.Clone(),
-		apps:    map[string]deploy.App{},
-		changed: map[string]bool{},
-		gated:   map[deploy.Color]string{},
-		drained: map[deploy.Color]bool{},
-		proofs:  map[deploy.Color]backupCheck{},
-
-		strangers: map[int]time.Time{},
-
-		known:    o.Memory.Clone(),
+		options:  o,
+		kick:     make(chan struct{}, 1),
+		news:     make(chan struct{}, 1),
+		exchange: exchange{memory: o.Memory.Clone(), roots: map[string]bool{o.Memory.Live.Root: true}},
+		memory:   o.Memory.Clone(),
+		proven:   proven{gated: map[deploy.Color]string{}, drained: map[deploy.Color]bool{}, backups: map[deploy.Color]backupCheck{}, strangers: map[int]time.Time{}},
+		apps:     map[string]deploy.App{},
+		changed:  map[string]bool{},
 		reported: newest(o.Memory.History),
 		dirty:    true,
-		roots:    map[string]bool{o.Memory.Live.Root: true},
 	}
-	r.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]deploy.Container{}, o.Now}
+	r.options.Stacks = rememberingStacks{o.Stacks, &r.memory, map[string]deploy.Container{}, o.Now}
 	return r
 }
 
@@ -124,12 +126,12 @@ func NewRunner(o Options) *Runner {
 // work in hand is dropped at the next point where that is safe: the newer commit
 // wins.
 func (r *Runner) Offer(d Desired) {
-	r.mu.Lock()
-	if r.desired != nil && r.desired.File.Tree != d.File.Tree && r.abort != nil {
-		r.abort()
+	r.exchange.mu.Lock()
+	if r.exchange.desired != nil && r.exchange.desired.File.Tree != d.File.Tree && r.exchange.abort != nil {
+		r.exchange.abort()
 	}
-	r.desired = &d
-	r.mu.Unlock()
+	r.exchange.desired = &d
+	r.exchange.mu.Unlock()
 	signal(r.news)
 }
 
@@ -147,20 +149,20 @@ func (r *Runner) Pause() { r.command(func(m *deploy.Memory) { m.Paused = true })
 func (r *Runner) Resume() { r.command(func(m *deploy.Memory) { m.Paused = false }) }
 
 func (r *Runner) command(f func(*deploy.Memory)) {
-	r.mu.Lock()
-	r.commands = append(r.commands, f)
-	if r.abort != nil {
-		r.abort()
+	r.exchange.mu.Lock()
+	r.exchange.commands = append(r.exchange.commands, f)
+	if r.exchange.abort != nil {
+		r.exchange.abort()
 	}
-	r.mu.Unlock()
+	r.exchange.mu.Unlock()
 	signal(r.news)
 }
 
 // Status returns the last status, or nil before the first pass ended.
 func (r *Runner) Status() *deploy.Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status
+	r.exchange.mu.Lock()
+	defer r.exchange.mu.Unlock()
+	return r.exchange.status
 }
 
 // save keeps the memory. Where that fails the pass ends, and no other begins
@@ -168,7 +170,7 @@ func (r *Runner) Status() *deploy.Status {
 // would be acted against.
 func (r *Runner) save() error {
 	r.unsaved = true
-	if err := r.Save(r.memory.Clone()); err != nil {
+	if err := r.options.Save(r.memory.Clone()); err != nil {
 		return fmt.Errorf("save memory: %w", err)
 	}
 	r.unsaved = false
@@ -183,7 +185,7 @@ func (r *Runner) tellEnded() {
 	}
 	for _, e := range slices.Backward(fresh) {
 		r.dirty = true
-		r.Emit(deploy.Event{Time: r.Now(), App: r.Name, Kind: deploy.DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
+		r.options.Emit(deploy.Event{Time: r.options.Now(), App: r.options.Name, Kind: deploy.DeployEnded, Commit: e.Commit, Reason: e.Reason, Took: time.Duration(e.Took), Entry: &e})
 	}
 	r.reported = newest(r.memory.History)
 }

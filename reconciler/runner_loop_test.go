@@ -213,7 +213,7 @@ func TestRun_HangingDockerIsToldAndAnythingNewIsStillHeard(t *testing.T) {
 func TestRunner_MayBeAskedFromWithinAnEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, w *stage) {
 		p := w.start()
-		o := p.Options
+		o := p.options
 		var r *Runner
 		seen := 0
 		o.Emit = func(e deploy.Event) {

@@ -12,10 +12,10 @@ import (
 // time is what must not happen, none for a moment may.
 func (r *Runner) handOver(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	mend := r.memory.HasPassed(s.Release) && r.memory.Pending == nil
-	if err := r.Singletons.StopSingletons(ctx, app, s.Color.Other()); err != nil {
+	if err := r.options.Singletons.StopSingletons(ctx, app, s.Color.Other()); err != nil {
 		return err
 	}
-	if err := r.Singletons.StartSingletons(ctx, of, s.Color); err != nil {
+	if err := r.options.Singletons.StartSingletons(ctx, of, s.Color); err != nil {
 		return err
 	}
 	if err := r.gateOf(of, s.Color).singletonsStarted(ctx); err != nil {

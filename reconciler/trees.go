@@ -21,7 +21,7 @@ const anew = "-anew"
 
 // exported exports and resolves the app of the commit.
 func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
-	root := filepath.Join(r.Trees, app.Name, app.Tree)
+	root := filepath.Join(r.options.Trees, app.Name, app.Tree)
 	app.Root = r.unchanged(root)
 	got, err := r.exportedIn(ctx, d, app)
 	_, refused := deploy.AsFaults(err)
@@ -46,14 +46,14 @@ func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deplo
 func (r *Runner) exportedIn(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
 	r.keepRoots(app) // before they exist, or pruning could take them away again
 	if _, err := os.Stat(app.Root); err != nil {
-		if err := r.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
+		if err := r.options.Source.Export(ctx, d.File.Commit.Hash, app.Dir, app.Root); err != nil {
 			if faults, refused := deploy.AsFaults(err); refused {
 				return deploy.App{}, faults
 			}
 			return deploy.App{}, fmt.Errorf("export %s: %w", app.Dir, err)
 		}
 	}
-	release, err := r.Resolver.Resolve(ctx, app)
+	release, err := r.options.Resolver.Resolve(ctx, app)
 	if err != nil {
 		return deploy.App{}, err
 	}
@@ -77,11 +77,11 @@ func (r *Runner) exportAnew(ctx context.Context, of deploy.App, failed error) er
 		return failed
 	}
 	dest := changed.Root + anew
-	r.mu.Lock()
-	r.roots[dest] = true // before it exists, as in exportedIn
-	r.mu.Unlock()
+	r.exchange.mu.Lock()
+	r.exchange.roots[dest] = true // before it exists, as in exportedIn
+	r.exchange.mu.Unlock()
 	if _, err := os.Stat(dest); err != nil {
-		if err := r.Source.Export(ctx, of.Commit.Hash, r.inHand.desired.File.Dir, dest); err != nil {
+		if err := r.options.Source.Export(ctx, of.Commit.Hash, r.inHand.desired.File.Dir, dest); err != nil {
 			return errors.Join(failed, fmt.Errorf("export them anew: %w", err))
 		}
 	}
@@ -95,14 +95,14 @@ func (r *Runner) exportAnew(ctx context.Context, of deploy.App, failed error) er
 // Roots are the directories of exported files that the runner may still need,
 // besides those that containers name. It may be called from anywhere.
 func (r *Runner) Roots() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.roots)
+	r.exchange.mu.Lock()
+	defer r.exchange.mu.Unlock()
+	return maps.Clone(r.exchange.roots)
 }
 
 // keepRoots notes which exported files are needed from now on.
 func (r *Runner) keepRoots(app deploy.App) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}
+	r.exchange.mu.Lock()
+	defer r.exchange.mu.Unlock()
+	r.exchange.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}
 }
