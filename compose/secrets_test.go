@@ -25,10 +25,10 @@ func (v vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
 	var all []deploy.Secret
 	for name, value := range v {
 		all = append(all, deploy.Secret{
-			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Sealed: "sealed " + name,
+			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Ciphertext: "sealed " + name,
 		})
 		if strings.HasPrefix(name, "PLAIN") {
-			all[len(all)-1].Sealed = value
+			all[len(all)-1].Ciphertext = value
 		}
 	}
 	return all, nil

@@ -60,7 +60,7 @@ func routesIn(app deploy.App, color deploy.Color) (all []deploy.FormerRoute) {
 	for _, r := range app.Routes {
 		all = append(all, deploy.FormerRoute{Route: r, Color: color, Of: app})
 	}
-	for _, f := range app.Former {
+	for _, f := range app.FormerRoutes {
 		if f.Color == color {
 			all = append(all, f)
 		}

@@ -76,7 +76,7 @@ func (g generated) gone(mode string) []kept {
 	for _, name := range g.routes {
 		names[name] = true
 	}
-	for _, f := range g.app.Former {
+	for _, f := range g.app.FormerRoutes {
 		names[f.Name] = true
 	}
 	if strings.Contains(g.conf, "\nupstream "+upstreamName(g.app.Name, backendName, deploy.NoColor)+" {\n") {
@@ -96,9 +96,9 @@ func (g generated) successor(name string) string {
 	if _, known := g.leads[name]; name == backendName && !known && len(g.routes) == 1 {
 		name = g.routes[0] // that was the only route
 	}
-	for range len(g.leads) + len(g.app.Former) + 1 { // each leads on once at the most
+	for range len(g.leads) + len(g.app.FormerRoutes) + 1 { // each leads on once at the most
 		next := g.leads[name]
-		for _, f := range g.app.Former {
+		for _, f := range g.app.FormerRoutes {
 			i := slices.IndexFunc(g.app.Routes, func(r deploy.Route) bool { return f.Name == name && r.Ports == f.Ports })
 			if i >= 0 {
 				next = g.app.Routes[i].Name
@@ -185,7 +185,7 @@ func (p *Proxy) withKept(ctx context.Context, s site, v environment, app deploy.
 // formerOf is the first of the routes that the stack of the color has; nil: none.
 func formerOf(app deploy.App, c deploy.Color, names ...string) *deploy.FormerRoute {
 	for _, name := range names {
-		for _, f := range app.Former {
+		for _, f := range app.FormerRoutes {
 			if f.Color == c && f.Name == name {
 				return &f
 			}

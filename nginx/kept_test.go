@@ -69,7 +69,7 @@ func TestPrepare_ARenamedRouteServesTheSiteUntilItIsChanged(t *testing.T) {
 		before := r.app
 		r.app.Routes = []deploy.Route{r.app.Routes[0]}
 		r.app.Routes[0].Name = "web"
-		r.app.Former = []deploy.FormerRoute{former(before, before.Routes[0], deploy.Blue)}
+		r.app.FormerRoutes = []deploy.FormerRoute{former(before, before.Routes[0], deploy.Blue)}
 		old, now := named(mode, "api"), named(mode, "web")
 		told := []string{"no route api", r.nginx.Dir + "/nginx.conf:", "proxy_pass http://" + old + ";", "write " + now + " in the place of " + old}
 		r.wantOutdated(t, told...)
@@ -79,13 +79,13 @@ func TestPrepare_ARenamedRouteServesTheSiteUntilItIsChanged(t *testing.T) {
 
 		// No stack of the release before is left, and the agent is started again. Then the
 		// route has a third name.
-		r.app.Former = nil
+		r.app.FormerRoutes = nil
 		r.restart(t)
 		r.wantOutdated(t, told...)
 		between := r.app
 		r.app.Routes = []deploy.Route{r.app.Routes[0]}
 		r.app.Routes[0].Name = "front"
-		r.app.Former = []deploy.FormerRoute{former(between, between.Routes[0], deploy.Green)}
+		r.app.FormerRoutes = []deploy.FormerRoute{former(between, between.Routes[0], deploy.Green)}
 		r.wantOutdated(t, "write "+named(mode, "front")+" in the place of "+old)
 		for _, c := range []deploy.Color{deploy.Blue, deploy.Green} {
 			r.flip(t, c)
@@ -116,7 +116,7 @@ func TestPrepare_ARemovedRouteLeadsWhereItLedAndThenNowhere(t *testing.T) {
 		}
 		before := r.app
 		r.app = appWith("shop", before.Routes[0])
-		r.app.Former = []deploy.FormerRoute{former(before, before.Routes[1], deploy.Blue)}
+		r.app.FormerRoutes = []deploy.FormerRoute{former(before, before.Routes[1], deploy.Blue)}
 		r.wantOutdated(t, "no route admin", "/admin { proxy_pass", "take the line out, or write "+named(mode, "api"))
 		for _, c := range []deploy.Color{deploy.Blue, deploy.Green, deploy.Blue} {
 			r.flip(t, c)
@@ -127,7 +127,7 @@ func TestPrepare_ARemovedRouteLeadsWhereItLedAndThenNowhere(t *testing.T) {
 			}
 			wantStatus(t, http.MethodGet, r.nginx.URL()+"/admin", want)
 		}
-		r.app.Former = nil // neither has that of blue any more
+		r.app.FormerRoutes = nil // neither has that of blue any more
 		r.wantOutdated(t, "no route admin")
 		wantStatus(t, http.MethodGet, r.nginx.URL()+"/admin", http.StatusBadGateway)
 		r.configure(t, testbed.NginxConfig{HTTP: "include %DIR%/*.conf;\n", Server: passTo(mode, "api")})

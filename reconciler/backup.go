@@ -8,11 +8,11 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// unfitTime is how long a standby that failed its proof as a backup is left alone:
+// unhealthyTime is how long a standby that failed its proof as a backup is left alone:
 // its trouble may be over then, and a proof takes what the gate is given.
 const unhealthyTime = time.Minute
 
-// proof is how one instance of a stack stood its proof as a backup.
+// backupCheck is how one instance of a stack stood its proof as a backup.
 type backupCheck struct {
 	instance string // Stack.Instance
 	fitness  deploy.BackupHealth
@@ -51,7 +51,7 @@ func (r *Runner) backupHealthOf(s deploy.Stack, w *world) deploy.BackupHealth {
 	return p.fitness
 }
 
-// arm proves the standby and lets it answer what the live stack cannot. A standby
+// proveBackup proves the standby and lets it answer what the live stack cannot. A standby
 // that fails is no backup now, and that is no verdict on its release.
 func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s deploy.Step) error {
 	stack, err := r.gateOf(of, s.Color).pass(ctx)
@@ -67,7 +67,7 @@ func (r *Runner) proveBackup(ctx context.Context, app, of deploy.App, w world, s
 	return r.setBackup(ctx, app, w, true)
 }
 
-// setBackup is not cut short: a backup that is half disarmed could answer while it
+// setBackup is not cut short: a backup that is half switched off could answer while it
 // is being replaced.
 func (r *Runner) setBackup(ctx context.Context, app deploy.App, w world, on bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flipTime)
@@ -75,7 +75,7 @@ func (r *Runner) setBackup(ctx context.Context, app deploy.App, w world, on bool
 	return r.options.Backup.SetBackup(ctx, r.routing(app, &w), on)
 }
 
-// unfitError says that the standby cannot be a backup now. It ends no pass.
+// unhealthyBackupError says that the standby cannot be a backup now. It ends no pass.
 type unhealthyBackupError struct{ why *deploy.RejectError }
 
 func (e *unhealthyBackupError) Error() string { return "the standby is no backup: " + e.why.Error() }

@@ -19,32 +19,32 @@ const (
 	leastApart = 500 * time.Millisecond
 )
 
-// predecessor is the look at the old stack while the gate of the new one goes on.
+// baselineSampler is the look at the old stack while the gate of the new one goes on.
 type baselineSampler struct {
-	r     *Runner
-	step  deploy.Step
-	app   deploy.App
-	stack deploy.Stack // its containers are empty where no other release is live
-	began time.Time
-	since time.Time           // when the stack got the traffic; zero: not known
-	first chan baselineSample // one
+	r         *Runner
+	step      deploy.Step
+	app       deploy.App
+	stack     deploy.Stack // its containers are empty where no other release is live
+	startedAt time.Time
+	since     time.Time           // when the stack got the traffic; zero: not known
+	first     chan baselineSample // one
 }
 
-// glance is what one look shows, the zero value where it could not be had.
+// baselineSample is what one look shows, the zero value where it could not be had.
 type baselineSample struct {
 	usage   deploy.Usage
 	traffic deploy.Traffic
 	read    bool // traffic is what the log says
 }
 
-// lookBack begins to look at the stack whose place that of s is about to take.
+// startBaseline begins to look at the stack whose place that of s is about to take.
 func (r *Runner) startBaseline(ctx context.Context, app deploy.App, w world, s deploy.Step) *baselineSampler {
-	p := &baselineSampler{r: r, step: s, app: app, began: r.options.Now(), first: make(chan baselineSample, 1)}
+	p := &baselineSampler{r: r, step: s, app: app, startedAt: r.options.Now(), first: make(chan baselineSample, 1)}
 	old := w.of(s.Color.Other())
 	up := old.Condition == deploy.Running || old.Condition == deploy.Broken
 	if s.Color != w.facts.Live && up && !old.Release.IsZero() && old.Release != s.Release && !r.memory.HasPassed(s.Release) {
 		p.stack = old
-		// Read here, because the glance below goes on beside what writes the memory.
+		// Read here, because the sample below is taken beside what writes the memory.
 		if t := r.memory.Live; t.Is(old.Color, old.Release) {
 			p.since = t.Since
 		}
@@ -64,24 +64,24 @@ func (p *baselineSampler) baseline(ctx context.Context) deploy.Baseline {
 	var last baselineSample
 	// After a quick gate a second look could tell nothing new, and the engine takes up
 	// to a second to give one: the flip would come later for it.
-	if now.Sub(p.began) >= leastApart || first.usage.Started.IsZero() || !first.read {
+	if now.Sub(p.startedAt) >= leastApart || first.usage.Started.IsZero() || !first.read {
 		last, now = p.sample(ctx, baselineTime), p.r.options.Now()
 	}
 	if last.usage.Started.IsZero() {
 		// What it used when the gate began says nearly as much.
-		last.usage, now = first.usage, p.began
+		last.usage, now = first.usage, p.startedAt
 	}
 	if !last.read {
 		last.traffic, last.read = first.traffic, first.read
 	}
-	b := deploy.Baseline{For: p.step.Release, Traffic: last.traffic, Usage: last.usage, Unread: !last.read}
+	b := deploy.Baseline{For: p.step.Release, Traffic: last.traffic, Usage: last.usage, TrafficUnknown: !last.read}
 	if b.Usage.Started.IsZero() {
 		return b
 	}
 	b.CPU, _ = deploy.Rate(deploy.Usage{Started: b.Usage.Started}, b.Usage, now.Sub(b.Usage.Started))
 	// The average of a stack that was idle all night says little about its busy
 	// minutes, in which a new one has to be compared with it.
-	if apart := now.Sub(p.began); apart >= leastApart {
+	if apart := now.Sub(p.startedAt); apart >= leastApart {
 		lately, _ := deploy.Rate(first.usage, b.Usage, apart)
 		b.CPU = max(b.CPU, lately)
 	}
@@ -100,7 +100,7 @@ func (p *baselineSampler) earlier() baselineSample {
 	}
 }
 
-// glance asks for both at once; each is given the time.
+// sample asks for both at once; each is given the time.
 func (p *baselineSampler) sample(ctx context.Context, most time.Duration) (g baselineSample) {
 	used := make(chan deploy.Usage, 1)
 	go func() { used <- p.usage(ctx, most) }()

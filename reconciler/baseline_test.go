@@ -81,7 +81,7 @@ func TestRunner_FlipDoesNotWaitForFiguresOfTheOldStack(t *testing.T) {
 				if took := flipped.Sub(began); took > 5*time.Second {
 					t.Errorf("the flip came after %s", took)
 				}
-				if b := w.saved.Baseline; b != (deploy.Baseline{For: releaseOf("2"), Unread: true}) {
+				if b := w.saved.Baseline; b != (deploy.Baseline{For: releaseOf("2"), TrafficUnknown: true}) {
 					t.Errorf("baseline %+v, want none", b)
 				}
 				if v := s.Receipt.Verdict; strings.Contains(v, "before:") || !strings.Contains(v, "what the old stack answered is not known; what the old stack used is not known") {

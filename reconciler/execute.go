@@ -124,7 +124,7 @@ func (r *Runner) up(ctx context.Context, app, of deploy.App, w world, s deploy.S
 	delete(r.proven.gated, s.Color)
 	g := r.gateOf(of, s.Color)
 	err := r.countFailure(ctx, of, s, r.options.Stacks.Up(ctx, of, s.Color, how))
-	stack, unseen := g.look(ctx)
+	stack, unseen := g.observe(ctx)
 	if unseen == nil {
 		r.own(ctx, stack) // also of a stack that does not start: its images are here
 	}
@@ -174,7 +174,7 @@ func (r *Runner) passGate(ctx context.Context, of deploy.App, w world, s deploy.
 	began := r.options.Now()
 	old := r.startBaseline(ctx, of, w, s)
 	g, seen := r.gateOf(of, s.Color), w.of(s.Color)
-	g.seen, g.alone = &seen, deploy.Alone(of, w.facts, r.memory, s.Release)
+	g.seen, g.noAlternative = &seen, deploy.NoAlternative(of, w.facts, r.memory, s.Release)
 	stack, err := g.pass(ctx)
 	if err != nil {
 		return err
@@ -250,7 +250,7 @@ func (r *Runner) confirm(pass context.Context, app, of deploy.App, w world, s de
 			Color: s.Color, Release: s.Release, Commit: of.Commit.Hash, Root: of.Root,
 			Since: r.noted(),
 		}
-		r.memory.Live.Began(w.of(s.Color))
+		r.memory.Live.RecordStart(w.of(s.Color))
 	}
 	r.startProber(pass, of, of.Routes, briskTime)
 	r.recordArrival(s)
@@ -261,9 +261,9 @@ func (r *Runner) watch(ctx context.Context, of deploy.App, w world, s deploy.Ste
 	r.startProber(ctx, of, of.Routes, briskTime) // the agent may have been started again
 	saved := r.options.Now()
 	watch := &watch{
-		stacks: r.options.Stacks, examiner: r.options.Examiner, prober: r.options.DirectProber, meter: r.options.AccessLog, gauge: r.options.StatsReader, probes: r.prober.between,
+		stacks: r.options.Stacks, examiner: r.options.Examiner, prober: r.options.DirectProber, accessLog: r.options.AccessLog, stats: r.options.StatsReader, probes: r.prober.between,
 		app: of, liveRelease: r.memory.Live, old: r.baselineOf(s.Release), now: r.options.Now,
-		alone: deploy.Alone(of, w.facts, r.memory, s.Release), say: r.publishDoing,
+		noAlternative: deploy.NoAlternative(of, w.facts, r.memory, s.Release), say: r.publishDoing,
 		record: func(s deploy.Sample, verdict string) error {
 			r.record(s, verdict)
 			if r.options.Now().Sub(saved) < receiptEvery {
@@ -308,7 +308,7 @@ func (r *Runner) reject(app deploy.App, w world, s deploy.Step, bad *deploy.Reje
 // beginDeploy opens a line of the history with the first step that serves the
 // desired release.
 func (r *Runner) beginDeploy(app deploy.App, w world, s deploy.Step, reason deploy.Reason) error {
-	if s.Release != app.Release || app.Frozen || r.memory.Pending != nil {
+	if s.Release != app.Release || app.FilesRefused || r.memory.Pending != nil {
 		return nil
 	}
 	switch reason {

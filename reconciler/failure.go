@@ -23,7 +23,7 @@ func (r *Runner) countFailure(ctx context.Context, of deploy.App, s deploy.Step,
 	if err == nil || ctx.Err() != nil || r.unsaved || m.HasRun(s.Release) || explained(err) {
 		return err
 	}
-	if _, unseen := r.look(ctx, of); unseen != nil {
+	if _, unseen := r.observeStacks(ctx, of); unseen != nil {
 		return err
 	}
 	now := deploy.Failure{Release: s.Release, Generation: m.Generation, Color: s.Color, Action: s.Action, Words: deploy.WithoutIDs(err.Error()), Times: 1}

@@ -144,7 +144,7 @@ func (w *stage) start() *process {
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Turns: semaphore.NewWeighted(8),
+		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Slots: semaphore.NewWeighted(8),
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
 		Emit: func(e deploy.Event) {
 			w.mu.Lock()
@@ -543,7 +543,7 @@ func (f fakeRouter) Check(ctx context.Context, app deploy.App) (state deploy.Ren
 
 // filesOf is what of an app the generated files depend on.
 func filesOf(app deploy.App) deploy.App {
-	return deploy.App{Routes: app.Routes, Former: app.Former}
+	return deploy.App{Routes: app.Routes, FormerRoutes: app.FormerRoutes}
 }
 
 func (f fakeRouter) LoadSite(ctx context.Context, _ deploy.App) error {

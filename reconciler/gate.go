@@ -32,27 +32,27 @@ const (
 
 // gate proves that every service of one stack is healthy. It is used once.
 type gate struct {
-	stacks   Stacks
-	examiner Examiner
-	prober   DirectProber
-	holders  Holders
-	app      deploy.App
-	color    deploy.Color
-	now      func() time.Time
-	seen     *deploy.Stack // as it was a moment ago, to begin with; nil where nobody looked
-	alone    bool          // nothing else could be live instead: then late answers are only a warning
+	stacks        Stacks
+	examiner      Examiner
+	prober        DirectProber
+	holders       Holders
+	app           deploy.App
+	color         deploy.Color
+	now           func() time.Time
+	seen          *deploy.Stack // as it was a moment ago, to begin with; nil where nobody looked
+	noAlternative bool          // nothing else could be live instead: then late answers are only a warning
 
-	began time.Time            // set by pass
-	warm  chan struct{}        // closed when all containers are seen to have run for warmTime
-	ready chan struct{}        // has word when nothing is lacking any more
-	ahead map[string]time.Time // when a start that lies ahead was first seen, by container and start
+	startedAt time.Time            // set by pass
+	warm      chan struct{}        // closed when all containers are seen to have run for warmTime
+	ready     chan struct{}        // has word when nothing is lacking any more
+	ahead     map[string]time.Time // when a start that lies ahead was first seen, by container and start
 
 	mu      sync.Mutex
 	pending map[string]pendingProof // what is not proven yet, by route or service
 	lates   map[string]string       // what was late of the answers that were let pass, by route
 }
 
-// lack is one thing that the gate still waits for.
+// pendingProof is one thing that the gate still waits for.
 type pendingProof struct {
 	what    string // the last failure
 	service string // whose log tells more; empty: nobody's
@@ -66,7 +66,7 @@ func (g *gate) pass(ctx context.Context) (deploy.Stack, error) {
 	deadline, cancel := context.WithTimeoutCause(ctx, g.app.Gate.Timeout, errGateTimeout)
 	defer cancel()
 	g.pending, g.ahead = map[string]pendingProof{}, map[string]time.Time{}
-	g.began, g.lates = time.Now(), map[string]string{}
+	g.startedAt, g.lates = time.Now(), map[string]string{}
 	g.warm, g.ready = make(chan struct{}), make(chan struct{}, 1)
 	for _, r := range g.app.Routes {
 		g.set("route "+r.Name, pendingProof{what: "no answer yet", service: r.Service})
@@ -109,16 +109,16 @@ func (g *gate) pass(ctx context.Context) (deploy.Stack, error) {
 // started rejects a container that ended right after its start. For the planner
 // such a stack is one that has to be brought up, and it would be, without end.
 func (g *gate) started(ctx context.Context) error {
-	stack, err := g.look(ctx)
+	stack, err := g.observe(ctx)
 	if err != nil {
 		return err
 	}
 	return g.anyEnded(ctx, stack, false)
 }
 
-// engaged is the same for the singletons, which are started later.
+// singletonsStarted is the same for the singletons, which are started later.
 func (g *gate) singletonsStarted(ctx context.Context) error {
-	stack, err := g.look(ctx)
+	stack, err := g.observe(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func (g *gate) anyEnded(ctx context.Context, s deploy.Stack, singletons bool) er
 
 var errGateTimeout = errors.New("the gate's time is over")
 
-func (g *gate) look(ctx context.Context) (deploy.Stack, error) {
-	pair, err := look(ctx, g.stacks, g.app)
+func (g *gate) observe(ctx context.Context) (deploy.Stack, error) {
+	pair, err := observeStacks(ctx, g.stacks, g.app)
 	if err != nil {
 		return deploy.Stack{}, err
 	}
@@ -156,7 +156,7 @@ func (g *gate) nextLook(ctx context.Context, first bool) (s deploy.Stack, fresh 
 	if first && g.seen != nil {
 		return *g.seen, false, nil
 	}
-	s, err = g.look(ctx)
+	s, err = g.observe(ctx)
 	return s, true, err
 }
 

@@ -45,7 +45,7 @@ func (g *gate) probeRoute(ctx context.Context, r deploy.Route) {
 // returns what still counts: all, where something else could be live, or where the stack
 // has not had its time to warm up.
 func (g *gate) excuse(r deploy.Route, late string) string {
-	if late != "" && (!g.alone || time.Since(g.began) < min(deploy.LongestWarmUp, g.app.Gate.Timeout/2)) {
+	if late != "" && (!g.noAlternative || time.Since(g.startedAt) < min(deploy.LongestWarmUp, g.app.Gate.Timeout/2)) {
 		return late
 	}
 	g.mu.Lock()

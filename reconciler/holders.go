@@ -38,16 +38,16 @@ func (r *Runner) lookHolders(ctx context.Context, app deploy.App, w *world) erro
 		for _, route := range a.Routes {
 			ports = append(ports, route.Ports.Blue, route.Ports.Green)
 		}
-		for _, route := range a.Former {
+		for _, route := range a.FormerRoutes {
 			ports = append(ports, route.Ports.Of(route.Color))
 		}
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
-	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
+	if err := r.options.Slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer r.options.Turns.Release(1)
+	defer r.options.Slots.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	var err error

@@ -32,7 +32,7 @@ func (r *Runner) own(ctx context.Context, s deploy.Stack) {
 
 // unneeded are the images of releases that neither a stack nor the history needs.
 func (r *Runner) unneeded(app deploy.App, w world) []deploy.Image {
-	kept := r.memory.Kept(app.Release, w.stacks[0].Release, w.stacks[1].Release)
+	kept := r.memory.NeededReleases(app.Release, w.stacks[0].Release, w.stacks[1].Release)
 	return r.unusedImages(kept, func(deploy.Image) bool { return true })
 }
 
@@ -63,7 +63,7 @@ func (r *Runner) madeRoom(ctx context.Context, app deploy.App, w world, err erro
 	return err == nil && gone > 0
 }
 
-// waste lists the images that none of the kept releases needs, nor another app.
+// unusedImages lists the images that none of the kept releases needs, nor another app.
 func (r *Runner) unusedImages(kept []deploy.Release, may func(deploy.Image) bool) []deploy.Image {
 	var waste []deploy.Image
 	for _, o := range r.memory.Images {
@@ -98,5 +98,5 @@ func (r *Runner) removeWaste(ctx context.Context, waste []deploy.Image) (int, er
 func (r *Runner) Needs(i deploy.Image) bool {
 	r.exchange.mu.Lock()
 	defer r.exchange.mu.Unlock()
-	return r.exchange.memory.Needs(i, r.exchange.memory.Kept())
+	return r.exchange.memory.Needs(i, r.exchange.memory.NeededReleases())
 }

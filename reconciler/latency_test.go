@@ -115,7 +115,7 @@ func TestWatch_SlownessThatEndsIsNoReason(t *testing.T) {
 func TestWatch_WithNothingToGoBackToLatencyIsAWarning(t *testing.T) {
 	for name, alone := range map[string]func(*bench, *watch){
 		"the other stack is gone":           func(b *bench, _ *watch) { b.beside = deploy.Stack{} },
-		"the other release was turned down": func(_ *bench, w *watch) { w.alone = true },
+		"the other release was turned down": func(_ *bench, w *watch) { w.noAlternative = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestGate_WithNothingToGoBackToALateAnswerIsAWarningOnceItHadTimeToWarmUp(t 
 			synctest.Test(t, func(t *testing.T) {
 				b, app, began := newBench(container("api")), gatedApp("api"), time.Now()
 				b.probe = func(int, deploy.Route) deploy.Probe { return c.probe }
-				g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: deploy.Green, now: time.Now, alone: c.alone}
+				g := &gate{stacks: b, examiner: b, prober: b, holders: b.holdersOf(app), app: app, color: deploy.Green, now: time.Now, noAlternative: c.alone}
 				_, err := g.pass(t.Context())
 				if c.want != "" {
 					rejectedFor(t, err, c.want)

@@ -52,7 +52,7 @@ func (w world) of(c deploy.Color) deploy.Stack {
 func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	var w world
 	r.memory.KeepTime(r.options.Clock(), r.options.Now())
-	stacks, err := r.look(ctx, app)
+	stacks, err := r.observeStacks(ctx, app)
 	if err != nil {
 		return w, err
 	}
@@ -124,18 +124,18 @@ func (r *Runner) believe(w *world, live deploy.Color) {
 // the release, and must not keep the runner from saying what is wrong.
 const lookTime = 10 * time.Second
 
-// look is look in turn. A gate and a watch look without: their time is limited, and
+// observeStacks is look in turn. A gate and a watch look without: their time is limited, and
 // the wait would be taken for a fault of the release.
-func (r *Runner) look(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
-	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
+func (r *Runner) observeStacks(ctx context.Context, app deploy.App) ([2]deploy.Stack, error) {
+	if err := r.options.Slots.Acquire(ctx, 1); err != nil {
 		return [2]deploy.Stack{}, err
 	}
-	defer r.options.Turns.Release(1)
-	return look(ctx, r.options.Stacks, app)
+	defer r.options.Slots.Release(1)
+	return observeStacks(ctx, r.options.Stacks, app)
 }
 
-// look asks for both stacks, and gives up after lookTime.
-func look(ctx context.Context, stacks Stacks, app deploy.App) ([2]deploy.Stack, error) {
+// observeStacks asks for both stacks, and gives up after lookTime.
+func observeStacks(ctx context.Context, stacks Stacks, app deploy.App) ([2]deploy.Stack, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	pair, err := stacks.Observe(ctx, app)
@@ -222,14 +222,14 @@ func (r *Runner) routing(app deploy.App, w *world) deploy.App {
 			}
 			routes[i].Access.Set(c, r.access(w, c, service, routes[i].Ports.Of(c)))
 		}
-		app.Former = append(app.Former, r.former(w, app, of, c)...)
+		app.FormerRoutes = append(app.FormerRoutes, r.formerRoutes(w, app, of, c)...)
 	}
 	app.Routes = routes
 	return app
 }
 
-// former are the routes of what the color's stack runs that the app does not have.
-func (r *Runner) former(w *world, app, of deploy.App, c deploy.Color) (former []deploy.FormerRoute) {
+// formerRoutes are the routes of what the color's stack runs that the app does not have.
+func (r *Runner) formerRoutes(w *world, app, of deploy.App, c deploy.Color) (former []deploy.FormerRoute) {
 	for _, o := range of.Routes {
 		if slices.ContainsFunc(app.Routes, func(r deploy.Route) bool { return r.Name == o.Name }) {
 			continue

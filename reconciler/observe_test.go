@@ -74,13 +74,13 @@ func TestRunner_ASiteThatUsesARouteOfBeforeIsToldAndDeploysGoOn(t *testing.T) {
 		if !strings.Contains(s.Message, "the site uses api") {
 			t.Errorf("message %q", s.Message)
 		}
-		former := w.routing.Former
+		former := w.routing.FormerRoutes
 		if len(former) != 1 || former[0].Name != "api" || former[0].Color != deploy.Green || former[0].Access != (deploy.Accesses{Green: deploy.AccessOpen}) || former[0].Of.Tag != "1" {
 			t.Errorf("of the routes of before Nginx is given %+v, want that of the standby, as it has it", former)
 		}
 		s = p.deploy("c3", yamlOf("3", deploy.Green, renamed))
 		p.is(t, s, "Degraded/SiteOutdated, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted 1:Promoted")
-		if former := w.routing.Former; len(former) > 0 {
+		if former := w.routing.FormerRoutes; len(former) > 0 {
 			t.Errorf("Nginx is given %+v, which no stack has any more", former)
 		}
 		w.outdated = nil

@@ -9,8 +9,8 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// view is everything that a status is made from: what one pass saw and decided.
-type view struct {
+// passState is everything that a status is made from: what one pass saw and decided.
+type passState struct {
 	desired Desired
 	app     deploy.App
 	world   world
@@ -52,7 +52,7 @@ func (r *Runner) noteDrift(app deploy.App, w world, reason deploy.Reason, s depl
 // publish emits the status if it says something new. The same failure once more is nothing
 // new, whatever ids are in its words: each status that is emitted is a commit. Who asks
 // reads the newest words all the same.
-func (r *Runner) publish(v view) {
+func (r *Runner) publish(v passState) {
 	r.tellEnded()
 	s := r.statusOf(v)
 	r.exchange.mu.Lock()
@@ -82,7 +82,7 @@ func (r *Runner) publishAwaited(words string) {
 	}
 }
 
-func (r *Runner) statusOf(v view) deploy.Status {
+func (r *Runner) statusOf(v passState) deploy.Status {
 	s := deploy.Status{App: r.options.Name, Host: r.options.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
 	s.Desired = deploy.StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
@@ -117,7 +117,7 @@ func (r *Runner) statusOf(v view) deploy.Status {
 
 // phase finds the word and the sentence. What stands in the way now goes before
 // what git got wrong, and that before what the plan says.
-func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
+func (r *Runner) phase(v passState) (deploy.Phase, deploy.Reason, string) {
 	switch {
 	case v.err != nil:
 		return deploy.PhaseDegraded, deploy.ReasonOf(v.err), v.err.Error()
@@ -172,7 +172,7 @@ func (r *Runner) phase(v view) (deploy.Phase, deploy.Reason, string) {
 // strangersOf tells of ports that something else holds while nothing else is wrong: the
 // next release will need them. While the first one is not proven, people may still need
 // what holds them.
-func (r *Runner) strangersOf(v view) error {
+func (r *Runner) strangersOf(v passState) error {
 	if v.err != nil || v.refused != nil || v.reason == deploy.PortTaken || len(r.memory.Passed) == 0 {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (w world) servedBy() string {
 
 // verdictOn says why the desired release is not to be run or, where nothing speaks
 // against it, why what is live is not; and what git was told.
-func (r *Runner) verdictOn(v view) string {
+func (r *Runner) verdictOn(v passState) string {
 	bad, held := r.memory.Blocked(v.app.Release)
 	for _, x := range []deploy.Release{r.memory.Live.Release, v.world.of(v.world.facts.Live).Release} {
 		if !held {

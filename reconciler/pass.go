@@ -91,7 +91,7 @@ func (r *Runner) begin(ctx context.Context) (context.Context, context.CancelFunc
 	}
 	d := r.exchange.desired
 	changed := len(commands) > 0 || r.unsaved
-	if d != nil && r.memory.See(d.File.Tree, d.File.Commit.Hash, r.noted()) {
+	if d != nil && r.memory.RecordTree(d.File.Tree, d.File.Commit.Hash, r.noted()) {
 		changed, r.stuck = true, ""
 	}
 	if d != nil && d.Err == nil && r.memory.Dir != d.File.Dir {
@@ -130,7 +130,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 	ctx, cancel, d, err := r.begin(parent)
 	if err != nil {
 		if d != nil {
-			r.publish(view{desired: *d, err: err})
+			r.publish(passState{desired: *d, err: err})
 		}
 		return outcome{retry: true}
 	}
@@ -167,7 +167,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 }
 
 // converge executes one step after another, planning afresh before each.
-func (r *Runner) converge(ctx context.Context, app deploy.App, v *view) error {
+func (r *Runner) converge(ctx context.Context, app deploy.App, v *passState) error {
 	r.inHand = v
 	for range maxSteps {
 		v.doing = ""
@@ -278,14 +278,14 @@ func (r *Runner) planUnasked(app deploy.App, w *world) []deploy.Step {
 
 // healUnasked does the first of those steps, if there is one. why says what is in the way
 // of asking Nginx; that is told all the while.
-func (r *Runner) healUnasked(ctx context.Context, app deploy.App, v view, why error) (healed bool, err error) {
+func (r *Runner) healUnasked(ctx context.Context, app deploy.App, v passState, why error) (healed bool, err error) {
 	steps := r.planUnasked(app, &v.world)
 	if len(steps) == 0 {
 		return false, nil
 	}
 	v.err = why
 	r.publish(v)
-	app.Frozen = true // a newer release must not have this one given up: its turn needs Nginx
+	app.FilesRefused = true // a newer release must not have this one given up: its turn needs Nginx
 	err = r.execute(ctx, app, v.world, steps[0], deploy.Healing)
 	// Should Nginx send the traffic elsewhere by then, it proves itself again before a flip.
 	delete(r.proven.gated, steps[0].Color)

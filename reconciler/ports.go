@@ -66,7 +66,7 @@ type Examiner interface {
 	Logs(ctx context.Context, c deploy.Container, n int) (string, error)
 }
 
-// Prober asks one route of one color once, directly and not through Nginx.
+// DirectProber asks one route of one color once, directly and not through Nginx.
 type DirectProber interface {
 	// Probe never returns later than the route's MaxLatency plus a small margin. Who
 	// wants to see a late answer gives it a route with more.
@@ -118,28 +118,28 @@ type Router interface {
 type Backup interface {
 	// Backups tells whether there can be a backup at all.
 	SupportsBackup() bool
-	// Armed asks the running Nginx whether the standby is a backup now.
+	// BackupActive asks the running Nginx whether the standby is a backup now.
 	BackupActive(ctx context.Context, app deploy.App) (bool, error)
-	// Arm makes the standby a backup, or ends that. It returns when the running
+	// SetBackup makes the standby a backup, or ends that. It returns when the running
 	// Nginx has confirmed it, for all its workers.
 	SetBackup(ctx context.Context, app deploy.App, on bool) error
 }
 
-// Visitor asks a route as people do: through Nginx.
+// ProxyProber asks a route as people do: through Nginx.
 type ProxyProber interface {
 	// Probe asks the route's health path once, of whatever color is live. It never
 	// returns later than the route's MaxLatency plus a small margin.
 	ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe
 }
 
-// Meter tells what Nginx's access log says.
+// AccessLog tells what Nginx's access log says.
 type AccessLog interface {
 	// Traffic sums up the requests to one color that ended from since until now. An
 	// error says why the log cannot be read; then nothing is known.
 	Traffic(ctx context.Context, app deploy.App, color deploy.Color, since time.Time) (deploy.Traffic, error)
 }
 
-// Gauge tells what containers use.
+// StatsReader tells what containers use.
 type StatsReader interface {
 	// Usage looks at the containers of the stack once. Those that do not run count nothing.
 	Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error)
@@ -148,10 +148,10 @@ type StatsReader interface {
 // Singletons are the services that run in the live color only. All of it reads
 // labels where the app's files are gone.
 type Singletons interface {
-	// Relieve stops the singletons of one color's stack, and returns nil only when
+	// StopSingletons stops the singletons of one color's stack, and returns nil only when
 	// none of them runs. Docker will not start them again by itself.
 	StopSingletons(ctx context.Context, app deploy.App, color deploy.Color) error
-	// Engage creates and starts the singletons of app.Release in that color. The
+	// StartSingletons creates and starts the singletons of app.Release in that color. The
 	// caller made sure that those of the other color do not run.
 	StartSingletons(ctx context.Context, app deploy.App, color deploy.Color) error
 }
@@ -170,7 +170,7 @@ type Migrator interface {
 	Forget(ctx context.Context, app deploy.App, kind deploy.MigrationKind) error
 }
 
-// Janitor removes images that no stack needs any more.
+// Pruner removes images that no stack needs any more.
 type Pruner interface {
 	// Images returns the images that the stack's containers were made from.
 	Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error)
@@ -178,7 +178,7 @@ type Pruner interface {
 	// project still uses one or it has another name than ours. It returns those
 	// that are gone now, or were before.
 	RemoveImages(ctx context.Context, images []deploy.Image) ([]deploy.Image, error)
-	// GiveBackNetworks removes the networks of the stacks that are stopped, of whatever app,
+	// PruneNetworks removes the networks of the stacks that are stopped, of whatever app,
 	// and returns how many those were. The containers of such a stack are made anew when
 	// it is started again.
 	PruneNetworks(ctx context.Context) (int, error)

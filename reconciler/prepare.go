@@ -15,8 +15,8 @@ import (
 // commit's files are refused, or cannot be had at the moment (which is the
 // error), it returns the last App that could be read, frozen, so that what is
 // live is kept alive; nil when there never was one.
-func (r *Runner) prepare(ctx context.Context, d Desired) (*deploy.App, view, error) {
-	v := view{desired: d}
+func (r *Runner) prepare(ctx context.Context, d Desired) (*deploy.App, passState, error) {
+	v := passState{desired: d}
 	r.file = path.Base(d.File.Path)
 	app, err := r.read(ctx, d)
 	if err == nil {
@@ -33,7 +33,7 @@ func (r *Runner) prepare(ctx context.Context, d Desired) (*deploy.App, view, err
 	if unknown != nil {
 		return nil, v, err
 	}
-	last.Frozen = true
+	last.FilesRefused = true
 	return &last, v, err
 }
 
@@ -48,10 +48,10 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
-	if err := r.options.Turns.Acquire(ctx, 1); err != nil {
+	if err := r.options.Slots.Acquire(ctx, 1); err != nil {
 		return deploy.App{}, err
 	}
-	defer r.options.Turns.Release(1)
+	defer r.options.Slots.Release(1)
 	return r.exported(ctx, d, app)
 }
 
@@ -60,7 +60,7 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 // or started. They lead nowhere. Where something of the app does run, they stay as they
 // are, and where they cannot be made, the refusal is what has to be told.
 func (r *Runner) prepareSite(ctx context.Context, app deploy.App) {
-	stacks, err := r.look(ctx, app)
+	stacks, err := r.observeStacks(ctx, app)
 	if err != nil || stacks[0].Condition != deploy.Absent || stacks[1].Condition != deploy.Absent {
 		return
 	}

@@ -41,7 +41,7 @@ type proxyProber struct {
 	failed  bool      // the last probe
 }
 
-// probe is one question and what came of it.
+// probeResult is one question and what came of it.
 type probeResult struct {
 	at       time.Time // of the answer
 	took     time.Duration
@@ -49,7 +49,7 @@ type probeResult struct {
 	failed   bool
 }
 
-// tally is a sum of probes.
+// counts is a sum of probes.
 type counts struct {
 	probes, failed int
 	gap            time.Duration // the longest between two good answers
@@ -106,7 +106,7 @@ func (w *proxyProber) probe(ctx context.Context, n int) {
 	w.record(p, route.Health)
 }
 
-// see notes what came of a probe. An answer that is merely slow has not failed:
+// record notes what came of a probe. An answer that is merely slow has not failed:
 // its time counts in the p95.
 func (w *proxyProber) record(p deploy.Probe, h deploy.Health) {
 	w.mu.Lock()
@@ -127,7 +127,7 @@ func (w *proxyProber) record(p deploy.Probe, h deploy.Health) {
 	}
 }
 
-// ask makes it probe other routes from now on, as often as while traffic moves for that
+// askFor makes it probe other routes from now on, as often as while traffic moves for that
 // long.
 func (w *proxyProber) askFor(app deploy.App, routes []deploy.Route, brisk time.Duration) {
 	w.mu.Lock()
@@ -139,7 +139,7 @@ func (w *proxyProber) askFor(app deploy.App, routes []deploy.Route, brisk time.D
 	signal(w.word)
 }
 
-// take returns what was seen since it was called last.
+// drainCounts returns what was seen since it was called last.
 func (w *proxyProber) drainCounts() counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +183,7 @@ func (w *proxyProber) ended() bool {
 	}
 }
 
-// attend makes the prober probe the routes until ctx ends, which is when the pass
+// startProber makes the prober probe the routes until ctx ends, which is when the pass
 // does. One that probes already goes on.
 func (r *Runner) startProber(ctx context.Context, app deploy.App, routes []deploy.Route, brisk time.Duration) {
 	if r.prober != nil && !r.prober.ended() {
@@ -198,7 +198,7 @@ func (r *Runner) startProber(ctx context.Context, app deploy.App, routes []deplo
 	go w.run(ctx)
 }
 
-// attendFlip makes the prober probe what both stacks have, as long as it is open
+// startProberForFlip makes the prober probe what both stacks have, as long as it is open
 // which of them answers. Where nothing has the traffic there is nothing to probe
 // before the flip is confirmed.
 func (r *Runner) startProberForFlip(ctx context.Context, app deploy.App, w world, to deploy.Color) {

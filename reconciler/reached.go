@@ -56,6 +56,6 @@ func (r *Runner) unheard(ctx context.Context, app deploy.App, w world, c deploy.
 }
 
 // awaitsLines tells whether a person may write the missing lines while the plan goes on.
-func (v view) awaitsLines() bool {
+func (v passState) awaitsLines() bool {
 	return v.world.unwritten && (v.reason == deploy.FirstDeploy || v.reason == deploy.NewRelease)
 }

@@ -12,7 +12,7 @@ import (
 // last seconds. What Nginx's log says is counted anew at the next look anyway.
 const receiptEvery = 15 * time.Second
 
-// receive writes the time of a gate into the receipt of its deploy. A receipt is that
+// recordGateTime writes the time of a gate into the receipt of its deploy. A receipt is that
 // of one deploy, however often the traffic moves in it: over the other color and
 // back, or back to the old release when the new one failed. The times of gate and
 // flip are those of the last move then, the figures those of all.
@@ -35,7 +35,7 @@ func (r *Runner) moving(s deploy.Step) bool {
 	return back || over
 }
 
-// arrive notes that the traffic arrived.
+// recordArrival notes that the traffic arrived.
 func (r *Runner) recordArrival(s deploy.Step) {
 	r.addProbes()
 	if to := r.memory.Receipt; to != nil && to.Verdict == "" && r.memory.HasPassed(s.Release) {
@@ -43,7 +43,7 @@ func (r *Runner) recordArrival(s deploy.Step) {
 	}
 }
 
-// tally adds to the receipt what the prober has seen since.
+// addProbes adds to the receipt what the prober has seen since.
 func (r *Runner) addProbes() {
 	if r.prober == nil || r.memory.Receipt == nil {
 		return

@@ -44,13 +44,13 @@ type Options struct {
 	Pruner       Pruner
 	Reverter     Reverter
 	InUse        func(deploy.Image) bool // whether another app needs the image
-	// Turns bounds how many runners of one agent read their files, or ask Docker for their
+	// Slots bounds how many runners of one agent read their files, or ask Docker for their
 	// stacks, at the same time. When an agent starts, and with each commit, all of its apps
 	// do. With hundreds of them Docker took longer than a look may take, and what they read
 	// took hundreds of megabytes. Nginx is asked outside of it, because apps that ask at the
 	// same time share what it says, and so are steps: an app that waits for its gate is in
 	// nobody's way.
-	Turns  *semaphore.Weighted
+	Slots  *semaphore.Weighted
 	Memory deploy.Memory             // as it was saved last
 	Save   func(deploy.Memory) error // atomically; called before anything relies on it
 	Emit   func(deploy.Event)        // must not block
@@ -78,7 +78,7 @@ type Runner struct {
 	reported deploy.Entry          // the newest line of the history that listeners heard of
 	dirty    bool                  // images may have become needless
 	prober   *proxyProber          // the last that was begun; nil before the first
-	inHand   *view                 // of the pass that goes on
+	inHand   *passState            // of the pass that goes on
 	nextAsk  time.Time             // when an image that is awaited is asked for again
 	stuck    deploy.Reason         // of the plan whose step failed in the last pass
 	parked   bool                  // traffic was sent to an empty color by this process, not by somebody

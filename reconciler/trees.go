@@ -16,8 +16,8 @@ import (
 // and containers have parts of it mounted. What git has is what counts: where somebody
 // changed the copy, it is left as it is, for those containers, and made anew beside.
 
-// anew is what the directory of files that were exported once more ends with.
-const anew = "-anew"
+// remadeSuffix is what the directory of files that were exported once more ends with.
+const remadeSuffix = "-anew"
 
 // exported exports and resolves the app of the commit.
 func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
@@ -26,12 +26,12 @@ func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deplo
 	got, err := r.exportedIn(ctx, d, app)
 	_, refused := deploy.AsFaults(err)
 	live := r.memory.Live
-	if strings.TrimSuffix(live.Root, anew) != root || app.Root != root || !refused && (err != nil || got.Release == live.Release) {
+	if strings.TrimSuffix(live.Root, remadeSuffix) != root || app.Root != root || !refused && (err != nil || got.Release == live.Release) {
 		return got, err
 	}
 	// The same tree was another release before. Either its copy was changed since, which
 	// must deploy nothing, or it is read in another way than it was.
-	app.Root += anew
+	app.Root += remadeSuffix
 	if fresh, freshErr := r.exportedIn(ctx, d, app); freshErr == nil && fresh.Release != got.Release {
 		r.changed[root] = true
 		return fresh, nil
@@ -64,7 +64,7 @@ func (r *Runner) exportedIn(ctx context.Context, d Desired, app deploy.App) (dep
 // unchanged is the directory to use in place of root.
 func (r *Runner) unchanged(root string) string {
 	if r.changed[root] {
-		return root + anew
+		return root + remadeSuffix
 	}
 	return root
 }
@@ -73,10 +73,10 @@ func (r *Runner) unchanged(root string) string {
 // what a step failed with. The next pass uses them.
 func (r *Runner) exportAnew(ctx context.Context, of deploy.App, failed error) error {
 	var changed *deploy.FilesChangedError
-	if !errors.As(failed, &changed) || strings.HasSuffix(changed.Root, anew) {
+	if !errors.As(failed, &changed) || strings.HasSuffix(changed.Root, remadeSuffix) {
 		return failed
 	}
-	dest := changed.Root + anew
+	dest := changed.Root + remadeSuffix
 	r.exchange.mu.Lock()
 	r.exchange.roots[dest] = true // before it exists, as in exportedIn
 	r.exchange.mu.Unlock()

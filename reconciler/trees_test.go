@@ -56,7 +56,7 @@ func TestRunner_ChangedFilesKeepNothingFromBeingHealed(t *testing.T) {
 				}
 				p.is(t, p.Once(p.ctx), want)
 				w.wantDid(t, "Healing: up green 1; gate green 1")
-				if root := w.stackOf(deploy.Green).Root; !strings.HasSuffix(root, anew) || !p.Roots()[root] {
+				if root := w.stackOf(deploy.Green).Root; !strings.HasSuffix(root, remadeSuffix) || !p.Roots()[root] {
 					t.Errorf("it was healed from %s, want the files that were exported anew, and %v to keep them", root, p.Roots())
 				}
 			})

@@ -51,7 +51,7 @@ func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.
 			before.kill()
 			w.onCall = c.hook
 			p := w.start()
-			p.options.Turns = turns
+			p.options.Slots = turns
 			p.Offer(desired)
 			apps = append(apps, p)
 		}
@@ -76,7 +76,7 @@ func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 		gated.fates["1"] = bearing{sick: true}
 		for _, w := range []*stage{gated, other} {
 			p := w.start()
-			p.options.Turns = turns
+			p.options.Slots = turns
 			p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 			p.run()
 			elapse(t, 10*time.Second)
@@ -96,7 +96,7 @@ func TestTurns_WhoeverIsStoppedDoesNotWaitForOne(t *testing.T) {
 		}
 		w := newStage(t)
 		p := w.start()
-		p.options.Turns = turns
+		p.options.Slots = turns
 		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		done := make(chan struct{})
 		go func() { p.Run(p.ctx); close(done) }()

@@ -47,7 +47,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// drain takes the word out of a channel of size one, if there is some.
+// empty takes the word out of a channel of size one, if there is some.
 func empty(c chan struct{}) {
 	select {
 	case <-c:

@@ -26,35 +26,35 @@ const (
 
 // watch looks at the live stack until its time is over or it is judged bad.
 type watch struct {
-	stacks      Stacks
-	examiner    Examiner
-	prober      DirectProber
-	meter       AccessLog
-	gauge       StatsReader
-	probes      func(from, to time.Time) (v deploy.Probes, answered int) // what the prober saw
-	app         deploy.App
-	liveRelease deploy.LiveRelease
-	old         deploy.Baseline
-	alone       bool                                        // nothing else could be live instead
-	record      func(s deploy.Sample, verdict string) error // called after every look; verdict is empty until there is one
-	say         func(words string)                          // called when what the watch waits for is another; empty: its time only
-	now         func() time.Time
+	stacks        Stacks
+	examiner      Examiner
+	prober        DirectProber
+	accessLog     AccessLog
+	stats         StatsReader
+	probes        func(from, to time.Time) (v deploy.Probes, answered int) // what the prober saw
+	app           deploy.App
+	liveRelease   deploy.LiveRelease
+	old           deploy.Baseline
+	noAlternative bool                                        // nothing else could be live instead
+	record        func(s deploy.Sample, verdict string) error // called after every look; verdict is empty until there is one
+	say           func(words string)                          // called when what the watch waits for is another; empty: its time only
+	now           func() time.Time
 
 	warning string // set by run: what it passed in spite of
 
-	began    time.Time     // set by run
-	age      time.Duration // of the watch, then
-	lastSaid string        // what say was told last is about
+	startedAt time.Time     // set by run
+	age       time.Duration // of the watch, then
+	lastSaid  string        // what say was told last is about
 }
 
 // run returns nil when the release passed, a *RejectError when it failed, an
 // *outageError when it has to begin again, and ctx's error when ctx ends first.
 func (w *watch) run(ctx context.Context) error {
-	w.began = w.now()
-	w.age = w.liveRelease.WatchElapsed(w.began)
+	w.startedAt = w.now()
+	w.age = w.liveRelease.WatchElapsed(w.startedAt)
 	var samples []deploy.Sample
 	for looks := 1; ; looks++ {
-		sample, culprit, err := w.look(ctx)
+		sample, culprit, err := w.sample(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -63,7 +63,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		samples = append(samples[max(0, len(samples)-samplesKept):], sample)
 		r := deploy.Judge(samples, w.app.Watch, w.old)
-		end := deploy.Conclude(r, w.app.Watch, sample.After, looks, w.now().Sub(w.began))
+		end := deploy.Conclude(r, w.app.Watch, sample.After, looks, w.now().Sub(w.startedAt))
 		if err := w.record(sample, end.Why); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (w *watch) run(ctx context.Context) error {
 // long as that does: each change of a status is a commit.
 func (w *watch) tell(s deploy.Sample, r deploy.Ruling) {
 	at := func(after time.Duration) string {
-		return w.began.Add(after - w.age).UTC().Format(time.TimeOnly + "Z")
+		return w.startedAt.Add(after - w.age).UTC().Format(time.TimeOnly + "Z")
 	}
 	about, words := "", ""
 	warm := w.app.Watch.WarmUp()
@@ -102,12 +102,12 @@ func (w *watch) tell(s deploy.Sample, r deploy.Ruling) {
 	}
 }
 
-// look takes one sample; blame is the container whose log tells more.
-func (w *watch) look(ctx context.Context) (s deploy.Sample, culprit deploy.Container, err error) {
+// sample takes one sample; blame is the container whose log tells more.
+func (w *watch) sample(ctx context.Context) (s deploy.Sample, culprit deploy.Container, err error) {
 	// Since the watch began by the clock that nobody can set: what the memory says has
 	// lost it.
-	s.After = w.age + w.now().Sub(w.began)
-	pair, err := look(ctx, w.stacks, w.app)
+	s.After = w.age + w.now().Sub(w.startedAt)
+	pair, err := observeStacks(ctx, w.stacks, w.app)
 	if err != nil {
 		return deploy.Sample{}, deploy.Container{}, err
 	}
@@ -119,7 +119,7 @@ func (w *watch) look(ctx context.Context) (s deploy.Sample, culprit deploy.Conta
 		return deploy.Sample{}, deploy.Container{}, err
 	}
 	s.WatchRestarted = !w.liveRelease.WatchRestartedAt.IsZero()
-	s.Alone = w.alone || other.Condition == deploy.Absent
+	s.NoAlternative = w.noAlternative || other.Condition == deploy.Absent
 	culprit = w.containers(&s, stack)
 	if answers := w.health(ctx, &s, stack); culprit.ID == "" {
 		culprit = answers
@@ -218,14 +218,14 @@ func (w *watch) traffic(ctx context.Context, s *deploy.Sample) {
 func (w *watch) sum(ctx context.Context, since time.Time) (deploy.Traffic, error) {
 	ctx, cancel := context.WithTimeout(ctx, figureTime)
 	defer cancel()
-	t, err := w.meter.Traffic(ctx, w.app, w.liveRelease.Color, since)
+	t, err := w.accessLog.Traffic(ctx, w.app, w.liveRelease.Color, since)
 	return t, inTime(err)
 }
 
 func (w *watch) usage(ctx context.Context, s *deploy.Sample, stack deploy.Stack) {
 	ctx, cancel := context.WithTimeout(ctx, figureTime)
 	defer cancel()
-	u, err := w.gauge.Usage(ctx, stack)
+	u, err := w.stats.Usage(ctx, stack)
 	if err != nil {
 		s.UsageErr = inTime(err).Error()
 		return
@@ -241,7 +241,7 @@ func inTime(err error) error {
 	return err
 }
 
-// suspect is the container whose log tells most about bad figures.
+// likelyCause is the container whose log tells most about bad figures.
 func (w *watch) likelyCause(s deploy.Sample, stack deploy.Stack) deploy.Container {
 	if s.Usage.Share > deploy.TightShare {
 		for _, c := range stack.Containers {

@@ -58,7 +58,7 @@ func (f *figures) record(s deploy.Sample, verdict string) error {
 
 // tell makes a watch believe the figures.
 func (f *figures) tell(w *watch) {
-	w.meter, w.gauge, w.probes, w.record = f, f, f.between, f.record
+	w.accessLog, w.stats, w.probes, w.record = f, f, f.between, f.record
 	w.say = func(words string) { f.said = append(f.said, words) }
 }
 
@@ -497,7 +497,7 @@ func TestWatch_FigureThatDoesNotComeIsNoDataAndTheLooksGoOn(t *testing.T) {
 			}
 			return fine(n)
 		}
-		hang := func(w *watch) { w.meter, w.gauge = hanging{}, hanging{} }
+		hang := func(w *watch) { w.accessLog, w.stats = hanging{}, hanging{} }
 		f := &figures{}
 		rejectedFor(t, b.watch(t.Context(), gatedApp("api"), began, f.tell, hang), deploy.WatchFailed, "no containers")
 		if s := f.looks[0]; s.TrafficErr != "no answer within 2s" || s.UsageErr != "no answer within 2s" {

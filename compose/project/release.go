@@ -72,7 +72,7 @@ func writeContents(h hash.Hash, secrets secretRefs, p *types.Project, services t
 	}
 	for _, s := range secrets.in(used) {
 		writePart(h, []byte("secret "+s.Name))
-		writePart(h, []byte(s.Sealed))
+		writePart(h, []byte(s.Ciphertext))
 	}
 }
 

@@ -41,7 +41,7 @@ func placeholderOf(name string) string {
 func (s secretRefs) variables() map[string]string {
 	v := map[string]string{}
 	for _, x := range s.list {
-		v[x.Name] = x.Sealed // the value, where it is not encrypted
+		v[x.Name] = x.Ciphertext // the value, where it is not encrypted
 		if placeholder, ok := s.placeholders[x.Name]; ok {
 			v[x.Name] = placeholder
 		}

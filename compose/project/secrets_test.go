@@ -19,10 +19,10 @@ func (v vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
 	var all []deploy.Secret
 	for name, value := range v {
 		all = append(all, deploy.Secret{
-			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Sealed: "sealed " + name,
+			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Ciphertext: "sealed " + name,
 		})
 		if strings.HasPrefix(name, "PLAIN") {
-			all[len(all)-1].Sealed = value
+			all[len(all)-1].Ciphertext = value
 		}
 	}
 	return all, nil
@@ -36,7 +36,7 @@ type resealed struct{ vault }
 func (v resealed) Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error) {
 	all, err := v.vault.Open(ctx, app)
 	for i := range all {
-		all[i].Sealed += " anew"
+		all[i].Ciphertext += " anew"
 	}
 	return all, err
 }

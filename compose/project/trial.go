@@ -123,7 +123,7 @@ func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets secretRefs)
 
 // jobOf is the same for the same release, whatever commit and state of it.
 func (l *Loader) jobOf(app deploy.App, secrets secretRefs) ([]byte, error) {
-	app.Commit, app.Release, app.Frozen = deploy.Commit{}, deploy.Release{}, false
+	app.Commit, app.Release, app.FilesRefused = deploy.Commit{}, deploy.Release{}, false
 	j := job{App: app, Policy: l.trials.policy, Host: l.trials.host}
 	for _, s := range secrets.list {
 		s.Value = ""

@@ -47,7 +47,7 @@ type Agent struct {
 	stacks *compose.Client
 	proxy  *nginx.Proxy
 	prober *probe.Prober
-	turns  *semaphore.Weighted
+	slots  *semaphore.Weighted
 	random *rand.Rand // for the jitter of the poll, used by that alone
 
 	listeners []listener
@@ -76,7 +76,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	vault := secrets.New(cfg.Secrets.AgeKeyFile)
 	log = slog.New(vault.Handler(log.Handler()))
-	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), turns: semaphore.NewWeighted(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), slots: semaphore.NewWeighted(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
@@ -107,7 +107,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	a.owned = newOwned(owner{Repo: cfg.Repo.URL.String(), Branch: cfg.Repo.Branch, State: filepath.Clean(cfg.State)})
 	a.apps = newApps(a.newRunner, a.forget, log)
-	a.apps.own, a.apps.recall, a.apps.seen = cfg.OwnPorts(), func() []remembered { return recall(cfg.State) }, a.liveTree
+	a.apps.own, a.apps.restoreOrigin, a.apps.seen = cfg.OwnPorts(), func() []remembered { return readOrigin(cfg.State) }, a.liveTree
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, lastLogged: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
 	return a, nil
@@ -176,7 +176,7 @@ func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, StatsReader: stacks,
 		Pruner: stacks, InUse: func(i deploy.Image) bool { return a.apps.need(name, i) },
 		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
-		Turns: a.turns, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
+		Slots: a.slots, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
 	}
 }
@@ -243,7 +243,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.poll.after = func() {
 		a.metrics.Polled(a.poll.lastError())
 		a.metrics.Withheld(a.poll.withholds())
-		a.drift.look(ctx, a.apps.named())
+		a.drift.check(ctx, a.apps.named())
 	}
 	// Reading files and deploying needs memory that looking does not, and nobody else
 	// would return it to the machine for minutes.
@@ -320,7 +320,7 @@ func (a *Agent) Stop(ctx context.Context) error {
 // notifications; what they have not had by then, the next pass tells.
 const notifyTime = 20 * time.Second
 
-// Built says which build this is, for the metrics.
+// SetBuildInfo says which build this is, for the metrics.
 func (a *Agent) SetBuildInfo(version, commit string) { a.metrics.SetBuildInfo(version, commit) }
 
 // Once does one pass over all apps, publishes their statuses and returns them,

@@ -17,12 +17,12 @@ import (
 // apps holds one running reconciler.Runner an app, each in a goroutine of its
 // own, so that one app that hangs or fails holds up no other.
 type apps struct {
-	newRunner func(name string) *reconciler.Runner
-	gone      func(name string) // hears of an app that is no longer looked after; must not block
-	log       *slog.Logger
-	own       map[int]string // ports that are the agent's, each with what it is for
-	recall    func() []remembered
-	seen      func(app string) (tree string) // of what is live, where nothing is remembered; empty: nobody knows
+	newRunner     func(name string) *reconciler.Runner
+	gone          func(name string) // hears of an app that is no longer looked after; must not block
+	log           *slog.Logger
+	own           map[int]string // ports that are the agent's, each with what it is for
+	restoreOrigin func() []remembered
+	seen          func(app string) (tree string) // of what is live, where nothing is remembered; empty: nobody knows
 
 	mu      sync.Mutex
 	runners map[string]*running       // by app
@@ -41,7 +41,7 @@ type running struct {
 
 func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *slog.Logger) *apps {
 	return &apps{newRunner: newRunner, gone: gone, log: log,
-		recall: func() []remembered { return nil }, seen: func(string) string { return "" },
+		restoreOrigin: func() []remembered { return nil }, seen: func(string) string { return "" },
 		runners: map[string]*running{}, names: map[string]string{}, leaving: map[string]chan struct{}{}}
 }
 

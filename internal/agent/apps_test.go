@@ -136,7 +136,7 @@ func TestApps_ACopyTakesNothingAfterARestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			a := reader()
-			a.recall = func() []remembered { return recall(state) }
+			a.restoreOrigin = func() []remembered { return readOrigin(state) }
 			wantShop(t, a, copied()...)
 		})
 	}

@@ -19,9 +19,9 @@ type drift struct {
 	lastLogged map[string]string // app -> the last answer
 }
 
-// look asks for each app and wakes those whose answer changed. The first answer
+// check asks for each app and wakes those whose answer changed. The first answer
 // is only remembered.
-func (d *drift) look(ctx context.Context, names []string) {
+func (d *drift) check(ctx context.Context, names []string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	for _, name := range names {

@@ -20,7 +20,7 @@ func newEventLog(log *slog.Logger) *eventLog {
 	return &eventLog{log: log, last: map[string]string{}}
 }
 
-// Hear implements listener.
+// Handle implements listener.
 func (l *eventLog) Handle(e deploy.Event) {
 	attrs := []slog.Attr{slog.String("app", e.App)}
 	if e.Commit != "" {

@@ -5,7 +5,7 @@ import "tandem/reconciler/deploy"
 // listener hears what happens. It takes everything without blocking, and what
 // becomes of it there can neither delay nor fail a deploy.
 type listener interface {
-	// Hear takes one event. What it points to must not be changed.
+	// Handle takes one event. What it points to must not be changed.
 	Handle(e deploy.Event)
 	// Forget takes word that an app left the repository.
 	Forget(app string)

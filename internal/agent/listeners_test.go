@@ -129,7 +129,7 @@ func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
 	want := func(times int) {
 		t.Helper()
 		looks++
-		if p.look(t.Context()); idle != times {
+		if p.fetch(t.Context()); idle != times {
 			t.Errorf("after look %d: calm %d times, want %d", looks, idle, times)
 		}
 	}
@@ -159,16 +159,16 @@ func TestReady_OnceTheRepositoryWasReadAndEveryAppLookedAt(t *testing.T) {
 		}
 	}
 	want("the repository has not been read yet: the first look is not over")
-	a.poll.look(t.Context())
+	a.poll.fetch(t.Context())
 	want("the repository has not been read yet: connection refused")
 	git.away = nil
-	a.poll.look(t.Context())
+	a.poll.fetch(t.Context())
 	want("not looked at yet: shop")
 	r := a.apps.runners["shop"] // its first pass finds files that are wrong, which needs no Docker
 	r.Offer(reconciler.Desired{File: broken("shop"), Err: deploy.Faults{{Text: "colour: unknown key"}}})
 	r.Once(t.Context())
 	want("<nil>")
 	git.away = errors.New("away again")
-	a.poll.look(t.Context())
+	a.poll.fetch(t.Context())
 	want("<nil>") // that is for /healthz
 }

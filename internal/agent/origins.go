@@ -19,9 +19,9 @@ type remembered struct {
 	saved  time.Time
 }
 
-// recall reads the memories of all apps, the newest last. What cannot be read is not
+// readOrigin reads the memories of all apps, the newest last. What cannot be read is not
 // known; the app's runner tells of it.
-func recall(state string) []remembered {
+func readOrigin(state string) []remembered {
 	files, _ := filepath.Glob(memoryFile(state, "*")) // the pattern is a good one
 	var all []remembered
 	for _, path := range files {
@@ -53,7 +53,7 @@ func (a *apps) remember() {
 		return
 	}
 	a.origins = map[string]appfile.Origin{}
-	for _, r := range a.recall() {
+	for _, r := range a.restoreOrigin() {
 		a.origins[r.app] = r.origin
 		if r.origin.Dir != "" {
 			a.names[r.origin.Dir] = r.app

@@ -44,7 +44,7 @@ func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog
 // run polls until ctx ends.
 func (p *poll) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		p.look(ctx)
+		p.fetch(ctx)
 		timer := time.NewTimer(time.Until(p.next(time.Now(), p.failed())))
 		select {
 		case <-ctx.Done():
@@ -55,8 +55,8 @@ func (p *poll) run(ctx context.Context) {
 	}
 }
 
-// look asks once, offers what is new, and says a failure once until it changes.
-func (p *poll) look(parent context.Context) {
+// fetch asks once, offers what is new, and says a failure once until it changes.
+func (p *poll) fetch(parent context.Context) {
 	ctx, cancel := context.WithTimeout(parent, pollTime)
 	defer cancel()
 	rev, err := p.source.Poll(ctx)
@@ -131,7 +131,7 @@ func (p *poll) handedOver() {
 	p.offered, p.idleFor = true, true
 }
 
-// Hear notes that something has happened.
+// Handle notes that something has happened.
 func (p *poll) Handle(deploy.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

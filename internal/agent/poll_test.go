@@ -21,8 +21,8 @@ func TestPoll_SaysOnceThatACommitIsWithheldAndThatItIsOver(t *testing.T) {
 	look := func(rev deploy.Revision, err error) {
 		t.Helper()
 		git.revision, git.away = rev, err
-		p.look(t.Context())
-		p.look(t.Context())
+		p.fetch(t.Context())
+		p.fetch(t.Context())
 	}
 	c1 := deploy.Commit{Hash: "c1"}
 	look(deploy.Revision{}, why) // nothing was ever verified

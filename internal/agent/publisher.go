@@ -38,7 +38,7 @@ func newPublisher(source reconciler.Source, path func(string) string, pushed fun
 	}
 }
 
-// Hear takes a changed status; it never blocks.
+// Handle takes a changed status; it never blocks.
 func (p *publisher) Handle(e deploy.Event) {
 	if e.Kind != deploy.StatusChanged {
 		return

@@ -9,7 +9,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// discreet is the client of Docker and Compose for the reconciler: what it says has
+// redactingStacks is the client of Docker and Compose for the reconciler: what it says has
 // no secret in it. Both get the values, so a message of either could repeat one, and
 // so could what a container prints. From here on no text has to be looked at again:
 // the memory, the status, the events and all that is made of them are clean.
@@ -66,12 +66,12 @@ func (d redactingStacks) Logs(ctx context.Context, c deploy.Container, n int) (s
 	return d.hide.Hide(text), d.hide.Error(err)
 }
 
-// Relieve implements reconciler.Singletons.
+// StopSingletons implements reconciler.Singletons.
 func (d redactingStacks) StopSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
 	return d.hide.Error(d.stacks.StopSingletons(ctx, app, color))
 }
 
-// Engage implements reconciler.Singletons.
+// StartSingletons implements reconciler.Singletons.
 func (d redactingStacks) StartSingletons(ctx context.Context, app deploy.App, color deploy.Color) error {
 	return d.hide.Error(d.stacks.StartSingletons(ctx, app, color))
 }
@@ -86,25 +86,25 @@ func (d redactingStacks) Forget(ctx context.Context, app deploy.App, kind deploy
 	return d.hide.Error(d.stacks.Forget(ctx, app, kind))
 }
 
-// Usage implements reconciler.Gauge.
+// Usage implements reconciler.StatsReader.
 func (d redactingStacks) Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error) {
 	u, err := d.stacks.Usage(ctx, s)
 	return u, d.hide.Error(err)
 }
 
-// Images implements reconciler.Janitor.
+// Images implements reconciler.Pruner.
 func (d redactingStacks) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, error) {
 	images, err := d.stacks.Images(ctx, s)
 	return images, d.hide.Error(err)
 }
 
-// GiveBackNetworks implements reconciler.Janitor.
+// PruneNetworks implements reconciler.Pruner.
 func (d redactingStacks) PruneNetworks(ctx context.Context) (int, error) {
 	gone, err := d.stacks.PruneNetworks(ctx)
 	return gone, d.hide.Error(err)
 }
 
-// RemoveImages implements reconciler.Janitor.
+// RemoveImages implements reconciler.Pruner.
 func (d redactingStacks) RemoveImages(ctx context.Context, images []deploy.Image) ([]deploy.Image, error) {
 	gone, err := d.stacks.RemoveImages(ctx, images)
 	return gone, d.hide.Error(err)

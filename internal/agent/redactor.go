@@ -16,7 +16,7 @@ import (
 // learnTime bounds how long the start of an app waits for its older secrets.
 const learnTime = 10 * time.Second
 
-// learn opens the encrypted files of the releases that may still run, so that what
+// primeRedactor opens the encrypted files of the releases that may still run, so that what
 // their containers print is free of values which the newest commit has no more.
 // What cannot be opened any more is left.
 func (a *Agent) primeRedactor(app string) {

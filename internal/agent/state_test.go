@@ -179,7 +179,7 @@ func TestDrift_WakesOnlyWhenNginxAnswersDifferently(t *testing.T) {
 	}
 	look := func(want int, why string) {
 		t.Helper()
-		d.look(t.Context(), []string{"shop"})
+		d.check(t.Context(), []string{"shop"})
 		if woken != want {
 			t.Errorf("%s: woken %d times, want %d", why, woken, want)
 		}

@@ -71,7 +71,7 @@ func New(o Options) (*Poster, error) {
 	}, nil
 }
 
-// Hear takes an event; it never blocks. A status of the commit and the phase that
+// Handle takes an event; it never blocks. A status of the commit and the phase that
 // the app had already is not news.
 func (p *Poster) Handle(e deploy.Event) {
 	if e.Kind != deploy.StatusChanged || e.Status == nil || e.Status.Desired.Commit == "" {

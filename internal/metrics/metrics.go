@@ -131,7 +131,7 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Built says which build this is.
+// SetBuildInfo says which build this is.
 func (m *Metrics) SetBuildInfo(version, commit string) {
 	m.build.Reset()
 	m.build.WithLabelValues(version, commit, runtime.Version()).Set(1)
@@ -179,7 +179,7 @@ func (m *Metrics) Forget(app string) {
 	}
 }
 
-// Hear counts an event.
+// Handle counts an event.
 func (m *Metrics) Handle(e deploy.Event) {
 	switch e.Kind {
 	case deploy.StepDone:

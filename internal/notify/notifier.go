@@ -87,7 +87,7 @@ func newNotifier(o Options, send func(string, Message) error, check func(string)
 	}
 }
 
-// Hear takes an event; it never blocks.
+// Handle takes an event; it never blocks.
 func (n *Notifier) Handle(e deploy.Event) {
 	switch e.Kind {
 	case deploy.Rejecting, deploy.DeployEnded, deploy.StatusChanged:

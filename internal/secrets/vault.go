@@ -101,7 +101,7 @@ func (v *Vault) open(ctx context.Context, app deploy.App, name string, identitie
 	}
 	secrets := make([]deploy.Secret, len(sealed.Values))
 	for i, s := range sealed.Values {
-		secrets[i] = deploy.Secret{Name: s.Name, File: file, Line: s.Line, Sealed: s.Sealed, Encrypted: s.Encrypted, Value: deploy.Hidden(values[s.Name])}
+		secrets[i] = deploy.Secret{Name: s.Name, File: file, Line: s.Line, Ciphertext: s.Sealed, Encrypted: s.Encrypted, Value: deploy.Hidden(values[s.Name])}
 		if s.Encrypted {
 			v.Add(s.Name, values[s.Name])
 		}

@@ -57,10 +57,10 @@ func TestOpen_ReturnsTheVariablesAndHidesTheirValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range list {
-		if list[i].Encrypted != strings.HasPrefix(list[i].Sealed, "ENC[") {
-			t.Errorf("%s stands as %q", list[i].Name, list[i].Sealed)
+		if list[i].Encrypted != strings.HasPrefix(list[i].Ciphertext, "ENC[") {
+			t.Errorf("%s stands as %q", list[i].Name, list[i].Ciphertext)
 		}
-		list[i].Sealed = ""
+		list[i].Ciphertext = ""
 	}
 	want := []deploy.Secret{
 		{Name: "DB_PASSWORD", File: "shop/encrypted-regex.env", Line: 1, Encrypted: true, Value: "correct horse battery staple"},

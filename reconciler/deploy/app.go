@@ -46,13 +46,13 @@ type App struct {
 	Root    string  // absolute directory of this host that holds the files of Dir
 	Release Release // set by Resolver.Resolve
 
-	// Frozen says that the newest commit's files were refused: this is the last
+	// FilesRefused says that the newest commit's files were refused: this is the last
 	// App that could be read, and all it is good for is keeping alive what is live.
-	Frozen bool
+	FilesRefused bool
 
-	// Former are routes that a stack still has, and this release does not: set by the
+	// FormerRoutes are routes that a stack still has, and this release does not: set by the
 	// Runner for the Router, because a site may still use them.
-	Former []FormerRoute
+	FormerRoutes []FormerRoute
 }
 
 // ComposeNames are the files looked for, in this order, when tandem.yaml names none.

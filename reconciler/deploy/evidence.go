@@ -10,7 +10,7 @@ import (
 func (j judge) evidence(samples []Sample) string {
 	s := samples[len(samples)-1]
 	parts := []string{j.traffic(s)}
-	if j.old.Unread {
+	if j.old.TrafficUnknown {
 		parts = append(parts, "what the old stack answered is not known")
 	}
 	switch {
@@ -64,7 +64,7 @@ func (j judge) usage(samples []Sample) []string {
 	return parts
 }
 
-// lack says what there is too little of.
+// missing says what there is too little of.
 func (j judge) missing(s Sample) string {
 	return fmt.Sprintf("%s; with %s that is less than watch.min_requests, %s",
 		people(s), probesOfAgent(s.Probes.Count), count(j.policy.MinRequests))

@@ -35,7 +35,7 @@ type Sample struct {
 	Down           string        // the container that does not run, with its exit code; empty: all run
 	Sick           string        // what was wrong with the health answer; empty: healthy
 	Late           string        // which health answer was right, but late; empty: none
-	Alone          bool          // nothing else could be live instead
+	NoAlternative  bool          // nothing else could be live instead
 
 	Window     Traffic // of the last 30s, or since the flip where that is less long ago
 	Whole      Traffic // since the flip
@@ -73,7 +73,7 @@ const (
 	// TightShare is how much of its own memory limit a container may use. Beyond it
 	// the kernel is about to kill something.
 	TightShare = 0.9
-	// trafficWindow: trouble that begins late in a watch is seen soon, and is not
+	// TrafficWindow: trouble that begins late in a watch is seen soon, and is not
 	// diluted by the good minutes before it.
 	TrafficWindow = 30 * time.Second
 )
@@ -144,7 +144,7 @@ func Judge(samples []Sample, policy WatchPolicy, old Baseline) Ruling {
 		r.Why, r.Breach = last.Words, last
 		return r
 	case slow == nil:
-	case s.Alone:
+	case s.NoAlternative:
 		r.Warning = slow.Words + "; there is nothing to go back to, so it stays"
 	case lasted >= SlowTime:
 		slow.Words += ", and has been for " + Took(lasted).String()

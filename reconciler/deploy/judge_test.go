@@ -69,7 +69,7 @@ func looks(from, long time.Duration, change ...func(*Sample)) (all []Sample) {
 }
 
 func late(s *Sample)  { s.Late = "api: /health took longer than 200ms" }
-func alone(s *Sample) { s.Alone = true }
+func alone(s *Sample) { s.NoAlternative = true }
 func lately(n int, p95 time.Duration) func(*Sample) {
 	return func(s *Sample) { s.Lately = Traffic{Requests: n, P95: p95} }
 }

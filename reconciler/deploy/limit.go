@@ -75,9 +75,9 @@ func (j judge) compares(written bool) bool {
 	return j.policy.Compare == CompareOld || j.policy.Compare != CompareLimits && !written
 }
 
-// bounds are those of one figure that the policy may leave without a limit (0),
+// comparisonLimits are those of one figure that the policy may leave without a limit (0),
 // and means when it does not.
-func (j judge) bounds(r rule, own, old float64, compared bool) []limit {
+func (j judge) comparisonLimits(r rule, own, old float64, compared bool) []limit {
 	var all []limit
 	if own > 0 {
 		all = append(all, r.own(own))
@@ -96,20 +96,20 @@ func (j judge) p95(old time.Duration, compared bool) []limit {
 	return j.limits(p95Rule, float64(j.policy.MaxP95), j.policy.OwnP95, float64(old), compared)
 }
 
-func (j judge) errorLimits() []limit { return j.errorRate(share(j.old.Traffic), j.busy()) }
-func (j judge) p95Limits() []limit   { return j.p95(j.old.Traffic.P95, j.busy()) }
+func (j judge) errorLimits() []limit { return j.errorRate(share(j.old.Traffic), j.oldHadTraffic()) }
+func (j judge) p95Limits() []limit   { return j.p95(j.old.Traffic.P95, j.oldHadTraffic()) }
 
 func (j judge) memoryLimits() []limit {
 	old := j.old.Usage.Memory
-	return j.bounds(memoryRule, float64(j.policy.MaxMemory), float64(old), old > 0)
+	return j.comparisonLimits(memoryRule, float64(j.policy.MaxMemory), float64(old), old > 0)
 }
 
 func (j judge) cpuLimits() []limit {
-	return j.bounds(cpuRule, j.policy.MaxCPU, j.old.CPU, j.old.CPU > 0)
+	return j.comparisonLimits(cpuRule, j.policy.MaxCPU, j.old.CPU, j.old.CPU > 0)
 }
 
-// busy tells whether the old stack had traffic enough to be compared with.
-func (j judge) busy() bool {
+// oldHadTraffic tells whether the old stack had traffic enough to be compared with.
+func (j judge) oldHadTraffic() bool {
 	n := j.old.Traffic.Requests
 	return n > 0 && n >= j.policy.MinRequests
 }

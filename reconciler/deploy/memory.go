@@ -49,7 +49,7 @@ type OwnedImage struct {
 	Release Release `json:"release"`
 }
 
-// Tenure is one release being live in one color.
+// LiveRelease is one release being live in one color.
 type LiveRelease struct {
 	Color    Color     `json:"color"`
 	Release  Release   `json:"release"`
@@ -65,7 +65,7 @@ type LiveRelease struct {
 	Lost             int       `json:"-"` // Stack.EngineLost at that time; another process begins to count anew
 }
 
-// Is tells whether this is the tenure of that release in that color.
+// Is tells whether that release is live in that color.
 func (t LiveRelease) Is(c Color, r Release) bool {
 	return t.Color == c && t.Release == r && !r.IsZero()
 }
@@ -110,10 +110,10 @@ const (
 	LogLineLimit                 = 20 // lines of a failed container that are kept
 )
 
-// See notes the tree that was just read, and tells whether it is a new one. That
+// RecordTree notes the tree that was just read, and tells whether it is a new one. That
 // is a new decision: what was rejected before may be tried again, and a deploy
 // that is still in hand is superseded.
-func (m *Memory) See(tree, commit string, now time.Time) bool {
+func (m *Memory) RecordTree(tree, commit string, now time.Time) bool {
 	if m.Tree == tree {
 		return false
 	}
@@ -281,9 +281,9 @@ func (t *Took) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Kept lists the releases that must not have to be pulled again: what is live or
+// NeededReleases lists the releases that must not have to be pulled again: what is live or
 // wanted, what has a stack, and what can be returned to.
-func (m *Memory) Kept(more ...Release) []Release {
+func (m *Memory) NeededReleases(more ...Release) []Release {
 	return slices.Concat(more, m.Promoted, []Release{m.Live.Release})
 }
 

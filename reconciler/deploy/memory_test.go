@@ -57,7 +57,7 @@ func TestMemory_OnlyANewTreeIsANewDecision(t *testing.T) {
 		want int
 	}{{"one", 1}, {"one", 1}, {"two", 2}, {"one", 3}} {
 		before := m.Generation
-		if restarted := m.See(c.tree, "3f2c", time.Time{}); m.Generation != c.want || restarted != (m.Generation > before) {
+		if restarted := m.RecordTree(c.tree, "3f2c", time.Time{}); m.Generation != c.want || restarted != (m.Generation > before) {
 			t.Errorf("after seeing %q: generation %d, new %t; want %d", c.tree, m.Generation, restarted, c.want)
 		}
 	}
@@ -66,18 +66,18 @@ func TestMemory_OnlyANewTreeIsANewDecision(t *testing.T) {
 func TestMemory_RejectionStandsUntilTheNextDecision(t *testing.T) {
 	r := memoryRelease(1)
 	for name, decide := range map[string]func(*Memory){
-		"a new tree": func(m *Memory) { m.See("two", "", time.Time{}) },
+		"a new tree": func(m *Memory) { m.RecordTree("two", "", time.Time{}) },
 		"a retry":    (*Memory).Retry,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m Memory
-			m.See("one", "", time.Time{})
+			m.RecordTree("one", "", time.Time{})
 			m.Reject(r, RejectError{Reason: Unhealthy, Detail: "GET /health: 500", Logs: "boom"})
 			got, blocked := m.Blocked(r)
 			if want := (Rejection{r, 1, Unhealthy, "GET /health: 500", "boom"}); !blocked || got != want {
 				t.Errorf("Blocked = %+v, %t; want %+v, true", got, blocked, want)
 			}
-			if m.See("one", "", time.Time{}); !isBlocked(m, r) {
+			if m.RecordTree("one", "", time.Time{}); !isBlocked(m, r) {
 				t.Error("seeing the same tree again lifted the rejection")
 			}
 			if decide(&m); isBlocked(m, r) {
@@ -173,7 +173,7 @@ func TestMemory_DeployInHandEndsOnceAndIsLogged(t *testing.T) {
 	m.Begin(Entry{Tag: "2", Reason: NewRelease, Started: at})
 	m.Finish(RolledBack, WatchFailed, at.Add(2*time.Second))
 	m.Begin(Entry{Tag: "3", Reason: NewRelease, Started: at})
-	m.See("another tree", "3f2c", at.Add(3*time.Second))
+	m.RecordTree("another tree", "3f2c", at.Add(3*time.Second))
 	want := []Entry{
 		entry("3", Superseded, NewRelease, 3*time.Second),
 		entry("2", RolledBack, WatchFailed, 2*time.Second),

@@ -42,7 +42,7 @@ type Container struct {
 	OneShot  bool // has to end with 0: another service waits for its completion
 	MayEnd   bool // may end with 0: it is a one-shot, or its file says restart: "no"
 	// Singleton tells that the service runs in the live color only. Whether it does
-	// decides nothing about the stack's Condition: see Stack.Duty.
+	// decides nothing about the stack's Condition: see Stack.Singletons.
 	Singleton bool
 	// HealthCommand tells whether the service declares one, which the gate runs
 	// itself (see Examiner.Health).
@@ -124,7 +124,7 @@ func (s Stack) Loops() bool {
 	return loops && len(s.Missing) == 0
 }
 
-// Duty tells which of a stack's singletons run.
+// SingletonState tells which of a stack's singletons run.
 type SingletonState int
 
 // The duties of a stack.

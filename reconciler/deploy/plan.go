@@ -40,7 +40,7 @@ func (p planner) plan() ([]Step, Reason) {
 	switch {
 	case blocked:
 		return p.planBlocked()
-	case p.app.Frozen:
+	case p.app.FilesRefused:
 		return p.planKept(FilesRefused)
 	case p.m.Paused:
 		return p.planKept(Paused)
@@ -112,7 +112,7 @@ func (p planner) chooseColor(r Release) Color {
 func (p planner) steps(g goal) ([]Step, Reason) {
 	steps, reason := p.lead(g)
 	if !p.onTrial(g.release) && p.takesLastHealthy(steps) { // first its verdict
-		steps, reason = p.secure()
+		steps, reason = p.serveFirst()
 	}
 	return p.untilReached(steps, reason)
 }
@@ -125,16 +125,16 @@ func (p planner) lead(g goal) ([]Step, Reason) {
 		return p.await(g)
 	case p.stranded(g):
 		return p.bring(goal{p.m.Live.Release, p.m.Live.Color})
-	case p.secured(g):
+	case p.alreadyServing(g):
 		return []Step{{Confirm, p.o.Live, live.Release}}, p.whySecure()
 	case p.m.Live.Is(p.o.Live, g.release) && p.o.Live == g.color && p.gone(g.color) && !p.idle(g.color.Other()):
-		return p.settle(g)
+		return p.finish(g)
 	case p.o.Live != g.color:
 		return p.move(g)
 	case live.Release != g.release:
 		return p.replaceLive(g)
 	case p.m.Live.Is(g.color, g.release):
-		return p.settle(g)
+		return p.finish(g)
 	case live.Condition == Running:
 		return p.adopt(g), p.whyAdopt(g)
 	default:
@@ -183,9 +183,9 @@ func (p planner) stranded(g goal) bool {
 	}
 }
 
-// settle is the rest of the way for a release that is live in the color where it
+// finish is the rest of the way for a release that is live in the color where it
 // belongs, confirmed and watched.
-func (p planner) settle(g goal) ([]Step, Reason) {
+func (p planner) finish(g goal) ([]Step, Reason) {
 	if steps := p.heal(g); steps != nil {
 		return steps, Healing
 	}

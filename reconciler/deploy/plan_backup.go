@@ -2,7 +2,7 @@ package deploy
 
 import "slices"
 
-// arm makes the standby a backup, once there is nothing else left to do. A release
+// backupOn makes the standby a backup, once there is nothing else left to do. A release
 // that is still on trial has none: a backup would answer for it, and hide that it
 // is bad.
 func (p planner) backupOn(g goal) []Step {

@@ -12,20 +12,20 @@ func Forgives(app App, o Observed, m Memory, s Step) bool {
 	if s.Color == o.Live {
 		return !p.givesWay(s)
 	}
-	return s.Release == app.Release || p.kept()
+	return s.Release == app.Release || p.nothingNew()
 }
 
 // GivesWay tells whether the live release of s, should it not come up, is given up for a
 // newer one: the standby can serve until that is there.
 func GivesWay(app App, o Observed, m Memory, s Step) bool { return newPlanner(app, o, m).givesWay(s) }
 
-// Alone tells whether nothing but release could be live: the other one was turned down.
-func Alone(app App, o Observed, m Memory, release Release) bool {
-	return planner{app, o, m}.alone(release)
+// NoAlternative tells whether nothing but release could be live: the other one was turned down.
+func NoAlternative(app App, o Observed, m Memory, release Release) bool {
+	return planner{app, o, m}.noAlternative(release)
 }
 
 func (p planner) givesWay(s Step) bool {
-	if s.Color != p.o.Live || !p.m.Live.Is(s.Color, s.Release) || s.Release == p.app.Release || p.kept() {
+	if s.Color != p.o.Live || !p.m.Live.Is(s.Color, s.Release) || s.Release == p.app.Release || p.nothingNew() {
 		return false
 	}
 	steps, _ := p.lead(goal{p.app.Release, p.chooseColor(p.app.Release)})

@@ -25,7 +25,7 @@ func (p planner) planBlocked() ([]Step, Reason) {
 // told once; a commit that people make instead is a new decision.
 func (p planner) revertDue() bool {
 	bad, _ := p.m.Blocked(p.app.Release)
-	return p.app.OnFailure == OnFailureRevert && !p.app.Frozen && bad.Reason != PastBarrier &&
+	return p.app.OnFailure == OnFailureRevert && !p.app.FilesRefused && bad.Reason != PastBarrier &&
 		p.m.RevertTried != p.m.Generation && !p.m.Live.Release.IsZero()
 }
 
@@ -76,8 +76,8 @@ func (p planner) wayBack() (goal, bool) {
 	return goal{other.Release, t.Color.Other()}, true
 }
 
-// alone tells whether nothing else could be live instead of r.
-func (p planner) alone(r Release) bool {
+// noAlternative tells whether nothing else could be live instead of r.
+func (p planner) noAlternative(r Release) bool {
 	p.m = p.m.Clone()
 	p.m.Reject(r, RejectError{})
 	_, ok := p.wayBack()
@@ -103,8 +103,8 @@ func (p planner) stay(otherwise Reason) ([]Step, Reason) {
 	return p.handOver(t.Color), NoRollbackTarget
 }
 
-// kept tells whether nothing new may be deployed.
-func (p planner) kept() bool {
+// nothingNew tells whether nothing new may be deployed.
+func (p planner) nothingNew() bool {
 	_, held := p.m.Blocked(p.app.Release)
-	return held || p.m.Paused || p.app.Frozen || p.waits()
+	return held || p.m.Paused || p.app.FilesRefused || p.waits()
 }

@@ -18,7 +18,7 @@ func (p planner) gone(c Color) bool {
 func (p planner) takesLastHealthy(steps []Step) bool {
 	c := p.o.Live.Other()
 	standby := p.o.Of(c)
-	proven := p.m.HasPassed(standby.Release) || !p.m.Live.Release.IsZero() && !p.kept()
+	proven := p.m.HasPassed(standby.Release) || !p.m.Live.Release.IsZero() && !p.nothingNew()
 	if standby.Condition != Running || standby.Release.IsZero() || p.m.EverRejected(standby.Release) || !proven || p.healthy() {
 		return false
 	}
@@ -36,10 +36,10 @@ func (p planner) healthy() bool {
 	return live.Condition == Running && !bad && !mended
 }
 
-// secure makes the live stack healthy before its standby, the only healthy one, may be
+// serveFirst makes the live stack healthy before its standby, the only healthy one, may be
 // touched: a release that passed its watch is mended in place. Where that failed, or there
 // is none, the traffic goes to the standby, and the other color is free.
-func (p planner) secure() ([]Step, Reason) {
+func (p planner) serveFirst() ([]Step, Reason) {
 	t := p.m.Live
 	mine := p.gone(p.o.Live) || t.Is(p.o.Live, p.o.Of(p.o.Live).Release)
 	if mine && p.m.HasPassed(t.Release) && !p.m.EverRejected(t.Release) {
@@ -56,13 +56,13 @@ func (p planner) whySecure() Reason {
 	return Healing
 }
 
-// secured tells whether the traffic has come to a healthy stack while nothing is left of
+// alreadyServing tells whether the traffic has come to a healthy stack while nothing is left of
 // the confirmed release that could serve: then that stack is confirmed before it is left.
-func (p planner) secured(g goal) bool {
+func (p planner) alreadyServing(g goal) bool {
 	live, t := p.o.Of(p.o.Live), p.m.Live
 	beside := p.o.Of(p.o.Live.Other())
 	serves := beside.Condition == Running && t.Is(p.o.Live.Other(), beside.Release) && !p.m.EverRejected(t.Release)
-	may := !p.kept() || p.m.HasPassed(live.Release)
+	may := !p.nothingNew() || p.m.HasPassed(live.Release)
 	return live.Condition == Running && live.Gated && live.Release != g.release && t.Release != g.release && may &&
 		!t.Release.IsZero() && !t.Is(p.o.Live, live.Release) && !serves && !p.m.EverRejected(live.Release)
 }

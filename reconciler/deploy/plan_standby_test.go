@@ -16,7 +16,7 @@ func TestPlan_TheStandbyIsNotTouchedWhileTheLiveStackIsNotHealthy(t *testing.T) 
 	givenUp := with(bIsLive, func(m *remembered) { m.rejected = []Release{relB} })
 	onTrial := with(bIsLive, func(m *remembered) { m.passed = []Release{relA} })
 	frozen := wants(relB, Auto)
-	frozen.Frozen = true
+	frozen.FilesRefused = true
 	relC := pick(3).release()
 	const mend = "Healing: up green b; gate green b"
 	for _, c := range []struct {

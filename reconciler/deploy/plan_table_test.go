@@ -245,12 +245,12 @@ func TestPlan_FollowsTheRulesOfTheDesiredState(t *testing.T) {
 		},
 		{
 			name:  "files that cannot be read",
-			wants: App{Release: relB, Color: Green, Frozen: true}, live: Blue, blue: gatedA, memory: aIsLive,
+			wants: App{Release: relB, Color: Green, FilesRefused: true}, live: Blue, blue: gatedA, memory: aIsLive,
 			want: "", reason: FilesRefused,
 		},
 		{
 			name:  "files that cannot be read, and the flag is moved by hand",
-			wants: App{Release: relB, Color: Green, Frozen: true}, live: Green, blue: warmA, memory: aIsLive,
+			wants: App{Release: relB, Color: Green, FilesRefused: true}, live: Green, blue: warmA, memory: aIsLive,
 			want: "gate blue a; flip blue a; confirm blue a", reason: Drifted,
 		},
 		{
@@ -399,7 +399,7 @@ func TestForgives_ConfirmedReleaseIsGivenTimeUnlessANewerOneWaitsForIt(t *testin
 		{"it is beside, and nothing newer waits", wants(relA, Blue), Green, remembered{live: confirmed(Blue, relA)}, gate, true},
 		{"it is beside, and the newer one was rejected", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA), rejected: []Release{relB}}, gate, true},
 		{"it is beside, and the newer one has to wait: paused", wants(relB, Green), Green, remembered{live: confirmed(Blue, relA), paused: true}, gate, true},
-		{"it is beside, and the newer one has to wait: frozen", App{Release: relB, Frozen: true}, Green, remembered{live: confirmed(Blue, relA)}, gate, true},
+		{"it is beside, and the newer one has to wait: frozen", App{Release: relB, FilesRefused: true}, Green, remembered{live: confirmed(Blue, relA)}, gate, true},
 		{"it is the watch that failed", wants(relA, Blue), Blue, remembered{live: confirmed(Blue, relA)}, Step{Watch, Blue, relA}, false},
 		{"it was never confirmed", wants(relA, Blue), Green, remembered{live: confirmed(Green, relB)}, gate, false},
 		{"it was confirmed in the other color", wants(relA, Blue), Green, remembered{live: confirmed(Green, relA)}, gate, false},

@@ -5,7 +5,7 @@ package deploy
 // Where the traffic goes nobody knows, so nothing else is done.
 func PlanUnasked(app App, o Observed, m Memory) []Step {
 	t := m.Live
-	app.Frozen, o.Live = true, t.Color // neither anything new, nor any other color
+	app.FilesRefused, o.Live = true, t.Color // neither anything new, nor any other color
 	p := newPlanner(app, o, m)
 	_, bad := m.Blocked(t.Release)
 	_, back := p.wayBack()

@@ -26,7 +26,7 @@ type miniature struct {
 	choice      hue
 }
 
-// ministack is one color. gated, idle and fitness are known to the process only,
+// ministack is one color. gated, idle and backup health are known to the process only,
 // and die with it.
 type ministack struct {
 	release       pick
@@ -138,7 +138,7 @@ const generation = 7
 // app, observed and memory translate a miniature into what Plan is given.
 func (w miniature) app() App {
 	return w.after.features.ask(w.desired, App{
-		Name: "shop", Tag: w.desired.release().Tag, Release: w.desired.release(), Color: w.choice.color(), Frozen: w.frozen,
+		Name: "shop", Tag: w.desired.release().Tag, Release: w.desired.release(), Color: w.choice.color(), FilesRefused: w.frozen,
 	})
 }
 

@@ -2,12 +2,12 @@ package deploy
 
 // Secret is one variable of an encrypted file of an app.
 type Secret struct {
-	Name      string
-	File      string // the path in the repository
-	Line      int    // 1-based
-	Sealed    string // as it stands in File: another one when the value changes and, when Encrypted, telling nothing of it
-	Encrypted bool   // false: File holds the value for everybody to read
-	Value     Hidden // what the containers get; empty where there was no key to open File with
+	Name       string
+	File       string // the path in the repository
+	Line       int    // 1-based
+	Ciphertext string // as it stands in File: another one when the value changes and, when Encrypted, telling nothing of it
+	Encrypted  bool   // false: File holds the value for everybody to read
+	Value      Hidden // what the containers get; empty where there was no key to open File with
 }
 
 // Hidden is text that does not print: whatever formats it by accident shows that

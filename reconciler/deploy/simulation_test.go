@@ -137,7 +137,7 @@ func (c scene) play(seed uint64) (was, is []float64) {
 	wasOver, isOver := false, false
 	for looks := 1; !wasOver || !isOver; looks++ {
 		after := time.Duration(looks-1)*LookEvery + time.Millisecond
-		s := Sample{After: after, Alone: c.alone, Window: log.sum(max(0, after-TrafficWindow), after), Whole: log.sum(0, after)}
+		s := Sample{After: after, NoAlternative: c.alone, Window: log.sum(max(0, after-TrafficWindow), after), Whole: log.sum(0, after)}
 		s.Lately = log.sum(after-min(LatencyWindow, max(0, after-policy.WarmUp())), after)
 		if took := c.took(r, 50*time.Millisecond, 0.3, after); took > 200*time.Millisecond && c.before == 0 {
 			s.Late = "api: /health took longer than 200ms"
@@ -171,7 +171,7 @@ func formerly(samples []Sample, p WatchPolicy, old Baseline) Verdict {
 			t = s.Whole
 		}
 		errorRate, slowest := []limit{errorRule.own(p.MaxErrorRate)}, []limit{p95Rule.own(float64(p.MaxP95))}
-		if j.busy() {
+		if j.oldHadTraffic() {
 			errorRate = append(errorRate, errorRule.of(share(old.Traffic)))
 			slowest = append(slowest, p95Rule.of(float64(old.Traffic.P95)))
 		}

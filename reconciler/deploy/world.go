@@ -74,7 +74,7 @@ type Usage struct {
 	Memory  int64         // bytes, without what the kernel would give back at once
 	CPU     time.Duration // that they have used since they were started
 	Started time.Time     // when the first of them was started; zero when none runs
-	// Tight names the container that is closest to its own memory limit, if one has
+	// NearestToLimit names the container that is closest to its own memory limit, if one has
 	// such a limit, and Share is how much of the limit it uses, 0 to 1.
 	NearestToLimit string
 	Share          float64

@@ -36,7 +36,7 @@ func GoSource(ctx context.Context, name string, source fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Files that are named on the command line of go are all compiled.
+	// files that are named on the command line of go are all compiled.
 	files = slices.DeleteFunc(files, func(f string) bool { return strings.HasSuffix(f, "_test.go") })
 	if len(files) == 0 {
 		return "", fmt.Errorf("build %s: no Go file in the source", name)

@@ -22,19 +22,19 @@ func (m *Memory) OnTrial() bool {
 	return !m.Live.Release.IsZero() && !rejected && !m.HasPassed(m.Live.Release)
 }
 
-// Began notes what the watch of the stack begins with.
-func (t *LiveRelease) Began(s Stack) {
+// RecordStart notes what the watch of the stack begins with.
+func (t *LiveRelease) RecordStart(s Stack) {
 	t.Started, t.Restarts, t.Lost = s.started(), s.Restarts(), s.EngineLost
 }
 
-// WatchAnew begins the watch again with the stack that has just passed its gate.
+// RestartWatch begins the watch again with the stack that has just passed its gate.
 func (t *LiveRelease) RestartWatch(s Stack, now time.Time) {
 	t.Outages++
 	t.WatchRestartedAt = now
-	t.Began(s)
+	t.RecordStart(s)
 }
 
-// Watched is since when the watch goes by what it sees.
+// WatchStart is since when the watch goes by what it sees.
 func (t LiveRelease) WatchStart() time.Time {
 	if t.WatchRestartedAt.IsZero() {
 		return t.Since
@@ -42,7 +42,7 @@ func (t LiveRelease) WatchStart() time.Time {
 	return t.WatchRestartedAt.Add(AfterOutage)
 }
 
-// WatchedFor is for how long, less than nothing where that is still to come. It does not
+// WatchElapsed is for how long, less than nothing where that is still to come. It does not
 // get longer where the clock was set back.
 func (t LiveRelease) WatchElapsed(now time.Time) time.Duration {
 	if t.WatchRestartedAt.IsZero() {
