@@ -41,8 +41,6 @@ var (
 	errLost error = &kindError{text: "commit lost", kind: ErrGone}
 	// errLocked: refused, but by a lock that somebody holds at this moment.
 	errLocked error = &kindError{text: "branch locked", kind: ErrRefused}
-	// errStuck: it was waited for that lock in vain.
-	errStuck error = &kindError{text: "branch locked for long", kind: errLocked}
 	// errForbidden: the credentials that are good for reading are not for pushing.
 	errForbidden error = &kindError{text: "push forbidden", kind: ErrCredentials}
 )

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -36,7 +38,7 @@ func (r *Repo) submit(ctx context.Context, p proposal) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errLost), errors.Is(err, errStuck):
+		case errors.Is(err, errLost):
 			return err
 		case errors.Is(err, errRaced), errors.Is(err, ErrGone):
 			r.log.Debug("somebody pushed at the same moment", "attempt", try+1)
@@ -92,4 +94,18 @@ func (r *Repo) submitOn(ctx context.Context, base plumbing.Hash, p proposal) err
 		return fmt.Errorf("push to the branch %q: %w", p.branch, err)
 	}
 	return nil
+}
+
+// pause waits a jittered moment that grows with the number of tries, up to about
+// a second.
+func pause(ctx context.Context, try int) error {
+	most := min(time.Second, 20*time.Millisecond<<min(try, 10))
+	t := time.NewTimer(most/4 + rand.N(most))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
