@@ -4,7 +4,7 @@
 // the git program.
 //
 // Start reading at repo.go (Poll), then publish.go. What differs between a
-// repository on this machine (local.go) and one behind http or ssh (wire.go) is
+// repository on this machine (local.go) and one behind http or ssh (network.go) is
 // behind the small interface remote.
 //
 // A few decisions hold everywhere:

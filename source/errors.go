@@ -70,7 +70,7 @@ func kindf(kind error, format string, args ...any) error {
 	return &kindError{text: fmt.Sprintf(format, args...), kind: kind}
 }
 
-// boundary is what every error passes on its way out of the package: it keeps
+// errSanitizer is what every error passes on its way out of the package: it keeps
 // the text, without secrets, and the sentinel, and lets go of the chain, whose
 // links may print what they like.
 type errSanitizer struct {

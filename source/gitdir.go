@@ -29,7 +29,7 @@ type gitDir struct {
 	refused error // the first thing that was not opened because of what it is
 }
 
-// Bounds of what is read of a repository besides its objects.
+// Limits of what is read of a repository besides its objects.
 const (
 	// maxGitFile is the size in bytes up to which a ref or the config is read.
 	maxGitFile = 1 << 20

@@ -101,7 +101,7 @@ func (l *local) head(ctx context.Context, branch string) (plumbing.Hash, error) 
 	return head, err
 }
 
-func (l *local) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+func (l *local) withCommit(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	once := func() error {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -113,8 +113,8 @@ func (w *trap) work(t *testing.T, status string) string {
 	short, end := context.WithTimeout(ctx, 5*time.Second)
 	defer end()
 	publishErr := w.repo.Publish(short, "status", map[string][]byte{"deep/shop.yaml": []byte(status)})
-	must(t, w.repo.publishing.acquire(ctx)) // else something of it goes on
-	w.repo.publishing.release()
+	must(t, w.repo.publishing.Acquire(ctx, 1)) // else something of it goes on
+	w.repo.publishing.Release(1)
 	select {
 	case <-told:
 	default:
@@ -209,7 +209,7 @@ func (w *trap) eachObject(t *testing.T, put func(string) error) {
 	for _, name := range names {
 		w.replace(t, rel(name), put)
 	}
-	blob := newMade(plumbing.BlobObject, []byte("1")).hash.String()
+	blob := makeObject(plumbing.BlobObject, []byte("1")).hash.String()
 	w.replace(t, "objects/"+blob[:2]+"/"+blob[2:], put)
 }
 

@@ -90,7 +90,7 @@ func TestRevert_MakesOneCommitThatTakesTheDirectoryBack(t *testing.T) {
 func (w *world) at(t *testing.T, commit string) deploy.Revision {
 	t.Helper()
 	var rev deploy.Revision
-	must(t, w.repo.remote.environment(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
+	must(t, w.repo.remote.withCommit(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
 		var err error
 		rev, _, err = w.repo.reader.revision(within(t), o, hashOf(commit))
 		return err

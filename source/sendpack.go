@@ -84,16 +84,3 @@ func encodePack(objs []newObject) (*bytes.Buffer, error) {
 	_, err := packfile.NewEncoder(&pack, store, false).Encode(hashes, 0)
 	return &pack, err
 }
-
-// words keeps the beginning of what a server says.
-type words struct {
-	most int
-	data []byte
-}
-
-func (w *words) Write(p []byte) (int, error) {
-	w.data = append(w.data, p[:min(len(p), w.most-len(w.data))]...)
-	return len(p), nil
-}
-
-func (w *words) String() string { return string(bytes.TrimSpace(w.data)) }

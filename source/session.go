@@ -2,6 +2,7 @@ package source
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -132,3 +133,16 @@ func (s *syncedWords) String() string {
 	defer s.mu.Unlock()
 	return s.words.String()
 }
+
+// words keeps the beginning of what a server says.
+type words struct {
+	most int
+	data []byte
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	w.data = append(w.data, p[:min(len(p), w.most-len(w.data))]...)
+	return len(p), nil
+}
+
+func (w *words) String() string { return string(bytes.TrimSpace(w.data)) }

@@ -297,10 +297,10 @@ func TestPoster_DropsWhatIsRefusedAndSaysSoOnce(t *testing.T) {
 func TestPoster_GitLabThatHasTheStateAlreadyIsContent(t *testing.T) {
 	s := site{kind: GitLab, api: "https://git.example.com/api/v4"}
 	said := `{"message":"Cannot transition status via :enqueue from :pending"}`
-	if err := judge(s, &http.Response{StatusCode: 400}, said); err != nil {
+	if err := checkResponse(s, &http.Response{StatusCode: 400}, said); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if err := judge(s, &http.Response{StatusCode: 400}, "ref is invalid"); err == nil || errors.Is(err, errAgain) {
+	if err := checkResponse(s, &http.Response{StatusCode: 400}, "ref is invalid"); err == nil || errors.Is(err, errAgain) {
 		t.Errorf("another 400: got %v", err)
 	}
 }

@@ -40,11 +40,11 @@ func (p *Poster) post(ctx context.Context, what post) error {
 	defer func() { _ = res.Body.Close() }() // it was only read
 	// What cannot be read of an answer changes nothing about its status.
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
-	return judge(p.site, res, redact(string(said), token))
+	return checkResponse(p.site, res, redact(string(said), token))
 }
 
 // judge tells what an answer means.
-func judge(s site, res *http.Response, said string) error {
+func checkResponse(s site, res *http.Response, said string) error {
 	status := res.StatusCode
 	err := fmt.Errorf("%s answers %d %s: %s", s.api, status, http.StatusText(status), said)
 	switch {

@@ -29,7 +29,7 @@ type dialer interface {
 	push(ctx context.Context) (transport.ReceivePackSession, error)
 }
 
-// wire is a repository behind http or ssh, with a cache of what was fetched.
+// networkRemote is a repository behind http or ssh, with a cache of what was fetched.
 type networkRemote struct {
 	dialer dialer
 	branch string // where older commits are looked for
@@ -93,25 +93,25 @@ func (w *networkRemote) hold(commit plumbing.Hash) {
 	}
 }
 
-func (w *networkRemote) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
-	if err := w.cache.lock.acquire(ctx); err != nil {
+func (w *networkRemote) withCommit(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+	if err := w.cache.lock.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer w.cache.lock.release()
+	defer w.cache.lock.Release(1)
 
-	err := w.viewCache(ctx, commit, read, older)
+	err := w.withCached(ctx, commit, read, older)
 	if !isDamaged(err) || ctx.Err() != nil {
 		return err
 	}
 	if !errors.Is(err, errFull) {
 		w.log.Warn("the cache of the repository is replaced", "commit", commit.String(), "err", err)
 	}
-	return w.viewFresh(ctx, commit, read, older)
+	return w.withFresh(ctx, commit, read, older)
 }
 
 // viewCache reads from the cache, after fetching what is new. Whatever goes wrong
 // with the cache is a *damagedError.
-func (w *networkRemote) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) withCached(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, err := w.cache.open()
 	if err != nil {
 		return &damagedError{err}
@@ -127,7 +127,7 @@ func (w *networkRemote) viewCache(ctx context.Context, commit plumbing.Hash, rea
 
 // viewFresh replaces the cache, but not before the new one is complete: a remote
 // that goes away meanwhile must not cost what was there.
-func (w *networkRemote) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) withFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, dir, err := w.cache.fresh()
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
 	}
-	whole := bounded(pack, maxObject)
+	whole := limitPack(pack, maxObject)
 	err = packfile.UpdateObjectStorage(store, whole)
 	if exceeded := whole.close(); exceeded != nil {
 		return exceeded
@@ -227,7 +227,7 @@ func (w *networkRemote) push(ctx context.Context, branch string, old, tip plumbi
 	return sendPack(ctx, w.dialer.push, branch, old, tip, objs)
 }
 
-// closing closes a conversation; its own error counts only when all went well.
+// closeErr closes a conversation; its own error counts only when all went well.
 func closeErr(c io.Closer, err error) error {
 	if closeErr := c.Close(); err == nil {
 		return closeErr
