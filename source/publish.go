@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+
+	"tandem/internal/lib/pause"
 )
 
 // Publish commits the files to the status branch on top of its newest head and
@@ -52,7 +53,7 @@ type proposal struct {
 // force; when somebody was faster it is built again on theirs, for as long as ctx
 // lets it.
 func (r *Repo) submit(ctx context.Context, p proposal) error {
-	refused := 0
+	refused, pauses := 0, pause.NewGrowing(20*time.Millisecond, time.Second)
 	var seen plumbing.Hash // where the branch was when it was refused last
 	for try := 0; ; try++ {
 		base, err := r.base(ctx, p.branch)
@@ -77,7 +78,7 @@ func (r *Repo) submit(ctx context.Context, p proposal) error {
 		default:
 			return err
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := pauses.Wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -119,18 +120,4 @@ func (r *Repo) submitOn(ctx context.Context, base plumbing.Hash, p proposal) err
 		return fmt.Errorf("push to the branch %q: %w", p.branch, err)
 	}
 	return nil
-}
-
-// pause waits a jittered moment that grows with the number of tries, up to about
-// a second.
-func pause(ctx context.Context, try int) error {
-	most := min(time.Second, 20*time.Millisecond<<min(try, 10))
-	t := time.NewTimer(most/4 + rand.N(most))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
