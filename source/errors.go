@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"unicode"
 
 	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
@@ -139,19 +138,4 @@ func (b *errSanitizer) plain(verb string, err error) error {
 }
 
 // printable makes the words of a server fit for a terminal, a log and one line.
-func printable(s string) string {
-	const most = 2000
-	s = strings.ToValidUTF8(strings.TrimSpace(s), "?")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + " …"
-	}
-	return plaintext.Text(strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s))
-}
+func printable(s string) string { return plaintext.Clip(plaintext.Line(s), 2000) }

@@ -72,15 +72,5 @@ func cause(err error) string {
 // redact makes a site's words fit for one line of a log, without the token that a
 // careless one may repeat.
 func redact(text, token string) string {
-	text = strings.ReplaceAll(text, token, "xxxxx")
-	text = strings.Map(func(r rune) rune {
-		if !plaintext.Shown(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > 200 {
-		text = string(runes[:200]) + "…"
-	}
-	return strings.TrimSpace(text)
+	return plaintext.Clip(plaintext.Line(strings.ReplaceAll(text, token, "xxxxx")), 200)
 }
