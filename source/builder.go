@@ -18,8 +18,8 @@ type builder struct {
 	message string
 	edit    edit
 
-	tip  plumbing.Hash // zero: nothing would change
-	made []newObject
+	tip     plumbing.Hash // zero: nothing would change
+	objects []newObject
 }
 
 // edit returns the root tree that a commit on top of base shall have, given the
@@ -30,7 +30,7 @@ type edit func(b *builder, o *objects, base, root plumbing.Hash) (plumbing.Hash,
 
 // build may be called again: it starts anew. o is nil when base is zero.
 func (b *builder) build(o *objects, base plumbing.Hash) error {
-	b.tip, b.made = plumbing.ZeroHash, nil
+	b.tip, b.objects = plumbing.ZeroHash, nil
 	before := emptyTree
 	if o == nil {
 		o = &objects{}
@@ -41,7 +41,7 @@ func (b *builder) build(o *objects, base plumbing.Hash) error {
 		}
 		before = c.TreeHash
 	}
-	o.made = map[plumbing.Hash][]byte{emptyTree: {}}
+	o.unstored = map[plumbing.Hash][]byte{emptyTree: {}}
 	root, err := b.edit(b, o, base, before)
 	if err != nil || root == before {
 		return err
@@ -50,7 +50,7 @@ func (b *builder) build(o *objects, base plumbing.Hash) error {
 	if err != nil {
 		return err
 	}
-	b.made = append(b.made, commit)
+	b.objects = append(b.objects, commit)
 	b.tip = commit.hash
 	return nil
 }
@@ -78,12 +78,12 @@ func (b *builder) file(name string, data []byte) change {
 		if exists && !e.isFile() {
 			return e, fmt.Errorf("write %s: it is not a regular file there, and is left as it is", name)
 		}
-		blob := newMade(plumbing.BlobObject, data)
+		blob := makeObject(plumbing.BlobObject, data)
 		if !exists {
 			e.mode = modeFile
 		}
 		if e.hash != blob.hash {
-			b.made = append(b.made, blob)
+			b.objects = append(b.objects, blob)
 			e.hash = blob.hash
 		}
 		return e, nil
@@ -127,9 +127,9 @@ func (b *builder) below(o *objects, e entry, exists bool, path []string, name st
 }
 
 func (b *builder) store(o *objects, t tree) plumbing.Hash {
-	m := newMade(plumbing.TreeObject, t.encode())
-	o.made[m.hash] = m.data
-	b.made = append(b.made, m)
+	m := makeObject(plumbing.TreeObject, t.encode())
+	o.unstored[m.hash] = m.data
+	b.objects = append(b.objects, m)
 	return m.hash
 }
 
@@ -154,7 +154,7 @@ func (b *builder) commit(root, base plumbing.Hash) (newObject, error) {
 	if _, err := io.ReadFull(r, data); err != nil {
 		return newObject{}, err
 	}
-	return newMade(plumbing.CommitObject, data), nil
+	return makeObject(plumbing.CommitObject, data), nil
 }
 
 // checkPath refuses a path that is not one of a file below the root.

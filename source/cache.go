@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
+	"golang.org/x/sync/semaphore"
 
 	"tandem/internal/lib/atomicfile"
 )
@@ -29,11 +32,11 @@ const (
 type cached struct {
 	parent string
 	dir    string
-	lock   token
+	lock   *semaphore.Weighted
 }
 
 func newCached(dir string) *cached {
-	return &cached{parent: dir, dir: filepath.Join(dir, "repo.git"), lock: newToken()}
+	return &cached{parent: dir, dir: filepath.Join(dir, "repo.git"), lock: semaphore.NewWeighted(1)}
 }
 
 // open returns the cache as it is on disk now, made if need be.
@@ -126,3 +129,11 @@ func full(s *filesystem.Storage) bool {
 
 // errFull is why a cache is replaced that is in order.
 var errFull = errors.New("the cache has grown")
+
+func removeAll(path string) error {
+	return atomicfile.Change(path, func() error { return os.RemoveAll(path) })
+}
+
+// openFS is the file system that go-git keeps the cache in. The tests of what a full
+// disk or a kill leaves behind have one that can be interrupted.
+var openFS = func(dir string) billy.Filesystem { return osfs.New(dir, osfs.WithBoundOS()) }

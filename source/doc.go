@@ -1,9 +1,10 @@
 // Package source is the git side of tandem: the desired state comes in through
 // Repo.Poll and Repo.Export, the status goes out through Repo.Publish. It
-// implements reconciler.Source and needs no git program on the host.
+// implements reconciler.Source. Only to push to a repository on this machine does it need
+// the git program.
 //
 // Start reading at repo.go (Poll), then publish.go. What differs between a
-// repository on this machine (local.go) and one behind http or ssh (wire.go) is
+// repository on this machine (local.go) and one behind http or ssh (network.go) is
 // behind the small interface remote.
 //
 // A few decisions hold everywhere:
@@ -17,8 +18,7 @@
 //     repository on this machine is read where it is and has no cache.
 //   - A branch is moved by compare-and-swap, never by force: the push names the
 //     commit that the new one was built on, and the server (or, for a local
-//     repository, the same lock file that git uses) refuses it when somebody was
-//     faster. Then it is built again on what they pushed.
+//     repository, this host's git) refuses it when somebody was faster. Then it is built again on what they pushed.
 //   - An app's directory ends where the directory of another app begins, and does
 //     not contain the status files that tandem writes. Both are left out of
 //     AppFile.Tree and of Export alike, so that equal trees export equal files.
@@ -28,12 +28,8 @@
 //   - No error, log line or message of this package holds a credential.
 //
 // A local repository's owner may be nobody whom root should obey, and can put a link, a
-// pipe or a file without end into the place of anything in it. So it is reached by the
-// methods of gitDir alone (gitdir.go), below a descriptor; go-git only reads it, by way of
-// repofs.go.
-//
-// The hooks of a local repository are not run: they belong to whoever owns its
-// directory, and tandem may be root. Publish refuses to go past a pre-receive or
-// update hook, because that would bypass a protection; reach such a repository
-// over ssh instead.
+// pipe or a file without end into the place of anything in it. So it is read by the
+// methods of gitDir alone (gitdir.go), below a descriptor, also by go-git (repofs.go).
+// What is written there is written by git receive-pack, which runs as the owner
+// (receivepack.go): so do the repository's hooks.
 package source

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"unicode"
 
 	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
@@ -41,8 +40,6 @@ var (
 	errLost error = &kindError{text: "commit lost", kind: ErrGone}
 	// errLocked: refused, but by a lock that somebody holds at this moment.
 	errLocked error = &kindError{text: "branch locked", kind: ErrRefused}
-	// errStuck: it was waited for that lock in vain.
-	errStuck error = &kindError{text: "branch locked for long", kind: errLocked}
 	// errForbidden: the credentials that are good for reading are not for pushing.
 	errForbidden error = &kindError{text: "push forbidden", kind: ErrCredentials}
 )
@@ -72,7 +69,7 @@ func kindf(kind error, format string, args ...any) error {
 	return &kindError{text: fmt.Sprintf(format, args...), kind: kind}
 }
 
-// boundary is what every error passes on its way out of the package: it keeps
+// errSanitizer is what every error passes on its way out of the package: it keeps
 // the text, without secrets, and the sentinel, and lets go of the chain, whose
 // links may print what they like.
 type errSanitizer struct {
@@ -141,19 +138,4 @@ func (b *errSanitizer) plain(verb string, err error) error {
 }
 
 // printable makes the words of a server fit for a terminal, a log and one line.
-func printable(s string) string {
-	const most = 2000
-	s = strings.ToValidUTF8(strings.TrimSpace(s), "?")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + " …"
-	}
-	return plaintext.Text(strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s))
-}
+func printable(s string) string { return plaintext.Clip(plaintext.Line(s), 2000) }

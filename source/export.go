@@ -39,10 +39,10 @@ func (r *Repo) Export(ctx context.Context, commit, dir, dest string) error {
 		}
 	}
 	_, err := await(ctx, func() (struct{}, error) {
-		if err := r.exporting.acquire(ctx); err != nil {
+		if err := r.exporting.Acquire(ctx, 1); err != nil {
 			return struct{}{}, err
 		}
-		defer r.exporting.release()
+		defer r.exporting.Release(1)
 		return struct{}{}, r.export(ctx, plumbing.NewHash(commit), dir, dest)
 	})
 	if faults, ok := deploy.AsFaults(err); ok {
@@ -68,7 +68,7 @@ func (r *Repo) export(ctx context.Context, commit plumbing.Hash, dir, dest strin
 	if s.revision.Commit.Hash == commit.String() {
 		tip = s.tip // of the two only this one is to be had again from any server
 	}
-	return r.remote.environment(ctx, tip, func(o *objects) error {
+	return r.remote.withCommit(ctx, tip, func(o *objects) error {
 		if s.revision.Commit.Hash != commit.String() {
 			var err error
 			if s.revision, s.paths, err = r.reader.revision(ctx, o, commit); err != nil {
@@ -171,7 +171,7 @@ func (x *exporter) weigh(ctx context.Context, tree plumbing.Hash) error {
 			return e.isDir() && checkName(e.name) == nil, nil
 		}
 		size, err := x.objects.size(e.hash)
-		if isExceeded(err) {
+		if isOverLimit(err) {
 			return false, faulty(name, "%s: take it out of the app's directory", err)
 		}
 		if bytes += size; bytes > maxExport {
@@ -179,7 +179,7 @@ func (x *exporter) weigh(ctx context.Context, tree plumbing.Hash) error {
 		}
 		return false, err
 	})
-	if isExceeded(err) {
+	if isOverLimit(err) {
 		return faulty(x.dir, "%s", err)
 	}
 	return err

@@ -12,15 +12,14 @@ import (
 	"sync"
 	"syscall"
 
-	"tandem/internal/lib/atomicfile"
 	"tandem/internal/lib/rootfile"
 )
 
 // gitDir is the directory of a repository on this machine, open. Its owner may be
 // nobody whom root should obey, and can put anything in the place of anything in it,
-// at any moment. So everything that is done there is done by the methods here: below
-// a descriptor of the directory, never out of it, and never to a file that was there
-// before. Names are relative to it, with slashes.
+// at any moment. So everything that is read there is read by the methods here: below a
+// descriptor of the directory, and never out of it. What is written there is written by
+// git (receivepack.go). Names are relative to it, with slashes.
 type gitDir struct {
 	root *os.Root
 	path string      // for people and for the watcher; nothing is opened by it
@@ -30,7 +29,7 @@ type gitDir struct {
 	refused error // the first thing that was not opened because of what it is
 }
 
-// Bounds of what is read of a repository besides its objects.
+// Limits of what is read of a repository besides its objects.
 const (
 	// maxGitFile is the size in bytes up to which a ref or the config is read.
 	maxGitFile = 1 << 20
@@ -47,7 +46,7 @@ var errForeign = errors.New("is a second name of a file that the repository's ow
 
 func (d *gitDir) close() error { return d.root.Close() }
 
-// full is the name as people know it, and as a change of it is told to the tests.
+// full is the name as people and the watcher know it.
 func (d *gitDir) full(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
 
 // open opens a file for reading.
@@ -137,8 +136,7 @@ func (d *gitDir) looked(info fs.FileInfo, err error) (fs.FileInfo, error) {
 	return info, err
 }
 
-// openDir opens a directory to list or to sync it. What is none, a pipe too, is not
-// opened.
+// openDir opens a directory to list it. What is none, a pipe too, is not opened.
 func (d *gitDir) openDir(name string) (*os.File, error) {
 	return d.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
@@ -158,43 +156,4 @@ func (d *gitDir) entries(name string, most int) (_ []fs.DirEntry, err error) {
 		err = nil
 	}
 	return entries, err
-}
-
-// syncDir makes names that came or went durable.
-func (d *gitDir) syncDir(name string) error {
-	f, err := d.openDir(name)
-	if err != nil {
-		return err
-	}
-	return closeErr(f, f.Sync())
-}
-
-// create makes a file that is not there, for who owns the directory parent.
-func (d *gitDir) create(name, parent string) (f *os.File, err error) {
-	err = atomicfile.Change(d.full(name), func() error {
-		f, err = d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		return err
-	})
-	if f == nil {
-		return nil, err
-	}
-	if err == nil {
-		err = d.give(f, parent)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close(), d.remove(name))
-	}
-	return f, nil
-}
-
-func (d *gitDir) remove(name string) error {
-	return atomicfile.Change(d.full(name), func() error { return d.root.Remove(name) })
-}
-
-func (d *gitDir) rename(from, to string) error {
-	return atomicfile.Change(d.full(to), func() error { return d.root.Rename(from, to) })
-}
-
-func (d *gitDir) link(from, to string) error {
-	return atomicfile.Change(d.full(to), func() error { return d.root.Link(from, to) })
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -102,7 +101,7 @@ func (l *local) head(ctx context.Context, branch string) (plumbing.Hash, error) 
 	return head, err
 }
 
-func (l *local) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+func (l *local) withCommit(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
 	once := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -129,49 +128,7 @@ func (l *local) environment(ctx context.Context, commit plumbing.Hash, read func
 }
 
 func (l *local) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) error {
-	return l.with(func(dir *gitDir, s *filesystem.Storage) error {
-		if err := checkReceive(s, dir, branch); err != nil {
-			return err
-		}
-		// The objects come first: a branch must never name what is not there.
-		for _, m := range objs {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := dir.store(m); err != nil {
-				return fmt.Errorf("store %s %s: %w", m.kind, m.hash, err)
-			}
-		}
-		return moveRef(ctx, s, dir, plumbing.NewBranchReferenceName(branch), old, tip)
+	return l.with(func(dir *gitDir, _ *filesystem.Storage) error {
+		return sendPack(ctx, dir.receivePack, branch, old, tip, objs)
 	})
-}
-
-// checkReceive refuses what git-receive-pack would refuse, and what only it could
-// decide.
-func checkReceive(s *filesystem.Storage, dir *gitDir, branch string) error {
-	config, err := s.Config()
-	if err != nil {
-		return fmt.Errorf("read its config: %w", err)
-	}
-	hooks := "hooks"
-	if p := config.Raw.Section("core").Option("hooksPath"); p != "" {
-		// What is there, outside, is nothing to be told to whoever wrote the path.
-		if hooks = path.Clean(filepath.ToSlash(p)); !filepath.IsLocal(hooks) {
-			return kindf(ErrRefused, "the repository's hooks are outside of it (core.hooksPath), and only git may run them: reach it over ssh, so that they are asked")
-		}
-	}
-	for _, name := range []string{"pre-receive", "update", "reference-transaction"} {
-		info, err := dir.stat(path.Join(hooks, name))
-		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return kindf(ErrRefused, "the repository has a %s hook, which only git may run: reach it over ssh, so that the hook is asked", name)
-		}
-	}
-	if config.Core.IsBare || filepath.Base(dir.path) != ".git" {
-		return nil
-	}
-	checkedOut, err := s.Reference(plumbing.HEAD)
-	if err == nil && checkedOut.Target() == plumbing.NewBranchReferenceName(branch) {
-		return kindf(ErrRefused, "the branch %q is checked out there: publish to another branch, or use a bare repository", branch)
-	}
-	return nil
 }

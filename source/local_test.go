@@ -17,27 +17,30 @@ import (
 
 func hashOf(hex string) plumbing.Hash { return plumbing.NewHash(hex) }
 
-func TestLocal_NeedsNoGitProgram(t *testing.T) {
+func TestLocal_NeedsTheGitProgramToPublishOnly(t *testing.T) {
 	for name, prefix := range map[string]string{"path": "", "url": "file://"} {
 		t.Run(name, func(t *testing.T) {
 			w := openLocal(t, func(o *Options) { o.URL = prefix + o.URL })
 			hash := w.push(t, "first", map[string]string{"shop/tandem.yaml": "tag: one\n"})
-			t.Setenv("PATH", "")
-			if rev := w.poll(t); rev.Commit.Hash != hash || len(rev.Files) != 1 {
-				t.Errorf("poll: %+v", rev)
-			}
 			for _, content := range []string{"one", "two"} {
 				if err := w.repo.Publish(within(t), content, map[string][]byte{"shop.yaml": []byte(content)}); err != nil {
 					t.Errorf("publish: %v", err)
 				}
 			}
-			if err := w.repo.Export(within(t), hash, "shop", filepath.Join(t.TempDir(), "dest")); err != nil {
-				t.Errorf("export: %v", err)
-			}
 			if got, _ := w.bare.Show(t, "tandem-status", "shop.yaml"); got != "two" {
 				t.Errorf("the status holds %q", got)
 			}
 			w.bare.Git(t, "fsck", "--strict")
+			t.Setenv("PATH", "")
+			if rev := w.poll(t); rev.Commit.Hash != hash || len(rev.Files) != 1 {
+				t.Errorf("poll: %+v", rev)
+			}
+			if err := w.repo.Export(within(t), hash, "shop", filepath.Join(t.TempDir(), "dest")); err != nil {
+				t.Errorf("export: %v", err)
+			}
+			if err := w.publish(within(t)); err == nil || !strings.Contains(err.Error(), "install the package git") {
+				t.Errorf("publish without it: %v, want what to install", err)
+			}
 		})
 	}
 }

@@ -20,13 +20,13 @@ const maxMetadata = 64 << 20
 // objects reads a repository and checks what it reads: a cache on a disk that
 // lies must not decide what is deployed. Every failure is a *damagedError.
 type objects struct {
-	store storer.EncodedObjectStorer
-	made  map[plumbing.Hash][]byte // trees that are not in the store yet
-	fresh bool                     // the store was filled just now: what it lacks was left out because of its size
+	store    storer.EncodedObjectStorer
+	unstored map[plumbing.Hash][]byte // trees that are not in the store yet
+	fresh    bool                     // the store was filled just now: what it lacks was left out because of its size
 }
 
 func (o *objects) read(kind plumbing.ObjectType, hash plumbing.Hash, most int64) ([]byte, error) {
-	if data, ok := o.made[hash]; ok {
+	if data, ok := o.unstored[hash]; ok {
 		return data, nil
 	}
 	var b bytes.Buffer
@@ -152,7 +152,7 @@ func (o *objects) dir(root plumbing.Hash, dir string) (plumbing.Hash, error) {
 type visit func(name string, e entry) (enter bool, err error)
 
 // walk visits everything below a directory. What has too many directories, or is
-// nested too deep, is a *boundError.
+// nested too deep, is a *limitError.
 func (o *objects) walk(ctx context.Context, hash plumbing.Hash, dir string, v visit) error {
 	w := walker{objects: o, visit: v}
 	return w.walk(ctx, hash, dir, 0)

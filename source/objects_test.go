@@ -13,9 +13,9 @@ import (
 // the commit's hash promises, or nothing.
 func TestObjects_BelieveNoContentThatDoesNotFitItsHash(t *testing.T) {
 	store := memory.NewStorage()
-	lie, err := newMade(plumbing.BlobObject, []byte("another content")).encoded()
+	lie, err := makeObject(plumbing.BlobObject, []byte("another content")).encoded()
 	must(t, err)
-	promised := newMade(plumbing.BlobObject, []byte("the content")).hash
+	promised := makeObject(plumbing.BlobObject, []byte("the content")).hash
 	store.Blobs[promised], store.Objects[promised] = lie, lie
 	o := &objects{store: store}
 	if err := o.copy(io.Discard, plumbing.BlobObject, promised, math.MaxInt64); !isDamaged(err) {

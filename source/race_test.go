@@ -124,9 +124,9 @@ func TestPush_IsACompareAndSwap(t *testing.T) {
 			if c.old.IsZero() {
 				must(t, b.build(nil, c.old))
 			} else {
-				must(t, w.repo.remote.environment(within(t), hashOf(second), func(o *objects) error { return b.build(o, hashOf(second)) }))
+				must(t, w.repo.remote.withCommit(within(t), hashOf(second), func(o *objects) error { return b.build(o, hashOf(second)) }))
 			}
-			if err := w.repo.remote.push(within(t), c.branch, c.old, b.tip, b.made); !errors.Is(err, errRaced) {
+			if err := w.repo.remote.push(within(t), c.branch, c.old, b.tip, b.objects); !errors.Is(err, errRaced) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if head := w.bare.Head(t, c.branch); head != c.stays {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"golang.org/x/sync/semaphore"
 
 	"tandem/reconciler/deploy"
 )
@@ -23,15 +24,15 @@ type Repo struct {
 	trust     *trust // nil: every commit is taken
 	log       *slog.Logger
 
-	publishing token // this process does not race with itself
-	exporting  token // nor writes the same directory twice at once
+	publishing *semaphore.Weighted // this process does not race with itself
+	exporting  *semaphore.Weighted // nor writes the same directory twice at once
 
 	mu        sync.Mutex
 	last      snapshot
 	oversized rejectedTip
 }
 
-// exceeding is a commit that exceeds a bound. It is not fetched and walked again at
+// rejectedTip is a commit of the branch that exceeds a limit. It is not fetched and walked again at
 // every look.
 type rejectedTip struct {
 	tip plumbing.Hash
@@ -61,8 +62,8 @@ func New(o Options) (*Repo, error) {
 		reader:     reader{apps: apps, statusPaths: o.StatusPaths},
 		sanitizer:  &errSanitizer{address: a},
 		log:        o.Logger,
-		publishing: newToken(),
-		exporting:  newToken(),
+		publishing: semaphore.NewWeighted(1),
+		exporting:  semaphore.NewWeighted(1),
 	}
 	r.remote, err = newRemote(a, o, r.sanitizer)
 	if err != nil {
@@ -75,26 +76,6 @@ func New(o Options) (*Repo, error) {
 		r.log.Warn("the token travels unencrypted: use https", "url", a.String())
 	}
 	return r, nil
-}
-
-func newRemote(a address, o Options, b *errSanitizer) (remote, error) {
-	if a.scheme == schemeLocal {
-		return &local{path: a.path}, nil
-	}
-	if o.CacheDir == "" {
-		return nil, errors.New("a cache directory is needed")
-	}
-	var d dialer
-	switch a.scheme {
-	case schemeHTTP:
-		d = newHTTPDialer(a, o.Auth, b)
-	default:
-		if o.Auth.SSHKey == "" || o.Auth.KnownHosts == "" {
-			return nil, errors.New("ssh needs auth.ssh_key and auth.known_hosts")
-		}
-		d = &sshDialer{address: a, auth: o.Auth}
-	}
-	return &networkRemote{dialer: d, branch: o.Branch, cache: newCached(o.CacheDir), log: o.Logger}, nil
 }
 
 // Poll asks the remote where the watched branch is, and reads the commit when
@@ -128,19 +109,19 @@ func (r *Repo) poll(ctx context.Context, remember bool) (deploy.Revision, error)
 		if s := r.snapshot(); s.tip == head && s.revision.Withheld == nil {
 			return clone(s.revision), nil
 		}
-		if err := r.exceeds(head); err != nil {
+		if err := r.knownOversized(head); err != nil {
 			return deploy.Revision{}, err
 		}
 		var s snapshot
 		s, err = r.accept(ctx, head, remember)
-		r.refuse(head, err)
+		r.rememberOversized(head, err)
 		if err == nil {
 			r.mu.Lock()
 			r.last = s
 			r.mu.Unlock()
 			return clone(s.revision), nil
 		}
-		// Between the question and the fetch the branch may have moved on by force,
+		// Between the two requests the branch may have moved on by force,
 		// and nobody hands out a commit that no branch has.
 		if !errors.Is(err, ErrGone) {
 			break
@@ -149,7 +130,7 @@ func (r *Repo) poll(ctx context.Context, remember bool) (deploy.Revision, error)
 	return deploy.Revision{}, err
 }
 
-func (r *Repo) exceeds(tip plumbing.Hash) error {
+func (r *Repo) knownOversized(tip plumbing.Hash) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.oversized.tip == tip {
@@ -158,8 +139,8 @@ func (r *Repo) exceeds(tip plumbing.Hash) error {
 	return nil
 }
 
-func (r *Repo) refuse(tip plumbing.Hash, err error) {
-	if isExceeded(err) {
+func (r *Repo) rememberOversized(tip plumbing.Hash, err error) {
+	if isOverLimit(err) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.oversized = rejectedTip{tip, err}
@@ -169,7 +150,7 @@ func (r *Repo) refuse(tip plumbing.Hash, err error) {
 // read reads a commit of the branch, which is at tip.
 func (r *Repo) read(ctx context.Context, tip, commit plumbing.Hash) (snapshot, error) {
 	s := snapshot{tip: tip}
-	err := r.remote.environment(ctx, tip, func(o *objects) error {
+	err := r.remote.withCommit(ctx, tip, func(o *objects) error {
 		var err error
 		s.revision, s.paths, err = r.reader.revision(ctx, o, commit)
 		return err
@@ -177,7 +158,7 @@ func (r *Repo) read(ctx context.Context, tip, commit plumbing.Hash) (snapshot, e
 	return s, err
 }
 
-// besides are the commits that a view of tip has to be asked for as well.
+// besides are the commits that have to be read besides the tip.
 func besides(tip, commit plumbing.Hash) []plumbing.Hash {
 	if commit == tip {
 		return nil

@@ -24,10 +24,10 @@ func (r *Repo) Revert(ctx context.Context, dir, bad, good, message string) error
 		return r.sanitizer.plain("revert in", err)
 	}
 	_, err = await(ctx, func() (struct{}, error) {
-		if err := r.publishing.acquire(ctx); err != nil {
+		if err := r.publishing.Acquire(ctx, 1); err != nil {
 			return struct{}{}, err
 		}
-		defer r.publishing.release()
+		defer r.publishing.Release(1)
 		return struct{}{}, r.submit(ctx, proposal{
 			branch: r.options.Branch, message: message, edit: v.edit, older: []plumbing.Hash{v.bad, v.good},
 		})
@@ -77,10 +77,10 @@ func newReversal(ctx context.Context, r reader, dir, bad, good string) (reversal
 }
 
 func (v reversal) edit(b *builder, o *objects, base, root plumbing.Hash) (plumbing.Hash, error) {
-	head, err := v.look(o, base)
+	head, err := v.versionAt(o, base)
 	if err == nil {
 		var bad version
-		if bad, err = v.look(o, v.bad); err == nil && head.content != bad.content {
+		if bad, err = v.versionAt(o, v.bad); err == nil && head.content != bad.content {
 			return root, nil
 		}
 	}
@@ -90,7 +90,7 @@ func (v reversal) edit(b *builder, o *objects, base, root plumbing.Hash) (plumbi
 	if err != nil {
 		return root, err
 	}
-	good, err := v.look(o, v.good)
+	good, err := v.versionAt(o, v.good)
 	if errors.Is(err, errNoDir) || (err == nil && good.content == emptyTree) {
 		return root, kindf(errNoWay, "there was no directory %q at commit %s, so there is nothing to go back to", v.dir, v.good)
 	}
@@ -130,7 +130,7 @@ type version struct {
 	paths   appPaths
 }
 
-func (v reversal) look(o *objects, commit plumbing.Hash) (version, error) {
+func (v reversal) versionAt(o *objects, commit plumbing.Hash) (version, error) {
 	_, paths, err := v.reader.revision(v.ctx, o, commit)
 	if err != nil {
 		return version{}, err
@@ -147,7 +147,7 @@ func (v reversal) look(o *objects, commit plumbing.Hash) (version, error) {
 	return version{tree, content, paths}, err
 }
 
-// with are the borders of both: what is outside for one of them.
+// with are the paths of both: what is outside for one of them.
 func (b appPaths) with(other appPaths) appPaths {
 	apps := maps.Clone(b.apps)
 	maps.Copy(apps, other.apps)

@@ -90,7 +90,7 @@ func TestRevert_MakesOneCommitThatTakesTheDirectoryBack(t *testing.T) {
 func (w *world) at(t *testing.T, commit string) deploy.Revision {
 	t.Helper()
 	var rev deploy.Revision
-	must(t, w.repo.remote.environment(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
+	must(t, w.repo.remote.withCommit(within(t), hashOf(w.bare.Head(t, gittest.Main)), func(o *objects) error {
 		var err error
 		rev, _, err = w.repo.reader.revision(within(t), o, hashOf(commit))
 		return err
@@ -175,11 +175,7 @@ func TestRevert_OfAProtectedBranchRepeatsTheServersWords(t *testing.T) {
 			ways(t, func(t *testing.T, open func(*testing.T, func(*Options)) *world) {
 				w, good, bad := bumped(t, open)
 				w.bare.Hook(t, hook, script)
-				want := "GH006: main is protected"
-				if w.repo.sanitizer.address.scheme == schemeLocal {
-					want = hook + " hook, which only git may run"
-				}
-				refused(t, w, w.repo.Revert(within(t), "shop", bad, good, why), bad, want)
+				refused(t, w, w.repo.Revert(within(t), "shop", bad, good, why), bad, "GH006: main is protected")
 			})
 		})
 	}
@@ -236,24 +232,10 @@ func TestRevert_UnderALockThatStaysIsNotRefusedForGood(t *testing.T) {
 		w, good, bad := bumped(t, open)
 		lock := filepath.Join(w.bare.Path, "refs/heads/main.lock")
 		must(t, os.WriteFile(lock, nil, 0o644))
-		if w.repo.sanitizer.address.scheme == schemeLocal {
-			// It is waited for; what counts is what is said when that is over.
-			w.repo.remote = &racing{remote: locked{w.repo.remote}, before: func(int) {}}
-		}
 		away(t, w.repo.Revert(within(t), "shop", bad, good, why))
 		must(t, os.Remove(lock))
-		if l, ok := w.repo.remote.(*racing); ok {
-			w.repo.remote = l.remote.(locked).remote
-		}
 		must(t, w.repo.Revert(within(t), "shop", bad, good, why))
 	})
-}
-
-// locked is a repository on this machine whose lock was waited for in vain.
-type locked struct{ remote }
-
-func (locked) push(context.Context, string, plumbing.Hash, plumbing.Hash, []newObject) error {
-	return kindf(errLocked, "another git process seems to hold the branch")
 }
 
 func TestRevert_SaysWhatCannotBeDone(t *testing.T) {

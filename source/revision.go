@@ -74,7 +74,7 @@ func (r reader) revision(ctx context.Context, o *objects, hash plumbing.Hash) (d
 // appData is the content of an app file; nil when it is too large.
 func appData(o *objects, hash plumbing.Hash) ([]byte, error) {
 	size, err := o.size(hash)
-	if isExceeded(err) {
+	if isOverLimit(err) {
 		return nil, nil
 	}
 	if err != nil || size > deploy.MaxFileSize {

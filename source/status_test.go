@@ -139,11 +139,7 @@ func TestPublish_ToAProtectedBranchRepeatsTheServersWords(t *testing.T) {
 		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), `"tandem-status"`) {
 			t.Fatalf("got %v", err)
 		}
-		if w.repo.sanitizer.address.scheme == schemeLocal {
-			if !strings.Contains(err.Error(), "pre-receive hook") {
-				t.Errorf("got %v", err)
-			}
-		} else if !strings.Contains(err.Error(), "GH006: the branch is protected") || !strings.Contains(err.Error(), "hook declined") {
+		if !strings.Contains(err.Error(), "GH006: the branch is protected") || !strings.Contains(err.Error(), "hook declined") {
 			t.Errorf("without the server's words: %v", err)
 		}
 		if w.bare.Head(t, "tandem-status") != "" {
@@ -237,8 +233,12 @@ func TestLocalPublish_RefusesTheCheckedOutBranch(t *testing.T) {
 	}
 }
 
+// chown gives the repository to a user, who can also go to it from then on.
 func chown(t *testing.T, top string, uid int) {
 	t.Helper()
+	for dir := filepath.Dir(top); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		must(t, os.Chmod(dir, 0o755))
+	}
 	err := filepath.WalkDir(top, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err

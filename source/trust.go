@@ -104,7 +104,7 @@ func (r *Repo) verifyTip(ctx context.Context, head plumbing.Hash) error {
 	if err != nil || theirs == last {
 		return err
 	}
-	return r.remote.environment(ctx, head, func(o *objects) error {
+	return r.remote.withCommit(ctx, head, func(o *objects) error {
 		c, err := o.commit(theirs)
 		if err != nil {
 			return err

@@ -13,8 +13,14 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// rewatch is how often a repository that is not there (yet) is looked for.
-const rewatch = time.Second
+const (
+	// rewatch is how often a repository that is not there (yet) is looked for.
+	rewatch = time.Second
+	// maxRefDirs is how many directories of branches are watched.
+	maxRefDirs = 1000
+	// maxRefEntries is how many branches and directories one of them may have for that.
+	maxRefEntries = 100_000
+)
 
 // Watch tells, for a repository on this machine, that the watched branch may have
 // moved: the channel gets a value within milliseconds, and holds at most one, so

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"tandem/internal/lib/pause"
 	"tandem/reconciler"
 	"tandem/reconciler/deploy"
 )
@@ -63,14 +63,13 @@ const (
 
 // run publishes until ctx ends, and then once more what is still waiting.
 func (p *publisher) run(ctx context.Context) {
-	pause := time.Second
+	pauses := pause.NewGrowing(time.Second, publishPause)
 	for {
 		var again <-chan time.Time
 		if err := p.flush(ctx); err != nil && ctx.Err() == nil {
-			again = time.After(pause + rand.N(pause/4))
-			pause = min(2*pause, publishPause)
+			again = pauses.Next()
 		} else {
-			pause = time.Second
+			pauses.Reset()
 		}
 		select {
 		case <-ctx.Done():

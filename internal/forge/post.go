@@ -29,14 +29,5 @@ func describe(s deploy.Status) string {
 	if first, _, _ := strings.Cut(strings.TrimSpace(s.Message), "\n"); first != "" {
 		text += ": " + first
 	}
-	text = strings.Map(func(r rune) rune {
-		if !plaintext.Shown(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > mostDescription {
-		text = string(runes[:mostDescription-1]) + "…"
-	}
-	return text
+	return plaintext.Clip(plaintext.Line(text), mostDescription)
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 
+	"tandem/internal/lib/pause"
 	"tandem/reconciler/deploy"
 )
 
@@ -113,14 +113,13 @@ const (
 // Run posts until ctx ends. What is still waiting then is dropped: the status
 // branch has it.
 func (p *Poster) Run(ctx context.Context) {
-	pause := time.Second
+	pauses := pause.NewGrowing(time.Second, postPause)
 	for {
 		var again <-chan time.Time
 		if p.flush(ctx) {
-			pause = time.Second
+			pauses.Reset()
 		} else {
-			again = time.After(pause + rand.N(pause/4))
-			pause = min(2*pause, postPause)
+			again = pauses.Next()
 		}
 		select {
 		case <-ctx.Done():

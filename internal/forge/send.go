@@ -40,11 +40,11 @@ func (p *Poster) post(ctx context.Context, what post) error {
 	defer func() { _ = res.Body.Close() }() // it was only read
 	// What cannot be read of an answer changes nothing about its status.
 	said, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
-	return judge(p.site, res, redact(string(said), token))
+	return checkResponse(p.site, res, redact(string(said), token))
 }
 
 // judge tells what an answer means.
-func judge(s site, res *http.Response, said string) error {
+func checkResponse(s site, res *http.Response, said string) error {
 	status := res.StatusCode
 	err := fmt.Errorf("%s answers %d %s: %s", s.api, status, http.StatusText(status), said)
 	switch {
@@ -72,15 +72,5 @@ func cause(err error) string {
 // redact makes a site's words fit for one line of a log, without the token that a
 // careless one may repeat.
 func redact(text, token string) string {
-	text = strings.ReplaceAll(text, token, "xxxxx")
-	text = strings.Map(func(r rune) rune {
-		if !plaintext.Shown(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > 200 {
-		text = string(runes[:200]) + "…"
-	}
-	return strings.TrimSpace(text)
+	return plaintext.Clip(plaintext.Line(strings.ReplaceAll(text, token, "xxxxx")), 200)
 }

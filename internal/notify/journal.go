@@ -13,8 +13,8 @@ import (
 
 // journal is what is known on disk.
 type journal struct {
-	Ledger ledger `json:"ledger"`
-	Outbox outbox `json:"outbox"`
+	Tracker tracker `json:"ledger"`
+	Outbox  outbox  `json:"outbox"`
 }
 
 // readJournal reads what a former process knew. A missing file is an empty
@@ -44,7 +44,7 @@ func (j *journal) notAhead(now time.Time) {
 			*t = now
 		}
 	}
-	for _, a := range j.Ledger.Apps {
+	for _, a := range j.Tracker.Apps {
 		for key, told := range a.Reported {
 			early(&told)
 			a.Reported[key] = told

@@ -12,7 +12,7 @@ func TestReadJournal_WaitsForNoTimeThatAClockAheadNoted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify.json")
 	ahead := time.Now().Add(68 * time.Hour)
 	var j journal
-	a := j.Ledger.account("shop")
+	a := j.Tracker.app("shop")
 	a.Reported = map[string]time.Time{"key": ahead}
 	a.Trouble = &trouble{Key: "key", Since: ahead, Well: ahead}
 	j.Outbox.Letters = []letter{{After: ahead}}
@@ -27,7 +27,7 @@ func TestReadJournal_WaitsForNoTimeThatAClockAheadNoted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := got.Ledger.Apps["shop"]
+	b := got.Tracker.Apps["shop"]
 	for what, at := range map[string]time.Time{"told": b.Reported["key"], "since": b.Trouble.Since, "well": b.Trouble.Well, "after": got.Outbox.Letters[0].After} {
 		if at.After(time.Now()) {
 			t.Errorf("%s is still %s", what, at)

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
 
@@ -48,35 +48,10 @@ func (f fact) message(host string) Message {
 		foot = append(foot, "Commit: "+f.commit[:min(12, len(f.commit))])
 	}
 	foot = append(foot, "Host: "+host, "At: "+f.at.UTC().Format(time.RFC3339))
-	end := bound(plain(strings.Join(foot, "\n")), textLimit/2)
-	text := bound(strings.TrimSpace(plain(f.sentence)), textLimit-utf8.RuneCountInString(end)-1)
+	end := plaintext.Clip(plaintext.Text(strings.Join(foot, "\n")), textLimit/2)
+	text := plaintext.Clip(strings.TrimSpace(plaintext.Text(f.sentence)), textLimit-utf8.RuneCountInString(end)-1)
 	return Message{
-		Title: bound(strings.Join(strings.Fields(plain(f.app+": "+f.title)), " "), titleLimit),
+		Title: plaintext.Clip(plaintext.Line(f.app+": "+f.title), titleLimit),
 		Text:  strings.TrimSpace(text + "\n" + end),
 	}
-}
-
-// plain takes out what could change a terminal, a mail header or the direction of
-// the text. Line breaks stay.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// bound cuts s to at most limit runes, and shows that it did.
-func bound(s string, limit int) string {
-	runes := []rune(s)
-	if len(runes) <= limit {
-		return s
-	}
-	return string(runes[:limit-1]) + "…"
 }

@@ -91,14 +91,14 @@ func newNotifier(o Options, send func(string, Message) error, check func(string)
 func (n *Notifier) Handle(e deploy.Event) {
 	switch e.Kind {
 	case deploy.Rejecting, deploy.DeployEnded, deploy.StatusChanged:
-		n.leave(item{event: e})
+		n.enqueue(item{event: e})
 	}
 }
 
 // Forget drops what is known of an app that is gone; it never blocks.
-func (n *Notifier) Forget(app string) { n.leave(item{gone: app}) }
+func (n *Notifier) Forget(app string) { n.enqueue(item{gone: app}) }
 
-func (n *Notifier) leave(i item) {
+func (n *Notifier) enqueue(i item) {
 	if n.File == "" {
 		return
 	}
@@ -147,8 +147,8 @@ func (n *Notifier) open() {
 	if n.journal, err = readJournal(n.path()); err != nil {
 		n.Log.Warn("what was told already is not known; begun anew", "err", err)
 	}
-	n.journal.Outbox.busy, n.journal.Outbox.hung = map[string]bool{}, map[string]int{}
-	n.look()
+	n.journal.Outbox.inFlight, n.journal.Outbox.hung = map[string]bool{}, map[string]int{}
+	n.reloadReceivers()
 }
 
 func (n *Notifier) path() string { return filepath.Join(n.State, "notify.json") }
@@ -156,10 +156,10 @@ func (n *Notifier) path() string { return filepath.Join(n.State, "notify.json") 
 // round does all that can be done at once.
 func (n *Notifier) round(ctx context.Context) {
 	n.read()
-	n.post(n.journal.Ledger.tick(time.Now()))
+	n.post(n.journal.Tracker.tick(time.Now()))
 	n.save()
 	for ctx.Err() == nil {
-		l, ok := n.journal.Outbox.take(time.Now())
+		l, ok := n.journal.Outbox.next(time.Now())
 		if !ok {
 			return
 		}
@@ -181,10 +181,10 @@ func (n *Notifier) read() {
 	n.mu.Unlock()
 	for _, i := range inbox {
 		if i.gone != "" {
-			delete(n.journal.Ledger.Apps, i.gone)
+			delete(n.journal.Tracker.Apps, i.gone)
 			continue
 		}
-		n.post(n.journal.Ledger.take(i.event))
+		n.post(n.journal.Tracker.record(i.event))
 	}
 }
 
@@ -193,7 +193,7 @@ func (n *Notifier) post(facts []fact) {
 	if len(facts) == 0 {
 		return
 	}
-	n.look()
+	n.reloadReceivers()
 	for _, f := range facts {
 		m := f.message(n.Host)
 		if len(n.known) == 0 {
@@ -211,8 +211,8 @@ func (n *Notifier) put(l letter) {
 	}
 }
 
-// look reads the file with the addresses, if it has changed.
-func (n *Notifier) look() {
+// reloadReceivers reads the file with the addresses, if it has changed.
+func (n *Notifier) reloadReceivers() {
 	receivers, err := n.book.load()
 	if err != nil {
 		n.Log.Warn("not everybody can be told", "file", n.File, "err", err)
@@ -260,14 +260,14 @@ func (n *Notifier) await(ctx context.Context) bool {
 	case <-n.wake:
 	case <-n.due():
 	case r := <-n.results:
-		n.settle(r)
+		n.handleResult(r)
 	}
 	return true
 }
 
 // due ticks when time alone gives something to do.
 func (n *Notifier) due() <-chan time.Time {
-	due := append(n.journal.Ledger.due(), n.journal.Outbox.due()...)
+	due := append(n.journal.Tracker.due(), n.journal.Outbox.due()...)
 	if len(due) == 0 {
 		return nil
 	}
@@ -282,18 +282,18 @@ func (n *Notifier) finish(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case r := <-n.results:
-			n.settle(r)
+			n.handleResult(r)
 		}
 	}
 	n.save()
 }
 
-// settle draws the consequence of a result.
-func (n *Notifier) settle(r result) {
+// handleResult draws the consequence of a result.
+func (n *Notifier) handleResult(r result) {
 	o, to := &n.journal.Outbox, r.letter.Receiver
 	if r.late {
 		o.hung[to]--
-		n.settleLate(r)
+		n.handleLateResult(r)
 		return
 	}
 	n.flying--
@@ -312,9 +312,9 @@ func (n *Notifier) settle(r result) {
 	}
 }
 
-// settleLate draws it of an attempt that took its time. Where it failed, the
+// handleLateResult draws it of an attempt that took its time. Where it failed, the
 // message did not arrive and may be repeated.
-func (n *Notifier) settleLate(r result) {
+func (n *Notifier) handleLateResult(r result) {
 	if r.err == nil {
 		n.Counted(true)
 		return

@@ -380,7 +380,7 @@ func TestMessage_NamesTheFigureWhatIsLiveTheCommitAndTheHost(t *testing.T) {
 		status:   &deploy.Status{Live: &deploy.StatusLive{Tag: "1.4.2", Color: deploy.Blue, Since: since}},
 	}.message("vps-1")
 	want := Message{Title: "shop: 1.4.3 rolled back (WatchFailed)", Text: `5.2 % of 400 requests failed, the limit is 1 %
-  | [31mboom twice
+  | \x1b[31mboom\u202e\x00` + "\t" + `twice
 Live now: 1.4.2 on blue, since 2026-11-22T10:00:00Z.
 Commit: c0ffee00c0ff
 Host: vps-1

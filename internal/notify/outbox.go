@@ -31,8 +31,8 @@ type letter struct {
 type outbox struct {
 	Letters []letter `json:"letters"`
 
-	busy map[string]bool // by receiver: its first letter is under way
-	hung map[string]int  // by receiver: attempts that have not come back
+	inFlight map[string]bool // by receiver: its first letter is under way
+	hung     map[string]int  // by receiver: attempts that have not come back
 }
 
 // put queues a letter, and tells whether an older one had to give way.
@@ -48,18 +48,18 @@ func (o *outbox) put(l letter) (full bool) {
 		return false
 	}
 	oldest := of[0]
-	if o.busy[l.Receiver] {
+	if o.inFlight[l.Receiver] {
 		oldest = of[1]
 	}
 	o.Letters = slices.Delete(o.Letters, oldest, oldest+1)
 	return true
 }
 
-// take returns a letter that can be sent now, which stays until done or retry.
-func (o *outbox) take(now time.Time) (letter, bool) {
+// next returns a letter that can be sent now, which stays until done or retry.
+func (o *outbox) next(now time.Time) (letter, bool) {
 	for _, l := range o.heads() {
 		if !l.After.After(now) {
-			o.busy[l.Receiver] = true
+			o.inFlight[l.Receiver] = true
 			return l, true
 		}
 	}
@@ -68,7 +68,7 @@ func (o *outbox) take(now time.Time) (letter, bool) {
 
 // done removes the letter that is under way to the receiver.
 func (o *outbox) done(receiver string) {
-	o.busy[receiver] = false
+	o.inFlight[receiver] = false
 	i := o.first(receiver)
 	o.Letters = slices.Delete(o.Letters, i, i+1)
 }
@@ -82,7 +82,7 @@ func (o *outbox) retry(receiver string, now time.Time) bool {
 		o.done(receiver)
 		return false
 	}
-	o.busy[receiver] = false
+	o.inFlight[receiver] = false
 	o.Letters[i] = l
 	return true
 }
@@ -111,7 +111,7 @@ func (o *outbox) heads() []letter {
 	var heads []letter
 	seen := map[string]bool{}
 	for _, l := range o.Letters {
-		if !seen[l.Receiver] && !o.busy[l.Receiver] && o.hung[l.Receiver] < hungLimit {
+		if !seen[l.Receiver] && !o.inFlight[l.Receiver] && o.hung[l.Receiver] < hungLimit {
 			heads = append(heads, l)
 		}
 		seen[l.Receiver] = true
@@ -130,7 +130,7 @@ func (o *outbox) keep(known map[string]receiver) int {
 	before := len(o.Letters)
 	o.Letters = slices.DeleteFunc(o.Letters, func(l letter) bool {
 		_, ok := known[l.Receiver]
-		return !ok && !o.busy[l.Receiver]
+		return !ok && !o.inFlight[l.Receiver]
 	})
 	return before - len(o.Letters)
 }

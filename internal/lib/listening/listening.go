@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode"
+
+	"tandem/internal/lib/plaintext"
 )
 
 // Program is one that listens. Its name and id are there where this process may
@@ -129,17 +130,6 @@ func Address(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(n)), nil
 }
 
-// printable is a program's name, which it chooses itself, without what would change a
-// terminal.
-func printable(name string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsGraphic(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(strings.TrimSpace(name), ""))
-}
-
 // name finds whose the sockets are. What this process may not look into stays
 // without a name.
 func name(proc string, sockets map[string]int, found map[int]Program) {
@@ -171,7 +161,7 @@ func name(proc string, sockets map[string]int, found map[int]Program) {
 			if err != nil {
 				continue
 			}
-			found[port] = Program{printable(string(comm)), pid}
+			found[port] = Program{plaintext.Line(string(comm)), pid}
 			if left--; left == 0 {
 				return
 			}

@@ -35,6 +35,20 @@ func Text(s string) string {
 	return b.String()
 }
 
+// Line is Text on one line: line breaks and tabs are spaces, and none is left at its ends.
+func Line(s string) string { return Text(oneLine.Replace(strings.TrimSpace(s))) }
+
+var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ")
+
+// Clip cuts s to at most so many characters, and shows that it did.
+func Clip(s string, most int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	return string(runes[:most-1]) + "…"
+}
+
 // JSON returns a JSON text with the characters that encoding/json leaves alone and a
 // terminal does not as escapes, which mean the same to whoever parses them.
 func JSON(data []byte) []byte {

@@ -27,6 +27,20 @@ func TestText_WhatIsNotSeenIsWritten(t *testing.T) {
 	}
 }
 
+func TestLine_IsOne(t *testing.T) {
+	if got, want := Line(" two\nlines\tand\r\n\x1b[2J \xff\n"), `two lines and \x1b[2J \xff`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestClip_CutsBetweenCharacters(t *testing.T) {
+	for in, want := range map[string]string{"größ": "größ", "größer": "grö…", "": ""} {
+		if got := Clip(in, 4); got != want {
+			t.Errorf("Clip(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestJSON_MeansTheSame(t *testing.T) {
 	in := "\u202e\u2066\u200f\u061c\u200d\U000e0041 ü 東 👩\n"
 	data, err := json.Marshal(in)

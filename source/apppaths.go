@@ -8,7 +8,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// borders say where an app's directory ends: at the directories of other apps
+// appPaths say where an app's directory ends: at the directories of other apps
 // and at the status files.
 type appPaths struct {
 	apps   map[string]bool // the directories of all apps of the commit

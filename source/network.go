@@ -1,13 +1,11 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // patience bounds one conversation with a server, for callers whose context has
@@ -32,7 +29,7 @@ type dialer interface {
 	push(ctx context.Context) (transport.ReceivePackSession, error)
 }
 
-// wire is a repository behind http or ssh, with a cache of what was fetched.
+// networkRemote is a repository behind http or ssh, with a cache of what was fetched.
 type networkRemote struct {
 	dialer dialer
 	branch string // where older commits are looked for
@@ -96,25 +93,25 @@ func (w *networkRemote) hold(commit plumbing.Hash) {
 	}
 }
 
-func (w *networkRemote) environment(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
-	if err := w.cache.lock.acquire(ctx); err != nil {
+func (w *networkRemote) withCommit(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older ...plumbing.Hash) error {
+	if err := w.cache.lock.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer w.cache.lock.release()
+	defer w.cache.lock.Release(1)
 
-	err := w.viewCache(ctx, commit, read, older)
+	err := w.withCached(ctx, commit, read, older)
 	if !isDamaged(err) || ctx.Err() != nil {
 		return err
 	}
 	if !errors.Is(err, errFull) {
 		w.log.Warn("the cache of the repository is replaced", "commit", commit.String(), "err", err)
 	}
-	return w.viewFresh(ctx, commit, read, older)
+	return w.withFresh(ctx, commit, read, older)
 }
 
 // viewCache reads from the cache, after fetching what is new. Whatever goes wrong
 // with the cache is a *damagedError.
-func (w *networkRemote) viewCache(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) withCached(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, err := w.cache.open()
 	if err != nil {
 		return &damagedError{err}
@@ -130,7 +127,7 @@ func (w *networkRemote) viewCache(ctx context.Context, commit plumbing.Hash, rea
 
 // viewFresh replaces the cache, but not before the new one is complete: a remote
 // that goes away meanwhile must not cost what was there.
-func (w *networkRemote) viewFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
+func (w *networkRemote) withFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, dir, err := w.cache.fresh()
 	if err != nil {
 		return err
@@ -205,7 +202,7 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
 	}
-	whole := bounded(pack, maxObject)
+	whole := limitPack(pack, maxObject)
 	err = packfile.UpdateObjectStorage(store, whole)
 	if exceeded := whole.close(); exceeded != nil {
 		return exceeded
@@ -226,90 +223,11 @@ func receive(ctx context.Context, s transport.UploadPackSession, req *packp.Uplo
 	return nil
 }
 
-func (w *networkRemote) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	s, err := w.dialer.push(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = closeErr(s, err) }()
-	adv, err := s.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return err
-	}
-	ref := plumbing.NewBranchReferenceName(branch)
-	if adv.References[ref.String()] != old {
-		return errRaced
-	}
-	pack, err := encodePack(objs)
-	if err != nil {
-		return err
-	}
-	req := packp.NewReferenceUpdateRequestFromCapabilities(adv.Capabilities)
-	said := &words{most: 4 << 10}
-	if adv.Capabilities.Supports(capability.Sideband64k) {
-		// It takes no value, and that is the only thing Set could object to.
-		_ = req.Capabilities.Set(capability.Sideband64k)
-		req.Progress = said
-	}
-	req.Commands = []*packp.Command{{Name: ref, Old: old, New: tip}}
-	req.Packfile = io.NopCloser(pack)
-	report, err := s.ReceivePack(ctx, req)
-	if report == nil {
-		return err
-	}
-	if err := report.Error(); err != nil {
-		return kindf(refusal(err.Error()), "%v: %s", err, said)
-	}
-	return err
+func (w *networkRemote) push(ctx context.Context, branch string, old, tip plumbing.Hash, objs []newObject) error {
+	return sendPack(ctx, w.dialer.push, branch, old, tip, objs)
 }
 
-// refusal tells a branch that does not accept a push from one that does not at
-// this moment: these are git's own words when somebody else holds a lock.
-func refusal(report string) error {
-	for _, words := range []string{"failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value", "reference already exists"} {
-		if strings.Contains(report, words) {
-			return errLocked
-		}
-	}
-	return ErrRefused
-}
-
-// encodePack writes whole objects: they are small, and most are new.
-func encodePack(objs []newObject) (*bytes.Buffer, error) {
-	store := memory.NewStorage()
-	hashes := make([]plumbing.Hash, 0, len(objs))
-	for _, m := range objs {
-		obj, err := m.encoded()
-		if err != nil {
-			return nil, err
-		}
-		hash, err := store.SetEncodedObject(obj)
-		if err != nil {
-			return nil, err
-		}
-		hashes = append(hashes, hash)
-	}
-	var pack bytes.Buffer
-	_, err := packfile.NewEncoder(&pack, store, false).Encode(hashes, 0)
-	return &pack, err
-}
-
-// words keeps the beginning of what a server says.
-type words struct {
-	most int
-	data []byte
-}
-
-func (w *words) Write(p []byte) (int, error) {
-	w.data = append(w.data, p[:min(len(p), w.most-len(w.data))]...)
-	return len(p), nil
-}
-
-func (w *words) String() string { return string(bytes.TrimSpace(w.data)) }
-
-// closing closes a conversation; its own error counts only when all went well.
+// closeErr closes a conversation; its own error counts only when all went well.
 func closeErr(c io.Closer, err error) error {
 	if closeErr := c.Close(); err == nil {
 		return closeErr

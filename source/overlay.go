@@ -7,10 +7,10 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 )
 
-// graft puts the content of one tree in the place of another's, around what is
+// overlayTree puts the content of one tree in the place of another's, around what is
 // outside of both.
 type overlayTree struct {
-	ctx     context.Context // of the one call that the graft is made for
+	ctx     context.Context // of the one call that it is made for
 	builder *builder
 	objects *objects
 	paths   appPaths

@@ -12,7 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
-// question makes the request for a commit of what the server advertises. haves
+// fetchSpec makes the request for a commit of what the server advertises. haves
 // are the commits that are here already.
 type fetchSpec func(adv *packp.AdvRefs, commit plumbing.Hash, haves []plumbing.Hash) (*packp.UploadPackRequest, error)
 
@@ -75,7 +75,7 @@ func history(branch string, depth int) fetchSpec {
 	}
 }
 
-// recall fetches a commit that no branch may be at any more. Without a server
+// fetchOlder fetches a commit that no branch may be at any more. Without a server
 // that hands it out by its hash, the near past is looked at first.
 func (w *networkRemote) fetchOlder(ctx context.Context, store *filesystem.Storage, commit plumbing.Hash) error {
 	for _, depth := range []int{100, 0} {

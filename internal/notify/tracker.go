@@ -24,13 +24,13 @@ const (
 	troubleLimit = 20
 )
 
-// ledger knows what has been told of each app.
-type ledger struct {
-	Apps map[string]*account `json:"apps"`
+// tracker knows what has been told of each app.
+type tracker struct {
+	Apps map[string]*appState `json:"apps"`
 }
 
-// account is the ledger of one app.
-type account struct {
+// appState is what is known of one app.
+type appState struct {
 	News     *news                `json:"news,omitempty"`    // is told with the next status, which says what is live
 	Trouble  *trouble             `json:"trouble,omitempty"` // lasts, or has just ended
 	Reported map[string]time.Time `json:"told,omitempty"`    // when which trouble was told last
@@ -68,9 +68,9 @@ type trouble struct {
 	Well     time.Time     `json:"well,omitzero"` // since when the app is well again
 }
 
-// take notes an event and returns what is to be told because of it.
-func (l *ledger) take(e deploy.Event) []fact {
-	a := l.account(e.App)
+// record notes an event and returns what is to be told because of it.
+func (t *tracker) record(e deploy.Event) []fact {
+	a := t.app(e.App)
 	switch e.Kind {
 	case deploy.Rejecting:
 		return a.heard(e.App, news{What: rejected, Tag: e.Step.Release.Tag, Commit: e.Commit, Reason: e.Reason, Text: e.Message, At: e.Time})
@@ -88,19 +88,19 @@ func (l *ledger) take(e deploy.Event) []fact {
 	return nil
 }
 
-func (l *ledger) account(app string) *account {
-	if l.Apps == nil {
-		l.Apps = map[string]*account{}
+func (t *tracker) app(app string) *appState {
+	if t.Apps == nil {
+		t.Apps = map[string]*appState{}
 	}
-	if l.Apps[app] == nil {
-		l.Apps[app] = &account{}
+	if t.Apps[app] == nil {
+		t.Apps[app] = &appState{}
 	}
-	return l.Apps[app]
+	return t.Apps[app]
 }
 
 // heard keeps news until the next status. A verdict arrives twice, as the event
 // with the sentence and as a line of the history, in either order: that is one.
-func (a *account) heard(app string, n news) []fact {
+func (a *appState) heard(app string, n news) []fact {
 	var out []fact
 	if old := a.News; old != nil {
 		if n.verdict() && old.verdict() && n.Tag == old.Tag && n.Commit == old.Commit {
@@ -138,7 +138,7 @@ func (n news) fact(app string, s *deploy.Status) fact {
 }
 
 // changed takes a new status.
-func (a *account) changed(e deploy.Event) []fact {
+func (a *appState) changed(e deploy.Event) []fact {
 	s := e.Status
 	a.status = s
 	var out []fact
@@ -159,7 +159,7 @@ func (a *account) changed(e deploy.Event) []fact {
 	return append(out, a.trouble(e)...)
 }
 
-func (a *account) trouble(e deploy.Event) []fact {
+func (a *appState) trouble(e deploy.Event) []fact {
 	var out []fact
 	if a.Trouble != nil && !a.Trouble.Well.IsZero() {
 		out = a.tick(e.App, e.Time) // else what is over would be taken for what begins
@@ -177,7 +177,7 @@ func (a *account) trouble(e deploy.Event) []fact {
 }
 
 // begin notes trouble, or that it is another one than before.
-func (a *account) begin(e deploy.Event) {
+func (a *appState) begin(e deploy.Event) {
 	t := trouble{
 		Key:    string(e.Status.Reason) + " " + timeless(e.Status.Message),
 		Reason: e.Status.Reason, Text: e.Status.Message, Commit: e.Status.Desired.Commit, Since: e.Time,
@@ -190,7 +190,7 @@ func (a *account) begin(e deploy.Event) {
 
 // tick tells what only time decides. After a restart it waits for a status: how
 // the app is now is not known before.
-func (a *account) tick(app string, now time.Time) []fact {
+func (a *appState) tick(app string, now time.Time) []fact {
 	t := a.Trouble
 	if t == nil || a.status == nil || a.due().After(now) {
 		return nil
@@ -216,7 +216,7 @@ func (a *account) tick(app string, now time.Time) []fact {
 
 // tell notes that a trouble is told now, and forgets which was told too long ago
 // to matter.
-func (a *account) tell(key string, now time.Time) {
+func (a *appState) tell(key string, now time.Time) {
 	if a.Reported == nil {
 		a.Reported = map[string]time.Time{}
 	}
@@ -229,7 +229,7 @@ func (a *account) tell(key string, now time.Time) {
 }
 
 // due is when the trouble has something to tell by itself.
-func (a *account) due() time.Time {
+func (a *appState) due() time.Time {
 	t := a.Trouble
 	told, known := a.Reported[t.Key]
 	switch {
@@ -245,18 +245,18 @@ func (a *account) due() time.Time {
 }
 
 // tick tells what only time decides, of all apps.
-func (l *ledger) tick(now time.Time) []fact {
+func (t *tracker) tick(now time.Time) []fact {
 	var out []fact
-	for _, app := range slices.Sorted(maps.Keys(l.Apps)) {
-		out = append(out, l.Apps[app].tick(app, now)...)
+	for _, app := range slices.Sorted(maps.Keys(t.Apps)) {
+		out = append(out, t.Apps[app].tick(app, now)...)
 	}
 	return out
 }
 
 // due are the times at which tick has something to tell.
-func (l *ledger) due() []time.Time {
+func (t *tracker) due() []time.Time {
 	var due []time.Time
-	for _, a := range l.Apps {
+	for _, a := range t.Apps {
 		if a.Trouble != nil && a.status != nil {
 			due = append(due, a.due())
 		}

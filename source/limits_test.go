@@ -174,9 +174,9 @@ func TestBounds_ADeltaIsAsLargeAsWhatItMakes(t *testing.T) {
 	pack.WriteString("the checksum, unread")
 	for most, want := range map[int64]bool{999: true, 1000: false} {
 		// Byte by byte, so that the pack is judged before its checksum has come.
-		p := bounded(iotest.OneByteReader(bytes.NewReader(pack.Bytes())), most)
+		p := limitPack(iotest.OneByteReader(bytes.NewReader(pack.Bytes())), most)
 		passed, readErr := io.ReadAll(p)
-		if err := p.close(); isExceeded(err) != want || isExceeded(readErr) != want {
+		if err := p.close(); isOverLimit(err) != want || isOverLimit(readErr) != want {
 			t.Errorf("at most %d: %v, %v", most, err, readErr)
 		}
 		if !want && (readErr != nil || !bytes.Equal(passed, pack.Bytes())) {

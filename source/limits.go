@@ -11,7 +11,7 @@ import (
 )
 
 // How much a commit may be. A few kilobytes can say that there are ten thousand
-// million files, or one of a gigabyte; these bounds are far above what people deploy
+// million files, or one of a gigabyte; these limits are far above what people deploy
 // from, and what comes up to them takes seconds and some hundred megabytes.
 const (
 	// maxObject is the size in bytes up to which a file comes over the network: the
@@ -30,28 +30,28 @@ const (
 	maxExported = 200_000
 )
 
-// boundError says which bound a commit exceeds. Asking again would change nothing.
-type boundError struct{ text string }
+// limitError says which limit a commit is over. Asking again would change nothing.
+type limitError struct{ text string }
 
-func (e *boundError) Error() string { return e.text }
+func (e *limitError) Error() string { return e.text }
 
 func tooLarge(format string, args ...any) error {
-	return &boundError{text: fmt.Sprintf(format, args...)}
+	return &limitError{text: fmt.Sprintf(format, args...)}
 }
 
-func isExceeded(err error) bool {
-	var b *boundError
+func isOverLimit(err error) bool {
+	var b *limitError
 	return errors.As(err, &b)
 }
 
-// bounded is the pack, which ends with a *boundError where an object in it would be
+// limitPack returns the pack, which ends with a *limitError where an object in it would be
 // larger than most, before anybody who indexes the pack has to keep it in memory.
-func bounded(pack io.Reader, most int64) *boundedPack {
+func limitPack(pack io.Reader, most int64) *limitedPack {
 	r, w := io.Pipe()
-	b := &boundedPack{tee: io.TeeReader(pack, w), end: w, verdict: make(chan error, 1)}
+	b := &limitedPack{tee: io.TeeReader(pack, w), end: w, verdict: make(chan error, 1)}
 	go func() {
 		err := weigh(r, most)
-		if isExceeded(err) {
+		if isOverLimit(err) {
 			_ = r.CloseWithError(err) // it never fails, and ends what is read from b
 		} else {
 			_, _ = io.Copy(io.Discard, r) // what comes after the last object has to pass, too
@@ -61,19 +61,19 @@ func bounded(pack io.Reader, most int64) *boundedPack {
 	return b
 }
 
-type boundedPack struct {
+type limitedPack struct {
 	tee     io.Reader
 	end     *io.PipeWriter
 	verdict chan error
 }
 
-func (b *boundedPack) Read(p []byte) (int, error) { return b.tee.Read(p) }
+func (b *limitedPack) Read(p []byte) (int, error) { return b.tee.Read(p) }
 
-// close ends the look at the pack. Its only error is a *boundError: whatever else a
+// close ends the look at the pack. Its only error is a *limitError: whatever else a
 // pack may have is found by those who read it.
-func (b *boundedPack) close() error {
+func (b *limitedPack) close() error {
 	_ = b.end.Close() // it never fails
-	if err := <-b.verdict; isExceeded(err) {
+	if err := <-b.verdict; isOverLimit(err) {
 		return err
 	}
 	return nil
