@@ -48,8 +48,8 @@ var prefix = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \
 // run runs Nginx's program where Nginx runs. An exit code other than 0 is no error.
 func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 	argv := append(append([]string{}, p.command...), args...)
-	if p.container != "" {
-		return p.runInside(ctx, argv)
+	if p.container != nil {
+		return p.exec(ctx, argv)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// A script's own programs outlive it when it is killed, and keep its outputs open.

@@ -16,6 +16,7 @@ import (
 	docker "github.com/docker/docker/client"
 
 	"tandem/internal/harness/testbed/tb"
+	"tandem/internal/lib/containerexec"
 	"tandem/nginx"
 	"tandem/reconciler/deploy"
 )
@@ -86,7 +87,7 @@ func TestContainer_ATestThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	b.options.Docker = engine
+	b.options.Container = containerexec.New(engine, b.name)
 	p, err := nginx.New(b.options)
 	if err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ var (
 
 // runs tells whether the Nginx runs that has this configuration.
 func (p *Proxy) runs(ctx context.Context, v environment, configuration string) bool {
-	if p.container != "" {
+	if p.container != nil {
 		return v.stopped == ""
 	}
 	m := pidLine.FindStringSubmatch(configuration)

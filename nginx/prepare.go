@@ -237,8 +237,7 @@ func (p *Proxy) writeMissing(w appDiff) error {
 	if err := p.tested(); err != nil {
 		return err
 	}
-	return &deploy.RouterError{Reason: deploy.NginxAway,
-		Detail: "the container " + p.container + " does not run: it is " + w.environment.stopped}
+	return p.doesNotRun(w.environment)
 }
 
 // missing are the changes that write the files that do not exist, and leave alone what

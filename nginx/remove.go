@@ -33,7 +33,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 		return nil, err
 	}
 	if v.stopped != "" {
-		return nil, &deploy.RouterError{Reason: deploy.NginxAway, Detail: "the container " + p.container + " does not run: it is " + v.stopped}
+		return nil, p.doesNotRun(v)
 	}
 	configuration, err := p.test(ctx)
 	if err != nil {

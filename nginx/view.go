@@ -16,8 +16,8 @@ type environment struct {
 // look returns the surroundings as they are now: a container may have been
 // recreated since the last time.
 func (p *Proxy) inspect(ctx context.Context) (environment, error) {
-	if p.container != "" {
-		return p.lookInside(ctx)
+	if p.container != nil {
+		return p.inspectContainer(ctx)
 	}
 	return environment{dir: p.dir, listen: p.confirm, dial: p.confirm}, nil
 }
