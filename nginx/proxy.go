@@ -41,8 +41,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Proxy is the real Nginx as a reconciler.Router, Backup, Visitor and Meter. It may
-// be used by several goroutines, one an app.
+// Proxy is the real Nginx as a reconciler.Router, Backup, ProxyProber and AccessLog. It
+// may be used by several goroutines, one an app.
 type Proxy struct {
 	dir       string
 	mode      string
@@ -66,11 +66,11 @@ type Proxy struct {
 	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
 	last    testResult             // guarded by loading
 
-	noLinger bool // guarded by loading; a person's configuration has lingerName, or Nginx does not know it
+	noMinTimeout bool // guarded by loading; a person's configuration has minTimeout, or Nginx does not know it
 
 	oldWorkers oldWorkers
 
-	noBackup atomic.Bool // the last survey found that there can be no backup
+	noBackup atomic.Bool // the last diff found that there can be no backup
 
 	own   writtenFiles
 	watch watchers
@@ -135,26 +135,6 @@ func checkConfirm(address string) error {
 	}
 	return nil
 }
-
-// IncludeLines returns the two lines that connect a site to the generated files:
-// one for the http block, before every server block, and one for the server
-// block that serves the app. In reload mode the second is only needed for the
-// access log. The paths are those that Nginx sees.
-func (p *Proxy) IncludeLines(ctx context.Context, app string) (httpLine, serverLine string, err error) {
-	v, err := p.inspect(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	httpLine, serverLine = includeLines(v.dir, app)
-	return httpLine, serverLine, nil
-}
-
-func includeLines(dir, app string) (httpLine, serverLine string) {
-	return "include " + dir + "/*.conf;", "include " + dir + "/" + app + ".server;"
-}
-
-// severalLine is for a server block that serves several apps.
-func severalLine(dir string) string { return "include " + dir + "/" + ownName + serverFile + ";" }
 
 // Settling times. Each bounds a wait; none is slept through.
 const (

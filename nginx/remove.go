@@ -59,7 +59,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 	for _, f := range files {
 		gone = append(gone, f.Name)
 	}
-	return gone, errors.Join(p.tested(), p.raise(flagName(app), false), p.raise(backupName(app), false))
+	return gone, errors.Join(p.tested(), p.writeFlag(flagName(app), false), p.writeFlag(backupName(app), false))
 }
 
 // filesOf are the generated files of an app that exist, in the order in which they may

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -48,45 +47,6 @@ func (w appDiff) needsFile(refused error) bool {
 	return strings.Contains(refused.Error(), `open() "`+w.environment.dir+`/`) && strings.Contains(refused.Error(), "(2: No such file")
 }
 
-// missingLines says which include lines a person still has to write.
-func (p *Proxy) missingLines(w appDiff, configuration string) string {
-	has := func(name string) bool { return includes(configuration, filepath.Join(w.environment.dir, name)) }
-	const wait = "; once they are there, it waits for a person: "
-	switch {
-	case !has(ownName + confFile):
-		return wait + w.lack(httpLine, configuration)
-	case p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile):
-		return wait + w.lack(serverLine, configuration)
-	default:
-		return ""
-	}
-}
-
-var (
-	mainFile    = regexp.MustCompile(`(?m)^# configuration file (.*):$`) // of `nginx -T`, the first one
-	comment     = regexp.MustCompile(`(?m)#.*$`)
-	includeLine = regexp.MustCompile(`\binclude\s+["']?([^\s;"']+)["']?\s*;`)
-)
-
-// includes tells whether a line of the configuration includes the file, whether it
-// exists or not.
-func includes(configuration, file string) bool {
-	root := ""
-	if m := mainFile.FindStringSubmatch(configuration); m != nil {
-		root = filepath.Dir(m[1])
-	}
-	for _, m := range includeLine.FindAllStringSubmatch(comment.ReplaceAllString(configuration, ""), -1) {
-		pattern := m[1]
-		if !filepath.IsAbs(pattern) {
-			pattern = filepath.Join(root, pattern)
-		}
-		if match, err := filepath.Match(pattern, file); err == nil && match {
-			return true
-		}
-	}
-	return false
-}
-
 // Where Nginx says in which file its main process writes its id.
 var (
 	pidLine   = regexp.MustCompile(`(?m)^\s*pid\s+["']?([^\s;"']+)["']?\s*;`)
@@ -117,4 +77,17 @@ func (p *Proxy) runs(ctx context.Context, v environment, configuration string) b
 	}
 	master, ok := readProcess("/proc", pid)
 	return ok && strings.Contains(master.title, ": master process")
+}
+
+// PeekSite is Site for who changes nothing.
+func (p *Proxy) PeekSite(ctx context.Context, app deploy.App) error {
+	v, err := p.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	configuration, err := p.test(ctx)
+	if err != nil || p.passesTo(configuration, app) {
+		return err
+	}
+	return p.unused(v, app)
 }
