@@ -1,7 +1,9 @@
 package compose
 
-import "github.com/docker/docker/client"
+import "tandem/internal/lib/containerexec"
 
-// Engine is the connection to Docker, for what looks at containers that belong
-// to no stack, such as the one that Nginx runs in. It is closed by Close.
-func (c *Client) Engine() *client.Client { return c.engine }
+// Container is one that belongs to no stack, such as the one that Nginx runs in. It
+// may be used until Close.
+func (c *Client) Container(name string) *containerexec.Container {
+	return containerexec.New(c.engine, name)
+}

@@ -10,11 +10,11 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// admit leaves out of the site what Nginx must not send requests to: see
+// applyAccess leaves out of the site what Nginx must not send requests to: see
 // deploy.Access. What it has already is read from the generated files, so that
 // neither a new process nor a lost memory takes a port away from it that it uses.
 // color is the one that is live, or is to be.
-func (p *Proxy) admit(s site, app deploy.App, w appDiff, color deploy.Color) (site, error) {
+func (p *Proxy) applyAccess(s site, app deploy.App, w appDiff, color deploy.Color) (site, error) {
 	leads, err := p.present(s, app, w)
 	if err != nil {
 		return site{}, err
@@ -115,7 +115,7 @@ func (p *Proxy) backupRaised(app string, w appDiff) (bool, error) {
 }
 
 // closedName is the group without an address, for a route whose variable holds
-// containers' names.
+// the names under which containers are reached.
 func (s site) closedName(b backend) string {
 	return upstreamName(s.app, b.route, deploy.NoColor) + "_closed"
 }
@@ -125,7 +125,7 @@ func (s site) assignment(b backend) string {
 	return fmt.Sprintf("set $%s %s;\n", routeVariable(s.app, b.route), s.target(b, colorVariable(s.app)))
 }
 
-// closing sends the requests of a route to nobody in one color, where the variable
+// closedAssignment sends the requests of a route to nobody in one color, where the variable
 // holds a container's name.
 func (s site) closedAssignment(b backend, c deploy.Color) string {
 	return fmt.Sprintf("if ($%s = %s) { set $%s %s; }\n", colorVariable(s.app), c, routeVariable(s.app, b.route), s.closedName(b))

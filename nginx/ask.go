@@ -92,11 +92,11 @@ func (p *Proxy) away(v environment, cause error) error {
 // second Nginx that listens on the same address.
 const agreement = 3
 
-// settle is how long answers have to agree when the old workers cannot be
+// settleTime is how long answers have to agree when the old workers cannot be
 // looked at: Nginx lets them work on for 100 ms after the new ones have begun.
 const settleTime = 300 * time.Millisecond
 
-// What await waits for besides the right answer.
+// transition is what await waits for besides the right answer.
 type transition int
 
 const (

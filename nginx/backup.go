@@ -7,12 +7,12 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// Backups tells whether there can be a backup at all: it takes a flag that each
+// SupportsBackup tells whether there can be a backup at all: it takes a flag that each
 // request looks for, and a group of upstreams. Before the first Prepare nobody
 // knows the version of an Nginx in a container, and the answer is no.
 func (p *Proxy) SupportsBackup() bool { return p.mode == SwitchFlip && !p.noBackup.Load() }
 
-// Armed asks the running Nginx whether the standby is a backup now.
+// BackupActive asks the running Nginx whether the standby is a backup now.
 func (p *Proxy) BackupActive(ctx context.Context, app deploy.App) (bool, error) {
 	v, err := p.inspect(ctx)
 	if err != nil {
@@ -22,7 +22,7 @@ func (p *Proxy) BackupActive(ctx context.Context, app deploy.App) (bool, error) 
 	return a.backup, err
 }
 
-// Arm makes the standby a backup, or ends that, for the very next request. Like
+// SetBackup makes the standby a backup, or ends that, for the very next request. Like
 // Confirm it gives up when ctx ends, or after five seconds.
 func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 	if err := ctx.Err(); err != nil {
@@ -37,7 +37,7 @@ func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 	if err != nil {
 		return err
 	}
-	if err := p.raise(backupName(app.Name), on); err != nil {
+	if err := p.writeFlag(backupName(app.Name), on); err != nil {
 		return fmt.Errorf("arm backup of %s: %w", app.Name, err)
 	}
 	return p.await(ctx, v, app.Name, afterFlip, func(a answer) bool { return a.backup == on })
@@ -49,7 +49,7 @@ func (p *Proxy) dropBackup(app string, w appDiff) error {
 	if w.hasBackup {
 		return nil
 	}
-	if err := p.raise(backupName(app), false); err != nil {
+	if err := p.writeFlag(backupName(app), false); err != nil {
 		return fmt.Errorf("drop backup of %s: %w", app, err)
 	}
 	return nil

@@ -26,7 +26,7 @@ func (r *rig) setBackup(t *testing.T, on bool) {
 func (r *rig) wantBackup(t *testing.T, want bool) {
 	t.Helper()
 	if got, err := r.proxy.BackupActive(t.Context(), r.app); err != nil || got != want {
-		t.Fatalf("Armed: got %v and %v, want %v", got, err, want)
+		t.Fatalf("BackupActive: got %v and %v, want %v", got, err, want)
 	}
 }
 
@@ -218,10 +218,10 @@ func TestBackup_WhereThereCanBeNoneArmingIsRefused(t *testing.T) {
 			r.app.Standby.Backup = o.backup
 			r.prepare(t)
 			if got, want := r.proxy.SupportsBackup(), o.mode == nginx.SwitchFlip; got != want {
-				t.Errorf("Backups: got %v, want %v", got, want)
+				t.Errorf("SupportsBackup: got %v, want %v", got, want)
 			}
 			if err := r.proxy.SetBackup(t.Context(), r.app, true); err == nil {
-				t.Error("armed")
+				t.Error("there is a backup")
 			}
 			r.setBackup(t, false)
 		})
@@ -271,7 +271,7 @@ func TestBackup_RouteOfThatNameIsARouteLikeAnyOther(t *testing.T) {
 		r.setBackup(t, backupOn)
 		for _, route := range routes {
 			if got := get(t, r.nginx.URL()+"/"+route.Name); got != "blue" {
-				t.Errorf("armed %v, route %s: got %q, want blue", backupOn, route.Name, got)
+				t.Errorf("backup %v, route %s: got %q, want blue", backupOn, route.Name, got)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"tandem/internal/harness/testbed"
 	"tandem/internal/harness/testbed/tb"
+	"tandem/internal/lib/containerexec"
 	"tandem/nginx"
 	"tandem/reconciler/deploy"
 )
@@ -73,7 +74,7 @@ func newBoxedOf(t *testing.T, image func(testing.TB, *testbed.Engine) string, mo
 	b.app = appWith(b.name, deploy.Route{Name: "api", Service: "api", Ports: deploy.Ports{Blue: 3001, Green: 3002}})
 	b.configure(t, "", "")
 	b.run(t, b.name, b.conf, mount.Mount{Type: mount.TypeBind, Source: filepath.Dir(b.dir), Target: "/inside"})
-	b.options = nginx.Options{Dir: b.dir, Switch: mode, Container: b.name, Docker: e.Client, Command: "nginx -c /conf/nginx.conf",
+	b.options = nginx.Options{Dir: b.dir, Switch: mode, Container: containerexec.New(e.Client, b.name), Command: "nginx -c /conf/nginx.conf",
 		Confirm: fmt.Sprintf("127.0.0.1:%d", ports[1]), Logger: slog.New(slog.DiscardHandler),
 		Endpoint: b.endpoint}
 	var err error

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +23,7 @@ func (p *Proxy) Check(ctx context.Context, app deploy.App) (deploy.RenderState, 
 		return deploy.RenderState{}, err
 	}
 	defer p.loading.Release(1)
-	p.forgetReading()
+	p.forgetTestResult()
 	w, err := p.diff(ctx, app, deploy.NoColor, called)
 	if err != nil {
 		return deploy.RenderState{}, err
@@ -38,7 +37,7 @@ func (p *Proxy) Check(ctx context.Context, app deploy.App) (deploy.RenderState, 
 	case len(w.changes) > 0 && !(stopped && len(w.missing()) == 0), p.unfinished(w):
 		return p.due(ctx, w)
 	case stopped:
-		return deploy.RenderState{}, p.containerStopped(w)
+		return deploy.RenderState{}, p.doesNotRun(w.environment)
 	case !w.inForce():
 		return p.checkLoaded(ctx, w)
 	}
@@ -60,7 +59,7 @@ func (p *Proxy) unfinished(w appDiff) bool {
 func (p *Proxy) checkLoaded(ctx context.Context, w appDiff) (deploy.RenderState, error) {
 	configuration, err := p.test(ctx)
 	if err != nil {
-		return deploy.RenderState{}, p.rivaled(w, err)
+		return deploy.RenderState{}, p.explainDuplicate(w, err)
 	}
 	if !w.includesFiles(configuration) {
 		return deploy.RenderState{}, p.notIncluded(w, httpLine, configuration)
@@ -94,44 +93,6 @@ func (w appDiff) needsFile(refused error) bool {
 	return strings.Contains(refused.Error(), `open() "`+w.environment.dir+`/`) && strings.Contains(refused.Error(), "(2: No such file")
 }
 
-// missingLines says which include lines a person still has to write.
-func (p *Proxy) missingLines(w appDiff, configuration string) string {
-	has := func(name string) bool { return includes(configuration, filepath.Join(w.environment.dir, name)) }
-	switch {
-	case !has(ownName + confFile):
-		return w.lack(httpLine, configuration)
-	case p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile):
-		return w.lack(serverLine, configuration)
-	default:
-		return ""
-	}
-}
-
-var (
-	mainFile    = regexp.MustCompile(`(?m)^# configuration file (.*):$`) // of `nginx -T`, the first one
-	comment     = regexp.MustCompile(`(?m)#.*$`)
-	includeLine = regexp.MustCompile(`\binclude\s+["']?([^\s;"']+)["']?\s*;`)
-)
-
-// includes tells whether a line of the configuration includes the file, whether it
-// exists or not.
-func includes(configuration, file string) bool {
-	root := ""
-	if m := mainFile.FindStringSubmatch(configuration); m != nil {
-		root = filepath.Dir(m[1])
-	}
-	for _, m := range includeLine.FindAllStringSubmatch(comment.ReplaceAllString(configuration, ""), -1) {
-		pattern := m[1]
-		if !filepath.IsAbs(pattern) {
-			pattern = filepath.Join(root, pattern)
-		}
-		if match, err := filepath.Match(pattern, file); err == nil && match {
-			return true
-		}
-	}
-	return false
-}
-
 // Where Nginx says in which file its main process writes its id.
 var (
 	pidLine   = regexp.MustCompile(`(?m)^\s*pid\s+["']?([^\s;"']+)["']?\s*;`)
@@ -140,7 +101,7 @@ var (
 
 // runs tells whether the Nginx runs that has this configuration.
 func (p *Proxy) runs(ctx context.Context, v environment, configuration string) bool {
-	if p.container != "" {
+	if p.container != nil {
 		return v.stopped == ""
 	}
 	m := pidLine.FindStringSubmatch(configuration)

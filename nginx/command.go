@@ -48,8 +48,8 @@ var prefix = regexp.MustCompile(`(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (\[\w+\]) \
 // run runs Nginx's program where Nginx runs. An exit code other than 0 is no error.
 func (p *Proxy) run(ctx context.Context, args ...string) (output, error) {
 	argv := append(append([]string{}, p.command...), args...)
-	if p.container != "" {
-		return p.runInside(ctx, argv)
+	if p.container != nil {
+		return p.exec(ctx, argv)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	// A script's own programs outlive it when it is killed, and keep its outputs open.
@@ -102,28 +102,28 @@ func (p *Proxy) test(ctx context.Context) (configuration string, err error) {
 	return out.stdout, nil
 }
 
-// twice is how Nginx says that a server block has a directive of an app's file a second
+// twicePattern is how Nginx says that a server block has a directive of an app's file a second
 // time. It names the one that it read last.
-var twice = regexp.MustCompile(`directive is duplicate in (\S*)/[a-z0-9-]+\` + serverFile + `:\d+`)
+var twicePattern = regexp.MustCompile(`directive is duplicate in (\S*)/[a-z0-9-]+\` + serverFile + `:\d+`)
 
 func withAdvice(words string) string {
-	m := twice.FindStringSubmatch(words)
+	m := twicePattern.FindStringSubmatch(words)
 	if m == nil {
 		return words
 	}
 	return words + fmt.Sprintf("\na server block that serves several apps has the one line %q in the place of the lines of the apps; a directive of your own moves into the locations that need it", severalLine(m[1]))
 }
 
-// reading is what a test said.
+// testResult is what a test said.
 type testResult struct {
 	began         time.Time
 	configuration string
 	err           error
 }
 
-// readingLife is for how long one is kept: longer than all apps of an agent wait for
+// testResultLife is for how long one is kept: longer than all apps of an agent wait for
 // their turn when it starts.
-const readingLife = time.Minute
+const testResultLife = time.Minute
 
 // testSince is test, or what the last one said if that began since the moment. When an
 // agent starts, all of its apps ask at once; with hundreds of them one test takes a
@@ -140,9 +140,9 @@ func (p *Proxy) testSince(ctx context.Context, moment time.Time) (configuration 
 	return configuration, err
 }
 
-// forgetReading gives the memory back.
-func (p *Proxy) forgetReading() {
-	if time.Since(p.last.began) > readingLife {
+// forgetTestResult gives the memory back.
+func (p *Proxy) forgetTestResult() {
+	if time.Since(p.last.began) > testResultLife {
 		p.last = testResult{}
 	}
 }

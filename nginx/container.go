@@ -5,38 +5,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-
-	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/go-connections/nat"
 
 	"tandem/internal/lib/containerexec"
 	"tandem/reconciler/deploy"
 )
 
-// lookInside returns the surroundings of an Nginx in a container.
-func (p *Proxy) lookInside(ctx context.Context) (environment, error) {
-	info, err := p.docker.ContainerInspect(ctx, p.container)
+// environment is how things look from where Nginx runs.
+type environment struct {
+	dir      string   // of the generated files
+	listen   string   // of the confirm server, as Nginx binds it
+	dial     string   // of the confirm server, as this process reaches it
+	bridged  bool     // Nginx has a network of its own
+	networks []string // the names of Docker's networks that it is in
+	pid      int      // the container's first process on this host; 0 without a container
+	stopped  string   // why nothing can be run there: the container's state; empty when it runs
+}
+
+// inspect returns the environment as it is now: a container may have been
+// recreated since the last time.
+func (p *Proxy) inspect(ctx context.Context) (environment, error) {
+	if p.container != nil {
+		return p.inspectContainer(ctx)
+	}
+	return environment{dir: p.dir, listen: p.confirm, dial: p.confirm}, nil
+}
+
+// Container is the container that Nginx runs in. It may be stopped, removed and made
+// anew meanwhile.
+type Container interface {
+	// Name is how a person calls it.
+	Name() string
+	// Inspect tells how it is now. Where there is none, the error has containerexec.ErrNotFound.
+	Inspect(ctx context.Context) (containerexec.State, error)
+	// Gateways are the addresses that this host has in one of its networks.
+	Gateways(ctx context.Context, network string) ([]string, error)
+	// Exec runs a program in it. An exit code other than 0 is no error.
+	Exec(ctx context.Context, argv []string, stdout, stderr io.Writer) (code int, err error)
+}
+
+// inspectContainer returns the environment of an Nginx in a container.
+func (p *Proxy) inspectContainer(ctx context.Context) (environment, error) {
+	state, err := p.container.Inspect(ctx)
 	if err != nil {
 		return environment{}, p.noContainer(ctx, err)
 	}
-	v := environment{pid: info.State.Pid, listen: p.confirm, dial: p.confirm}
-	if !info.State.Running || info.State.Restarting {
-		v.stopped = string(info.State.Status)
+	v := environment{pid: state.PID, listen: p.confirm, dial: p.confirm}
+	if !state.Running {
+		v.stopped = state.Status
 	}
-	if v.dir, err = p.mounted(info.Mounts); err != nil {
+	if v.dir, err = p.mounted(state.Mounts); err != nil {
 		return environment{}, err
 	}
-	if !info.HostConfig.NetworkMode.IsHost() {
-		return p.bridge(v, info)
+	if !state.HostNetwork {
+		return p.bridge(v, state)
 	}
 	return v, nil
 }
@@ -45,16 +73,21 @@ func (p *Proxy) noContainer(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case cerrdefs.IsNotFound(err):
+	case errors.Is(err, containerexec.ErrNotFound):
 		return &deploy.RouterError{Reason: deploy.NginxAway, Err: err,
-			Detail: "there is no container " + p.container + ": start Nginx, or set nginx.container to its name"}
+			Detail: "there is no container " + p.container.Name() + ": start Nginx, or set nginx.container to its name"}
 	default:
-		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("inspect container %s: %w", p.container, err)}
+		return &deploy.TemporaryError{Reason: deploy.DockerAway, Err: fmt.Errorf("inspect container %s: %w", p.container.Name(), err)}
 	}
 }
 
+// doesNotRun is the error of what needs an Nginx that runs.
+func (p *Proxy) doesNotRun(v environment) error {
+	return &deploy.RouterError{Reason: deploy.NginxAway, Detail: "the container " + p.container.Name() + " does not run: it is " + v.stopped}
+}
+
 // mounted translates the directory's path into the container's.
-func (p *Proxy) mounted(mounts []container.MountPoint) (string, error) {
+func (p *Proxy) mounted(mounts []containerexec.Mount) (string, error) {
 	hosts := []string{p.dir}
 	if real, err := filepath.EvalSymlinks(p.dir); err == nil {
 		hosts = append(hosts, real)
@@ -70,30 +103,34 @@ func (p *Proxy) mounted(mounts []container.MountPoint) (string, error) {
 	}
 	if best < 0 {
 		return "", &deploy.RouterError{Reason: deploy.NotIncluded, Detail: fmt.Sprintf(
-			"the container %s does not see %s: mount the directory (not single files) into it, for example with -v %s:%s", p.container, p.dir, p.dir, p.dir)}
+			"the container %s does not see %s: mount the directory (not single files) into it, for example with -v %s:%s", p.container.Name(), p.dir, p.dir, p.dir)}
 	}
 	return inside, nil
 }
 
-// bridge completes the view of a container with a network of its own. The
+// bridge completes the environment of a container with a network of its own. The
 // confirm server listens on all its addresses, because the container's own
 // loopback cannot be reached from here, and turns away everybody but this host.
-func (p *Proxy) bridge(v environment, info container.InspectResponse) (environment, error) {
+func (p *Proxy) bridge(v environment, state containerexec.State) (environment, error) {
 	v.bridged = true
 	_, port, err := net.SplitHostPort(p.confirm)
 	if err != nil {
 		return environment{}, fmt.Errorf("nginx.confirm: %w", err)
 	}
 	v.listen = "0.0.0.0:" + port
-	v.networks = slices.Sorted(maps.Keys(info.NetworkSettings.Networks))
+	v.networks = slices.Sorted(maps.Keys(state.Networks))
 	for _, name := range slices.Backward(v.networks) {
-		if ip := info.NetworkSettings.Networks[name].IPAddress; ip != "" {
-			v.dial = net.JoinHostPort(ip, port)
+		if ip := state.Networks[name]; ip.IsValid() {
+			v.dial = net.JoinHostPort(ip.String(), port)
 		}
 	}
-	for _, b := range info.NetworkSettings.Ports[nat.Port(port+"/tcp")] {
-		if b.HostIP == "127.0.0.1" {
-			v.dial = net.JoinHostPort(b.HostIP, b.HostPort)
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return environment{}, fmt.Errorf("nginx.confirm: %w", err)
+	}
+	for _, at := range state.Published[number] {
+		if at.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
+			v.dial = at.String()
 		}
 	}
 	return v, nil
@@ -104,15 +141,11 @@ func (p *Proxy) bridge(v environment, info container.InspectResponse) (environme
 func (p *Proxy) gateways(ctx context.Context, networks []string) ([]string, error) {
 	found := []string{"127.0.0.1"}
 	for _, name := range networks {
-		n, err := p.docker.NetworkInspect(ctx, name, network.InspectOptions{})
+		more, err := p.container.Gateways(ctx, name)
 		if err != nil {
 			return nil, p.noContainer(ctx, err)
 		}
-		for _, c := range n.IPAM.Config {
-			if c.Gateway != "" {
-				found = append(found, c.Gateway)
-			}
-		}
+		found = append(found, more...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
@@ -176,12 +209,12 @@ func (p *Proxy) peersInside(ctx context.Context, v environment, app deploy.App, 
 	return peers, nil
 }
 
-// runInside runs a program in Nginx's container.
-func (p *Proxy) runInside(ctx context.Context, argv []string) (output, error) {
+// exec runs a program in Nginx's container.
+func (p *Proxy) exec(ctx context.Context, argv []string) (output, error) {
 	var stdout, stderr bytes.Buffer
-	code, err := containerexec.Run(ctx, p.docker, p.container, container.ExecOptions{Cmd: argv}, &stdout, &stderr)
+	code, err := p.container.Exec(ctx, argv, &stdout, &stderr)
 	if err != nil {
-		return output{}, fmt.Errorf("run %s in container %s: %w", strings.Join(argv, " "), p.container, err)
+		return output{}, err
 	}
 	return output{stdout.String(), stderr.String(), code}, nil
 }

@@ -16,6 +16,7 @@ import (
 	docker "github.com/docker/docker/client"
 
 	"tandem/internal/harness/testbed/tb"
+	"tandem/internal/lib/containerexec"
 	"tandem/nginx"
 	"tandem/reconciler/deploy"
 )
@@ -31,7 +32,7 @@ func TestContainer_OnTheHostsNetwork(t *testing.T) {
 			b.wantTraffic(t, deploy.Green)
 			b.wantProbesInTheLog(t, deploy.Green)
 			if flip := mode == nginx.SwitchFlip; b.proxy.SupportsBackup() != flip {
-				t.Errorf("Backups: got %v, want %v", !flip, flip)
+				t.Errorf("SupportsBackup: got %v, want %v", !flip, flip)
 			} else if flip {
 				b.wantBackup(t)
 			}
@@ -39,7 +40,7 @@ func TestContainer_OnTheHostsNetwork(t *testing.T) {
 	}
 }
 
-// wantBackup arms and disarms, which Nginx has to confirm.
+// wantBackup makes the standby a backup and ends that, which Nginx has to confirm.
 func (b *boxed) wantBackup(t *testing.T) {
 	t.Helper()
 	for _, on := range []bool{true, false} {
@@ -47,7 +48,7 @@ func (b *boxed) wantBackup(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := b.proxy.BackupActive(t.Context(), b.app); err != nil || got != on {
-			t.Errorf("Armed: got %v and %v, want %v", got, err, on)
+			t.Errorf("BackupActive: got %v and %v, want %v", got, err, on)
 		}
 	}
 }
@@ -86,7 +87,7 @@ func TestContainer_ATestThatFailsIsNotTakenForOneThatPassed(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	b.options.Docker = engine
+	b.options.Container = containerexec.New(engine, b.name)
 	p, err := nginx.New(b.options)
 	if err != nil {
 		t.Fatal(err)

@@ -22,14 +22,14 @@ func (p *Proxy) setFlag(app string, color deploy.Color) error {
 	if !color.Valid() {
 		return fmt.Errorf("flip %s: %q is no color", app, color)
 	}
-	if err := p.raise(flagName(app), color == deploy.Green); err != nil {
+	if err := p.writeFlag(flagName(app), color == deploy.Green); err != nil {
 		return fmt.Errorf("flip %s: %w", app, err)
 	}
 	return nil
 }
 
-// raise creates a flag, or removes it, at once.
-func (p *Proxy) raise(name string, up bool) error {
+// writeFlag creates a flag, or removes it, at once.
+func (p *Proxy) writeFlag(name string, up bool) error {
 	if _, err := p.makeDirs(); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (p *Proxy) flagColor(app string) (deploy.Color, error) {
 
 var colorLine = regexp.MustCompile(`(?m)^map '' \$[a-z0-9_]+_color \{ default (blue|green); \}$`)
 
-// heir is the color that newly rendered files must keep live: what the running
+// currentColor is the color that newly rendered files must keep live: what the running
 // Nginx says, or, while it is away, what it would do when it is started. It also
 // tells whether files of reload mode say so, which know no flag.
 func (p *Proxy) currentColor(app string, running answer, asked error) (color deploy.Color, fromReload bool, err error) {

@@ -35,7 +35,7 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
 		s.group(b, upstreamName(s.app, r.route, deploy.NoColor), keepalive, r.of(s.live))
-		if len(s.routes)-len(s.kept) == 1 && r.route == s.routes[0].route && r.route != backendName {
+		if len(s.routes)-len(s.removed) == 1 && r.route == s.routes[0].route && r.route != backendName {
 			s.group(b, upstreamName(s.app, backendName, deploy.NoColor), keepalive, r.of(s.live))
 		}
 	case s.namesInVariables():
@@ -63,14 +63,14 @@ func (s site) colorGroups(b *strings.Builder, name, own, other string) {
 	}
 }
 
-// reuse keeps connections to the app. Idle ones are closed after a second
+// keepalive keeps connections to the app. Idle ones are closed after a second
 // because an app closes its own after two (gunicorn) or five (Node.js, uvicorn),
 // and a request that meets the closing is lost; under load they never get that
 // old. `keepalive` is written out also since 1.29.7, where it is the default: the
 // default does not share connections between locations.
 const keepalive = "    keepalive 32;\n    keepalive_timeout 1s;\n"
 
-// once keeps none, also where keeping is the default: a connection that is kept
+// noKeepalive keeps none, also where keeping is the default: a connection that is kept
 // after an upgrade was refused would still be taken for a WebSocket.
 const noKeepalive = "    keepalive_requests 1;\n"
 

@@ -32,9 +32,9 @@ func checkName(what, s string) error {
 // with a letter, so two names joined by one "_" never read as another pair.
 func identifier(name string) string { return strings.ReplaceAll(name, "-", "__") }
 
-// taken are the first words of variables that Nginx, or tandem, defines itself:
+// reserved are the first words of variables that Nginx, or tandem, defines itself:
 // `set $http_host` would not fail, it would change what $http_host means.
-func taken(app string) bool {
+func reserved(app string) bool {
 	switch app {
 	case "ancient", "arg", "auth", "binary", "body", "bytes", "connection", "connections", "content", "cookie",
 		"date", "document", "fastcgi", "geoip", "gzip", "http", "http2", "http3", "https", "image", "invalid", "is", "jwt",
@@ -48,7 +48,7 @@ func taken(app string) bool {
 
 // appVariable is the start of every variable of the app, without "$".
 func appVariable(app string) string {
-	if taken(app) {
+	if reserved(app) {
 		return "tandem_" + identifier(app)
 	}
 	return identifier(app)

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"tandem/reconciler/deploy"
@@ -26,7 +23,7 @@ func (p *Proxy) Prepare(ctx context.Context, app deploy.App) (repaired []string,
 	}
 	defer p.loading.Release(1)
 	if !t.done {
-		p.forgetReading()
+		p.forgetTestResult()
 		t.err = p.acceptFiles(ctx, t)
 	}
 	if t.err == nil {
@@ -41,7 +38,7 @@ func (p *Proxy) acceptFiles(ctx context.Context, t *turn) error {
 		return err
 	case due:
 		err := p.load(ctx, t.diff)
-		if p.refusesLinger(err) {
+		if p.refusesMinTimeout(err) {
 			return p.acceptFiles(ctx, t)
 		}
 		return err
@@ -88,12 +85,12 @@ func (p *Proxy) Reserve(ctx context.Context, app deploy.App) error {
 	return p.tested()
 }
 
-// work is what survey found: how things are, and what has to be written.
+// appDiff is how things are with one app, and what has to be written.
 type appDiff struct {
 	app          string
 	of           deploy.App
 	reloads      bool      // mode is SwitchReload
-	called       time.Time // when the work was asked for; the wait for its turn comes after
+	called       time.Time // when the diff was asked for; the wait for its turn comes after
 	environment  environment
 	running      answer
 	asked        error // why there is no answer; nil when running is one
@@ -104,13 +101,13 @@ type appDiff struct {
 	currentColor deploy.Color
 	fromReload   bool
 	hasBackup    bool // the files have groups for a backup
-	kept         []kept
+	removed      []removedRoute
 }
 
 // inForce tells whether the running Nginx runs with the files as they should be.
 func (w appDiff) inForce() bool { return w.asked == nil && w.running.generation == w.generation }
 
-// survey finds out what has to be written so that color is live; NoColor keeps
+// diff finds out what has to be written so that color is live; NoColor keeps
 // the one that is. It changes nothing, except that it undoes what a process that
 // was killed left untested. What Nginx said before called is not believed.
 func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, called time.Time) (appDiff, error) {
@@ -128,20 +125,20 @@ func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, ca
 	if color == deploy.NoColor {
 		color = w.currentColor
 	}
-	if w.kept, err = p.keep(ctx, app, w); err != nil {
+	if w.removed, err = p.removedRoutes(ctx, app, w); err != nil {
 		return appDiff{}, err
 	}
 	s, err := p.site(ctx, v, app, color)
 	if err != nil {
 		return appDiff{}, err
 	}
-	if s.linger, err = p.lingers(ctx, s.nginx, w); err != nil {
+	if s.minTimeout, err = p.wantsMinTimeout(ctx, s.nginx, w); err != nil {
 		return appDiff{}, err
 	}
-	if s, app, err = p.withKept(ctx, s, v, app, w.kept); err != nil {
+	if s, app, err = p.withRemoved(ctx, s, v, app, w.removed); err != nil {
 		return appDiff{}, err
 	}
-	if s, err = p.admit(s, app, w, color); err != nil {
+	if s, err = p.applyAccess(s, app, w, color); err != nil {
 		return appDiff{}, err
 	}
 	if w.files, w.generation, err = render(s); err != nil {
@@ -152,9 +149,9 @@ func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, ca
 	return w, err
 }
 
-// adopt carries the live color over when reload mode gives way to flip mode:
+// carryLiveColor carries the live color over when reload mode gives way to flip mode:
 // without the flag the new files would send everybody back to blue.
-func (p *Proxy) readFormer(app string, w appDiff) error {
+func (p *Proxy) carryLiveColor(app string, w appDiff) error {
 	if p.mode != SwitchFlip || !w.fromReload {
 		return nil
 	}
@@ -196,7 +193,7 @@ func (p *Proxy) backends(ctx context.Context, s site, v environment, app deploy.
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // load writes, tests, reloads and waits until the new files are in force: as
-// long as former workers answer, the next survey would take them at their word
+// long as the workers from before answer, the next diff would take them at their word
 // and write the old files again. It does not stop half way when ctx ends. A
 // configuration that Nginx does not accept is undone; files that it merely does
 // not read yet stay.
@@ -208,7 +205,7 @@ func (p *Proxy) load(ctx context.Context, w appDiff) error {
 	defer cancel()
 	configuration, err := p.install(ctx, w.changes)
 	if err != nil {
-		return p.rivaled(w, err)
+		return p.explainDuplicate(w, err)
 	}
 	if !w.includesFiles(configuration) {
 		return p.notIncluded(w, httpLine, configuration)
@@ -217,9 +214,9 @@ func (p *Proxy) load(ctx context.Context, w appDiff) error {
 	return p.loadAll(ctx, w, joined, configuration)
 }
 
-// takeBack undoes what Nginx refused. What it refuses for a name that is gone is read in
+// undoRefused undoes what Nginx refused. What it refuses for a name that is gone is read in
 // the configuration that has the name again: nginx -t shows no fault any more.
-func (p *Proxy) takeBack(ctx context.Context, changes []change, refused error) error {
+func (p *Proxy) undoRefused(ctx context.Context, changes []change, refused error) error {
 	if err := p.undo(changes); err != nil {
 		return errors.Join(refused, err)
 	}
@@ -241,12 +238,7 @@ func (p *Proxy) writeMissing(w appDiff) error {
 	if err := p.tested(); err != nil {
 		return err
 	}
-	return p.containerStopped(w)
-}
-
-func (p *Proxy) containerStopped(w appDiff) error {
-	return &deploy.RouterError{Reason: deploy.NginxAway,
-		Detail: "the container " + p.container + " does not run: it is " + w.environment.stopped}
+	return p.doesNotRun(w.environment)
 }
 
 // missing are the changes that write the files that do not exist, and leave alone what
@@ -261,12 +253,6 @@ func (w appDiff) missing() []change {
 	})
 }
 
-// includesFiles tells whether the configuration that Nginx would load has the
-// files that belong at http level.
-func (w appDiff) includesFiles(configuration string) bool {
-	return strings.Contains(configuration, w.text(ownName+confFile)) && strings.Contains(configuration, w.text(w.app+confFile))
-}
-
 func (w appDiff) text(name string) string {
 	for _, f := range w.files {
 		if f.name == name {
@@ -274,108 +260,4 @@ func (w appDiff) text(name string) string {
 		}
 	}
 	return ""
-}
-
-// checkSite looks, once in the life of the process, whether the user's site
-// includes the app's variables: everything else could be right, and a flip
-// would still change nothing for the user. A line that was added since has to be loaded.
-func (p *Proxy) checkSite(ctx context.Context, w appDiff) (reload bool, err error) {
-	included, looked := p.sites[w.app]
-	if p.mode == SwitchReload || included {
-		return false, nil
-	}
-	configuration, err := p.testSince(ctx, w.called)
-	if err != nil && looked {
-		return false, err // whether the line is there now cannot be told
-	}
-	if err != nil {
-		// Something else in the user's configuration is broken. Ours is loaded
-		// and works, so this is no reason to stop.
-		p.sites[w.app] = true
-		p.log.Warn("nginx configuration is broken, and would keep nginx from starting", "app", w.app, "err", err)
-		return false, nil
-	}
-	if looked && w.includesSite(configuration) {
-		return true, nil
-	}
-	return false, p.siteIncluded(w, configuration)
-}
-
-func (w appDiff) includesSite(configuration string) bool {
-	return strings.Contains(configuration, w.text(w.app+serverFile)) || strings.Contains(configuration, w.text(ownName+serverFile))
-}
-
-func (p *Proxy) siteIncluded(w appDiff, configuration string) error {
-	if p.mode == SwitchReload {
-		return nil
-	}
-	if p.sites[w.app] = w.includesSite(configuration); !p.sites[w.app] {
-		return p.notIncluded(w, serverLine, configuration)
-	}
-	return nil
-}
-
-const (
-	httpLine   = "http"
-	serverLine = "server"
-)
-
-func (p *Proxy) notIncluded(w appDiff, which, configuration string) error {
-	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: w.lack(which, configuration)}
-}
-
-// lack says which include line is missing, and where it belongs.
-func (w appDiff) lack(which, configuration string) string {
-	inHTTP, inServer := includeLines(w.environment.dir, w.app)
-	if which == httpLine {
-		return fmt.Sprintf("Nginx's configuration lacks the line %q: ", inHTTP) + w.whereInHTTP(configuration)
-	}
-	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, %s",
-		inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
-	if other := w.otherSite(configuration); other != "" {
-		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.environment.dir))
-	}
-	return detail
-}
-
-// otherSite is the file of another app that a server block includes, empty without one.
-func (w appDiff) otherSite(configuration string) string {
-	read := regexp.MustCompile(`(?m)^# configuration file (` + regexp.QuoteMeta(w.environment.dir) + `/([a-z0-9-]+)\` + serverFile + `):$`)
-	for _, m := range read.FindAllStringSubmatch(configuration, -1) {
-		if app := m[2]; app != w.app && app != ownName {
-			return m[1]
-		}
-	}
-	return ""
-}
-
-// whereInHTTP says what to do with the line for the http block.
-func (w appDiff) whereInHTTP(configuration string) string {
-	where := "put it into the http block, before every server block, "
-	file, name := rival(configuration, w.of)
-	switch {
-	case !w.reloads && includes(configuration, filepath.Join(w.environment.dir, w.app+serverFile)):
-		return where + w.then("")
-	case !w.reloads:
-		_, inServer := includeLines(w.environment.dir, w.app)
-		return where + fmt.Sprintf("and the line %q into the server block that serves %s, %s", inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
-	case name == "":
-		return where + w.then(passLines(w.of, liveGroups(w.of)[:len(w.of.Routes)]))
-	case !proven(w.of):
-		return "it is not to be written yet, because the site has an upstream \"" + name + "\" of its own (" + file + "); " + keep
-	default:
-		return where + fmt.Sprintf("take the site's own upstream %q out of %s, leave what passes to it as it is, and reload Nginx once all of that is written", name, file)
-	}
-}
-
-// then is how an instruction goes on: a stack that is not proven gets no requests.
-func (w appDiff) then(pass string) string {
-	switch {
-	case !proven(w.of):
-		return "and reload Nginx; " + keep
-	case pass == "":
-		return "and reload Nginx"
-	default:
-		return "write " + pass + " in the place of the site's own, and reload Nginx"
-	}
 }

@@ -29,7 +29,7 @@ func newProber() *http.Client {
 	}
 }
 
-// Probe asks the route's health path once, through the running Nginx, of whatever
+// ProbeLive asks the route's health path once, through the running Nginx, of whatever
 // color is live. The access log has it, marked as a probe.
 func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {
 	limited, cancel := context.WithTimeout(ctx, route.Health.MaxLatency+probeMargin)

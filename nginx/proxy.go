@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/docker/docker/client"
 	"github.com/google/shlex"
 	"golang.org/x/sync/semaphore"
 
@@ -30,14 +29,11 @@ type Options struct {
 	// Command runs Nginx's program, "nginx" unless it is set. It is split into
 	// words as a shell would, and no shell runs it.
 	Command string
-	// Container is the name or id of the container that Nginx runs in; empty
-	// when it runs on this host.
-	Container string
+	// Container is the one that Nginx runs in; nil when it runs on this host.
+	Container Container
 	// Confirm is where the generated confirm server listens: "127.0.0.1:8485"
 	// unless it is set. In a container with a network of its own only the port counts.
 	Confirm string
-	// Docker is needed when Container is set.
-	Docker *client.Client
 	// Endpoint returns where a route's containers are reached in one color. It is
 	// needed when Container has a network of its own, and asked often.
 	Endpoint func(ctx context.Context, app deploy.App, route deploy.Route, color deploy.Color) (deploy.Endpoint, error)
@@ -45,14 +41,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Proxy is the real Nginx as a reconciler.Router, Backup, Visitor and Meter. It may
-// be used by several goroutines, one an app.
+// Proxy is the real Nginx as a reconciler.Router, Backup, ProxyProber and AccessLog. It
+// may be used by several goroutines, one an app.
 type Proxy struct {
 	dir       string
 	mode      string
-	container string
+	container Container // nil when Nginx runs on this host
 	confirm   string
-	docker    *client.Client
 	endpoint  func(context.Context, deploy.App, deploy.Route, deploy.Color) (deploy.Endpoint, error)
 	log       *slog.Logger
 
@@ -71,11 +66,11 @@ type Proxy struct {
 	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
 	last    testResult             // guarded by loading
 
-	noLinger bool // guarded by loading; a person's configuration has lingerName, or Nginx does not know it
+	noMinTimeout bool // guarded by loading; a person's configuration has minTimeout, or Nginx does not know it
 
 	oldWorkers oldWorkers
 
-	noBackup atomic.Bool // the last survey found that there can be no backup
+	noBackup atomic.Bool // the last diff found that there can be no backup
 
 	own   writtenFiles
 	watch watchers
@@ -100,15 +95,13 @@ func New(o Options) (*Proxy, error) {
 		return nil, fmt.Errorf("nginx.switch: want flip or reload, got %q", o.Switch)
 	case !safeDir.MatchString(o.Dir):
 		return nil, fmt.Errorf("nginx.dir: want an absolute path of letters, digits and ._/+@:,=~-, got %q", o.Dir)
-	case o.Container != "" && o.Docker == nil:
-		return nil, fmt.Errorf("nginx.container: %s needs a Docker engine", o.Container)
 	}
 	if err := checkConfirm(o.Confirm); err != nil {
 		return nil, fmt.Errorf("nginx.confirm: %w", err)
 	}
 	p := &Proxy{
 		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
-		docker: o.Docker, endpoint: o.Endpoint, log: o.Logger, command: command,
+		endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 		prober:  newProber(),
 		meter:   accesslog.NewMeter(o.Logger),
@@ -116,7 +109,7 @@ func New(o Options) (*Proxy, error) {
 		sites:   map[string]bool{},
 		awaited: map[string]awaitedSite{},
 	}
-	p.noBackup.Store(o.Container != "")
+	p.noBackup.Store(o.Container != nil)
 	return p, nil
 }
 
@@ -142,26 +135,6 @@ func checkConfirm(address string) error {
 	}
 	return nil
 }
-
-// IncludeLines returns the two lines that connect a site to the generated files:
-// one for the http block, before every server block, and one for the server
-// block that serves the app. In reload mode the second is only needed for the
-// access log. The paths are those that Nginx sees.
-func (p *Proxy) IncludeLines(ctx context.Context, app string) (httpLine, serverLine string, err error) {
-	v, err := p.inspect(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	httpLine, serverLine = includeLines(v.dir, app)
-	return httpLine, serverLine, nil
-}
-
-func includeLines(dir, app string) (httpLine, serverLine string) {
-	return "include " + dir + "/*.conf;", "include " + dir + "/" + app + ".server;"
-}
-
-// severalLine is for a server block that serves several apps.
-func severalLine(dir string) string { return "include " + dir + "/" + ownName + serverFile + ";" }
 
 // Settling times. Each bounds a wait; none is slept through.
 const (

@@ -33,7 +33,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 		return nil, err
 	}
 	if v.stopped != "" {
-		return nil, &deploy.RouterError{Reason: deploy.NginxAway, Detail: "the container " + p.container + " does not run: it is " + v.stopped}
+		return nil, p.doesNotRun(v)
 	}
 	configuration, err := p.test(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 	for _, f := range files {
 		gone = append(gone, f.Name)
 	}
-	return gone, errors.Join(p.tested(), p.raise(flagName(app), false), p.raise(backupName(app), false))
+	return gone, errors.Join(p.tested(), p.writeFlag(flagName(app), false), p.writeFlag(backupName(app), false))
 }
 
 // filesOf are the generated files of an app that exist, in the order in which they may

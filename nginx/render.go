@@ -20,18 +20,18 @@ const (
 // site is all that the generated files of one app depend on. Rendering it is
 // pure: the same site gives the same bytes.
 type site struct {
-	app     string
-	routes  []backend
-	dir     string // of the generated files, as Nginx sees it
-	listen  string // of the confirm server
-	allow   []string
-	nginx   version
-	mode    string
-	live    deploy.Color        // reload mode only: flip mode asks the flag
-	dynamic bool                // backends are names that change their address while Nginx runs
-	backup  deploy.BackupPolicy // the app's policy: deploy.BackupOff, …
-	linger  bool                // workers that finish leave client connections some time
-	kept    []kept              // the last of the routes: the app does not have them any more
+	app        string
+	routes     []backend
+	dir        string // of the generated files, as Nginx sees it
+	listen     string // of the confirm server
+	allow      []string
+	nginx      version
+	mode       string
+	live       deploy.Color        // reload mode only: flip mode asks the flag
+	dynamic    bool                // backends are names that change their address while Nginx runs
+	backup     deploy.BackupPolicy // the app's policy: deploy.BackupOff, …
+	minTimeout bool                // workers that finish leave client connections some time
+	removed    []removedRoute      // the last of the routes: the app does not have them any more
 }
 
 // backend is where one route is answered.
@@ -181,8 +181,8 @@ map $request_uri $` + pathVariable + ` {
 func (s site) shared() string {
 	var b strings.Builder
 	b.WriteString(sharedMaps)
-	if s.linger {
-		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\n" + lingerName + " 1s;\n")
+	if s.minTimeout {
+		b.WriteString("\n# A finishing worker lets an idle client connection live this much longer.\n" + minTimeout + " 1s;\n")
 	}
 	guard := ""
 	if len(s.allow) > 0 {
@@ -319,7 +319,7 @@ func (s site) conf(generation string) string {
 	if s.mode == SwitchReload {
 		fmt.Fprintf(&b, "map '' $%s { default %s; }\n", colorVariable(s.app), s.live)
 	}
-	for _, k := range s.kept {
+	for _, k := range s.removed {
 		b.WriteString(k.line())
 	}
 	for _, r := range s.routes {

@@ -43,10 +43,10 @@ var renderings = map[string]func(*site){
 	},
 	"flip-bridged-1.22":   bridged,
 	"flip-bridged-1.27.3": func(s *site) { bridged(s); s.nginx = version{1, 27, 3} },
-	"flip-1.29.7":         func(s *site) { s.nginx, s.linger = version{1, 29, 7}, true },
+	"flip-1.29.7":         func(s *site) { s.nginx, s.minTimeout = version{1, 29, 7}, true },
 	"reload-green":        func(s *site) { s.mode, s.live = SwitchReload, deploy.Green },
 	"reload-1.27.4": func(s *site) {
-		s.mode, s.live, s.nginx, s.linger = SwitchReload, deploy.Blue, version{1, 27, 4}, true
+		s.mode, s.live, s.nginx, s.minTimeout = SwitchReload, deploy.Blue, version{1, 27, 4}, true
 	},
 	"reload-bridged-1.22": func(s *site) {
 		bridged(s)

@@ -126,15 +126,15 @@ func proven(app deploy.App) bool {
 	})
 }
 
-// keep is what is said of a site as long as nothing is proven.
-const keep = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
+// leaveTheRest is what is said of a site as long as nothing is proven.
+const leaveTheRest = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
 
 func (p *Proxy) unused(v environment, app deploy.App) error {
 	detail := fmt.Sprintf("no site of Nginx passes requests to %s yet: ", app.Name)
 	_, line := includeLines(v.dir, app.Name)
 	switch {
 	case !proven(app):
-		detail += keep
+		detail += leaveTheRest
 	case p.mode == SwitchReload:
 		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, and reload Nginx", passLines(app, liveGroups(app)[:len(app.Routes)]))
 	default:
@@ -163,9 +163,9 @@ func passLines(app deploy.App, targets []string) string {
 	return strings.Join(lines, ", ")
 }
 
-// rival is the file of the site with a group of its own that has the name of one of the
+// duplicateUpstream is the file of the site with a group of its own that has the name of one of the
 // app's, and that name.
-func rival(configuration string, app deploy.App) (file, name string) {
+func duplicateUpstream(configuration string, app deploy.App) (file, name string) {
 	for _, name := range liveGroups(app) {
 		for _, u := range uses(configuration, name) {
 			if u.declares(name) {
@@ -176,15 +176,15 @@ func rival(configuration string, app deploy.App) (file, name string) {
 	return "", ""
 }
 
-var duplicate = regexp.MustCompile(`duplicate upstream "([^"]+)"(?: in (\S+))?`)
+var duplicatePattern = regexp.MustCompile(`duplicate upstream "([^"]+)"(?: in (\S+))?`)
 
-// rivaled is what Nginx said to new files, or that the site has a group of the same name.
-func (p *Proxy) rivaled(w appDiff, refused error) error {
+// explainDuplicate is what Nginx said to new files, or that the site has a group of the same name.
+func (p *Proxy) explainDuplicate(w appDiff, refused error) error {
 	var said *deploy.RouterError
 	if p.mode != SwitchReload || !errors.As(refused, &said) {
 		return refused
 	}
-	m := duplicate.FindStringSubmatch(said.Detail)
+	m := duplicatePattern.FindStringSubmatch(said.Detail)
 	if m == nil || !slices.Contains(liveGroups(w.of), m[1]) {
 		return refused
 	}
@@ -192,7 +192,7 @@ func (p *Proxy) rivaled(w appDiff, refused error) error {
 	if proven(w.of) {
 		detail += "take that one out, leave what passes to it as it is, and do not reload Nginx: tandem does so within seconds, and until then `nginx -t` does not find that host"
 	} else {
-		detail += keep
+		detail += leaveTheRest
 	}
 	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: detail, Err: refused}
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// formerWorkers are the workers that ran before the last reload. They go on
+// oldWorkers are the workers that ran before the last reload. They go on
 // taking connections for a moment, and answer with the old files.
 type oldWorkers struct {
 	mu      sync.Mutex

@@ -3,8 +3,9 @@ package reconciler
 import (
 	"context"
 	"strings"
-	"tandem/reconciler/deploy"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // probeRoute asks one route until it has answered well often enough in a row,

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"tandem/reconciler/deploy"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // The pauses after a failure grow from the first to the last.

@@ -155,12 +155,15 @@ func statusGlobs(pattern string, f deploy.AppFile) []string {
 }
 
 func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*nginx.Proxy, error) {
-	return nginx.New(nginx.Options{
+	o := nginx.Options{
 		Dir: cfg.Nginx.Dir, Switch: cfg.Nginx.Switch, Command: cfg.Nginx.Command,
-		Container: cfg.Nginx.Container, Confirm: cfg.Nginx.Confirm,
-		Docker: stacks.Engine(), Endpoint: stacks.Endpoint,
+		Confirm: cfg.Nginx.Confirm, Endpoint: stacks.Endpoint,
 		Logger: log.With("part", "nginx"),
-	})
+	}
+	if cfg.Nginx.Container != "" {
+		o.Container = stacks.Container(cfg.Nginx.Container)
+	}
+	return nginx.New(o)
 }
 
 // statusPath is where the status of an app is published in the repository.

@@ -61,7 +61,7 @@ func (p *Proxy) begin(ctx context.Context, t *turn) (due bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := p.readFormer(t.app.Name, w); err != nil {
+	if err := p.carryLiveColor(t.app.Name, w); err != nil {
 		return false, err
 	}
 	newLog, err := p.makeDirs()
@@ -105,7 +105,7 @@ func (p *Proxy) install(ctx context.Context, changes []change) (configuration st
 	}
 	configuration, err = p.test(ctx)
 	if err != nil {
-		return "", p.takeBack(ctx, changes, err)
+		return "", p.undoRefused(ctx, changes, err)
 	}
 	return configuration, p.tested()
 }
@@ -117,18 +117,18 @@ func (p *Proxy) loadAll(ctx context.Context, w appDiff, joined []*turn, configur
 	if err := p.reload(ctx); err != nil {
 		return err
 	}
-	err := p.arrive(ctx, w, configuration)
+	err := p.awaitLoaded(ctx, w, configuration)
 	apps := []string{w.app}
 	for _, t := range joined {
-		t.done, t.err = true, p.arrive(ctx, t.diff, configuration)
+		t.done, t.err = true, p.awaitLoaded(ctx, t.diff, configuration)
 		apps = append(apps, t.app.Name)
 	}
 	p.log.Info("nginx reloaded", "app", strings.Join(apps, " "), "took", time.Since(started))
 	return err
 }
 
-// arrive waits until the files that were loaded are in force.
-func (p *Proxy) arrive(ctx context.Context, w appDiff, configuration string) error {
+// awaitLoaded waits until the files that were loaded are in force.
+func (p *Proxy) awaitLoaded(ctx context.Context, w appDiff, configuration string) error {
 	if !w.includesFiles(configuration) {
 		return p.notIncluded(w, httpLine, configuration)
 	}

@@ -17,8 +17,8 @@ import (
 // Nginx could not load anything any more, no other app's files either. So a route that
 // the app has no more is kept as long as the site uses it, and a person is told.
 
-// kept is such a route.
-type kept struct {
+// removedRoute is a route that the app has no more and the site still uses.
+type removedRoute struct {
 	name string
 	to   string // the route that it leads to; its own name where the app has none on the same ports
 	uses []use
@@ -30,22 +30,24 @@ const backendName = "backend"
 
 // What generated files say of the routes that they have.
 var (
-	keptLine  = regexp.MustCompile(`(?m)^# Kept for the site: ([a-z0-9-]+) leads to ([a-z0-9-]+)$`)
-	probeLine = regexp.MustCompile(`(?m)^location /[a-z0-9-]+/([a-z0-9-]+)/ \{$`)
+	removedLine = regexp.MustCompile(`(?m)^# Kept for the site: ([a-z0-9-]+) leads to ([a-z0-9-]+)$`)
+	probeLine   = regexp.MustCompile(`(?m)^location /[a-z0-9-]+/([a-z0-9-]+)/ \{$`)
 )
 
-func (k kept) line() string { return "# Kept for the site: " + k.name + " leads to " + k.to + "\n" }
+func (k removedRoute) line() string {
+	return "# Kept for the site: " + k.name + " leads to " + k.to + "\n"
+}
 
-// generated is what is known of the routes that an app had.
-type generated struct {
+// routeHistory is what is known of the routes that an app had.
+type routeHistory struct {
 	app    deploy.App
 	routes []string          // that the files have
 	leads  map[string]string // of those kept: to which route
 	conf   string
 }
 
-func (p *Proxy) generated(app deploy.App) (generated, error) {
-	g := generated{app: app, leads: map[string]string{}}
+func (p *Proxy) routeHistory(app deploy.App) (routeHistory, error) {
+	g := routeHistory{app: app, leads: map[string]string{}}
 	var texts [2]string
 	for i, name := range []string{app.Name + confirmFile, app.Name + confFile} {
 		text, err := p.readOwn(name)
@@ -55,7 +57,7 @@ func (p *Proxy) generated(app deploy.App) (generated, error) {
 		texts[i] = string(text)
 	}
 	g.conf = texts[1]
-	for _, m := range keptLine.FindAllStringSubmatch(g.conf, -1) {
+	for _, m := range removedLine.FindAllStringSubmatch(g.conf, -1) {
 		g.leads[m[1]] = m[2]
 	}
 	for _, m := range probeLine.FindAllStringSubmatch(texts[0], -1) {
@@ -64,14 +66,14 @@ func (p *Proxy) generated(app deploy.App) (generated, error) {
 	return g, nil
 }
 
-func (g generated) has(route string) bool { return hasRoute(g.app, route) }
+func (g routeHistory) has(route string) bool { return hasRoute(g.app, route) }
 
 func hasRoute(app deploy.App, route string) bool {
 	return slices.ContainsFunc(app.Routes, func(r deploy.Route) bool { return r.Name == route })
 }
 
 // gone are the routes that the files or a stack have, and the app has not.
-func (g generated) gone(mode string) []kept {
+func (g routeHistory) gone(mode string) []removedRoute {
 	names := map[string]bool{}
 	for _, name := range g.routes {
 		names[name] = true
@@ -82,17 +84,17 @@ func (g generated) gone(mode string) []kept {
 	if strings.Contains(g.conf, "\nupstream "+upstreamName(g.app.Name, backendName, deploy.NoColor)+" {\n") {
 		names[backendName] = mode == SwitchReload && len(g.app.Routes) > 1
 	}
-	var all []kept
+	var all []removedRoute
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if names[name] && !g.has(name) {
-			all = append(all, kept{name: name, to: g.successor(name)})
+			all = append(all, removedRoute{name: name, to: g.successor(name)})
 		}
 	}
 	return all
 }
 
 // successor is the route of the app that leads to the same ports, or the name itself.
-func (g generated) successor(name string) string {
+func (g routeHistory) successor(name string) string {
 	if _, known := g.leads[name]; name == backendName && !known && len(g.routes) == 1 {
 		name = g.routes[0] // that was the only route
 	}
@@ -112,10 +114,10 @@ func (g generated) successor(name string) string {
 	return name
 }
 
-// keep finds the routes to be kept. Where Nginx's configuration cannot be read nobody
+// removedRoutes finds the routes to be kept. Where Nginx's configuration cannot be read nobody
 // knows whether the site uses them, and all are.
-func (p *Proxy) keep(ctx context.Context, app deploy.App, w appDiff) ([]kept, error) {
-	g, err := p.generated(app)
+func (p *Proxy) removedRoutes(ctx context.Context, app deploy.App, w appDiff) ([]removedRoute, error) {
+	g, err := p.routeHistory(app)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (p *Proxy) keep(ctx context.Context, app deploy.App, w appDiff) ([]kept, er
 	if err != nil {
 		return gone, ctx.Err()
 	}
-	var used []kept
+	var used []removedRoute
 	for _, k := range gone {
 		if k.uses = usesOfRoute(configuration, app.Name, k.name); len(k.uses) > 0 {
 			used = append(used, k)
@@ -148,10 +150,10 @@ func usesOfRoute(configuration, app, route string) []use {
 	return found
 }
 
-// withKept adds the kept routes to a site and its app. One leads where the stack of each
+// withRemoved adds the removed routes to a site and its app. One leads where the stack of each
 // color has it; else where the route leads that has its ports now; else nowhere.
-func (p *Proxy) withKept(ctx context.Context, s site, v environment, app deploy.App, all []kept) (site, deploy.App, error) {
-	s.kept = all
+func (p *Proxy) withRemoved(ctx context.Context, s site, v environment, app deploy.App, all []removedRoute) (site, deploy.App, error) {
+	s.removed = all
 	own := len(app.Routes)
 	app.Routes = slices.Clone(app.Routes)
 	for _, k := range all {
@@ -197,7 +199,7 @@ func formerOf(app deploy.App, c deploy.Color, names ...string) *deploy.FormerRou
 // outdated tells which lines of the site name what the app has no more.
 func (w appDiff) outdated(app deploy.App) error {
 	var lines []string
-	for _, k := range w.kept {
+	for _, k := range w.removed {
 		if len(k.uses) == 0 {
 			continue // nobody could look
 		}
@@ -209,7 +211,7 @@ func (w appDiff) outdated(app deploy.App) error {
 	return &deploy.RouterError{Reason: deploy.SiteOutdated, Detail: strings.Join(lines, "; ")}
 }
 
-func (k kept) words(app deploy.App) string {
+func (k removedRoute) words(app deploy.App) string {
 	name := func(route string) string {
 		for _, u := range k.uses {
 			if strings.Contains(u.text, "$") && len(uses("\n"+u.text, Variable(app.Name, k.name))) > 0 {

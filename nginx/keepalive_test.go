@@ -46,7 +46,7 @@ func (l *load) more(t *testing.T, n int64) {
 }
 
 // A line of a person's own is there before tandem's files are.
-func TestContainer_AnOwnLingerLineIsNoDuplicate(t *testing.T) {
+func TestContainer_AKeepaliveLineOfAPersonIsNoDuplicate(t *testing.T) {
 	b := newBoxedOf(t, tb.NewNginx, nginx.SwitchFlip, true)
 	const own = "keepalive_min_timeout 2s;\n"
 	b.configure(t, own, "")
