@@ -10,6 +10,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/cli/cli/streams"
 	moby "github.com/moby/moby/client"
+
+	"tandem/compose/guard"
 )
 
 // dockerCLI is the part of Docker's command line that the Compose SDK wants: a
@@ -18,11 +20,11 @@ import (
 // write to its terminal.
 type dockerCLI struct {
 	command.Cli
-	engine *guard
+	engine *guard.Engine
 	config *configfile.ConfigFile
 }
 
-func (c *Client) dockerCLI(engine *guard) (*dockerCLI, error) {
+func (c *Client) dockerCLI(engine *guard.Engine) (*dockerCLI, error) {
 	base, err := command.NewDockerCli(
 		command.WithAPIClient(engine),
 		command.WithInputStream(io.NopCloser(strings.NewReader(""))),

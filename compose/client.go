@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	moby "github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
 
+	"tandem/compose/guard"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -47,8 +49,8 @@ type Client struct {
 	trees     string
 	vault     project.Vault
 	files     *project.Loader
-	hookTime  time.Duration
-	turns     sync.Map // app -> chan struct{}: see turn
+	hookTime  time.Duration // see preStopTime
+	turns     sync.Map      // app -> chan struct{}: see turn
 	lost      atomic.Int64
 
 	listenersLock sync.Mutex
@@ -121,6 +123,25 @@ func (c *Client) service(ctx context.Context, app deploy.App, projectName string
 	}
 	return s, nil
 }
+
+// guarded returns the engine for making and starting containers of one of the app's
+// projects.
+func (c *Client) guarded(app deploy.App, projectName string) *guard.Engine {
+	var roots []string
+	if c.trees != "" && app.Name != "" {
+		roots = append(roots, filepath.Join(c.trees, app.Name))
+	}
+	hooks := guard.Hooks{
+		Log: c.log, Time: c.hookTime, Exec: c.exec,
+		Output: func() guard.Output { return &tail{max: maxHealthOutput, hide: c.hide} },
+	}
+	return guard.New(c.sdkEngine, c.rules(), hooks, app, projectName, roots...)
+}
+
+// preStopTime is how long the pre_stop hooks of one container may take, where its
+// stop_grace_period is not longer: a hook that never ends must not keep a stack from being
+// stopped.
+const preStopTime = time.Minute
 
 // neverRecreateVolumes answers the only question the SDK asks: whether a volume
 // whose declaration changed may be removed, with its data.

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -44,4 +45,16 @@ func label(p *types.Project, app deploy.App, color string, whole project.Service
 		}
 		p.Services[name] = s
 	}
+}
+
+// preStopLabel writes hooks for LabelPreStop, "" for none.
+func preStopLabel(hooks []types.ServiceHook) string {
+	if len(hooks) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(hooks)
+	if err != nil {
+		panic("lists and maps of words cannot be written: " + err.Error())
+	}
+	return string(text)
 }

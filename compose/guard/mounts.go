@@ -1,4 +1,4 @@
-package compose
+package guard
 
 import (
 	"fmt"
@@ -69,11 +69,11 @@ func (j judge) volume(name, driver string) []trouble {
 		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
 	case driver != "" && driver != "local":
 		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
-	case j.Policy.AllowsExternal(name), !j.asked(), j.created.anonymous[name]:
+	case j.Policy.AllowsExternal(name), !j.inspected(), j.created.anonymous[name]:
 		return nil
 	}
 	v, known := j.created.volumes[name]
-	if !known || !j.owned(v.Labels) {
+	if !known || !j.scope.owns(v.Labels) {
 		return []trouble{{project.AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
 	}
 	return j.volumeOptions(name, v.Driver, v.Options)
@@ -95,8 +95,8 @@ func (j judge) volumeOptions(name, driver string, options map[string]string) []t
 	return nil
 }
 
-// requested judges the mounts that the engine is asked for, in both ways to ask.
-func (j judge) requested(h *container.HostConfig) []trouble {
+// mountRequests judges the mounts that the engine is asked for, in both ways to ask.
+func (j judge) mountRequests(h *container.HostConfig) []trouble {
 	var all []trouble
 	for _, text := range h.Binds {
 		source, rest, _ := strings.Cut(text, ":")

@@ -1,4 +1,4 @@
-package compose
+package guard
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package compose
+package guard
 
 import (
 	"fmt"
@@ -75,7 +75,7 @@ func (j judge) host(h *container.HostConfig) []trouble {
 		add(project.UnknownTmpfsOption(h.Tmpfs[target]) != "", project.AllowSecurityOptions, "its tmpfs has the option %s", project.UnknownTmpfsOption(h.Tmpfs[target]))
 	}
 	logger := project.LoggerRisk(h.LogConfig.Type, h.LogConfig.Config)
-	if j.asked() {
+	if j.inspected() {
 		// The engine has written down its own driver and options by now, where the
 		// container named none.
 		logger = project.LoggerRisk(h.LogConfig.Type, nil)
@@ -110,23 +110,23 @@ func address(b network.PortBinding) string {
 // stack.
 func (j judge) ownNamespace(mode string, own ...string) bool {
 	other, isContainer := strings.CutPrefix(mode, "container:")
-	return slices.Contains(own, mode) || isContainer && j.mine(other)
+	return slices.Contains(own, mode) || isContainer && j.sameStack(other)
 }
 
-// mine tells whether the container belongs to the same stack. Before a container is
+// sameStack tells whether the container belongs to the same stack. Before a container is
 // created, nobody has asked the engine, and the answer is put off until it is started.
-func (j judge) mine(id string) bool {
-	return !j.asked() || j.created.containers[id] == j.scope.project
+func (j judge) sameStack(id string) bool {
+	return !j.inspected() || j.created.containers[id] == j.scope.project
 }
 
-// asked tells whether the engine was asked about what it made of a request. It adds
+// inspected tells whether the engine was asked about what it made of a request. It adds
 // choices of its own to that, which differ from version to version and are the host's:
 // what of them is merely not known is judged in the request alone.
-func (j judge) asked() bool { return j.created.containers != nil }
+func (j judge) inspected() bool { return j.created.containers != nil }
 
-// paths judges the paths of /proc that the engine hides. Without a word about them it
+// hiddenPaths judges the paths of /proc that the engine hides. Without a word about them it
 // hides its own list of them.
-func (j judge) paths(h *container.HostConfig, created bool) []trouble {
+func (j judge) hiddenPaths(h *container.HostConfig, created bool) []trouble {
 	bare := h.MaskedPaths != nil || h.ReadonlyPaths != nil
 	if created {
 		bare = !h.Privileged && (len(h.MaskedPaths) == 0 || len(h.ReadonlyPaths) == 0)
@@ -137,11 +137,11 @@ func (j judge) paths(h *container.HostConfig, created bool) []trouble {
 	return nil
 }
 
-// others judges what containers of others it names, in links and for their volumes.
-func (j judge) others(h *container.HostConfig) []trouble {
+// foreignContainers judges what containers of others it names, in links and for their volumes.
+func (j judge) foreignContainers(h *container.HostConfig) []trouble {
 	var all []trouble
 	for _, from := range h.VolumesFrom {
-		if id, _, _ := strings.Cut(from, ":"); !j.mine(id) {
+		if id, _, _ := strings.Cut(from, ":"); !j.sameStack(id) {
 			all = append(all, trouble{project.AllowHostMounts, "it has the files of the container " + id})
 		}
 	}
@@ -149,7 +149,7 @@ func (j judge) others(h *container.HostConfig) []trouble {
 		target, _, _ := strings.Cut(link, ":")
 		// In a network of Docker's own, a link names a container and nothing else.
 		known := h.NetworkMode.IsUserDefined() && project.IsColorName(j.scope.project, target)
-		if target = strings.TrimPrefix(target, "/"); !known && !j.mine(target) && !j.Policy.AllowsExternal(target) {
+		if target = strings.TrimPrefix(target, "/"); !known && !j.sameStack(target) && !j.Policy.AllowsExternal(target) {
 			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
@@ -163,7 +163,7 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 	case mode.IsHost():
 		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
 	case mode.IsContainer():
-		if !j.mine(mode.ConnectedContainer()) {
+		if !j.sameStack(mode.ConnectedContainer()) {
 			all = append(all, trouble{project.AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
 		}
 	case mode.IsDefault(), mode.IsBridge():
@@ -187,7 +187,7 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		return nil
 	}
 	var all []trouble
-	if option := project.UnknownEndpointOption(e.DriverOpts); option != "" && !j.asked() {
+	if option := project.UnknownEndpointOption(e.DriverOpts); option != "" && !j.inspected() {
 		all = append(all, trouble{project.AllowHostPrograms, "what the option " + option + " does to this host is not known"})
 	}
 	for _, alias := range e.Aliases {
@@ -196,7 +196,7 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		}
 	}
 	for _, link := range e.Links {
-		if target, _, _ := strings.Cut(link, ":"); !project.IsColorName(j.scope.project, target) && !j.mine(strings.TrimPrefix(target, "/")) {
+		if target, _, _ := strings.Cut(link, ":"); !project.IsColorName(j.scope.project, target) && !j.sameStack(strings.TrimPrefix(target, "/")) {
 			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
@@ -208,21 +208,21 @@ func (j judge) network(name string) []trouble {
 	switch {
 	case !project.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
-	case j.Policy.AllowsExternal(name), !j.asked():
+	case j.Policy.AllowsExternal(name), !j.inspected():
 		return nil
 	}
 	if j.created.gone[name] {
 		return nil // the engine does not start what was in it
 	}
 	n, known := j.created.networks[name]
-	if !known || !j.owned(n.Labels) {
+	if !known || !j.scope.owns(n.Labels) {
 		return []trouble{{project.AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
 	}
-	return slices.DeleteFunc(j.made(n), func(t trouble) bool { return t.allow == project.AllowHostPrograms })
+	return slices.DeleteFunc(j.ownNetwork(n), func(t trouble) bool { return t.allow == project.AllowHostPrograms })
 }
 
-// made judges what a network of the app's own is made of.
-func (j judge) made(n network.Inspect) []trouble {
+// ownNetwork judges what a network of the app's own is made of.
+func (j judge) ownNetwork(n network.Inspect) []trouble {
 	var all []trouble
 	switch {
 	case n.Driver == "host":
@@ -240,16 +240,16 @@ func (j judge) made(n network.Inspect) []trouble {
 	return all
 }
 
-// owned tells whether labels say that a network or volume is for this app: made by one
-// of its own projects, or set aside for it by whoever made it.
-func (j judge) owned(labels map[string]string) bool {
+// owns tells whether labels say that a network or volume is for this app: made by one of
+// its own projects, or set aside for it by whoever made it.
+func (s scope) owns(labels map[string]string) bool {
 	projectName := labels["com.docker.compose.project"]
-	return slices.Contains(j.scope.projects, projectName) || projectName == "" && labels[project.LabelApp] == j.scope.app
+	return slices.Contains(s.projects, projectName) || projectName == "" && labels[project.LabelApp] == s.app
 }
 
-// refuse returns what of all the policy does not allow, as one sentence; "" if it allows
+// refusal returns what of all the policy does not allow, as one sentence; "" if it allows
 // all of it.
-func (j judge) refuse(all []trouble) string {
+func (j judge) refusal(all []trouble) string {
 	var told []string
 	for _, t := range all {
 		name, _, _ := strings.Cut(t.allow, ":")

@@ -1,7 +1,6 @@
-package compose_test
+package guard_test
 
 import (
-	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,7 +13,8 @@ import (
 	"github.com/moby/moby/api/types/network"
 	moby "github.com/moby/moby/client"
 
-	"tandem/compose"
+	"tandem/compose/guard"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
 
@@ -31,11 +31,8 @@ func onHost(change func(h *container.HostConfig)) func(*moby.ContainerCreateOpti
 	return func(o *moby.ContainerCreateOptions) { change(o.HostConfig) }
 }
 
-// foreign are things of the engine that are not the app's.
-type foreign struct{ container, network, volume, shown string }
-
 // waysToTheHost are more than any rule for a Compose file knows of.
-func waysToTheHost(app deploy.App, of foreign) []hostile {
+func waysToTheHost(app deploy.App, of tb.Foreign) []hostile {
 	yes := true
 	mask := func(h *container.HostConfig) { h.MaskedPaths = []string{} }
 	bare := func(h *container.HostConfig) { h.ReadonlyPaths = []string{} }
@@ -79,17 +76,17 @@ func waysToTheHost(app deploy.App, of foreign) []hostile {
 		{name: "all of /proc", spec: onHost(func(h *container.HostConfig) { mask(h); bare(h) })},
 		{name: "the kernel's settings", spec: onHost(bare)},
 		{name: "a foreign network namespace", spec: func(o *moby.ContainerCreateOptions) {
-			o.HostConfig.NetworkMode, o.NetworkingConfig = container.NetworkMode("container:"+of.container), nil
+			o.HostConfig.NetworkMode, o.NetworkingConfig = container.NetworkMode("container:"+of.Container), nil
 			o.Config.ExposedPorts = nil
 		}},
-		{name: "a foreign process namespace", spec: onHost(func(h *container.HostConfig) { h.PidMode = container.PidMode("container:" + of.container) })},
-		{name: "foreign files", spec: onHost(func(h *container.HostConfig) { h.VolumesFrom = []string{of.container} })},
-		{name: "a foreign environment", spec: onHost(func(h *container.HostConfig) { h.NetworkMode, h.Links = "bridge", []string{of.container + ":x"} })},
+		{name: "a foreign process namespace", spec: onHost(func(h *container.HostConfig) { h.PidMode = container.PidMode("container:" + of.Container) })},
+		{name: "foreign files", spec: onHost(func(h *container.HostConfig) { h.VolumesFrom = []string{of.Container} })},
+		{name: "a foreign environment", spec: onHost(func(h *container.HostConfig) { h.NetworkMode, h.Links = "bridge", []string{of.Container + ":x"} })},
 		{name: "the network of everybody", spec: onHost(func(h *container.HostConfig) { h.NetworkMode = "bridge" })},
 		{name: "no word about the network", spec: onHost(func(h *container.HostConfig) { h.NetworkMode = "" })},
-		{name: "a foreign network", spec: onHost(func(h *container.HostConfig) { h.NetworkMode = container.NetworkMode(of.network) })},
-		{name: "a foreign volume", spec: bind(of.volume + ":/x")},
-		{name: "a volume of the app that shows the host", spec: bind(of.shown + ":/x")},
+		{name: "a foreign network", spec: onHost(func(h *container.HostConfig) { h.NetworkMode = container.NetworkMode(of.Network) })},
+		{name: "a foreign volume", spec: bind(of.Volume + ":/x")},
+		{name: "a volume of the app that shows the host", spec: bind(of.Shown + ":/x")},
 		{name: "a volume that is made to show the host", spec: mounted(mount.Mount{
 			Type: mount.TypeVolume, Source: app.Project(deploy.Blue) + "_new", Target: "/x",
 			VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local", Options: map[string]string{"type": "none", "o": "bind", "device": "/etc"}}},
@@ -127,12 +124,12 @@ func waysToTheHost(app deploy.App, of foreign) []hostile {
 // as a request, and as a container that is there already, as if no request had been
 // judged.
 func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
-	b := newBed(t, "guard", noPolicy)
-	ctx, raw, guarded := t.Context(), b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
+	b := newBed(t, "guard")
+	ctx, raw, guarded := t.Context(), b.raw, b.guarded
 	if err := os.Symlink("/", filepath.Join(b.app.Root, "link")); err != nil {
 		t.Fatal(err)
 	}
-	of := b.foreignThings()
+	of := tb.ForeignThings(t, b.engine, b.app, b.image+":1")
 	ways := waysToTheHost(b.app, of)
 	if len(ways) < 30 {
 		t.Fatalf("%d ways, want 30 or more", len(ways))
@@ -146,7 +143,7 @@ func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
 			if err == nil {
 				_, err = guarded.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{})
 			}
-			if !compose.IsNotAllowed(err) {
+			if !isNotAllowed(err) {
 				t.Errorf("asked for: %v, want a refusal", err)
 			}
 			b.neverStarted(asked.Name)
@@ -158,7 +155,7 @@ func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
 			if way.atCreate || err != nil {
 				return // the engine has no such container
 			}
-			if _, err = guarded.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{}); !compose.IsNotAllowed(err) {
+			if _, err = guarded.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{}); !isNotAllowed(err) {
 				t.Errorf("there already: %v, want a refusal", err)
 			}
 			b.neverStarted(there.Name)
@@ -167,9 +164,9 @@ func TestGuard_NothingThatReachesTheHostIsStarted(t *testing.T) {
 }
 
 func TestGuard_StartsWhatIsHarmless(t *testing.T) {
-	b := newBed(t, "harmless", noPolicy)
-	b.foreignThings()
-	ctx, guarded := t.Context(), b.client.Guarded(b.app, deploy.Blue)
+	b := newBed(t, "harmless")
+	tb.ForeignThings(t, b.engine, b.app, b.image+":1")
+	ctx, guarded := t.Context(), b.guarded
 	o := b.harmless()
 	o.HostConfig.Binds = []string{b.app.Root + ":/files:ro", b.app.SharedProject() + "_data:/data"}
 	o.HostConfig.SecurityOpt = []string{"no-new-privileges"}
@@ -188,17 +185,17 @@ func TestGuard_StartsWhatIsHarmless(t *testing.T) {
 
 // TestGuard_MakesNothingForNobody is for stops, which have no app at hand.
 func TestGuard_MakesNothingForNobody(t *testing.T) {
-	b := newBed(t, "nobody", noPolicy)
+	b := newBed(t, "nobody")
 	o := b.harmless()
-	nobody := b.client.Guarded(deploy.App{}, deploy.Blue)
+	nobody := guard.New(b.raw, b.rules, guard.Hooks{}, deploy.App{}, b.app.Project(deploy.Blue))
 	if _, err := nobody.ContainerCreate(t.Context(), o); err == nil {
 		t.Error("a container was made for no app")
 	}
-	made, err := b.client.SDKEngine().ContainerCreate(t.Context(), o)
+	made, err := b.raw.ContainerCreate(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nobody.ContainerStart(t.Context(), made.ID, moby.ContainerStartOptions{}); !compose.IsNotAllowed(err) {
+	if _, err := nobody.ContainerStart(t.Context(), made.ID, moby.ContainerStartOptions{}); !isNotAllowed(err) {
 		t.Errorf("started for no app: %v", err)
 	}
 }
@@ -208,9 +205,9 @@ func (b *bed) harmless() moby.ContainerCreateOptions {
 	b.t.Helper()
 	labels := map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)}
 	net := b.app.Project(deploy.Blue) + "_default"
-	_, err := b.client.SDKEngine().NetworkInspect(b.t.Context(), net, moby.NetworkInspectOptions{})
+	_, err := b.raw.NetworkInspect(b.t.Context(), net, moby.NetworkInspectOptions{})
 	if cerrdefs.IsNotFound(err) {
-		_, err = b.client.SDKEngine().NetworkCreate(b.t.Context(), net, moby.NetworkCreateOptions{Labels: labels})
+		_, err = b.raw.NetworkCreate(b.t.Context(), net, moby.NetworkCreateOptions{Labels: labels})
 	}
 	if err != nil {
 		b.t.Fatal(err)
@@ -225,51 +222,10 @@ func (b *bed) harmless() moby.ContainerCreateOptions {
 	}
 }
 
-// foreignThings makes a container, a network and a volume that are not the app's, and a
-// volume of the app that shows a directory of this host.
-func (b *bed) foreignThings() foreign {
-	b.t.Helper()
-	ctx, raw := b.t.Context(), b.client.SDKEngine()
-	of := foreign{container: b.app.Name + "-other", network: b.app.Name + "-othernet", volume: b.app.Name + "-othervol", shown: b.app.Project(deploy.Blue) + "_shown"}
-	made, err := raw.ContainerCreate(ctx, moby.ContainerCreateOptions{Name: of.container, Config: &container.Config{Image: b.image + ":1"}})
-	if err == nil {
-		_, err = raw.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{})
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	_, err = raw.NetworkCreate(ctx, of.network, moby.NetworkCreateOptions{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, v := range []moby.VolumeCreateOptions{
-		{Name: of.volume},
-		{Name: of.shown, Labels: map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)},
-			DriverOpts: map[string]string{"type": "none", "o": "bind", "device": "/etc"}},
-		{Name: b.app.SharedProject() + "_data", Labels: map[string]string{"com.docker.compose.project": b.app.SharedProject()}},
-	} {
-		if _, err := raw.VolumeCreate(ctx, v); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-	b.t.Cleanup(func() {
-		ctx := context.WithoutCancel(ctx)
-		_, err := raw.ContainerRemove(ctx, of.container, moby.ContainerRemoveOptions{Force: true})
-		_, netErr := raw.NetworkRemove(ctx, of.network, moby.NetworkRemoveOptions{})
-		_, volErr := raw.VolumeRemove(ctx, of.volume, moby.VolumeRemoveOptions{})
-		for _, err := range []error{err, netErr, volErr} {
-			if err != nil {
-				b.t.Error(err)
-			}
-		}
-	})
-	return of
-}
-
 // neverStarted makes sure that the container of the name is gone, or is none that ever ran.
 func (b *bed) neverStarted(name string) {
 	b.t.Helper()
-	info, err := b.client.SDKEngine().ContainerInspect(b.t.Context(), name, moby.ContainerInspectOptions{})
+	info, err := b.raw.ContainerInspect(b.t.Context(), name, moby.ContainerInspectOptions{})
 	if cerrdefs.IsNotFound(err) {
 		return
 	}
@@ -283,6 +239,3 @@ func (b *bed) neverStarted(name string) {
 		b.t.Errorf("%s was started", name)
 	}
 }
-
-// noPolicy takes away what the beds of other tests are allowed.
-func noPolicy(o *compose.Options) { o.Policy = nil }

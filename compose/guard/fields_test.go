@@ -1,4 +1,4 @@
-package compose_test
+package guard_test
 
 import (
 	"os"
@@ -14,11 +14,12 @@ import (
 	"github.com/moby/moby/api/types/network"
 	moby "github.com/moby/moby/client"
 
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
 
 // fields says of each field of a type who looks at it: "judged NAME" names a case of
-// testdata/refused, or a way to the host of guard_test.go, that is refused for it;
+// project/testdata/refused, or a way to the host of guard_test.go, that is refused for it;
 // anything else is why nobody needs to look.
 type fields map[string]string
 
@@ -162,14 +163,14 @@ func engineFields() map[reflect.Type]fields {
 
 func TestFields_EachOfAComposeFileIsJudgedOrKnownToBeHarmless(t *testing.T) {
 	everyField(t, composeFields(), func(name string) bool {
-		_, err := os.Stat(filepath.Join("project/testdata/refused", name+".txtar"))
+		_, err := os.Stat(filepath.Join("../project/testdata/refused", name+".txtar"))
 		return err == nil
 	})
 }
 
 func TestFields_EachOfTheEngineIsJudgedOrKnownToBeHarmless(t *testing.T) {
 	var ways []string
-	for _, way := range waysToTheHost(deploy.App{Name: "shop"}, foreign{}) {
+	for _, way := range waysToTheHost(deploy.App{Name: "shop"}, tb.Foreign{}) {
 		ways = append(ways, way.name)
 	}
 	everyField(t, engineFields(), func(name string) bool { return slices.Contains(ways, name) })

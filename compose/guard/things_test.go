@@ -1,4 +1,4 @@
-package compose_test
+package guard_test
 
 import (
 	"net"
@@ -10,15 +10,14 @@ import (
 	"github.com/moby/moby/api/types/volume"
 	moby "github.com/moby/moby/client"
 
-	"tandem/compose"
 	"tandem/reconciler/deploy"
 )
 
 // TestGuard_MakesNoNetworkThatReachesTheHost hands the engine's layer networks that no
 // Compose file gets as far as this.
 func TestGuard_MakesNoNetworkThatReachesTheHost(t *testing.T) {
-	b := newBed(t, "networks", noPolicy)
-	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
+	b := newBed(t, "networks")
+	raw, guarded := b.raw, b.guarded
 	subnet := func(text string) *network.IPAM {
 		return &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.MustParsePrefix(text)}}}
 	}
@@ -51,7 +50,7 @@ func TestGuard_MakesNoNetworkThatReachesTheHost(t *testing.T) {
 			name := b.app.Project(deploy.Blue) + "_hostile"
 			o.Labels = map[string]string{"com.docker.compose.project": b.app.Project(deploy.Blue)}
 			made, err := guarded.NetworkCreate(t.Context(), name, o)
-			if !compose.IsNotAllowed(err) {
+			if !isNotAllowed(err) {
 				t.Errorf("got %v, want a refusal", err)
 			}
 			if err == nil {
@@ -64,7 +63,7 @@ func TestGuard_MakesNoNetworkThatReachesTheHost(t *testing.T) {
 	}
 	t.Run("a name of the engine's own", func(t *testing.T) {
 		for _, name := range []string{"host", "none", "bridge", "container:x", "/x", ""} {
-			if _, err := guarded.NetworkCreate(t.Context(), name, moby.NetworkCreateOptions{}); !compose.IsNotAllowed(err) {
+			if _, err := guarded.NetworkCreate(t.Context(), name, moby.NetworkCreateOptions{}); !isNotAllowed(err) {
 				t.Errorf("%q: got %v, want a refusal", name, err)
 			}
 		}
@@ -88,8 +87,8 @@ func ownNetwork(t *testing.T) netip.Prefix {
 }
 
 func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
-	b := newBed(t, "volumes", noPolicy)
-	raw, guarded := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue)
+	b := newBed(t, "volumes")
+	raw, guarded := b.raw, b.guarded
 	options := func(pairs ...string) moby.VolumeCreateOptions {
 		o := moby.VolumeCreateOptions{DriverOpts: map[string]string{}}
 		for i := 0; i < len(pairs); i += 2 {
@@ -116,7 +115,7 @@ func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 				o.Name = b.app.Project(deploy.Blue) + "_hostile"
 			}
 			_, err := guarded.VolumeCreate(t.Context(), o)
-			if !compose.IsNotAllowed(err) {
+			if !isNotAllowed(err) {
 				t.Errorf("got %v, want a refusal", err)
 			}
 			if err == nil {
@@ -131,8 +130,8 @@ func TestGuard_MakesNoVolumeThatReachesTheHost(t *testing.T) {
 
 // TestGuard_MakesNetworksAndVolumesOfTheAppsOwn has what is harmless in them.
 func TestGuard_MakesNetworksAndVolumesOfTheAppsOwn(t *testing.T) {
-	b := newBed(t, "own-things", noPolicy)
-	raw, guarded, projectName := b.client.SDKEngine(), b.client.Guarded(b.app, deploy.Blue), b.app.Project(deploy.Blue)
+	b := newBed(t, "own-things")
+	raw, guarded, projectName := b.raw, b.guarded, b.app.Project(deploy.Blue)
 	labels := map[string]string{"com.docker.compose.project": projectName}
 	made, err := guarded.NetworkCreate(t.Context(), projectName+"_back", moby.NetworkCreateOptions{
 		Labels: labels, Options: map[string]string{"com.docker.network.driver.mtu": "1400"},
