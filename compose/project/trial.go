@@ -43,7 +43,7 @@ type trials struct {
 	command []string
 	policy  []string
 	host    string
-	turns   *semaphore.Weighted
+	slots   *semaphore.Weighted
 	memory  *semaphore.Weighted
 
 	mu       sync.Mutex
@@ -59,7 +59,7 @@ type outcome struct {
 
 func newTrials(o LoaderOptions) *trials {
 	return &trials{
-		command: o.Trial, policy: o.Policy, host: o.Host, turns: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
+		command: o.Trial, policy: o.Policy, host: o.Host, slots: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
 		finished: map[[sha256.Size]byte]outcome{},
 	}
 }
@@ -151,10 +151,10 @@ func (t *trials) keep(text []byte, o outcome) {
 
 // try has another process load the files, and returns the bytes that it took.
 func (l *Loader) try(ctx context.Context, app deploy.App, text []byte) (int64, error) {
-	if err := l.trials.turns.Acquire(ctx, 1); err != nil {
+	if err := l.trials.slots.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
-	defer l.trials.turns.Release(1)
+	defer l.trials.slots.Release(1)
 	if os.Getenv(inTrial) != "" {
 		return 0, errors.New("a trial was to start another: the program does not know its own arguments")
 	}

@@ -33,10 +33,10 @@ func filesGone(info container.InspectResponse) bool {
 	})
 }
 
-// anew calls f, which brings up what is dead or missing of a project, with the containers
+// restartOrReplace calls f, which brings up what is dead or missing of a project, with the containers
 // that are there. f makes unstartable ones anew. Where it turns out that one of them is
 // such a container, f is called once more.
-func (c *Client) anew(ctx context.Context, projectName string, before []observed, f func(present []observed) error) error {
+func (c *Client) restartOrReplace(ctx context.Context, projectName string, before []observed, f func(present []observed) error) error {
 	before, err := c.withoutNetworks(ctx, projectName, before)
 	if err == nil {
 		before, err = c.unpublishedNow(ctx, before)
@@ -47,11 +47,11 @@ func (c *Client) anew(ctx context.Context, projectName string, before []observed
 	if err = f(before); err == nil || ctx.Err() != nil {
 		return err
 	}
-	present, lookErr := c.containers(ctx, projectName)
-	if lookErr == nil {
-		present, lookErr = c.unpublishedNow(ctx, present)
+	present, inspectErr := c.containers(ctx, projectName)
+	if inspectErr == nil {
+		present, inspectErr = c.unpublishedNow(ctx, present)
 	}
-	if lookErr != nil {
+	if inspectErr != nil {
 		return err
 	}
 	for _, o := range present {

@@ -16,8 +16,8 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// room makes sure that the disks which Docker keeps images on have Options.MinFree
-// bytes to ~backup~ before another one is downloaded: a full disk stops not only
+// checkDiskSpace makes sure that the disks which Docker keeps images on have Options.MinFree
+// bytes to spare before another one is downloaded: a full disk stops not only
 // the deploy, but whatever is live and wants to write. It can only look at an
 // engine on this host.
 func (c *Client) checkDiskSpace(ctx context.Context, image string) error {

@@ -8,7 +8,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
+func TestPendingReason_WhatASharedServiceStillLacks(t *testing.T) {
 	now := time.Now()
 	is := func(state string, code, restarts int, age time.Duration) observed {
 		o := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: state, ExitCode: code, Restarts: restarts, StartedAt: now.Add(-age)}}
@@ -37,18 +37,18 @@ func TestLackOf_WhatASharedServiceStillLacks(t *testing.T) {
 		"was started again long ago":        {o: is("running", 0, 7, time.Hour)},
 		"says itself whether it is healthy": {o: withHealth},
 	} {
-		what, failed := lackOf(c.o, c.service, now)
+		what, failed := pendingReason(c.o, c.service, now)
 		if what != c.want || failed != c.failed {
 			t.Errorf("%s: %q, failed: %t; want %q, %t", name, what, failed, c.want, c.failed)
 		}
 	}
 }
 
-func TestLacksOf_AServiceOfTheFileHasItsContainersAndAnyOtherIsWaitedForByNobody(t *testing.T) {
+func TestPendingIn_AServiceOfTheFileHasItsContainersAndAnyOtherIsWaitedForByNobody(t *testing.T) {
 	gone := observed{Container: deploy.Container{Name: "old-1", Service: "old", State: "exited", ExitCode: 1}}
 	runs := observed{Container: deploy.Container{Name: "db-1", Service: "db", State: "running"}}
-	lacks := lacksOf(project.ServiceList{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
-	if len(lacks) != 1 || lacks[0].Service != "cache" || lacks[0].what != "it has no container" || lacks[0].failed {
-		t.Errorf("lacking %+v, want a container for cache alone", lacks)
+	pending := pendingIn(project.ServiceList{{Name: "cache", Count: 1}, {Name: "db", Count: 1}}, []observed{runs, gone}, time.Now())
+	if len(pending) != 1 || pending[0].Service != "cache" || pending[0].what != "it has no container" || pending[0].failed {
+		t.Errorf("lacking %+v, want a container for cache alone", pending)
 	}
 }

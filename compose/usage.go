@@ -20,7 +20,7 @@ func (c *Client) Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error
 	if err := c.ready(ctx); err != nil {
 		return deploy.Usage{}, err
 	}
-	each := make([]reading, len(s.Containers))
+	each := make([]sample, len(s.Containers))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for i, ctr := range s.Containers {
@@ -35,8 +35,8 @@ func (c *Client) Usage(ctx context.Context, s deploy.Stack) (deploy.Usage, error
 	return total(each), ctx.Err()
 }
 
-// reading is what one container uses; the zero value is one that does not run.
-type reading struct {
+// sample is what one container uses; the zero value is one that does not run.
+type sample struct {
 	name    string
 	started time.Time
 	memory  int64
@@ -44,19 +44,19 @@ type reading struct {
 	cpu     time.Duration
 }
 
-func (c *Client) measure(ctx context.Context, ctr deploy.Container) (reading, error) {
+func (c *Client) measure(ctx context.Context, ctr deploy.Container) (sample, error) {
 	info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 	if cerrdefs.IsNotFound(err) || (err == nil && !info.State.Running) {
-		return reading{}, nil
+		return sample{}, nil
 	}
 	if err != nil {
-		return reading{}, engineError(ctx, "inspect container "+ctr.Name, err)
+		return sample{}, engineError(ctx, "inspect container "+ctr.Name, err)
 	}
 	stats, err := c.stats(ctx, ctr)
 	if err != nil || stats.Read.IsZero() {
-		return reading{}, err // it has ended since
+		return sample{}, err // it has ended since
 	}
-	return reading{
+	return sample{
 		name: ctr.Name, started: parseTime(info.State.StartedAt), limit: info.HostConfig.Memory,
 		memory: inUse(stats.MemoryStats), cpu: time.Duration(stats.CPUStats.CPUUsage.TotalUsage),
 	}, nil
@@ -92,7 +92,7 @@ func inUse(m container.MemoryStats) int64 {
 	return int64(m.Usage - inactive)
 }
 
-func total(each []reading) deploy.Usage {
+func total(each []sample) deploy.Usage {
 	var u deploy.Usage
 	for _, r := range each {
 		if r.name == "" {

@@ -23,8 +23,8 @@ func composeLabels(p *types.Project, service string) types.Labels {
 	}
 }
 
-// label gives every service of the project of one color its labels. The roster
-// is that of the whole stack, of which the project may be a part.
+// label gives every service of the project of one color its labels. The service
+// list is that of the whole stack, of which the project may be a part.
 func label(p *types.Project, app deploy.App, color string, whole project.ServiceList, more func(service string) map[string]string) {
 	services := whole.String()
 	for name, s := range p.Services {
