@@ -29,7 +29,7 @@ func (c *Client) networksOf(ctx context.Context, projectName string) ([]network.
 	return list, engineError(ctx, "list the networks of "+projectName, err)
 }
 
-// GiveBackNetworks implements reconciler.Pruner.
+// PruneNetworks implements reconciler.Pruner.
 func (c *Client) PruneNetworks(ctx context.Context) (gone int, err error) {
 	if err := c.ready(ctx); err != nil {
 		return 0, err

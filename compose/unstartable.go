@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/rootfile"
 )
 
 // A container names its networks, mounts and ports as they were when it was made. What
@@ -25,7 +26,7 @@ import (
 // files came from.
 func filesGone(info container.InspectResponse) bool {
 	return slices.ContainsFunc(info.Mounts, func(m container.MountPoint) bool {
-		if m.Type != mount.TypeBind || !project.Below(info.Config.Labels[project.LabelRoot], m.Source) {
+		if m.Type != mount.TypeBind || !rootfile.Below(info.Config.Labels[project.LabelRoot], m.Source) {
 			return false
 		}
 		_, err := os.Lstat(m.Source)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -153,7 +154,7 @@ func (c *Client) create(ctx context.Context, app deploy.App, p *types.Project, o
 func withoutHostPaths(volumes []types.ServiceVolumeConfig, root string) []types.ServiceVolumeConfig {
 	volumes = slices.Clone(volumes)
 	for i, v := range volumes {
-		if v.Type != types.VolumeTypeBind || !project.Below(filepath.Clean(root), filepath.Clean(v.Source)) {
+		if v.Type != types.VolumeTypeBind || !rootfile.Below(filepath.Clean(root), filepath.Clean(v.Source)) {
 			continue
 		}
 		bind := types.ServiceVolumeBind{}

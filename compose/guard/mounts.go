@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/rootfile"
 )
 
 // This file judges what a container has mounted: as it is asked for, in the two ways that
@@ -59,7 +60,7 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 func (j judge) fromGit(file, target string) bool {
 	return slices.ContainsFunc(j.scope.roots, func(root string) bool {
 		real, err := filepath.EvalSymlinks(root)
-		return err == nil && project.Below(filepath.Clean(root), file) && project.Below(real, target)
+		return err == nil && rootfile.Below(filepath.Clean(root), file) && rootfile.Below(real, target)
 	})
 }
 

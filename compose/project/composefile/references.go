@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"bytes"
@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
 	"tandem/internal/lib/plaintext"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -103,7 +106,7 @@ func extended(s map[string]any) (name, file string, err error) {
 func needsOf(s map[string]any) []string {
 	needs := texts(s["depends_on"])
 	if m, ok := s["depends_on"].(map[string]any); ok {
-		needs = append(needs, sortedKeys(m)...)
+		needs = append(needs, slices.Sorted(maps.Keys(m))...)
 	}
 	for _, link := range append(texts(s["links"]), texts(s["volumes_from"])...) {
 		name, _, _ := strings.Cut(link, ":")
@@ -123,23 +126,23 @@ func needsOf(s map[string]any) []string {
 // a message of its own could quote a file of this host. Files that are too large
 // for the loader are found on the way, and what would grow too large when they are
 // put together.
-func (f *file) referenceFaults() deploy.Faults {
+func (f *File) referenceFaults() deploy.Faults {
 	if f.walked {
 		return f.refused // the same for both colors
 	}
-	w := &referenceWalk{file: f, growth: newGrowth()}
+	w := &referenceWalk{File: f, growth: newGrowth()}
 	for i, full := range f.paths {
-		w.roots = append(w.roots, w.visit(full, f.dir(), f.source[i], false))
+		w.roots = append(w.roots, w.visit(full, f.Dir(), f.source[i], false))
 	}
 	if len(w.faults) == 0 {
 		w.checkGrowth()
 	}
-	f.walked, f.refused = true, inOrder(w.faults)
+	f.walked, f.refused = true, SortFaults(w.faults)
 	return f.refused
 }
 
 type referenceWalk struct {
-	*file
+	*File
 	*growth
 	faults deploy.Faults
 }
@@ -174,12 +177,12 @@ func (w *referenceWalk) visit(full, base string, src *source, inner bool) string
 		part.includes = append(part.includes, w.include(entry, base, src, inner)...)
 	}
 	part.bases = map[string]string{}
-	for _, name := range sortedKeys(part.services) {
+	for _, name := range slices.Sorted(maps.Keys(part.services)) {
 		file := part.services[name].file
 		if file == "" {
 			continue
 		}
-		if next, src, ok := w.open(file, base, at(name, "extends"), src); ok {
+		if next, src, ok := w.open(file, base, inService(name, "extends"), src); ok {
 			part.bases[name] = w.visit(next, filepath.Dir(next), src, true)
 		}
 	}
@@ -274,14 +277,14 @@ func (w *referenceWalk) open(name, base string, where []string, src *source) (st
 		return "", nil, w.refuse(src, where, "%s", err)
 	}
 	if w.sources[full] == nil {
-		w.sources[full] = parseSource(data, path.Join(w.app.Dir, relative(w.app.Root, full)))
+		w.sources[full] = parseSource(data, path.Join(w.App.Dir, rootfile.Relative(w.App.Root, full)))
 	}
 	return full, w.sources[full], true
 }
 
 // variables is readable for a file with variables.
 func (w *referenceWalk) variables(full string, where []string, src *source) {
-	if err := w.readVariables(full); err != nil {
+	if err := w.ReadVariables(full); err != nil {
 		w.refuse(src, where, "%s", err)
 	}
 }
@@ -309,9 +312,9 @@ func (w *referenceWalk) allowed(name, base string, where []string, src *source) 
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(base, name)
 	}
-	full, err := inside(w.app.Root, full)
+	full, err := rootfile.Inside(w.App.Root, full)
 	switch {
-	case errors.Is(err, errOutside):
+	case errors.Is(err, rootfile.ErrOutside):
 		return "", w.refuse(src, where, "%s is outside the app's directory: copy the file into it, and name it there", name)
 	case errors.Is(err, fs.ErrNotExist):
 		return "", w.refuse(src, where, "%s does not exist in the app's directory: add it, or name the right file", name)

@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"fmt"
@@ -52,10 +52,10 @@ func (w *referenceWalk) checkGrowth() {
 	}
 	extends, needs := w.edges()
 	if name, ok := tooManyWays(needs); ok {
-		w.refuse(w.owner(name), at(name, "depends_on"), "the services need each other in more than %d ways: leave out what follows from the rest", maxWays)
+		w.refuse(w.owner(name), inService(name, "depends_on"), "the services need each other in more than %d ways: leave out what follows from the rest", maxWays)
 	}
 	for _, p := range w.parts {
-		for _, name := range sortedKeys(p.services) {
+		for _, name := range slices.Sorted(maps.Keys(p.services)) {
 			times := countExtending(extends, name)
 			for _, port := range p.services[name].ports {
 				w.quota.ports[port] = w.quota.ports[port].and(name, times)
@@ -72,7 +72,7 @@ func (w *referenceWalk) whole(key string, known map[string]int64) int64 {
 	known[key] = 0 // a circle is the loader's to refuse
 	p := w.parts[key]
 	total := p.size
-	for _, name := range sortedKeys(p.services) {
+	for _, name := range slices.Sorted(maps.Keys(p.services)) {
 		total = expanded(total, w.inherited(key, name, map[string]bool{}))
 	}
 	for _, next := range p.includes {
@@ -107,16 +107,16 @@ func (w *referenceWalk) inherited(key, name string, way map[string]bool) int64 {
 	return largest
 }
 
-// grown adds, without ever being more than is needed to be too large.
+// expanded adds, without ever being more than is needed to be too large.
 func expanded(a, b int64) int64 { return min(a+b, maxUnfolded+1) }
 
 // largest is where to begin: the service that costs most, or the includes.
 func (w *referenceWalk) largest(key string) []string {
 	where, most := []string{"include"}, int64(0)
 	p := w.parts[key]
-	for _, name := range sortedKeys(p.services) {
+	for _, name := range slices.Sorted(maps.Keys(p.services)) {
 		if n := w.inherited(key, name, map[string]bool{}); n > most {
-			where, most = at(name, "extends"), n
+			where, most = inService(name, "extends"), n
 		}
 	}
 	included := int64(0)
@@ -141,7 +141,7 @@ func (w *referenceWalk) edges() (extends, needs map[string][]string) {
 			}
 		}
 	}
-	for _, name := range sortedKeys(needs) {
+	for _, name := range slices.Sorted(maps.Keys(needs)) {
 		for _, base := range above(extends, name) {
 			needs[name] = append(needs[name], needs[base]...)
 		}
@@ -194,7 +194,7 @@ func tooManyWays(needs map[string][]string) (string, bool) {
 		return n
 	}
 	total := 0
-	for _, name := range sortedKeys(needs) {
+	for _, name := range slices.Sorted(maps.Keys(needs)) {
 		if total += ways(name); total > maxWays {
 			return name, true
 		}
@@ -204,7 +204,7 @@ func tooManyWays(needs map[string][]string) (string, bool) {
 
 // owner is a file that has the service.
 func (w *referenceWalk) owner(name string) *source {
-	for _, key := range sortedKeys(w.parts) {
+	for _, key := range slices.Sorted(maps.Keys(w.parts)) {
 		if w.parts[key].services[name] != nil {
 			return w.parts[key].src
 		}
@@ -229,26 +229,26 @@ func (t portText) and(service string, times int) portText {
 
 // portFault says that the loader was kept from making too many ports: for the text
 // that stands for most, because the loader reads them in any order.
-func (f *file) portFault() error {
+func (f *File) portFault() error {
 	total, worst := 0, portText{}
-	for _, text := range sortedKeys(f.quota.ports) {
+	for _, text := range slices.Sorted(maps.Keys(f.quota.ports)) {
 		t := f.quota.ports[text]
 		if total += t.many; t.many > worst.many {
 			worst = t
 		}
 	}
-	if total <= maxPorts {
+	if total <= MaxPorts {
 		return nil
 	}
-	return f.loadFault(fmt.Errorf("error while interpolating services.%s.ports.[]: more than %d ports: publish those that are needed", worst.service, maxPorts))
+	return f.loadFault(fmt.Errorf("error while interpolating services.%s.ports.[]: more than %d ports: publish those that are needed", worst.service, MaxPorts))
 }
 
 // bounded makes the loader stop when variables make too much of the file, and lets it
 // make one port of a range where there would be too many: it makes a port of each
 // before anybody can count them, for every service that extends the one which has
 // them.
-func (f *file) bounded(o *loader.Options) {
-	left, ports := maxUnfolded, maxPorts
+func (f *File) bounded(o *loader.Options) {
+	left, ports := maxUnfolded, MaxPorts
 	for text, t := range f.quota.ports {
 		t.many = 0
 		f.quota.ports[text] = t
@@ -269,7 +269,7 @@ func (f *file) bounded(o *loader.Options) {
 			return "", errUnfolded
 		}
 		if t, ok := f.quota.ports[text]; ok {
-			n := portsOf(out) * t.times
+			n := CountPorts(out) * t.times
 			t.many += n
 			f.quota.ports[text] = t
 			if ports -= n; ports < 0 {

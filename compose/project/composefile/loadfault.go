@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"regexp"
@@ -20,15 +20,15 @@ var (
 // loadFault turns what the Compose loader says into a fault. The loader stops at
 // its first error and knows lines only of broken YAML; otherwise the key that it
 // names is looked up in the file.
-func (f *file) loadFault(err error) error {
+func (f *File) loadFault(err error) error {
 	text := f.tidy(err.Error())
-	if found := f.secrets.in(text); len(found) > 0 {
+	if found := f.Secrets.Found(text); len(found) > 0 {
 		path := pathIn(text)
 		name, line := f.source.locate(path...)
-		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: misplacedText(found[0].Name, path)}}
+		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: SecretAdvice(found[0].Name, path)}}
 	}
 	text = plaintext.WithoutEscapes([]byte(text))
-	fault := deploy.Fault{File: f.name(), Text: text}
+	fault := deploy.Fault{File: f.Name(), Text: text}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		fault.Line, _ = strconv.Atoi(m[1]) // digits only; too many of them give no line
 		return deploy.Faults{fault}
@@ -53,13 +53,13 @@ func (f *file) loadFault(err error) error {
 }
 
 // tidy takes away what only repeats the place, and the directory of this host.
-func (f *file) tidy(text string) string {
+func (f *File) tidy(text string) string {
 	for i, full := range f.paths {
 		text = strings.ReplaceAll(text, full, f.source[i].name)
 	}
-	text = strings.ReplaceAll(text, f.app.Root+"/", "")
+	text = strings.ReplaceAll(text, f.App.Root+"/", "")
 	for _, prefix := range []string{"validating ", "failed to parse "} {
-		text = strings.TrimPrefix(text, prefix+f.name()+": ")
+		text = strings.TrimPrefix(text, prefix+f.Name()+": ")
 	}
 	text = strings.TrimSuffix(text, ": invalid compose project")
 	return strings.TrimPrefix(text, "error while interpolating ")
@@ -71,7 +71,7 @@ func pathIn(text string) []string {
 		return strings.FieldsFunc(named, func(r rune) bool { return slices.Contains([]rune(".[]"), r) })
 	}
 	if m := namedService.FindStringSubmatch(text); m != nil {
-		return at(m[1])
+		return inService(m[1])
 	}
 	return nil
 }

@@ -1,10 +1,9 @@
-package project
+package composefile
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"tandem/internal/lib/rootfile"
 	"tandem/internal/lib/strictyaml"
+	"tandem/reconciler/deploy"
 )
 
 // source is one YAML file as it was written, to tell the line of a fault: what
@@ -189,5 +189,33 @@ func firstOf(n ast.Node) ast.Node {
 	return n
 }
 
-// sortedKeys are the keys of a map in order.
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+// SortFaults sorts the faults as they stand in the file and takes out those that
+// both colors have.
+func SortFaults(faults deploy.Faults) deploy.Faults {
+	slices.SortStableFunc(faults, func(a, b deploy.Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
+	})
+	return slices.Compact(faults)
+}
+
+// PathText is a path as a person reads it, without what only finds the line.
+func PathText(path []string) string {
+	plain := slices.DeleteFunc(slices.Clone(path), func(p string) bool { return strings.HasPrefix(p, "~") })
+	return strings.Join(plain, ".")
+}
+
+// inService is the path of something below a service of the file.
+func inService(name string, path ...string) []string {
+	return append([]string{"services", name}, path...)
+}
+
+// LineOf looks in the YAML file at full, which people know as name, for the deepest part of
+// path that it has; 0 if it cannot be read.
+func LineOf(full, name string, path ...string) int {
+	src, err := readSource(full, name)
+	if err != nil {
+		return 0
+	}
+	_, line := sources{src}.locate(path...)
+	return line
+}

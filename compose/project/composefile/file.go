@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"context"
@@ -15,33 +15,35 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/compose-spec/compose-go/v2/utils"
 
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
-// file is one Compose file of an app, together with the override file that
+// File is one Compose file of an app, together with the override file that
 // Compose reads beside a file that it found by itself.
-type file struct {
-	app     deploy.App
+type File struct {
+	App     deploy.App
 	paths   []string   // absolute; later ones win
 	source  sources    // where everything stands in them, for messages
-	secrets secretRefs // that the variables of resolve are of
+	Secrets SecretRefs // that the variables of resolve are of
 	quota   *quota
 	walked  bool          // the references were looked at
 	refused deploy.Faults // what was wrong with them
 }
 
-// openStack finds the file of the colored stack: the one that the app names, or
+// OpenStack finds the file of the colored stack: the one that the app names, or
 // the first of deploy.ComposeNames that exists.
-func openStack(app deploy.App) (*file, error) {
+func OpenStack(app deploy.App, secrets SecretRefs) (*File, error) {
 	if app.Compose != "" {
-		return openFile(app, "compose", app.Compose)
+		return openFile(app, secrets, "compose", app.Compose)
 	}
 	for _, name := range deploy.ComposeNames() {
 		if exists(app.Root, name) {
-			return openFile(app, "compose", append([]string{name}, overrides(app.Root)...)...)
+			return openFile(app, secrets, "compose", append([]string{name}, overrides(app.Root)...)...)
 		}
 	}
 	return nil, deploy.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(
@@ -64,15 +66,15 @@ func exists(root, name string) bool {
 
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
-func openFile(app deploy.App, key string, names ...string) (*file, error) {
-	f := &file{app: app, quota: newQuota()}
+func openFile(app deploy.App, secrets SecretRefs, key string, names ...string) (*File, error) {
+	f := &File{App: app, Secrets: secrets, quota: newQuota()}
 	for _, name := range names {
-		full, err := inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
+		full, err := rootfile.Inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, deploy.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
 				"%s does not exist in %q: add it, or name the right file", name, app.Dir)}}
 		}
-		if errors.Is(err, errOutside) {
+		if errors.Is(err, rootfile.ErrOutside) {
 			return nil, deploy.Faults{{File: app.File, Path: key, Text: fmt.Sprintf(
 				"%s leads out of the app's directory: move the file into it", name)}}
 		}
@@ -89,17 +91,28 @@ func openFile(app deploy.App, key string, names ...string) (*file, error) {
 	return f, nil
 }
 
-// dir is the directory that the file's relative paths begin at, as in Compose.
-func (f *file) dir() string { return filepath.Dir(f.paths[0]) }
+// Dir is the directory that the file's relative paths begin at, as in Compose.
+func (f *File) Dir() string { return filepath.Dir(f.paths[0]) }
 
-// name is the file as a person knows it, for messages that belong to no line.
-func (f *file) name() string { return f.source[0].name }
+// Locate returns the file and the line of the deepest part of path that the files have.
+func (f *File) Locate(path ...string) (name string, line int) { return f.source.locate(path...) }
 
-// resolve loads the file as the Compose project of that name, with the active
+// Mentions tells whether what stands at path has the text in it.
+func (f *File) Mentions(text string, path ...string) bool { return f.source.mention(text, path...) }
+
+// Says asks about the text of what stands at path itself.
+func (f *File) Says(matches func(string) bool, path ...string) bool {
+	return f.source.says(matches, path...)
+}
+
+// Name is the file as a person knows it, for messages that belong to no line.
+func (f *File) Name() string { return f.source[0].name }
+
+// Resolve loads the file as the Compose project of that name, with the active
 // services and those of also. Variables come from the arguments, then from the
 // .env file beside it, and from nowhere else: what the agent was started with
 // must not decide what is deployed.
-func (f *file) resolve(ctx context.Context, project string, variables map[string]string, also ...string) (*types.Project, error) {
+func (f *File) Resolve(ctx context.Context, project string, variables map[string]string, also ...string) (*types.Project, error) {
 	if fault := f.referenceFaults(); len(fault) > 0 {
 		return nil, fault
 	}
@@ -109,7 +122,7 @@ func (f *file) resolve(ctx context.Context, project string, variables map[string
 		return nil, err
 	}
 	env.Merge(more)
-	details := types.ConfigDetails{WorkingDir: f.dir(), Environment: env}
+	details := types.ConfigDetails{WorkingDir: f.Dir(), Environment: env}
 	for _, full := range f.paths {
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: full, Content: f.quota.seen[full]})
 	}
@@ -161,26 +174,37 @@ func enable(p *types.Project, names []string) {
 	}
 }
 
-// resolveColors resolves the file once for each color, with the app's migrations.
-func (f *file) resolveColors(ctx context.Context) (map[deploy.Color]*types.Project, error) {
-	projects := map[deploy.Color]*types.Project{}
-	for _, color := range deploy.Colors() {
-		variables := f.secrets.variables()
-		maps.Copy(variables, f.app.Variables(color))
-		p, err := f.resolve(ctx, f.app.Project(color), variables, migrationsOf(f.app)...)
-		if err != nil {
-			return nil, err
+// projectName is what the file itself calls its project with name:, "" for nothing.
+func (f *File) projectName(variable template.Mapping) string {
+	for _, s := range slices.Backward(f.source) {
+		node, _, depth := s.walk([]string{"name"})
+		if node = s.plain(node); depth == 0 || node == nil {
+			continue
 		}
-		projects[color] = p
+		name, err := template.Substitute(strings.Trim(node.String(), `"' `), variable)
+		if err != nil {
+			return "" // what cannot be read names nothing; the loader says so where it matters
+		}
+		return name
 	}
-	return projects, nil
+	return ""
 }
 
-// sharedVariables are what the shared file can interpolate: the variables and
-// secrets of the app that are the same for both colors. The tag is not among them, because
-// what it names must survive every deploy.
-func sharedVariables(app deploy.App, secrets secretRefs) map[string]string {
-	v := secrets.variables()
-	maps.Copy(v, app.Env)
-	return v
+// OpenShared returns nil when the app has no shared stack.
+func OpenShared(app deploy.App, secrets SecretRefs) (*File, error) {
+	if app.Shared == "" {
+		return nil, nil
+	}
+	return openFile(app, secrets, "shared", app.Shared)
+}
+
+// ProjectNames are the names that Compose would have given the file's project p, or "":
+// COMPOSE_PROJECT_NAME of the .env file, name: of the file, and its directory.
+func (f *File) ProjectNames(p *types.Project) []string {
+	var names []string
+	beside, err := f.dotenv(nil) // the loader writes its own project's name over it
+	if err == nil {
+		names = append(names, beside[consts.ComposeProjectName])
+	}
+	return append(names, f.projectName(p.Environment.Resolve), path.Base(path.Dir(f.Name())))
 }

@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"fmt"
@@ -14,12 +14,13 @@ import (
 // pointerStart is how each pointer begins (git-lfs/docs/spec.md), and maxPointer how many
 // bytes one has at most.
 const (
-	pointerStart = "version https://git-lfs.github.com/spec/"
-	maxPointer   = 1 << 10
+	LFSStart   = "version https://git-lfs.github.com/spec/"
+	maxPointer = 1 << 10
 )
 
-func isPointer(start string, size int64) bool {
-	return size <= maxPointer && strings.HasPrefix(start, pointerStart)
+// IsLFSPointer tells whether a file of that size which begins with start is a pointer.
+func IsLFSPointer(start string, size int64) bool {
+	return size <= maxPointer && strings.HasPrefix(start, LFSStart)
 }
 
 const pointerAdvice = "the file is in Git LFS, and tandem does not fetch its content: commit the file itself, or put it into the image"
@@ -27,8 +28,8 @@ const pointerAdvice = "the file is in Git LFS, and tandem does not fetch its con
 // maxPointers is how many are named: a directory may be full of them.
 const maxPointers = 10
 
-// pointerFaults refuses the files of the app that are pointers.
-func pointerFaults(app deploy.App, names []string) deploy.Faults {
+// LFSFaults refuses the files of the app that are pointers.
+func LFSFaults(app deploy.App, names []string) deploy.Faults {
 	var faults deploy.Faults
 	for i, name := range names {
 		if i == maxPointers {

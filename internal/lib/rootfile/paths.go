@@ -1,20 +1,16 @@
-package project
+package rootfile
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
 )
 
-// errOutside says that a path leads out of the app's directory.
-var errOutside = errors.New("outside the app's directory")
-
-// inside returns full if it is below root and stays there when symbolic links
-// are followed; errOutside if not, and an fs error if it does not exist.
-func inside(root, full string) (string, error) {
+// Inside returns full if it is below root and stays there when symbolic links
+// are followed; ErrOutside if not, and an fs error if it does not exist.
+func Inside(root, full string) (string, error) {
 	full = filepath.Clean(full)
 	if !Below(filepath.Clean(root), full) {
-		return "", errOutside
+		return "", ErrOutside
 	}
 	realRoot, err := filepath.EvalSymlinks(root)
 	if err != nil {
@@ -25,7 +21,7 @@ func inside(root, full string) (string, error) {
 		return "", err
 	}
 	if !Below(realRoot, realFull) {
-		return "", errOutside
+		return "", ErrOutside
 	}
 	return full, nil
 }
@@ -35,9 +31,9 @@ func Below(dir, path string) bool {
 	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
 }
 
-// relative is the path below root for people, slash-separated; the path itself
+// Relative is the path below root for people, slash-separated; the path itself
 // when it is not below root.
-func relative(root, path string) string {
+func Relative(root, path string) string {
 	rel, err := filepath.Rel(root, path)
 	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 		return path

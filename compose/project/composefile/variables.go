@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"bytes"
@@ -8,25 +8,27 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
 // dotenv returns the variables of the .env file beside the Compose file, where there
 // is one. It may name those that are known already.
-func (f *file) dotenv(known map[string]string) (map[string]string, error) {
-	full := filepath.Join(f.dir(), ".env")
+func (f *File) dotenv(known map[string]string) (map[string]string, error) {
+	full := filepath.Join(f.Dir(), ".env")
 	if _, err := os.Stat(full); err != nil {
 		return nil, nil //nolint:nilerr // there is none
 	}
-	name := path.Join(f.app.Dir, ".env")
-	if _, err := inside(f.app.Root, full); err != nil {
+	name := path.Join(f.App.Dir, ".env")
+	if _, err := rootfile.Inside(f.App.Root, full); err != nil {
 		return nil, deploy.Faults{{File: name, Text: "it leads out of the app's directory: make it a file of its own"}}
 	}
-	if err := f.readVariables(full); err != nil {
+	if err := f.ReadVariables(full); err != nil {
 		return nil, deploy.Faults{{File: name, Text: err.Error()}}
 	}
 	vars := map[string]string{}
@@ -49,24 +51,27 @@ func lookIn(maps ...map[string]string) dotenv.LookupFn {
 	}
 }
 
-// addVariables gives the services what their files with variables and labels say, as
+// AddVariables gives the services what their files with variables and labels say, as
 // the Compose library would. That reads the files by their paths once more; here they
 // are the bytes that were read below the app's directory and measured.
-func (f *file) addVariables(p *types.Project) error {
+func (f *File) AddVariables(p *types.Project) error {
+	if err := f.variableBytes(p); err != nil {
+		return err
+	}
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		if err := f.addEnvironment(p, &s); err != nil {
-			return err
+			return f.loadFault(err)
 		}
 		if err := f.addLabels(&s); err != nil {
-			return err
+			return f.loadFault(err)
 		}
 		p.Services[name] = s
 	}
 	return nil
 }
 
-func (f *file) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
+func (f *File) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
 	s.Environment = s.Environment.Resolve(p.Environment.Resolve)
 	vars := s.Environment.ToMapping()
 	// The project's variables come first, then those of the service.
@@ -91,7 +96,7 @@ func (f *file) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
 	return nil
 }
 
-func (f *file) addLabels(s *types.ServiceConfig) error {
+func (f *File) addLabels(s *types.ServiceConfig) error {
 	labels := types.Labels{}
 	for _, file := range s.LabelFiles {
 		data, err := f.variablesIn(file)
@@ -118,7 +123,7 @@ func (f *file) addLabels(s *types.ServiceConfig) error {
 
 // variablesIn is what is in a file with variables: the app's own, or one of the host
 // that its policy allows.
-func (f *file) variablesIn(full string) ([]byte, error) {
+func (f *File) variablesIn(full string) ([]byte, error) {
 	full = filepath.Clean(full)
 	if data, ok := f.quota.seen[full]; ok {
 		return data, nil
@@ -126,8 +131,8 @@ func (f *file) variablesIn(full string) ([]byte, error) {
 	if _, err := os.Stat(full); errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if Below(filepath.Clean(f.app.Root), full) {
-		if err := f.readVariables(full); err != nil {
+	if rootfile.Below(filepath.Clean(f.App.Root), full) {
+		if err := f.ReadVariables(full); err != nil {
 			return nil, err
 		}
 		return f.quota.seen[full], nil
@@ -138,4 +143,30 @@ func (f *file) variablesIn(full string) ([]byte, error) {
 	}
 	f.quota.seen[full] = data
 	return data, nil
+}
+
+// maxVariables bounds the bytes that the services of a project get from files with
+// variables.
+const maxVariables = 4 << 20
+
+// variableBytes finds services whose files with variables are too many together: each
+// service has them all to itself.
+func (f *File) variableBytes(p *types.Project) error {
+	total := int64(0)
+	for _, name := range p.ServiceNames() {
+		files := slices.Clone(p.Services[name].LabelFiles)
+		for _, e := range p.Services[name].EnvFiles {
+			files = append(files, e.Path)
+		}
+		for _, full := range files {
+			data, _ := f.variablesIn(full) // what cannot be read is told when it is wanted
+			total += int64(len(data))
+		}
+		if total > maxVariables {
+			file, line := f.source.locate(inService(name, "env_file")...)
+			return deploy.Faults{{File: file, Line: line, Path: PathText(inService(name, "env_file")), Text: fmt.Sprintf(
+				"with these the services get more than %d MiB from files with variables: give each service what it needs", maxVariables>>20)}}
+		}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package project
+package composefile
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tandem/internal/lib/rootfile"
@@ -25,8 +26,12 @@ const (
 	// extends make of them.
 	maxUnfolded = 32 << 20
 
-	maxDepth  = 100 // of a Compose file: what reads it takes more than linear time
-	maxNested = 20  // of variables in each other's defaults: so does what puts them in
+	maxDepth      = 100 // of a Compose file: what reads it takes more than linear time
+	maxServices   = 200 // of an app, with those of inactive profiles, and those that others only extend
+	maxReferences = 200 // include and extends with a file
+	MaxPorts      = 500 // that a Compose file may publish or expose, with ranges written out
+
+	maxNested = 20 // of variables in each other's defaults: so does what puts them in
 
 	// What the loader needs for one value of a file beside its text, and for each byte
 	// that a variable puts into one, in copies of what it has so far.
@@ -51,13 +56,13 @@ func newQuota() *quota {
 
 // read returns the content of a file that the loader is going to read. The error
 // is for a person, and holds no directory of this host.
-func (f *file) read(full string) ([]byte, error) {
+func (f *File) read(full string) ([]byte, error) {
 	if data, ok := f.quota.seen[full]; ok {
 		return data, nil
 	}
-	name := relative(f.app.Root, full)
+	name := rootfile.Relative(f.App.Root, full)
 	// So few bytes of a regular file are read before anybody could want to stop it.
-	data, err := rootfile.Read(context.Background(), f.app.Root, name, maxFile)
+	data, err := rootfile.Read(context.Background(), f.App.Root, name, maxFile)
 	switch {
 	case errors.Is(err, rootfile.ErrOutside):
 		return nil, fmt.Errorf("%s leads out of the app's directory: put the file there", name)
@@ -67,7 +72,7 @@ func (f *file) read(full string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is larger than %d KiB: nothing that Compose reads has to be", name, maxFile>>10)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be read", name)
-	case isPointer(string(data), int64(len(data))):
+	case IsLFSPointer(string(data), int64(len(data))):
 		return nil, fmt.Errorf("%s cannot be used: %s", name, pointerAdvice)
 	case int64(len(data)) > f.quota.left:
 		return nil, fmt.Errorf("with %s the files that Compose reads are larger than %d MiB together: make them smaller", name, maxFiles>>20)
@@ -96,22 +101,22 @@ func readForeign(full string) ([]byte, error) {
 
 var mention = regexp.MustCompile(`\$\{?[A-Za-z_]`)
 
-// readVariables is read for a file that sets variables. One may name others, so
+// ReadVariables is read for a file that sets variables. One may name others, so
 // that a few lines can double to anything: the bound is what so many mentions
 // could make of so many bytes at the worst, whatever is said where.
-func (f *file) readVariables(full string) error {
+func (f *File) ReadVariables(full string) error {
 	_, known := f.quota.seen[full]
 	data, err := f.read(full)
 	if err != nil || known {
 		return err
 	}
 	if err := shallow(string(data)); err != nil {
-		return fmt.Errorf("in %s %w", relative(f.app.Root, full), err)
+		return fmt.Errorf("in %s %w", rootfile.Relative(f.App.Root, full), err)
 	}
 	f.quota.variables += int64(len(data))
 	f.quota.mentions += len(mention.FindAllIndex(data, -1))
 	if float64(f.quota.variables)*math.Exp(float64(f.quota.mentions)/math.E) > maxUnfolded {
-		return fmt.Errorf("with %s there are too many variables that are made of others (%d times): write their values out", relative(f.app.Root, full), f.quota.mentions)
+		return fmt.Errorf("with %s there are too many variables that are made of others (%d times): write their values out", rootfile.Relative(f.App.Root, full), f.quota.mentions)
 	}
 	return nil
 }
@@ -187,4 +192,19 @@ func guarded[T any](load func() (T, error)) (v T, err error) {
 		}
 	}()
 	return load()
+}
+
+var portRange = regexp.MustCompile(`(\d+)-(\d+)`)
+
+// CountPorts is how many ports the short form stands for.
+func CountPorts(text string) int {
+	n := 1
+	for _, m := range portRange.FindAllStringSubmatch(text, -1) {
+		first, errFirst := strconv.Atoi(m[1])
+		last, errLast := strconv.Atoi(m[2])
+		if errFirst == nil && errLast == nil && last > first {
+			n = max(n, min(last-first, MaxPorts)+1)
+		}
+	}
+	return n
 }
