@@ -199,3 +199,6 @@ func (b *bed) logged(c deploy.Container, want string) {
 		return err
 	})
 }
+
+// noPolicy takes away what the beds of other tests are allowed.
+func noPolicy(o *compose.Options) { o.Policy = nil }

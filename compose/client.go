@@ -6,17 +6,23 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/docker/cli/cli/command"
 	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/streams"
 	"github.com/docker/compose/v5/pkg/api"
 	sdk "github.com/docker/compose/v5/pkg/compose"
 	"github.com/docker/docker/client"
 	moby "github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
 
+	"tandem/compose/guard"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -36,20 +42,20 @@ type Options struct {
 // Client speaks to one Docker daemon. It is safe for concurrent use; two calls
 // that change the same stack at once are the caller's mistake.
 type Client struct {
-	engine    *client.Client
-	version   *negotiation
-	sdkEngine *moby.Client
-	host      string
-	policy    project.Policy
-	configDir string
-	log       *slog.Logger
-	minFree   int64
-	trees     string
-	vault     project.Vault
-	files     *project.Loader
-	hookTime  time.Duration
-	turns     sync.Map // app -> chan struct{}: see turn
-	lost      atomic.Int64
+	engine         *client.Client
+	version        *negotiation
+	sdkEngine      *moby.Client
+	host           string
+	policy         project.Policy
+	configDir      string
+	log            *slog.Logger
+	minFree        int64
+	trees          string
+	vault          project.Vault
+	files          *project.Loader
+	hookTime       time.Duration // see preStopTime
+	migrationTurns sync.Map      // app -> chan struct{}: see turn
+	lost           atomic.Int64
 
 	listenersLock sync.Mutex
 	listeners     map[string]listeners // by app
@@ -90,7 +96,7 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Negotiate settles which version of the API is spoken, before others use the engine
+// Negotiate agrees on which version of the API is spoken, before others use the engine
 // as well. Where Docker does not answer at once, the first call does it.
 func (c *Client) Negotiate(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
@@ -122,6 +128,67 @@ func (c *Client) service(ctx context.Context, app deploy.App, projectName string
 	return s, nil
 }
 
+// guarded returns the engine for making and starting containers of one of the app's
+// projects.
+func (c *Client) guarded(app deploy.App, projectName string) *guard.Engine {
+	var roots []string
+	if c.trees != "" && app.Name != "" {
+		roots = append(roots, filepath.Join(c.trees, app.Name))
+	}
+	hooks := guard.Hooks{
+		Log: c.log, Time: c.hookTime, Exec: c.exec,
+		Output: func() guard.Output { return &tail{max: maxHealthOutput, hide: c.hide} },
+	}
+	return guard.New(c.sdkEngine, c.rules(), hooks, app, projectName, roots...)
+}
+
+// preStopTime is how long the pre_stop hooks of one container may take, where its
+// stop_grace_period is not longer: a hook that never ends must not keep a stack from being
+// stopped.
+const preStopTime = time.Minute
+
 // neverRecreateVolumes answers the only question the SDK asks: whether a volume
 // whose declaration changed may be removed, with its data.
 func neverRecreateVolumes(string, bool) (bool, error) { return false, nil }
+
+// dockerCLI is the part of Docker's command line that the Compose SDK wants: a
+// connection, a configuration and streams. It is not initialised the usual way,
+// which would read the agent's environment (DOCKER_HOST, DOCKER_CONTEXT) and
+// write to its terminal.
+type dockerCLI struct {
+	command.Cli
+	engine *guard.Engine
+	config *configfile.ConfigFile
+}
+
+func (c *Client) dockerCLI(engine *guard.Engine) (*dockerCLI, error) {
+	base, err := command.NewDockerCli(
+		command.WithAPIClient(engine),
+		command.WithInputStream(io.NopCloser(strings.NewReader(""))),
+		command.WithOutputStream(io.Discard),
+		command.WithErrorStream(io.Discard),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Docker CLI: %w", err)
+	}
+	file, err := c.dockerConfig()
+	if err != nil {
+		return nil, err
+	}
+	return &dockerCLI{Cli: base, engine: engine, config: file}, nil
+}
+
+// dockerConfig reads Docker's config.json anew: credentials in it expire and
+// are replaced while the agent runs.
+func (c *Client) dockerConfig() (*configfile.ConfigFile, error) {
+	file, err := config.Load(c.configDir)
+	if err != nil {
+		return nil, fmt.Errorf("read Docker's configuration in %s: %w", c.configDir, err)
+	}
+	return file, nil
+}
+
+func (c *dockerCLI) Client() moby.APIClient             { return c.engine }
+func (c *dockerCLI) ConfigFile() *configfile.ConfigFile { return c.config }
+func (c *dockerCLI) CurrentContext() string             { return "default" }
+func (c *dockerCLI) In() *streams.In                    { return c.Cli.In() }

@@ -1,15 +1,11 @@
 package compose
 
 import (
-	"context"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
-	"github.com/moby/moby/api/types/network"
-	moby "github.com/moby/moby/client"
 
 	"tandem/compose/project"
 )
@@ -30,7 +26,7 @@ func withColorNames(p *types.Project) (*types.Project, error) {
 			return s, nil
 		}
 		for _, other := range p.ServiceNames() {
-			if project.HaveCommonNetwork(p.Services[name], p.Services[other]) { // with itself, too: see named
+			if project.HaveCommonNetwork(p.Services[name], p.Services[other]) { // with itself, too: see package guard
 				s.ExternalLinks = append(s.ExternalLinks, project.ColorName(p.Name, other)+":"+other)
 			}
 		}
@@ -59,28 +55,4 @@ func hasPlainName(o observed, settings *container.NetworkSettings) bool {
 		}
 	}
 	return false
-}
-
-// named is a place in a network under the color name, and without the service's own
-// name where others are in the network and the container finds itself by a link. Compose
-// gives each place the names of the container and of the service, in this order.
-func (g *guard) named(ctx context.Context, name string, e *network.EndpointSettings) (*network.EndpointSettings, error) {
-	if e == nil || len(e.Aliases) < 2 || g.scope.project == g.scope.app+"-"+project.ColorShared {
-		return e, nil
-	}
-	service := e.Aliases[1]
-	own := project.ColorName(g.scope.project, service)
-	named := *e
-	named.Aliases = append(slices.Clone(e.Aliases), own)
-	if !slices.Contains(e.Links, own+":"+service) {
-		return &named, nil
-	}
-	about, err := g.Client.NetworkInspect(ctx, name, moby.NetworkInspectOptions{})
-	if err != nil && !cerrdefs.IsNotFound(err) {
-		return nil, err
-	}
-	if about.Network.Labels[api.ProjectLabel] != g.scope.project {
-		named.Aliases = slices.DeleteFunc(named.Aliases, func(alias string) bool { return alias == service })
-	}
-	return &named, nil
 }

@@ -177,9 +177,9 @@ func TestUp_AStackOfAnOlderTandemIsHealedAsItIs(t *testing.T) {
 	}
 }
 
-// TestEngage_ASingletonFindsOnlyItsOwnColor is about services that are made after the rest
+// TestStartSingletons_OneFindsOnlyItsOwnColor is about services that are made after the rest
 // of their stack.
-func TestEngage_ASingletonFindsOnlyItsOwnColor(t *testing.T) {
+func TestStartSingletons_OneFindsOnlyItsOwnColor(t *testing.T) {
 	b := onNetworksOfBoth(t, "lone")
 	b.app.Singletons = []string{"caller-first"}
 	b.up(deploy.Blue)

@@ -57,7 +57,7 @@ func (c *Client) labelsOf(ctx context.Context, x project.Resource) (labels map[s
 // somebody else's: Compose would take it as its own. It is asked before anything that
 // runs is taken away for the project.
 func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) error {
-	j := judge{HostRules: c.rules(), scope: c.guarded(app, p.Name).scope}
+	engine := c.guarded(app, p.Name)
 	var all []project.Resource
 	for _, n := range p.Networks {
 		all = append(all, project.Resource{Kind: "network", Name: n.Name})
@@ -74,7 +74,7 @@ func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) e
 		if err != nil {
 			return err
 		}
-		if exists && !j.owned(labels) {
+		if exists && !engine.Owns(labels) {
 			return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
 				"create %s: the %s %s is no part of the app: give it another name, or let this host's policy.allow list \"%s:%s\"", p.Name, x.Kind, x.Name, project.AllowExternal, x.Name)}
 		}

@@ -9,6 +9,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
 
@@ -31,8 +32,8 @@ func TestUp_ThingsOfOthersNeedAWordOfTheHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t, "others", noPolicy)
-			of := b.foreignThings()
-			fill := strings.NewReplacer("NETWORK", of.network, "VOLUME", of.volume, "CONTAINER", of.container, "GREEN", b.app.Project(deploy.Green), "SHOWN", of.shown)
+			of := tb.ForeignThings(t, b.engine, b.app, b.image+":1")
+			fill := strings.NewReplacer("NETWORK", of.Network, "VOLUME", of.Volume, "CONTAINER", of.Container, "GREEN", b.app.Project(deploy.Green), "SHOWN", of.Shown)
 			b.runs(b.image+":1", fill.Replace(c.stack))
 			if c.shared != "" {
 				b.app.Shared = "compose.shared.yaml"
@@ -86,15 +87,15 @@ func TestUp_ThingsThatAreSetAsideForTheAppAreFree(t *testing.T) {
 // have the volume of somebody else.
 func TestUp_WhatRunsIsNotTakenAwayForAThingOfOthers(t *testing.T) {
 	b := newBed(t, "keepdb")
-	of := b.foreignThings()
+	of := tb.ForeignThings(t, b.engine, b.app, b.image+":1")
 	b.app.Shared = "compose.shared.yaml"
 	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: }\n")
 	b.runs(b.image+":1", "    network_mode: bridge\n")
 	b.up(deploy.Blue)
 	before := b.shared()
-	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait, more], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: {name: "+of.volume+"}}\n")
+	b.write(b.app.Shared, "services: {db: {image: 'IMAGE:1', command: [wait, more], volumes: ['vol:/x'], network_mode: none}}\nvolumes: {vol: {name: "+of.Volume+"}}\n")
 	b.move()
-	wantRejected(t, b.attempt(), deploy.CannotStart, of.volume, "policy.allow")
+	wantRejected(t, b.attempt(), deploy.CannotStart, of.Volume, "policy.allow")
 	if after := b.shared(); len(before) != 1 || after["db"] != before["db"] {
 		t.Errorf("the shared stack was %v, is %v", before, after)
 	}

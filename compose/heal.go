@@ -17,7 +17,7 @@ import (
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
 func (c *Client) heal(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
-	return c.anew(ctx, whole.Name, present, func(present []observed) error {
+	return c.restartOrReplace(ctx, whole.Name, present, func(present []observed) error {
 		return c.healOnce(ctx, app, color, whole, present, was)
 	})
 }
@@ -112,7 +112,7 @@ func unlessStopped(all []observed) []observed {
 	return all
 }
 
-// revive starts the containers that should run and do not. What may end, and
+// startDead starts the containers that should run and do not. What may end, and
 // ended well, is not run again.
 func (c *Client) startDead(ctx context.Context, app deploy.App, p *types.Project, present []observed) error {
 	if err := c.unpause(ctx, present); err != nil {

@@ -21,7 +21,7 @@ import (
 
 // Docker has addresses for some thirty networks, if nobody gives it more. Where there are
 // none left, stacks that are stopped give theirs back. Their containers name networks that
-// are gone then, and are made anew when they are started again: see anew.
+// are gone then, and are made anew when they are started again: see restartOrReplace.
 
 // networksOf lists the networks that Compose made for the project.
 func (c *Client) networksOf(ctx context.Context, projectName string) ([]network.Summary, error) {
@@ -29,7 +29,7 @@ func (c *Client) networksOf(ctx context.Context, projectName string) ([]network.
 	return list, engineError(ctx, "list the networks of "+projectName, err)
 }
 
-// GiveBackNetworks implements reconciler.Janitor.
+// PruneNetworks implements reconciler.Pruner.
 func (c *Client) PruneNetworks(ctx context.Context) (gone int, err error) {
 	if err := c.ready(ctx); err != nil {
 		return 0, err

@@ -227,7 +227,7 @@ func split(all []deploy.Container) (singletons, plain []deploy.Container) {
 }
 
 func condition(all []deploy.Container, missing []string) deploy.Condition {
-	up, alive := tally(all)
+	up, alive := countUp(all)
 	switch {
 	case up == len(all) && len(missing) == 0:
 		return deploy.Running
@@ -238,10 +238,10 @@ func condition(all []deploy.Container, missing []string) deploy.Condition {
 	}
 }
 
-// duty takes singletons that have all ended well for ones that are on duty: Relieve leaves
+// singletonState takes singletons that have all ended well for ones that run: StopSingletons leaves
 // no container of such.
 func singletonState(singletons []deploy.Container, missing []string) deploy.SingletonState {
-	up, alive := tally(singletons)
+	up, alive := countUp(singletons)
 	switch {
 	case len(singletons)+len(missing) == 0:
 		return deploy.NoSingletons
@@ -254,9 +254,9 @@ func singletonState(singletons []deploy.Container, missing []string) deploy.Sing
 	}
 }
 
-// tally counts the containers that do what they should, and those that have a
+// countUp counts the containers that do what they should, and those that have a
 // process.
-func tally(all []deploy.Container) (up, alive int) {
+func countUp(all []deploy.Container) (up, alive int) {
 	for _, c := range all {
 		if c.Up() {
 			up++
@@ -281,4 +281,24 @@ func (c *Client) Shared(ctx context.Context, app deploy.App) (deploy.Stack, erro
 		return deploy.Stack{}, err
 	}
 	return sum(deploy.NoColor, all), nil
+}
+
+// Roots returns the directories that containers of any app came from, running
+// or not. They may have files mounted from there, so none of these directories
+// may be removed.
+func (c *Client) Roots(ctx context.Context) (map[string]bool, error) {
+	if err := c.ready(ctx); err != nil {
+		return nil, err
+	}
+	list, err := c.engine.ContainerList(ctx, container.ListOptions{
+		All: true, Filters: filters.NewArgs(filters.Arg("label", project.LabelRoot)),
+	})
+	if err != nil {
+		return nil, engineError(ctx, "list the containers of tandem", err)
+	}
+	roots := map[string]bool{}
+	for _, s := range list {
+		roots[s.Labels[project.LabelRoot]] = true
+	}
+	return roots, nil
 }

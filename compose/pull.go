@@ -21,7 +21,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// urgency says which images are asked for in the registry although they are here.
+// forcePull says which images are asked for in the registry although they are here.
 type forcePull bool
 
 const (

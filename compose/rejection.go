@@ -10,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/guard"
 	"tandem/reconciler/deploy"
 )
 
@@ -24,10 +25,10 @@ func (c *Client) rejection(ctx context.Context, p *types.Project, doing string, 
 	if bad := c.hookFailed(ctx, p.Name, err); bad != nil {
 		return bad
 	}
-	var refused *notAllowedError
+	var refused *guard.NotAllowedError
 	switch {
 	case errors.As(err, &refused):
-		return &deploy.RejectError{Reason: deploy.CannotStart, Detail: doing + ": " + refused.what}
+		return &deploy.RejectError{Reason: deploy.CannotStart, Detail: doing + ": " + refused.What}
 	case mentions(err, "no such image"):
 		return imageGone(err)
 	case mentions(err, "didn't complete successfully"):

@@ -28,7 +28,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 	}
-	return c.anew(ctx, p.Name, present, func(present []observed) error {
+	return c.restartOrReplace(ctx, p.Name, present, func(present []observed) error {
 		changed, missing := sharedChanges(p, present, hashes)
 		if len(changed)+len(missing) > 0 {
 			if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
@@ -40,7 +40,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 		}
 		present = unlessStopped(present)
 		if await != nil {
-			return c.reviveShared(ctx, app, p, present, await)
+			return c.startShared(ctx, app, p, present, await)
 		}
 		return c.startDead(ctx, app, p, present)
 	})

@@ -20,25 +20,25 @@ const (
 	// given up: many a service ends until the database that it needs is there.
 	sharedRestarts = 3
 	// sharedSettle is how long a service must run that was started again and has no health check.
-	sharedSettle = 2 * time.Second
-	// lastLook bounds the look at what is still lacking when the time is over, and at its log.
-	lastLook = 10 * time.Second
+	sharedSteady = 2 * time.Second
+	// lastCheck bounds the question what is still not ready when the time is over, and at its log.
+	lastCheck = 10 * time.Second
 )
 
 var errSharedLate = errors.New("the time for the shared stack is over")
 
-// lacking is a container of the shared stack that is not ready, or a service without one.
-type lacking struct {
+// pendingService is a container of the shared stack that is not ready, or a service without one.
+type pendingService struct {
 	observed
 	what   string
 	failed bool // it does not come to be ready by itself
 }
 
-// reviveShared starts what is dead of the shared stack, and waits until all of it is
+// startShared starts what is dead of the shared stack, and waits until all of it is
 // ready: a migration, or a release at its gate, that finds its database still starting
 // fails, although nothing is wrong with either. Both together take no longer than the
 // gate may.
-func (c *Client) reviveShared(ctx context.Context, app deploy.App, p *types.Project, present []observed, await func(words string)) error {
+func (c *Client) startShared(ctx context.Context, app deploy.App, p *types.Project, present []observed, await func(words string)) error {
 	deadline, cancel := context.WithTimeoutCause(ctx, app.Gate.Timeout, errSharedLate)
 	defer cancel()
 	err := c.startDead(deadline, app, p, present)
@@ -64,13 +64,13 @@ func (c *Client) reviveShared(ctx context.Context, app deploy.App, p *types.Proj
 func (c *Client) awaitShared(ctx context.Context, p *types.Project, await func(words string)) error {
 	told := false
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		lacks, err := c.lookAtShared(ctx, p)
-		if err != nil || len(lacks) == 0 {
+		pending, err := c.pendingShared(ctx, p)
+		if err != nil || len(pending) == 0 {
 			return err
 		}
 		if !told {
 			told = true
-			await("waits for the shared stack: " + services(lacks))
+			await("waits for the shared stack: " + services(pending))
 		}
 		select {
 		case <-ctx.Done():
@@ -80,13 +80,13 @@ func (c *Client) awaitShared(ctx context.Context, p *types.Project, await func(w
 	}
 }
 
-// lookAtShared returns what of the services of p is not ready. One that failed is an error.
-func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking, error) {
+// pendingShared returns what of the services of p is not ready. One that failed is an error.
+func (c *Client) pendingShared(ctx context.Context, p *types.Project) ([]pendingService, error) {
 	all, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return nil, err
 	}
-	var lacks []lacking // those first that others may wait for
+	var pending []pendingService // those first that others may wait for
 	for _, o := range all {
 		if o.State != "running" || (o.health != container.Starting && o.health != container.Unhealthy) || p.Services[o.Service].Name == "" {
 			continue
@@ -96,24 +96,24 @@ func (c *Client) lookAtShared(ctx context.Context, p *types.Project) ([]lacking,
 		case errors.As(err, &away):
 			return nil, err
 		case ctx.Err() != nil:
-			lacks = append(lacks, lacking{o, "its health command has not answered", false})
+			pending = append(pending, pendingService{o, "its health command has not answered", false})
 		case err != nil:
-			lacks = append(lacks, lacking{o, "unhealthy: " + err.Error(), o.health == container.Unhealthy})
+			pending = append(pending, pendingService{o, "unhealthy: " + err.Error(), o.health == container.Unhealthy})
 		}
 	}
-	lacks = append(lacks, lacksOf(project.NewServiceList(p), all, time.Now())...)
-	for _, l := range lacks {
+	pending = append(pending, pendingIn(project.NewServiceList(p), all, time.Now())...)
+	for _, l := range pending {
 		if l.failed {
 			return nil, c.sharedFailed(ctx, l, fmt.Sprintf("the shared service %s: %s", l.Service, l.what))
 		}
 	}
-	return lacks, nil
+	return pending, nil
 }
 
-// lacksOf returns what of the shared services can be seen not to be ready, without asking
+// pendingIn returns what of the shared services can be seen not to be ready, without asking
 // any of them. A service that the file does not have any more is waited for by nobody.
-func lacksOf(wanted project.ServiceList, all []observed, now time.Time) []lacking {
-	var lacks []lacking
+func pendingIn(wanted project.ServiceList, all []observed, now time.Time) []pendingService {
+	var pending []pendingService
 	for _, m := range wanted {
 		count := 0
 		for _, o := range all {
@@ -121,20 +121,20 @@ func lacksOf(wanted project.ServiceList, all []observed, now time.Time) []lackin
 				continue
 			}
 			count++
-			if what, failed := lackOf(o, m, now); what != "" {
-				lacks = append(lacks, lacking{o, what, failed})
+			if what, failed := pendingReason(o, m, now); what != "" {
+				pending = append(pending, pendingService{o, what, failed})
 			}
 		}
 		if count < m.Count {
-			none := lacking{what: "it has no container"}
+			none := pendingService{what: "it has no container"}
 			none.Service = m.Name
-			lacks = append(lacks, none)
+			pending = append(pending, none)
 		}
 	}
-	return lacks
+	return pending
 }
 
-func lackOf(o observed, m project.ListedService, now time.Time) (what string, failed bool) {
+func pendingReason(o observed, m project.ListedService, now time.Time) (what string, failed bool) {
 	age := now.Sub(o.StartedAt)
 	switch {
 	case o.State == "exited" && m.MayEnd && o.ExitCode == 0:
@@ -147,33 +147,33 @@ func lackOf(o observed, m project.ListedService, now time.Time) (what string, fa
 		return o.Name + " is " + o.State, false
 	case m.OneShot:
 		return o.Name + " has not finished", false
-	case o.health == "" && o.Restarts > 0 && age >= 0 && age < sharedSettle:
+	case o.health == "" && o.Restarts > 0 && age >= 0 && age < sharedSteady:
 		return fmt.Sprintf("%s ended and was started again (restarts: %d)", o.Name, o.Restarts), false
 	default:
 		return "", false
 	}
 }
 
-// sharedLate says what is still lacking.
+// sharedLate says what is still not ready.
 func (c *Client) sharedLate(ctx context.Context, app deploy.App, p *types.Project) error {
-	look, cancel := context.WithTimeout(ctx, lastLook)
+	look, cancel := context.WithTimeout(ctx, lastCheck)
 	defer cancel()
-	lacks, err := c.lookAtShared(look, p)
-	if err != nil || len(lacks) == 0 {
+	pending, err := c.pendingShared(look, p)
+	if err != nil || len(pending) == 0 {
 		return err
 	}
 	var what []string
-	for _, l := range lacks {
+	for _, l := range pending {
 		what = append(what, l.Service+": "+l.what)
 	}
-	return c.sharedFailed(ctx, lacks[0], fmt.Sprintf("the shared stack was not ready within %s (gate.timeout): %s", app.Gate.Timeout, strings.Join(what, "; ")))
+	return c.sharedFailed(ctx, pending[0], fmt.Sprintf("the shared stack was not ready within %s (gate.timeout): %s", app.Gate.Timeout, strings.Join(what, "; ")))
 }
 
 // sharedFailed shows what the container wrote last.
-func (c *Client) sharedFailed(ctx context.Context, l lacking, what string) error {
+func (c *Client) sharedFailed(ctx context.Context, l pendingService, what string) error {
 	logs := ""
 	if l.ID != "" {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCheck)
 		defer cancel()
 		var err error
 		if logs, err = c.Logs(ctx, l.Container, logLines); err != nil {
@@ -194,9 +194,9 @@ func sharedError(what, logs string) error {
 }
 
 // services names the services, each once.
-func services(lacks []lacking) string {
+func services(pending []pendingService) string {
 	var names []string
-	for _, l := range lacks {
+	for _, l := range pending {
 		names = append(names, l.Service)
 	}
 	slices.Sort(names)

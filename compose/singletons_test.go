@@ -75,7 +75,7 @@ func TestUp_StartsNoSingleton(t *testing.T) {
 	b.wantSingletons(deploy.Blue, deploy.NoSingletons)
 }
 
-func TestEngageAndRelieve_HandTheSingletonsOverAndBack(t *testing.T) {
+func TestStartAndStopSingletons_HandThemOverAndBack(t *testing.T) {
 	b := withScheduler(t, "handover")
 	api := instances(b.stack(deploy.Blue))["api"]
 	b.startSingletons(deploy.Blue)
@@ -103,7 +103,7 @@ func TestEngageAndRelieve_HandTheSingletonsOverAndBack(t *testing.T) {
 	}
 }
 
-func TestRelieve_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
+func TestStopSingletons_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
 	b := withScheduler(t, "norestart")
 	b.startSingletons(deploy.Blue)
 	policies := func() []string {
@@ -129,7 +129,7 @@ func TestRelieve_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
 	}
 }
 
-func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
+func TestStopSingletons_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 	b := newBed(t, "crashing")
 	b.app.Singletons = []string{"crasher", "sleeper"}
 	b.runs("IMAGE:${TAG}", `  crasher: {image: 'IMAGE:1', command: [exit, "3"], restart: on-failure}
@@ -154,7 +154,7 @@ func TestRelieve_StopsOneThatKeepsRestartingAndOneThatIsPaused(t *testing.T) {
 	}
 }
 
-func TestDuty_IsPartlyWhileOneSingletonIsDeadOrMissing(t *testing.T) {
+func TestSingletonState_IsPartlyWhileOneIsDeadOrMissing(t *testing.T) {
 	b := withScheduler(t, "partly")
 	b.startSingletons(deploy.Blue)
 	b.kill(b.instance(deploy.Blue, "clock"))
@@ -207,7 +207,7 @@ func TestUp_PullsTheSingletonsImagesBeforeAnythingIsStopped(t *testing.T) {
 	wantRejected(t, b.attempt(), deploy.ImageNotFound, "ct-nowhere:1")
 }
 
-func TestEngage_ASingletonThatCannotStartRejectsTheRelease(t *testing.T) {
+func TestStartSingletons_OneThatCannotStartRejectsTheRelease(t *testing.T) {
 	b := newBed(t, "badsingle")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', entrypoint: [/no/such/program]}\n")
@@ -215,7 +215,7 @@ func TestEngage_ASingletonThatCannotStartRejectsTheRelease(t *testing.T) {
 	wantRejected(t, b.client.StartSingletons(t.Context(), b.app, deploy.Blue), deploy.CannotStart, "/no/such/program")
 }
 
-func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
+func TestStartSingletons_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 	b := withScheduler(t, "wrongstack")
 	b.bump()
 	b.resolve()
@@ -227,7 +227,7 @@ func TestEngage_OfAStackThatRunsAnotherReleaseIsRefused(t *testing.T) {
 	}
 }
 
-func TestEngageAndRelieve_NeedNoFilesForWhatExists(t *testing.T) {
+func TestStartAndStopSingletons_NeedNoFilesForWhatExists(t *testing.T) {
 	b := withScheduler(t, "nofiles")
 	b.startSingletons(deploy.Blue)
 	if err := os.Remove(b.app.Root + "/compose.yaml"); err != nil {
@@ -249,7 +249,7 @@ func TestEngageAndRelieve_NeedNoFilesForWhatExists(t *testing.T) {
 	}
 }
 
-func TestEngage_ASingletonCanShareTheNetworkOfTheStacksService(t *testing.T) {
+func TestStartSingletons_OneCanShareTheNetworkOfTheStacksService(t *testing.T) {
 	b := newBed(t, "sidecar")
 	b.app.Singletons = []string{"scheduler"}
 	b.runs("IMAGE:${TAG}", "  scheduler: {image: 'IMAGE:1', command: [wait], network_mode: 'service:api'}\n")
@@ -258,7 +258,7 @@ func TestEngage_ASingletonCanShareTheNetworkOfTheStacksService(t *testing.T) {
 	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 }
 
-func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
+func TestStartSingletons_PullsWhatHasGoneSinceUp(t *testing.T) {
 	b := newBed(t, "lostimage")
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	ref := b.publish(r, testbed.Login{}, "1", "scheduler")
@@ -272,9 +272,9 @@ func TestEngage_PullsWhatHasGoneSinceUp(t *testing.T) {
 	b.wantSingletons(deploy.Blue, deploy.SingletonsRunning)
 }
 
-// TestRelieve_LeavesNoContainerOfWhatMayEnd has a singleton that ends, and one that ends
+// TestStopSingletons_LeavesNoContainerOfWhatMayEnd has a singleton that ends, and one that ends
 // well only because it is stopped.
-func TestRelieve_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
+func TestStopSingletons_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
 	b := newBed(t, "singleends")
 	b.app.Singletons = []string{"mailer", "seed"}
 	b.runs(b.image+":1", `

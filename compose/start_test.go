@@ -270,7 +270,7 @@ func TestResolve_MoreProcessorsThanThisHostHasAreFaultsOfTheFile(t *testing.T) {
 }
 
 // The singleton of both colors wants one address on a network, which it has in one at a time.
-func TestEngage_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
+func TestStartSingletons_AnAddressThatSomebodyHasIsNoPort(t *testing.T) {
 	b := newBed(t, "address")
 	name := "n-" + b.app.Name
 	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:" + name}})

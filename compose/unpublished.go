@@ -28,7 +28,7 @@ func unpublished(info container.InspectResponse) string {
 	if mode.IsHost() || mode.IsNone() || mode.IsContainer() || info.NetworkSettings == nil {
 		return ""
 	}
-	var lacks []string
+	var pending []string
 	for target, bindings := range info.HostConfig.PortBindings {
 		for _, b := range bindings {
 			if ip, err := netip.ParseAddr(b.HostIP); err == nil && ip.Is6() && !ip.IsUnspecified() {
@@ -39,14 +39,14 @@ func unpublished(info container.InspectResponse) string {
 			switch {
 			case slices.ContainsFunc(info.NetworkSettings.Ports[target], has):
 			case fixed:
-				lacks = append(lacks, p.String())
+				pending = append(pending, p.String())
 			default:
-				lacks = append(lacks, fmt.Sprintf("a port for its %s", target))
+				pending = append(pending, fmt.Sprintf("a port for its %s", target))
 			}
 		}
 	}
-	slices.Sort(lacks)
-	return strings.Join(slices.Compact(lacks), ", ")
+	slices.Sort(pending)
+	return strings.Join(slices.Compact(pending), ", ")
 }
 
 // canPublish tells whether ports can be published on one of the container's networks. On

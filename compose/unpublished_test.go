@@ -18,7 +18,7 @@ import (
 
 func TestUnpublished_IsWhatAContainerLacksOfWhatItWasMadeWith(t *testing.T) {
 	const one = `{"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "3001"}]}`
-	for name, c := range map[string]struct{ mode, wants, has, lacks string }{
+	for name, c := range map[string]struct{ mode, wants, has, pending string }{
 		"none of it, as Docker 29 has it": {"shop-blue_default", one, `{}`, "port 3001"},
 		"null":                            {"bridge", one, `{"80/tcp": null}`, "port 3001"},
 		"all of it":                       {"bridge", one, one, ""},
@@ -41,8 +41,8 @@ func TestUnpublished_IsWhatAContainerLacksOfWhatItWasMadeWith(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &info); err != nil {
 			t.Fatal(err)
 		}
-		if got := compose.Unpublished(info); got != c.lacks {
-			t.Errorf("%s: it lacks %q, want %q", name, got, c.lacks)
+		if got := compose.Unpublished(info); got != c.pending {
+			t.Errorf("%s: it lacks %q, want %q", name, got, c.pending)
 		}
 	}
 }

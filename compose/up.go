@@ -2,19 +2,16 @@ package compose
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/compose/v5/pkg/api"
-	"github.com/docker/docker/api/types/container"
-	"golang.org/x/sync/errgroup"
 
 	"tandem/compose/project"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -26,7 +23,7 @@ import (
 // gone is not run again. A release that cannot run here is a *deploy.RejectError. How
 // may be nil.
 //
-// Singletons are not started: see Engage. Those of another release are removed
+// Singletons are not started: see StartSingletons. Those of another release are removed
 // with the rest of its stack.
 //
 // Nothing is stopped before every image is there. A call that is cut short
@@ -133,37 +130,6 @@ func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole proj
 	})
 }
 
-// remove stops and removes the containers of a project, and no volume: an
-// anonymous one may hold what somebody still wants.
-func (c *Client) remove(ctx context.Context, app deploy.App, projectName string, old []observed) error {
-	if len(old) == 0 {
-		return nil
-	}
-	if err := c.stop(ctx, app, projectName); err != nil {
-		return err
-	}
-	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(removedAtOnce)
-	for _, o := range old {
-		group.Go(func() error {
-			err := c.engine.ContainerRemove(inner, o.ID, container.RemoveOptions{Force: true})
-			if err != nil && !cerrdefs.IsNotFound(err) {
-				return engineError(inner, "remove container "+o.Name, err)
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	_, err := c.removeHooks(ctx, projectName) // of a start that was cut short
-	return err
-}
-
-// removedAtOnce is how many containers the engine takes away at the same time: each
-// waits for its file system to be unmounted.
-const removedAtOnce = 4
-
 // create lets Compose create what the project needs and has not.
 func (c *Client) create(ctx context.Context, app deploy.App, p *types.Project, o api.CreateOptions) error {
 	s, err := c.service(ctx, app, p.Name)
@@ -188,7 +154,7 @@ func (c *Client) create(ctx context.Context, app deploy.App, p *types.Project, o
 func withoutHostPaths(volumes []types.ServiceVolumeConfig, root string) []types.ServiceVolumeConfig {
 	volumes = slices.Clone(volumes)
 	for i, v := range volumes {
-		if v.Type != types.VolumeTypeBind || !project.Below(filepath.Clean(root), filepath.Clean(v.Source)) {
+		if v.Type != types.VolumeTypeBind || !rootfile.Below(filepath.Clean(root), filepath.Clean(v.Source)) {
 			continue
 		}
 		bind := types.ServiceVolumeBind{}
@@ -213,35 +179,5 @@ func (c *Client) start(ctx context.Context, app deploy.App, p *types.Project) er
 		return c.rejection(ctx, p, "start", err)
 	}
 	// Compose takes a cancelled wait for a finished one.
-	return ctx.Err()
-}
-
-// Stop stops the stack's containers, those that need others first, each with
-// its own grace period, and keeps them. It reads labels only. Stopping a stopped
-// or absent stack is no error.
-func (c *Client) Stop(ctx context.Context, app deploy.App, color deploy.Color) error {
-	if !color.Valid() {
-		return fmt.Errorf("stop %s: want a color, got %q", app.Name, color)
-	}
-	if err := c.stop(ctx, app, app.Project(color)); err != nil {
-		return err
-	}
-	// What stands stopped must stay so, whatever restart policy it has.
-	return c.disableRestart(ctx, app, color)
-}
-
-// stop stops the services, or without any the whole project.
-func (c *Client) stop(ctx context.Context, app deploy.App, projectName string, services ...string) error {
-	s, err := c.service(ctx, app, projectName)
-	if err != nil {
-		return err
-	}
-	err = s.Stop(ctx, projectName, api.StopOptions{Services: services})
-	if errors.Is(err, api.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return engineError(ctx, "stop "+projectName, err)
-	}
 	return ctx.Err()
 }

@@ -1,25 +1,20 @@
 package project
 
 import (
-	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
 // How much an app may ask for: its services of one color, the shared ones and the
 // migrations together. Each is far more than an honest app has, and little enough for
 // an agent that looks after many. What the files are made of is bounded before they
-// are loaded: see sizes.go and growth.go. maxPorts, published or exposed and with ranges
-// written out, is in ports.go.
+// are loaded: see package composefile, which has MaxPorts, too.
 const (
-	maxServices   = 200     // those of inactive profiles, and those that others only extend, too
-	maxReferences = 200     // include and extends with a file
 	maxContainers = 100     // replicas are containers
 	maxNetworks   = 100     // that the files declare
 	maxJoins      = 1000    // places of containers on networks
@@ -37,7 +32,7 @@ type budget struct {
 
 // budgetFaults finds what the app asks too much of. Some of it makes its check alone
 // too slow; that is told first, and alone.
-func (r *Resolution) budgetFaults(stack, shared *file) (grave, rest deploy.Faults) {
+func (r *Resolution) budgetFaults(stack, shared *composefile.File) (grave, rest deploy.Faults) {
 	for _, color := range deploy.Colors() {
 		var b budget
 		b.project(stack, r.Colored[color])
@@ -52,12 +47,12 @@ func (r *Resolution) budgetFaults(stack, shared *file) (grave, rest deploy.Fault
 		}
 		rest = append(rest, b.faults...)
 	}
-	return inOrder(grave), inOrder(rest)
+	return composefile.SortFaults(grave), composefile.SortFaults(rest)
 }
 
 // project counts what costs as much as it is written out.
-func (b *budget) project(f *file, p *types.Project) {
-	c := f.checker(p, HostRules{})
+func (b *budget) project(f *composefile.File, p *types.Project) {
+	c := newChecker(f, p, HostRules{})
 	for _, name := range p.ServiceNames() {
 		b.service(c, name, p.Services[name])
 	}
@@ -72,14 +67,14 @@ func (b *budget) project(f *file, p *types.Project) {
 func (b *budget) service(c *checker, name string, s types.ServiceConfig) {
 	exposed := 0
 	for _, port := range s.Expose {
-		exposed += portsOf(port)
+		exposed += composefile.CountPorts(port)
 	}
-	b.spend(c, &b.ports, exposed, maxPorts, at(name, "expose"), "ports")
+	b.spend(c, &b.ports, exposed, composefile.MaxPorts, at(name, "expose"), "ports")
 	published := 0
 	for _, port := range s.Ports {
-		published += portsOf(port.Published)
+		published += composefile.CountPorts(port.Published)
 	}
-	b.spend(c, &b.ports, published, maxPorts, at(name, "ports"), "ports")
+	b.spend(c, &b.ports, published, composefile.MaxPorts, at(name, "ports"), "ports")
 	mounts := len(s.Volumes) + len(s.VolumesFrom) + len(s.Secrets) + len(s.Configs) + len(s.Devices) + len(s.Tmpfs)
 	b.spend(c, &b.mounts, mounts, maxMounts, at(name, "volumes"), "volumes, secrets, configs and mounts")
 	b.weigh(c, at(name), s)
@@ -108,8 +103,8 @@ func (b *budget) spend(c *checker, count *int, n, most int, where []string, what
 }
 
 // replicas counts the containers, and how often they join networks.
-func (b *budget) replicas(f *file, p *types.Project) {
-	c := f.checker(p, HostRules{})
+func (b *budget) replicas(f *composefile.File, p *types.Project) {
+	c := newChecker(f, p, HostRules{})
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		where := at(name, "deploy", "replicas")
@@ -166,41 +161,4 @@ func valuesOf(v reflect.Value) (values, text int) {
 		}
 	}
 	return values, text
-}
-
-var portRange = regexp.MustCompile(`(\d+)-(\d+)`)
-
-// portsOf is how many ports the short form stands for.
-func portsOf(text string) int {
-	n := 1
-	for _, m := range portRange.FindAllStringSubmatch(text, -1) {
-		first, errFirst := strconv.Atoi(m[1])
-		last, errLast := strconv.Atoi(m[2])
-		if errFirst == nil && errLast == nil && last > first {
-			n = max(n, min(last-first, maxPorts)+1)
-		}
-	}
-	return n
-}
-
-// variableBytes finds services whose files with variables are too many together: each
-// service has them all to itself.
-func (f *file) variableBytes(p *types.Project) error {
-	total := int64(0)
-	for _, name := range p.ServiceNames() {
-		files := slices.Clone(p.Services[name].LabelFiles)
-		for _, e := range p.Services[name].EnvFiles {
-			files = append(files, e.Path)
-		}
-		for _, full := range files {
-			data, _ := f.variablesIn(full) // what cannot be read is told when it is wanted
-			total += int64(len(data))
-		}
-		if total > maxText {
-			file, line := f.source.locate(at(name, "env_file")...)
-			return deploy.Faults{{File: file, Line: line, Path: shown(at(name, "env_file")), Text: fmt.Sprintf(
-				"with these the services get more than %d MiB from files with variables: give each service what it needs", maxText>>20)}}
-		}
-	}
-	return nil
 }

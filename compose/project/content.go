@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"tandem/compose/project/composefile"
 	"tandem/internal/lib/rootfile"
 )
 
@@ -54,13 +55,13 @@ func (c *contents) add(ctx context.Context, h hash.Hash, paths []string) (err er
 	defer func() { err = closeErr(root, err) }()
 	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
 	for _, full := range paths {
-		if !Below(c.root, full) {
+		if !rootfile.Below(c.root, full) {
 			continue
 		}
-		if _, err := inside(c.root, full); errors.Is(err, errOutside) {
+		if _, err := rootfile.Inside(c.root, full); errors.Is(err, rootfile.ErrOutside) {
 			continue // the host's policy allows it, or it would have been refused
 		}
-		name := relative(c.root, full)
+		name := rootfile.Relative(c.root, full)
 		writePart(h, []byte(name))
 		if err := c.tree(ctx, h, root, filepath.Clean(name)); err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
@@ -146,11 +147,11 @@ func (c *contents) fileDigest(ctx context.Context, dir *os.Root, name, known str
 	n := int64(0)
 	if info.Size() <= c.bytes {
 		content := bufio.NewReader(io.LimitReader(&endingReader{ctx, f}, c.bytes+1))
-		start, peekErr := content.Peek(len(pointerStart))
+		start, peekErr := content.Peek(len(composefile.LFSStart))
 		if n, err = io.Copy(h, content); err != nil {
 			return "", plain(err)
 		}
-		if peekErr == nil && isPointer(string(start), n) {
+		if peekErr == nil && composefile.IsLFSPointer(string(start), n) {
 			c.lfs = append(c.lfs, known)
 		}
 	}

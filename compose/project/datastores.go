@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/distribution/reference"
+
+	"tandem/internal/lib/rootfile"
 )
 
 // datastore is a kind of program that keeps data in a directory, and destroys it when
@@ -96,7 +98,7 @@ func DataDirectories(image string, targets []string) map[string]bool {
 		known = append(known, strings.Fields(is.own)...)
 	}
 	for _, t := range targets {
-		if slices.ContainsFunc(known, func(dir string) bool { return Below(dir, path.Clean(t)) }) {
+		if slices.ContainsFunc(known, func(dir string) bool { return rootfile.Below(dir, path.Clean(t)) }) {
 			data[t] = true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -45,7 +46,7 @@ func WritableMounts(app deploy.App, p *types.Project) []WritableMount {
 		}
 		data := DataDirectories(s.Image, targets)
 		for _, m := range mounts {
-			git := m.Type == types.VolumeTypeBind && Below(filepath.Clean(app.Root), filepath.Clean(m.Source))
+			git := m.Type == types.VolumeTypeBind && rootfile.Below(filepath.Clean(app.Root), filepath.Clean(m.Source))
 			if place := placeOf(p, m); place != "" && !m.ReadOnly && !git && s.GetScale() > 0 {
 				all = append(all, WritableMount{
 					Project: p.Name, Service: name, writer: writer, count: s.GetScale(), target: m.Target, Place: place, Data: data[m.Target], after: s.DependsOn,
@@ -142,9 +143,9 @@ func (r *Resolution) dataFaults(app deploy.App) deploy.Faults {
 func (r *Resolution) sharers(owner WritableMount, uses []WritableMount) deploy.Faults {
 	var faults deploy.Faults
 	for _, u := range uses {
-		c := r.stackFile.checker(r.Colored[deploy.Blue], HostRules{})
+		c := newChecker(r.stackFile, r.Colored[deploy.Blue], HostRules{})
 		if r.Shared != nil && u.Project == r.Shared.Name {
-			c = r.sharedFile.checker(r.Shared, HostRules{})
+			c = newChecker(r.sharedFile, r.Shared, HostRules{})
 		}
 		where := at(u.Service, "volumes", "~"+u.target)
 		switch {

@@ -1,6 +1,6 @@
-// Package project reads the Compose files of an app and makes of them what is run: a
-// Compose project for each color, the migrations, and one for the shared stack. It asks
-// no engine, and is all that `tandem validate` needs.
+// Package project makes of an app's Compose files what is run: a Compose project for each
+// color, the migrations, and one for the shared stack. It asks no engine, and is all that
+// `tandem validate` needs.
 //
 // # Where to start reading
 //
@@ -9,9 +9,8 @@
 //
 //   - another process loads the files first, and is ended when they take too much
 //     (trial.go, trial_process.go);
-//   - the file of the stack is loaded once for each color, and the shared one once
-//     (composefile.go), after what they include and extend was followed and counted
-//     (references.go, growth.go, sizes.go);
+//   - package composefile loads the file of the stack once for each color, and the shared
+//     one once;
 //   - what is too much for one app is refused (budget.go);
 //   - the rules refuse what cannot run twice on one host, or asks for more of the host
 //     than its policy allows (rules.go, ports.go, mounts.go, names.go, datauses.go and
@@ -20,10 +19,10 @@
 //   - the rest is hashed, with the files that it mounts: the hash is the release
 //     (release.go, content.go).
 //
-// Secrets are placeholders all that time (secretrefs.go). Their values are put in by
-// Resolution.SubstituteSecrets, when the projects go to the engine.
+// The values of secrets are left out all that time. Resolution.SubstituteSecrets puts them
+// in, when the projects go to the engine.
 //
-// # What package compose needs besides
+// # What the other packages need besides
 //
 // options.go and policy.go list what is harmless to a host, and what a policy can allow.
 // The rules judge a Compose file by them, and package guard judges by the same lists what

@@ -36,15 +36,15 @@ func (c *checker) external(path []string, kind, name string) {
 	case kind == "network" && (name == "host" || name == "none"): // resources has its say about the host's
 	case !IsName(name):
 		c.named(path, kind, name)
-	case kind == "network" && ownNetworkOf(c.app, name).Valid():
-		c.fault(path, "the network %s is of the %s stack alone, and the other one would be in it: remove it, or take a network of the shared stack", name, ownNetworkOf(c.app, name))
-	case c.Policy.AllowsExternal(name), c.free[Resource{kind, name}], strings.HasPrefix(name, c.app.SharedProject()+"_"):
+	case kind == "network" && ownNetworkOf(c.App, name).Valid():
+		c.fault(path, "the network %s is of the %s stack alone, and the other one would be in it: remove it, or take a network of the shared stack", name, ownNetworkOf(c.App, name))
+	case c.Policy.AllowsExternal(name), c.free[Resource{kind, name}], strings.HasPrefix(name, c.App.SharedProject()+"_"):
 	case !c.declared(kind, name):
 		c.fault(path, "the %s %s is no part of this app, and others are in it: remove it, or let this host's policy.allow list \"%s:%s\"", kind, name, AllowExternal, name)
 	case c.free == nil: // the engine was not asked for its labels, and is before the app is deployed
 	default:
 		c.fault(path, "the %s %s is no part of this app: let this host's policy.allow list \"%s:%s\", or, where there is none yet, make it with the label (docker %s create --label %s=%s %s)",
-			kind, name, AllowExternal, name, kind, LabelApp, c.app.Name, name)
+			kind, name, AllowExternal, name, kind, LabelApp, c.App.Name, name)
 	}
 }
 

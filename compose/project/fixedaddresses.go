@@ -73,7 +73,7 @@ func ofContainer(p *types.Project, name string) fixed {
 func (c *checker) fixedAddresses(blue, green *types.Project) {
 	greens := fixedOf(green)
 	for _, b := range c.wellFormed(fixedOf(blue)) {
-		once := !b.own && (isSingleton(c.app, b.service) || isMigration(c.app, b.service))
+		once := !b.own && (isSingleton(c.App, b.service) || isMigration(c.App, b.service))
 		for _, g := range greens {
 			if g.service != b.service || g.what != b.what || g.value != b.value || g.key != b.key || once {
 				continue

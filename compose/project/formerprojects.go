@@ -1,14 +1,11 @@
 package project
 
 import (
-	"path"
 	"slices"
-	"strings"
 
-	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/template"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -18,7 +15,7 @@ import (
 // people call both.
 func (r *Resolution) FormerProjects(app deploy.App) []string {
 	names := []string{app.Name}
-	for _, f := range []*file{r.sharedFile, r.stackFile} {
+	for _, f := range []*composefile.File{r.sharedFile, r.stackFile} {
 		if f == nil {
 			continue
 		}
@@ -26,11 +23,7 @@ func (r *Resolution) FormerProjects(app deploy.App) []string {
 		if f == r.stackFile {
 			p = r.Colored[deploy.Blue]
 		}
-		beside, err := f.dotenv(nil) // the loader writes its own project's name over it
-		if err == nil {
-			names = append(names, beside[consts.ComposeProjectName])
-		}
-		names = append(names, f.projectName(p.Environment.Resolve), path.Base(path.Dir(f.name())))
+		names = append(names, f.ProjectNames(p)...)
 	}
 	own := []string{app.SharedProject(), app.Project(deploy.Blue), app.Project(deploy.Green)}
 	var former []string
@@ -40,20 +33,4 @@ func (r *Resolution) FormerProjects(app deploy.App) []string {
 		}
 	}
 	return former
-}
-
-// projectName is what the file itself calls its project with name:, "" for nothing.
-func (f *file) projectName(variable template.Mapping) string {
-	for _, s := range slices.Backward(f.source) {
-		node, _, depth := s.walk([]string{"name"})
-		if node = s.plain(node); depth == 0 || node == nil {
-			continue
-		}
-		name, err := template.Substitute(strings.Trim(node.String(), `"' `), variable)
-		if err != nil {
-			return "" // what cannot be read names nothing; the loader says so where it matters
-		}
-		return name
-	}
-	return ""
 }

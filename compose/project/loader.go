@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -78,14 +79,13 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 }
 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
-func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (*Resolution, error) {
+func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.SecretRefs) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
-	stack, err := openStack(app)
+	stack, err := composefile.OpenStack(app, secrets)
 	if err != nil {
 		return nil, err
 	}
-	stack.secrets = r.secrets
-	if r.Colored, err = stack.resolveColors(ctx); err != nil {
+	if r.Colored, err = resolveColors(ctx, stack); err != nil {
 		return nil, err
 	}
 	shared, err := r.loadShared(ctx, app)
@@ -98,28 +98,28 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (
 		return nil, WithFaults(grave, err)
 	}
 	if err != nil {
-		return nil, WithFaults(stack.check(r.Colored, l.rules(nil)), err)
+		return nil, WithFaults(check(stack, r.Colored, l.rules(nil)), err)
 	}
 	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
 	if err != nil {
 		return nil, err
 	}
-	faults := stack.check(r.Colored, l.rules(free))
+	faults := check(stack, r.Colored, l.rules(free))
 	if shared != nil {
-		faults = append(faults, shared.checkShared(r.Shared, l.rules(free))...)
+		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
-	faults = append(faults, inOrder(r.dataFaults(app))...)
+	faults = append(faults, composefile.SortFaults(r.dataFaults(app))...)
 	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
 	for color, p := range r.Colored {
-		if err := stack.finalize(p); err != nil {
+		if err := finalize(stack, p); err != nil {
 			return nil, err
 		}
 		r.Colored[color] = p
 	}
 	if r.Shared != nil {
-		if err := shared.finalize(r.Shared); err != nil {
+		if err := finalize(shared, r.Shared); err != nil {
 			return nil, err
 		}
 	}
@@ -133,7 +133,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets secretRefs) (
 	if err := r.hash(ctx, app); err != nil {
 		var much tooMuch
 		if errors.As(err, &much) {
-			return nil, deploy.Faults{{File: stack.name(), Text: err.Error()}}
+			return nil, deploy.Faults{{File: stack.Name(), Text: err.Error()}}
 		}
 		return nil, err
 	}
@@ -190,18 +190,18 @@ type Vault interface {
 }
 
 // openSecrets reads the app's encrypted files.
-func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (secretRefs, error) {
+func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (composefile.SecretRefs, error) {
 	if len(app.Secrets) == 0 {
-		return secretRefs{}, nil
+		return composefile.SecretRefs{}, nil
 	}
 	if l.vault == nil {
-		return secretRefs{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
+		return composefile.SecretRefs{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
 	}
 	list, err := l.vault.Open(ctx, app)
 	if err != nil {
-		return secretRefs{}, err
+		return composefile.SecretRefs{}, err
 	}
-	return secretRefsOf(list), nil
+	return composefile.SecretRefsOf(list), nil
 }
 
 // DefaultHost is where Docker listens on a usual machine.

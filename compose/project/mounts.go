@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/internal/lib/rootfile"
 )
 
 // mounts checks every file of the host that a service is given: it must be in
@@ -44,12 +46,12 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 			advice = "add it, or write it as {path: …, required: false}"
 		}
 		if c.hostFile(at(name, "env_file"), e.Path, advice) {
-			c.readable(at(name, "env_file"), c.readVariables(e.Path))
+			c.readable(at(name, "env_file"), c.ReadVariables(e.Path))
 		}
 	}
 	for _, label := range s.LabelFiles {
 		if c.hostFile(at(name, "label_file"), label, "add it, or correct the name") {
-			c.readable(at(name, "label_file"), c.readVariables(label))
+			c.readable(at(name, "label_file"), c.ReadVariables(label))
 		}
 	}
 }
@@ -84,7 +86,7 @@ func (c *checker) mayWrite(service, target string) bool {
 		named := regexp.MustCompile(`(?m)target["']?:\s*["']?` + regexp.QuoteMeta(target) + `["']?\s*(?:$|[,}])`)
 		return named.MatchString(text) && writable.MatchString(text)
 	}
-	return c.source.says(short, at(service, "volumes", "~:"+target+":")...) || c.source.says(long, at(service, "volumes", "~"+target)...)
+	return c.Says(short, at(service, "volumes", "~:"+target+":")...) || c.Says(long, at(service, "volumes", "~"+target)...)
 }
 
 // writable is the long form of "rw".
@@ -109,7 +111,7 @@ func (c *checker) volume(path []string, v types.VolumeConfig) {
 	options := ParseVolumeOptions(v.DriverOpts)
 	switch {
 	case options.Bind && filepath.IsAbs(options.Device):
-		if Below(filepath.Clean(c.app.Root), filepath.Clean(options.Device)) {
+		if rootfile.Below(filepath.Clean(c.App.Root), filepath.Clean(options.Device)) {
 			c.fault(path, "a volume would keep a directory of one commit for ever: mount the directory itself (./dir:/target)")
 			return
 		}
@@ -168,16 +170,16 @@ func (c *checker) hostFile(path []string, file, advice string) bool {
 		c.ask(AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", file)
 		return false
 	}
-	_, err = inside(c.app.Root, file)
+	_, err = rootfile.Inside(c.App.Root, file)
 	switch {
-	case errors.Is(err, errOutside):
+	case errors.Is(err, rootfile.ErrOutside):
 		c.outside(path, file, target)
 	case errors.Is(err, fs.ErrNotExist):
 		if advice != "" {
-			c.fault(path, "%s is not in git: %s", relative(c.app.Root, file), advice)
+			c.fault(path, "%s is not in git: %s", rootfile.Relative(c.App.Root, file), advice)
 		}
 	case err != nil:
-		c.fault(path, "%s cannot be read: %s", relative(c.app.Root, file), err)
+		c.fault(path, "%s cannot be read: %s", rootfile.Relative(c.App.Root, file), err)
 	}
 	return err == nil
 }
@@ -190,7 +192,7 @@ func (c *checker) outside(path []string, file, target string) {
 	}
 	// Where a relative path ends on this host changes from commit to commit, so
 	// no policy can name it.
-	if rel, err := filepath.Rel(c.dir(), file); err == nil && c.source.mention(rel, path...) {
+	if rel, err := filepath.Rel(c.Dir(), file); err == nil && c.Mentions(rel, path...) {
 		c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file", rel)
 		return
 	}
@@ -201,7 +203,7 @@ func (c *checker) outside(path []string, file, target string) {
 // HoldsSocket tells whether path is the Docker socket or a directory above it.
 func (h HostRules) HoldsSocket(path string) bool {
 	for _, socket := range []string{h.socket, "/run/docker.sock", "/var/run/docker.sock"} {
-		if socket != "" && Below(path, socket) {
+		if socket != "" && rootfile.Below(path, socket) {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // "container:db" is the network of that container, and "../info" is another page of
 // the engine's API. So each name that goes to the engine has to match the engine's
 // own grammar for a name, from whatever file it came and after its variables were
-// filled in. The file is checked by names, and each request once more by guard.
+// filled in. The file is checked by names, and each request once more by package guard.
 
 // engineName is the grammar of the engine for names of containers and volumes
 // (RestrictedNamePattern in its package names), to which networks, secrets, configs and

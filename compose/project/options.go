@@ -9,7 +9,7 @@ import (
 // This file lists the options that were looked at and found harmless to the host.
 // Everything else needs the host's policy: what a newer engine or kernel adds is
 // refused until somebody has looked at it. The same lists checkGrowth a Compose file
-// (checker) and what is handed to the engine (guard).
+// (rules.go) and what is handed to the engine (package guard).
 
 // HarmlessLoggers are the log drivers that only write where Docker keeps its logs, and
 // the options that each of them may have. The template of a tag is filled in from the
@@ -130,5 +130,5 @@ func UnknownEndpointOption(options map[string]string) string {
 // passes from one side to the other.
 var PrivatePropagation = []string{"", "rprivate", "private"}
 
-// StorageOptions bound the size of a container's own file system.
+// HarmlessStorageOptions bound the size of a container's own file system.
 var HarmlessStorageOptions = []string{"size"}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"tandem/internal/lib/rootfile"
 )
 
 // The names that policy.allow may list: what a Compose file may ask of the host
@@ -74,7 +76,7 @@ func (p Policy) Allows(name string) bool {
 
 // AllowsMount tells whether a directory of the host may be mounted.
 func (p Policy) AllowsMount(path string) bool {
-	return p.Allows(AllowHostMounts) || slices.ContainsFunc(p[AllowHostMounts], func(dir string) bool { return Below(dir, path) })
+	return p.Allows(AllowHostMounts) || slices.ContainsFunc(p[AllowHostMounts], func(dir string) bool { return rootfile.Below(dir, path) })
 }
 
 // AllowsExternal tells whether a network, volume or container of others may be used.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -26,15 +27,12 @@ func (c *checker) address(service string, p types.ServicePortConfig) {
 		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
 }
 
-// maxPorts is how many ports a Compose file may publish.
-const maxPorts = 500
-
 // tooManyPorts tells whether it publishes more, and adds a fault if it does.
 func (c *checker) tooManyPorts() bool {
 	n := 0
 	for _, name := range c.project.ServiceNames() {
-		if n += len(c.project.Services[name].Ports); n > maxPorts {
-			c.fault(at(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", maxPorts)
+		if n += len(c.project.Services[name].Ports); n > composefile.MaxPorts {
+			c.fault(at(name, "ports"), "with these the file publishes more than %d ports: publish those that are needed", composefile.MaxPorts)
 			return true
 		}
 	}
@@ -93,7 +91,7 @@ func (c *checker) ports(blue, green *types.Project) {
 
 // fixedPort says how to write a port that is the same in both colors.
 func (c *checker) fixedPort(b claim) {
-	for _, r := range c.app.Routes {
+	for _, r := range c.App.Routes {
 		if r.Service == b.service {
 			c.fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
 				b.Published, r.Variable(), b.Target, r.Ports.Blue, r.Ports.Green)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -64,13 +66,13 @@ func hashProjects(ctx context.Context, h hash.Hash, app deploy.App, r *Resolutio
 // and, for each encrypted value that they use, what stands for it in git. The values
 // themselves must not be in the hash: it is published, and who guesses a short
 // password could see there that it is the right one.
-func writeContents(h hash.Hash, secrets secretRefs, p *types.Project, services types.Services, text []byte) {
+func writeContents(h hash.Hash, secrets composefile.SecretRefs, p *types.Project, services types.Services, text []byte) {
 	used := string(text)
 	for _, content := range contentsOf(p, services) {
 		writePart(h, []byte(content))
 		used += "\n" + content
 	}
-	for _, s := range secrets.in(used) {
+	for _, s := range secrets.Found(used) {
 		writePart(h, []byte("secret "+s.Name))
 		writePart(h, []byte(s.Ciphertext))
 	}
@@ -158,7 +160,7 @@ func treeOf(p *types.Project) (any, error) {
 func withoutRoot(v any, root string) any {
 	switch v := v.(type) {
 	case string:
-		if Below(root, v) {
+		if rootfile.Below(root, v) {
 			return rootPlaceholder + strings.TrimPrefix(v, root)
 		}
 	case []any:

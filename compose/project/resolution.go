@@ -3,10 +3,13 @@ package project
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 	"path/filepath"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -18,17 +21,17 @@ type Resolution struct {
 	Shared       *types.Project    // nil: the app has none
 	SharedHashes map[string]string // service of Shared -> hash of what it is made from
 
-	stackFile  *file
-	sharedFile *file      // nil: the app has none
-	secrets    secretRefs // the projects have placeholders until SubstituteSecrets
+	stackFile  *composefile.File
+	sharedFile *composefile.File      // nil: the app has none
+	secrets    composefile.SecretRefs // the projects have placeholders until SubstituteSecrets
 }
 
 // Fault tells a person what is wrong with one of the projects, at the deepest part of
 // path that the file of the project has.
 func (r *Resolution) Fault(p *types.Project, path []string, format string, args ...any) deploy.Fault {
-	c := r.stackFile.checker(p, HostRules{})
+	c := newChecker(r.stackFile, p, HostRules{})
 	if p == r.Shared {
-		c = r.sharedFile.checker(p, HostRules{})
+		c = newChecker(r.sharedFile, p, HostRules{})
 	}
 	c.fault(path, format, args...)
 	return c.faults[0]
@@ -51,40 +54,31 @@ func (r *Resolution) hash(ctx context.Context, app deploy.App) error {
 		}
 	}
 	r.Release = deploy.Release{Tag: app.Tag, Hash: hash}
-	return pointerFaults(app, files.lfs).Err()
+	return composefile.LFSFaults(app, files.lfs).Err()
 }
 
 // loadShared loads the shared stack; the file is nil when the app has none.
-func (r *Resolution) loadShared(ctx context.Context, app deploy.App) (*file, error) {
-	shared, err := openShared(app)
+func (r *Resolution) loadShared(ctx context.Context, app deploy.App) (*composefile.File, error) {
+	shared, err := composefile.OpenShared(app, r.secrets)
 	if err != nil || shared == nil {
 		return nil, err
 	}
-	shared.secrets = r.secrets
-	r.Shared, err = shared.resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets))
+	r.Shared, err = shared.Resolve(ctx, app.SharedProject(), sharedVariables(app, r.secrets))
 	return shared, err
 }
 
 // SubstituteSecrets puts the values of the secrets in place of their placeholders. The
 // projects go to Docker from there; nothing else may be made of them afterwards.
 func (r *Resolution) SubstituteSecrets() {
-	r.secrets.substitute(r.Shared)
+	r.secrets.Substitute(r.Shared)
 	for _, p := range r.Colored {
-		r.secrets.substitute(p)
+		r.secrets.Substitute(p)
 	}
 	for _, pair := range r.Migrations {
 		for _, p := range pair {
-			r.secrets.substitute(p)
+			r.secrets.Substitute(p)
 		}
 	}
-}
-
-// openShared returns nil when the app has no shared stack.
-func openShared(app deploy.App) (*file, error) {
-	if app.Shared == "" {
-		return nil, nil
-	}
-	return openFile(app, "shared", app.Shared)
 }
 
 // WithFaults adds the faults in err to those already found, so that a person is
@@ -104,14 +98,11 @@ func WithFaults(found deploy.Faults, err error) error {
 // reached from this host, and what comes from git can only be read. A container that
 // could write there could put a link to / in place of a directory, which Docker would
 // follow when the next container that mounts it is started.
-func (f *file) finalize(p *types.Project) error {
-	if err := f.variableBytes(p); err != nil {
+func finalize(f *composefile.File, p *types.Project) error {
+	if err := f.AddVariables(p); err != nil {
 		return err
 	}
-	if err := f.addVariables(p); err != nil {
-		return f.loadFault(err)
-	}
-	if faults := f.labelFaults(p); len(faults) > 0 {
+	if faults := labelFaults(f, p); len(faults) > 0 {
 		return faults
 	}
 	for name, s := range p.Services {
@@ -121,7 +112,7 @@ func (f *file) finalize(p *types.Project) error {
 			}
 		}
 		for i, v := range s.Volumes {
-			if v.Type == types.VolumeTypeBind && Below(filepath.Clean(f.app.Root), filepath.Clean(v.Source)) {
+			if v.Type == types.VolumeTypeBind && rootfile.Below(filepath.Clean(f.App.Root), filepath.Clean(v.Source)) {
 				s.Volumes[i].ReadOnly = true
 			}
 		}
@@ -131,8 +122,8 @@ func (f *file) finalize(p *types.Project) error {
 }
 
 // labelFaults finds reserved labels that came from a file.
-func (f *file) labelFaults(p *types.Project) deploy.Faults {
-	c := f.checker(p, HostRules{})
+func labelFaults(f *composefile.File, p *types.Project) deploy.Faults {
+	c := newChecker(f, p, HostRules{})
 	for _, name := range p.ServiceNames() {
 		for _, key := range sortedKeys(p.Services[name].Labels) {
 			if text := ReservedLabel(key); text != "" {
@@ -149,3 +140,27 @@ const loopback = "127.0.0.1"
 // ReachableOnLoopback tells whether a port that is published on the address answers on
 // 127.0.0.1, which is where Nginx asks.
 func ReachableOnLoopback(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "127.0.0.1" }
+
+// resolveColors resolves the file once for each color, with the app's migrations.
+func resolveColors(ctx context.Context, f *composefile.File) (map[deploy.Color]*types.Project, error) {
+	projects := map[deploy.Color]*types.Project{}
+	for _, color := range deploy.Colors() {
+		variables := f.Secrets.Variables()
+		maps.Copy(variables, f.App.Variables(color))
+		p, err := f.Resolve(ctx, f.App.Project(color), variables, migrationsOf(f.App)...)
+		if err != nil {
+			return nil, err
+		}
+		projects[color] = p
+	}
+	return projects, nil
+}
+
+// sharedVariables are what the shared file can interpolate: the variables and
+// secrets of the app that are the same for both colors. The tag is not among them, because
+// what it names must survive every deploy.
+func sharedVariables(app deploy.App, secrets composefile.SecretRefs) map[string]string {
+	v := secrets.Variables()
+	maps.Copy(v, app.Env)
+	return v
+}

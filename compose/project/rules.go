@@ -3,6 +3,7 @@ package project
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
+	"tandem/compose/project/composefile"
 	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
 )
@@ -18,14 +20,14 @@ import (
 // checker collects what is wrong with one Compose file, resolved for one color
 // or as the shared stack.
 type checker struct {
-	*file
+	*composefile.File
 	project *types.Project
 	HostRules
 	faults deploy.Faults
 }
 
-func (f *file) checker(p *types.Project, h HostRules) *checker {
-	return &checker{file: f, project: p, HostRules: h}
+func newChecker(f *composefile.File, p *types.Project, h HostRules) *checker {
+	return &checker{File: f, project: p, HostRules: h}
 }
 
 // HostRules is what this host says of what a file may ask for.
@@ -36,10 +38,10 @@ type HostRules struct {
 }
 
 // check returns everything that makes the file unfit for the colored stack.
-func (f *file) check(projects map[deploy.Color]*types.Project, h HostRules) deploy.Faults {
+func check(f *composefile.File, projects map[deploy.Color]*types.Project, h HostRules) deploy.Faults {
 	var all deploy.Faults
 	for _, color := range deploy.Colors() {
-		c := f.checker(projects[color], h)
+		c := newChecker(f, projects[color], h)
 		if c.tooManyPorts() {
 			return c.faults // each is compared with every other
 		}
@@ -52,7 +54,7 @@ func (f *file) check(projects map[deploy.Color]*types.Project, h HostRules) depl
 		c.secretPlaces()
 		all = append(all, c.faults...)
 	}
-	c := f.checker(projects[deploy.Blue], h)
+	c := newChecker(f, projects[deploy.Blue], h)
 	c.ports(projects[deploy.Blue], projects[deploy.Green])
 	c.networks(projects[deploy.Blue], projects[deploy.Green])
 	c.fixedAddresses(projects[deploy.Blue], projects[deploy.Green])
@@ -60,50 +62,35 @@ func (f *file) check(projects map[deploy.Color]*types.Project, h HostRules) depl
 	c.routes(projects)
 	c.singletons(projects[deploy.Blue])
 	c.migrations(projects[deploy.Blue])
-	return inOrder(append(all, c.faults...))
+	return composefile.SortFaults(append(all, c.faults...))
 }
 
 // checkShared returns what is wrong with the shared stack's file. It exists
 // once, so fixed ports, names and volumes are its good right.
-func (f *file) checkShared(p *types.Project, h HostRules) deploy.Faults {
-	c := f.checker(p, h)
+func checkShared(f *composefile.File, p *types.Project, h HostRules) deploy.Faults {
+	c := newChecker(f, p, h)
 	for _, name := range p.ServiceNames() {
 		c.service(name, p.Services[name])
 	}
 	c.resources()
 	c.sharedAddresses()
 	c.secretPlaces()
-	return inOrder(c.faults)
+	return composefile.SortFaults(c.faults)
 }
 
 // secretPlaces checks that none stands where others can read it.
 func (c *checker) secretPlaces() {
-	faults, err := c.misplaced(c.project)
+	faults, err := misplacedSecrets(c.File, c.project)
 	if err != nil {
 		c.fault(nil, "%v", err)
 	}
 	c.faults = append(c.faults, faults...)
 }
 
-// inOrder sorts the faults as they stand in the file and takes out those that
-// both colors have.
-func inOrder(faults deploy.Faults) deploy.Faults {
-	slices.SortStableFunc(faults, func(a, b deploy.Fault) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Text, b.Text))
-	})
-	return slices.Compact(faults)
-}
-
 // fault adds one, at the deepest part of path that the file has.
 func (c *checker) fault(path []string, format string, args ...any) {
-	name, line := c.source.locate(path...)
-	c.faults = append(c.faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: plaintext.WithoutEscapes([]byte(c.file.secrets.shown(fmt.Sprintf(format, args...))))})
-}
-
-// shown is a path as a person reads it, without what only finds the line.
-func shown(path []string) string {
-	plain := slices.DeleteFunc(slices.Clone(path), func(p string) bool { return strings.HasPrefix(p, "~") })
-	return strings.Join(plain, ".")
+	name, line := c.Locate(path...)
+	c.faults = append(c.faults, deploy.Fault{File: name, Line: line, Path: composefile.PathText(path), Text: plaintext.WithoutEscapes([]byte(c.Secrets.Hide(fmt.Sprintf(format, args...))))})
 }
 
 // ask adds a fault unless the host's policy allows what the file wants.
@@ -188,7 +175,7 @@ func (c *checker) image(name string, s types.ServiceConfig) {
 func (c *checker) colored(name string, s types.ServiceConfig) {
 	if s.ContainerName != "" {
 		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
-			s.ContainerName, c.app.Project(deploy.Blue), name, c.app.Project(deploy.Green), name)
+			s.ContainerName, c.App.Project(deploy.Blue), name, c.App.Project(deploy.Green), name)
 	}
 	targets := make([]string, len(s.Volumes))
 	for i, v := range s.Volumes {
@@ -247,7 +234,7 @@ func (c *checker) routes(projects map[deploy.Color]*types.Project) {
 		c.fault([]string{"services"}, "there is no service to run: add one (a service with profiles: counts only if COMPOSE_PROFILES names one of them)")
 		return
 	}
-	for _, r := range c.app.Routes {
+	for _, r := range c.App.Routes {
 		blue, ok := projects[deploy.Blue].Services[r.Service]
 		if !ok {
 			c.noService(r, projects[deploy.Blue].ServiceNames())
@@ -270,14 +257,15 @@ func (c *checker) routes(projects map[deploy.Color]*types.Project) {
 
 // noService says so where the person wrote the name: in tandem.yaml.
 func (c *checker) noService(r deploy.Route, names []string) {
-	c.appFault([]string{"routes", r.Name, "service"}, "%s has no service %q: write service: with one of %s", c.name(), r.Service, strings.Join(names, ", "))
+	c.appFault([]string{"routes", r.Name, "service"}, "%s has no service %q: write service: with one of %s", c.Name(), r.Service, strings.Join(names, ", "))
 }
 
 // appFault adds a fault of tandem.yaml.
 func (c *checker) appFault(where []string, format string, args ...any) {
-	fault := deploy.Fault{File: c.app.File, Path: shown(where), Text: fmt.Sprintf(format, args...)}
-	if src, err := readSource(filepath.Join(c.app.Root, path.Base(c.app.File)), c.app.File); err == nil {
-		_, fault.Line = sources{src}.locate(where...)
-	}
+	fault := deploy.Fault{File: c.App.File, Path: composefile.PathText(where), Text: fmt.Sprintf(format, args...)}
+	fault.Line = composefile.LineOf(filepath.Join(c.App.Root, path.Base(c.App.File)), c.App.File, where...)
 	c.faults = append(c.faults, fault)
 }
+
+// sortedKeys are the keys of a map in order.
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

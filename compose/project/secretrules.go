@@ -1,21 +1,21 @@
 package project
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
-// misplaced finds each secret that stands where others than the container can read
+// misplacedSecrets finds each secret that stands where others than the container can read
 // it. There are only two places where one may: a value under environment, and the
 // content of a secret or a config, which is copied into the container. Everything
 // else of a service is in its command line, its labels or a name, which any process
 // list, docker ps or status shows.
-func (f *file) misplaced(p *types.Project) (deploy.Faults, error) {
-	if len(f.secrets.placeholders) == 0 {
+func misplacedSecrets(f *composefile.File, p *types.Project) (deploy.Faults, error) {
+	if f.Secrets.Empty() {
 		return nil, nil
 	}
 	tree, err := treeOf(p)
@@ -24,11 +24,11 @@ func (f *file) misplaced(p *types.Project) (deploy.Faults, error) {
 	}
 	w := &secretWalk{file: f}
 	w.value(tree, nil)
-	return inOrder(w.faults), nil
+	return composefile.SortFaults(w.faults), nil
 }
 
 type secretWalk struct {
-	file   *file
+	file   *composefile.File
 	faults deploy.Faults
 }
 
@@ -65,17 +65,9 @@ func maySecret(path []string) bool {
 }
 
 func (w *secretWalk) refuse(text string, path []string) {
-	for _, s := range w.file.secrets.in(text) {
+	for _, s := range w.file.Secrets.Found(text) {
 		where := append(path[:len(path):len(path)], "~"+s.Name)
-		name, line := w.file.source.locate(where...)
-		w.faults = append(w.faults, deploy.Fault{File: name, Line: line, Path: shown(path), Text: misplacedText(s.Name, path)})
+		name, line := w.file.Locate(where...)
+		w.faults = append(w.faults, deploy.Fault{File: name, Line: line, Path: composefile.PathText(path), Text: composefile.SecretAdvice(s.Name, path)})
 	}
-}
-
-func misplacedText(name string, path []string) string {
-	if len(path) > 2 && (path[2] == "command" || path[2] == "entrypoint" || path[2] == "healthcheck") {
-		return fmt.Sprintf("${%s} is a secret, and everybody on this host can read a command (ps shows it): write %s: ${%s} under environment, and read it there; in a shell command that is $$%s",
-			name, name, name, name)
-	}
-	return fmt.Sprintf("${%s} is a secret, and others can read what stands here: use it as a value under environment: of a service, or as a file (secrets: {x: {environment: %s}}, and secrets: [x] in the service)", name, name)
 }

@@ -59,7 +59,7 @@ func TestServiceList_ReadsBackWhatItWrote(t *testing.T) {
 	}
 }
 
-func TestParseRoster_LeavesOutWhatItCannotRead(t *testing.T) {
+func TestParseServiceList_LeavesOutWhatItCannotRead(t *testing.T) {
 	for text, want := range map[string]project.ServiceList{
 		"": nil, ",,": nil, "a*x,b": {{Name: "b", Count: 1}}, ":once": nil, ":ends": nil, ":single": nil, "b,a": {{Name: "a", Count: 1}, {Name: "b", Count: 1}},
 	} {

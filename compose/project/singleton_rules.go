@@ -16,10 +16,10 @@ import (
 // singletons checks the list of tandem.yaml, and that nothing of the stack waits
 // for what does not run in a standby.
 func (c *checker) singletons(p *types.Project) {
-	for _, name := range c.app.Singletons {
+	for _, name := range c.App.Singletons {
 		where := []string{"singletons", "~" + name}
 		switch {
-		case isMigration(c.app, name):
+		case isMigration(c.App, name):
 			c.appFault(where, "%s is a migration, which runs once and ends: list it here or under migrations, not both", name)
 		case c.unknown(where, p, name):
 		case c.routeTo(name) != "":
@@ -27,11 +27,11 @@ func (c *checker) singletons(p *types.Project) {
 		}
 	}
 	for _, name := range p.ServiceNames() {
-		if isSingleton(c.app, name) || isMigration(c.app, name) {
+		if isSingleton(c.App, name) || isMigration(c.App, name) {
 			continue
 		}
 		for _, needed := range sortedKeys(p.Services[name].DependsOn) {
-			if isSingleton(c.app, needed) {
+			if isSingleton(c.App, needed) {
 				c.fault(at(name, "depends_on", needed), "%s would wait for the singleton %s, which does not run in a standby: remove it from depends_on, or list %s under singletons too", name, needed, name)
 			}
 		}
@@ -41,13 +41,13 @@ func (c *checker) singletons(p *types.Project) {
 // migrations checks the two services of tandem.yaml, and that nothing needs them.
 func (c *checker) migrations(p *types.Project) {
 	for _, kind := range kinds() {
-		name, where := c.app.Migrations.Of(kind), []string{"migrations", string(kind)}
+		name, where := c.App.Migrations.Of(kind), []string{"migrations", string(kind)}
 		switch {
 		case name == "" || c.unknown(where, p, name):
 			continue
 		case c.routeTo(name) != "":
 			c.appFault(where, "%s answers the route %s, and a migration ends: name a service that migrates and exits", name, c.routeTo(name))
-		case kind == deploy.ContractMigration && name == c.app.Migrations.Expand:
+		case kind == deploy.ContractMigration && name == c.App.Migrations.Expand:
 			c.appFault(where, "%s is the expand migration too, and would run before the release and after it: name another service", name)
 		}
 		for _, other := range linkedServices(p.Services[name]) {
@@ -55,7 +55,7 @@ func (c *checker) migrations(p *types.Project) {
 		}
 	}
 	for _, name := range p.ServiceNames() {
-		if !isMigration(c.app, name) {
+		if !isMigration(c.App, name) {
 			c.needsNoMigration(name, p.Services[name])
 		}
 	}
@@ -65,12 +65,12 @@ func (c *checker) migrations(p *types.Project) {
 // is what its depends_on says in development, and here it is always true.
 func (c *checker) needsNoMigration(name string, s types.ServiceConfig) {
 	for _, needed := range sortedKeys(s.DependsOn) {
-		if needed == c.app.Migrations.Contract {
+		if needed == c.App.Migrations.Contract {
 			c.fault(at(name, "depends_on", needed), "%s would wait for the contract migration %s, which runs when the release is live: remove it from depends_on", name, needed)
 		}
 	}
 	for _, other := range linkedServices(s) {
-		if isMigration(c.app, other) {
+		if isMigration(c.App, other) {
 			c.fault(at(name), "%s shares something with the migration %s, whose container is gone when the stack runs: remove what names it", name, other)
 		}
 	}
@@ -83,18 +83,18 @@ func (c *checker) unknown(where []string, p *types.Project, name string) bool {
 	}
 	names := p.ServiceNames()
 	if _, ok := p.DisabledServices[name]; ok {
-		c.appFault(where, "the service %s is in a profile that is not active: remove its profiles: in %s", name, c.name())
+		c.appFault(where, "the service %s is in a profile that is not active: remove its profiles: in %s", name, c.Name())
 	} else if meant := strictyaml.Suggest(name, names); meant != "" {
-		c.appFault(where, "%s has no service %q; did you mean %s?", c.name(), name, meant)
+		c.appFault(where, "%s has no service %q; did you mean %s?", c.Name(), name, meant)
 	} else {
-		c.appFault(where, "%s has no service %q: write one of %s", c.name(), name, strings.Join(names, ", "))
+		c.appFault(where, "%s has no service %q: write one of %s", c.Name(), name, strings.Join(names, ", "))
 	}
 	return true
 }
 
 // routeTo returns the route that the service answers, "" for none.
 func (c *checker) routeTo(service string) string {
-	for _, r := range c.app.Routes {
+	for _, r := range c.App.Routes {
 		if r.Service == service {
 			return r.Name
 		}

@@ -2,7 +2,6 @@ package project
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +16,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -43,7 +42,7 @@ type trials struct {
 	command []string
 	policy  []string
 	host    string
-	turns   *semaphore.Weighted
+	slots   *semaphore.Weighted
 	memory  *semaphore.Weighted
 
 	mu       sync.Mutex
@@ -59,7 +58,7 @@ type outcome struct {
 
 func newTrials(o LoaderOptions) *trials {
 	return &trials{
-		command: o.Trial, policy: o.Policy, host: o.Host, turns: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
+		command: o.Trial, policy: o.Policy, host: o.Host, slots: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
 		finished: map[[sha256.Size]byte]outcome{},
 	}
 }
@@ -86,7 +85,7 @@ var errNotStarted = errors.New("the trial could not be started")
 
 // tryOut returns when this process may load the app's files, which ends with leave.
 // What is wrong with them is deploy.Faults.
-func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets secretRefs) (leave func(), err error) {
+func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets composefile.SecretRefs) (leave func(), err error) {
 	if len(l.trials.command) == 0 {
 		return func() {}, nil
 	}
@@ -122,15 +121,9 @@ func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets secretRefs)
 }
 
 // jobOf is the same for the same release, whatever commit and state of it.
-func (l *Loader) jobOf(app deploy.App, secrets secretRefs) ([]byte, error) {
+func (l *Loader) jobOf(app deploy.App, secrets composefile.SecretRefs) ([]byte, error) {
 	app.Commit, app.Release, app.FilesRefused = deploy.Commit{}, deploy.Release{}, false
-	j := job{App: app, Policy: l.trials.policy, Host: l.trials.host}
-	for _, s := range secrets.list {
-		s.Value = ""
-		j.Secrets = append(j.Secrets, s)
-	}
-	slices.SortFunc(j.Secrets, func(a, b deploy.Secret) int { return cmp.Compare(a.Name, b.Name) })
-	return json.Marshal(j)
+	return json.Marshal(job{App: app, Policy: l.trials.policy, Host: l.trials.host, Secrets: secrets.WithoutValues()})
 }
 
 func (t *trials) known(text []byte) (outcome, bool) {
@@ -151,10 +144,10 @@ func (t *trials) keep(text []byte, o outcome) {
 
 // try has another process load the files, and returns the bytes that it took.
 func (l *Loader) try(ctx context.Context, app deploy.App, text []byte) (int64, error) {
-	if err := l.trials.turns.Acquire(ctx, 1); err != nil {
+	if err := l.trials.slots.Acquire(ctx, 1); err != nil {
 		return 0, err
 	}
-	defer l.trials.turns.Release(1)
+	defer l.trials.slots.Release(1)
 	if os.Getenv(inTrial) != "" {
 		return 0, errors.New("a trial was to start another: the program does not know its own arguments")
 	}

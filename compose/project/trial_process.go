@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -45,7 +46,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	l.trying = true
 	var a answer
-	r, err := l.load(ctx, j.App, secretRefsOf(j.Secrets))
+	r, err := l.load(ctx, j.App, composefile.SecretRefsOf(j.Secrets))
 	if err == nil {
 		a.Release = &r.Release
 	} else if faults, ok := deploy.AsFaults(err); ok {
