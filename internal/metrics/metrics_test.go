@@ -230,7 +230,7 @@ func words[T ~string](list []T) []string {
 func constants(t *testing.T, typ string) []string {
 	t.Helper()
 	var out []string
-	for _, file := range []string{"step.go", "memory.go", "status.go", "reason.go", "breach.go"} {
+	for _, file := range []string{"step.go", "memory.go", "status.go", "reason.go", "limit.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), "../../reconciler/deploy/"+file, nil, 0)
 		if err != nil {
 			t.Fatal(err)

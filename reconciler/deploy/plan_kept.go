@@ -108,3 +108,56 @@ func (p planner) nothingNew() bool {
 	_, held := p.m.Blocked(p.app.Release)
 	return held || p.m.Paused || p.app.FilesRefused || p.waits()
 }
+
+// Forgives tells whether a failure of s is no verdict on its release, because
+// that was confirmed before: then it is given time to recover. That ends where a newer
+// release, which may be deployed, waits for it, and it has no traffic or can do without.
+func Forgives(app App, o Observed, m Memory, s Step) bool {
+	onTrial := s.Action == Watch || s.Action == HandOver && !m.HasPassed(s.Release) || s.Color == o.Live && m.OnTrial()
+	if onTrial || !m.Live.Is(s.Color, s.Release) {
+		return false
+	}
+	p := newPlanner(app, o, m)
+	if s.Color == o.Live {
+		return !p.givesWay(s)
+	}
+	return s.Release == app.Release || p.nothingNew()
+}
+
+// GivesWay tells whether the live release of s, should it not come up, is given up for a
+// newer one: the standby can serve until that is there.
+func GivesWay(app App, o Observed, m Memory, s Step) bool { return newPlanner(app, o, m).givesWay(s) }
+
+// NoAlternative tells whether nothing but release could be live: the other one was turned down.
+func NoAlternative(app App, o Observed, m Memory, release Release) bool {
+	return planner{app, o, m}.noAlternative(release)
+}
+
+func (p planner) givesWay(s Step) bool {
+	if s.Color != p.o.Live || !p.m.Live.Is(s.Color, s.Release) || s.Release == p.app.Release || p.nothingNew() {
+		return false
+	}
+	steps, _ := p.lead(goal{p.app.Release, p.chooseColor(p.app.Release)})
+	return p.takesLastHealthy(steps) && !p.barred(steps)
+}
+
+// PlanUnasked is the plan while Nginx cannot be asked. What was confirmed live is brought
+// up again in its own color, and gated: after a boot it may be what Nginx waits for.
+// Where the traffic goes nobody knows, so nothing else is done.
+func PlanUnasked(app App, o Observed, m Memory) []Step {
+	t := m.Live
+	app.FilesRefused, o.Live = true, t.Color // neither anything new, nor any other color
+	p := newPlanner(app, o, m)
+	_, bad := m.Blocked(t.Release)
+	_, back := p.wayBack()
+	switch {
+	case !p.gone(t.Color) && !t.Is(t.Color, o.Of(t.Color).Release):
+		return nil // nothing was confirmed, or something else is in its color now
+	case bad && back:
+		return nil // it is to be taken back
+	case m.OnTrial() && !m.Healing && t.Outages >= MostOutages:
+		return nil // that it is dead is a verdict, which needs Nginx
+	default:
+		return p.heal(goal{t.Release, t.Color})
+	}
+}

@@ -104,7 +104,7 @@ func expected(t testing.TB, root string) string {
 	t.Helper()
 	var all strings.Builder
 	for _, pattern := range []string{
-		"compose/project/testdata/refused/*.txtar", "reconciler/appfile/testdata/bad/*.want", "reconciler/deploy/event.go", "internal/agent/*.go",
+		"compose/project/testdata/refused/*.txtar", "reconciler/appfile/testdata/bad/*.want", "reconciler/deploy/reason.go", "internal/agent/*.go",
 	} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
