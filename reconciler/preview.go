@@ -28,6 +28,7 @@ func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 	if err == nil && app != nil {
 		v.app = *app
 		if v.world, err = r.observe(ctx, *app); err == nil {
+			v.world.facts = withProvenBackup(v.world.facts)
 			steps, v.reason = deploy.Plan(*app, v.world.facts, r.memory)
 		} else {
 			steps = r.planUnasked(*app, &v.world)
@@ -40,4 +41,17 @@ func (r *Runner) Preview(ctx context.Context) (Preview, error) {
 	s := r.statusOf(v)
 	s.Message = strings.Trim(s.Message+"\n"+v.world.lines, "\n")
 	return Preview{Steps: steps, Reason: s.Reason, Status: s}, err
+}
+
+// withProvenBackup takes a backup that answers to be proven, as the agent that runs knows: a
+// preview has seen nothing itself.
+func withProvenBackup(o deploy.Observed) deploy.Observed {
+	standby := &o.Blue
+	if o.Live == deploy.Blue {
+		standby = &o.Green
+	}
+	if o.Backup == deploy.BackupActive && standby.BackupHealth == deploy.BackupUnchecked {
+		standby.BackupHealth = deploy.BackupProven
+	}
+	return o
 }

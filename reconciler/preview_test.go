@@ -33,6 +33,21 @@ func TestRunner_PreviewExecutesNothing(t *testing.T) {
 	})
 }
 
+// What the agent has proven is not to be proven again for a look beside it.
+func TestRunner_APreviewBesideABackupHasNothingToDo(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		p.is(t, p.deploy("c2", yamlOf("2", deploy.Blue)), "Live/UpToDate, live 2 in blue, standby 1 warm; history 2:Promoted 1:Promoted")
+		look := w.start()
+		look.Offer(look.push("c2", yamlOf("2", deploy.Blue)))
+		v, err := look.Preview(look.ctx)
+		if !w.backupOn || len(v.Steps) > 0 || v.Reason != deploy.UpToDate || err != nil {
+			t.Errorf("backup %t, got %s: %s, %v", w.backupOn, v.Reason, stepWords(v.Steps), err)
+		}
+	})
+}
+
 // A preview may run beside the agent, with a state directory that can only be read.
 func TestRunner_APreviewChangesNothing(t *testing.T) {
 	for _, drifted := range []bool{false, true} {
