@@ -17,7 +17,7 @@
 // A site is a person's own file. Whether it includes the generated files is in
 // includes.go, whether it passes requests to the app in site.go, and what becomes of a
 // route that it still uses and the app has no more in removedroutes.go. What `tandem plan`
-// asks changes nothing: readonly.go.
+// asks changes nothing: check.go.
 //
 // # How traffic moves
 //

@@ -19,7 +19,7 @@ type world struct {
 	next   time.Time       // when time alone will change the facts; zero: never
 	opens  time.Time       // when the next deploy window opens; zero where one is open
 
-	unasked bool // Docker was looked at, and Nginx could not be asked: see unasked.go
+	unasked bool // Docker was looked at, and Nginx could not be asked: see healUnasked
 
 	lacks     error // what a person has to write before requests can come to an app that was never live; nil: nothing
 	unwritten bool  // that are include lines: Nginx does not read all of the app's files

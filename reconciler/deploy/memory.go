@@ -58,7 +58,7 @@ type LiveRelease struct {
 	Restarts int       `json:"restarts"` // of its containers, when Since began
 	Since    time.Time `json:"since"`    // when Nginx confirmed it, which is when its watch began
 
-	// Of its watch: see outage.go.
+	// Of its watch: see liverelease.go.
 	Started          time.Time `json:"started,omitzero"` // when the youngest of its containers was started
 	WatchRestartedAt time.Time `json:"anew,omitzero"`    // when it began again after an outage; zero: it did not
 	Outages          int       `json:"outages,omitempty"`
