@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/internal/lib/httpclient"
 	"tandem/internal/lib/pause"
 	"tandem/reconciler/deploy"
 )
@@ -63,7 +64,7 @@ func New(o Options) (*Poster, error) {
 		o.Log = slog.Default()
 	}
 	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		o.HTTPClient = httpclient.NoRedirects()
 	}
 	return &Poster{
 		site: s, token: o.TokenFile, prefix: o.Context + "/" + o.Host + "/", client: o.HTTPClient, log: o.Log,
@@ -71,7 +72,7 @@ func New(o Options) (*Poster, error) {
 	}, nil
 }
 
-// Hear takes an event; it never blocks. A status of the commit and the phase that
+// Handle takes an event; it never blocks. A status of the commit and the phase that
 // the app had already is not news.
 func (p *Poster) Handle(e deploy.Event) {
 	if e.Kind != deploy.StatusChanged || e.Status == nil || e.Status.Desired.Commit == "" {
