@@ -18,17 +18,6 @@ import (
 // that an answer which is just too slow is still seen as an answer.
 const probeMargin = 100 * time.Millisecond
 
-// newProber makes the client of all probes. Each has a connection of its own, as
-// those of new visitors have: a kept one would always ask the same worker, and
-// be closed under a request when that worker is told to finish.
-func newProber() *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true},
-		// A redirect is an answer. Following it would ask somebody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
 // ProbeLive asks the route's health path once, through the running Nginx, of whatever
 // color is live. The access log has it, marked as a probe.
 func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Route) deploy.Probe {

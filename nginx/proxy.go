@@ -15,6 +15,7 @@ import (
 	"github.com/google/shlex"
 	"golang.org/x/sync/semaphore"
 
+	"tandem/internal/lib/httpclient"
 	"tandem/nginx/accesslog"
 	"tandem/reconciler/deploy"
 )
@@ -103,7 +104,7 @@ func New(o Options) (*Proxy, error) {
 		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
 		endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
-		prober:  newProber(),
+		prober:  httpclient.ThisHost(),
 		meter:   accesslog.NewMeter(o.Logger),
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},

@@ -1,11 +1,16 @@
 // Package source is the git side of tandem: the desired state comes in through
 // Repo.Poll and Repo.Export, the status goes out through Repo.Publish. It
-// implements reconciler.Source. Only to push to a repository on this machine does it need
-// the git program.
+// implements reconciler.Source. It needs the git program for one thing only: to push to a
+// repository on this machine.
 //
-// Start reading at repo.go (Poll), then publish.go. What differs between a
-// repository on this machine (local.go) and one behind http or ssh (network.go) is
-// behind the small interface remote.
+// Start reading at repo.go (Poll), then revision.go (what a commit desires), export.go
+// and publish.go. Beside them are revert.go, which takes a directory back to an older
+// commit, and trust.go, which says whose commits count.
+//
+// What differs between a repository on this machine (local.go) and one behind http or ssh
+// (network.go) is behind the small interface remote. Both push by sendpack.go; the other
+// side of that is a server (http.go, ssh.go) or the git of this host (receivepack.go).
+// Below all of it, objects.go reads objects and tree.go and builder.go make them.
 //
 // A few decisions hold everywhere:
 //
@@ -18,7 +23,8 @@
 //     repository on this machine is read where it is and has no cache.
 //   - A branch is moved by compare-and-swap, never by force: the push names the
 //     commit that the new one was built on, and the server (or, for a local
-//     repository, this host's git) refuses it when somebody was faster. Then it is built again on what they pushed.
+//     repository, this host's git) refuses it when somebody was faster. Then it is
+//     built again on what they pushed.
 //   - An app's directory ends where the directory of another app begins, and does
 //     not contain the status files that tandem writes. Both are left out of
 //     AppFile.Tree and of Export alike, so that equal trees export equal files.

@@ -36,7 +36,7 @@ func (w *world) offer(t *testing.T, commit string) {
 	w.bare.Git(t, "update-ref", "refs/heads/"+gittest.Main, commit)
 }
 
-func TestBounds_AFileThatIsTooLargeIsNotFetchedAndNotAskedForAgain(t *testing.T) {
+func TestLimits_AFileThatIsTooLargeIsNotFetchedAndNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	bare := gittest.NewBare(t)
 	server := gittest.ServeHTTP(t, bare, gittest.HTTPOptions{})
@@ -63,7 +63,7 @@ func TestBounds_AFileThatIsTooLargeIsNotFetchedAndNotAskedForAgain(t *testing.T)
 	w.poll(t)
 }
 
-func TestBounds_AServerThatCanLeavesLargeFilesOut(t *testing.T) {
+func TestLimits_AServerThatCanLeavesLargeFilesOut(t *testing.T) {
 	t.Parallel()
 	bare := gittest.NewBare(t)
 	bare.Git(t, "config", "uploadpack.allowFilter", "true")
@@ -91,7 +91,7 @@ func TestBounds_AServerThatCanLeavesLargeFilesOut(t *testing.T) {
 }
 
 // A few kilobytes of trees that name each other.
-func TestBounds_TreesWithoutEnd(t *testing.T) {
+func TestLimits_TreesWithoutEnd(t *testing.T) {
 	t.Parallel()
 	w := openLocal(t, nil)
 	w.push(t, "first", map[string]string{"app/tandem.yaml": "x", "other/file": "y"})
@@ -129,7 +129,7 @@ func TestBounds_TreesWithoutEnd(t *testing.T) {
 	})
 }
 
-func TestBounds_AnAppDoesNotFillTheDisk(t *testing.T) {
+func TestLimits_AnAppDoesNotFillTheDisk(t *testing.T) {
 	t.Parallel()
 	w := openLocal(t, nil)
 	w.push(t, "first", map[string]string{"tandem.yaml": "x"})
@@ -152,7 +152,7 @@ func TestBounds_AnAppDoesNotFillTheDisk(t *testing.T) {
 }
 
 // What a delta makes counts, and not the delta's own few bytes.
-func TestBounds_ADeltaIsAsLargeAsWhatItMakes(t *testing.T) {
+func TestLimits_ADeltaIsAsLargeAsWhatItMakes(t *testing.T) {
 	var pack bytes.Buffer
 	put := func(header []byte, content []byte) {
 		pack.Write(header)

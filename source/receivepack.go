@@ -59,7 +59,7 @@ func (d *gitDir) receivePack(ctx context.Context) (transport.ReceivePackSession,
 		_ = s.wait() // what was to be known is in the report
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("run git as the repository's owner: %w", err)
+		return nil, fmt.Errorf("run git as the repository's owner (what a service needs for that is in docs/install.md): %w", err)
 	}
 	return s, nil
 }
@@ -67,7 +67,8 @@ func (d *gitDir) receivePack(ctx context.Context) (transport.ReceivePackSession,
 // asOwner is how a program runs as the repository's owner. It gets none of the agent's
 // environment, which may hold secrets.
 func (d *gitDir) asOwner() (*syscall.SysProcAttr, []string, error) {
-	attr, home := &syscall.SysProcAttr{Setpgid: true}, os.Getenv("HOME")
+	// In a session of its own a hook cannot type into the terminal of who runs the agent.
+	attr, home := &syscall.SysProcAttr{Setsid: true}, os.Getenv("HOME")
 	if os.Geteuid() == 0 {
 		is, ok := d.info.Sys().(*syscall.Stat_t)
 		switch {

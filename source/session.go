@@ -42,10 +42,10 @@ func (s *packSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRe
 			return nil, transport.ErrEmptyRemoteRepository
 		}
 	case errors.Is(err, packp.ErrEmptyInput):
-		// The service ended at once; what it said about that goes to stderr, which is
+		// The service ended at once. What it said about that is in stderr, which is
 		// complete once the session has ended.
 		_ = s.wait()
-		return nil, s.refused(fmt.Errorf("the server ends the conversation: %s", &s.stderr))
+		return nil, s.refused(fmt.Errorf("git ends the conversation: %s", &s.stderr))
 	case err != nil:
 		return nil, s.refused(s.with(err))
 	}

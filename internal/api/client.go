@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/internal/lib/httpclient"
 	"tandem/reconciler/deploy"
 )
 
@@ -45,17 +46,9 @@ type Client struct {
 // NewClient returns a client for the agent that listens on addr (host:port, as
 // in the agent's file). A listener on every address is asked over loopback.
 func NewClient(addr string) *Client {
-	return &Client{
-		addr: reachable(addr),
-		http: &http.Client{
-			Timeout: 30 * time.Second,
-			// No Proxy: the agent is on this machine, whatever HTTP_PROXY says.
-			Transport: &http.Transport{DisableKeepAlives: true},
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse
-			},
-		},
-	}
+	client := httpclient.ThisHost()
+	client.Timeout = 30 * time.Second
+	return &Client{addr: reachable(addr), http: client}
 }
 
 // WithToken lets the client send the token in the file, which it reads at each

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/internal/lib/giturl"
 	"tandem/reconciler/appfile"
 )
 
@@ -75,7 +76,7 @@ func checkConfig(t *testing.T, c Config) {
 	want(c.Docker.MinFree >= 0 && c.Docker.MinFree <= maxSize, "docker.min_free %d", c.Docker.MinFree)
 	want(c.Forge.URL == "" || strings.HasPrefix(c.Forge.URL, "http"), "forge.url %q", c.Forge.URL)
 	host, _, err := splitAddress(c.Listen)
-	want(err == nil && (loopback(host) || c.API.TokenFile != ""), "listen %q", c.Listen)
+	want(err == nil && (giturl.Loopback(host) || c.API.TokenFile != ""), "listen %q", c.Listen)
 	_, port, err := splitAddress(c.Nginx.Confirm)
 	want(err == nil && port > 0 && !strings.ContainsAny(c.Nginx.Confirm, " ;{}\"'\n"), "nginx.confirm %q", c.Nginx.Confirm)
 	want(filepath.IsAbs(c.State), "state %q", c.State)

@@ -2,10 +2,9 @@ package config
 
 import (
 	"log/slog"
-	"net"
-	"net/url"
-	"regexp"
 	"strings"
+
+	"tandem/internal/lib/giturl"
 )
 
 // URL is the address of a repository: ssh, https or a local path. Load refuses
@@ -61,8 +60,6 @@ const (
 	transportSSH   transport = "ssh"
 )
 
-var shortSSH = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[^:]`)
-
 // transport tells how the repository is reached, or what is wrong with the URL.
 // What is wrong is said without the URL.
 func (u URL) transport() (transport, string) {
@@ -79,7 +76,12 @@ func (u URL) transport() (transport, string) {
 		return schemed(s)
 	case u.String() != s:
 		return "", "looks as if it held a password; " + useFiles
-	case shortSSH.MatchString(s):
+	}
+	parsed, err := giturl.Parse(s)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case parsed.Scheme == giturl.SSH:
 		return transportSSH, ""
 	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "./"), strings.HasPrefix(s, "../"):
 		return transportLocal, ""
@@ -90,56 +92,43 @@ func (u URL) transport() (transport, string) {
 const useFiles = "write the URL without it, and name files in repo.auth instead: token_file for https, ssh_key for ssh"
 
 func schemed(s string) (transport, string) {
-	u, err := url.Parse(s)
-	if err != nil {
-		return "", "cannot be read as a URL; if it holds a password, " + useFiles
-	}
-	_, password := u.User.Password()
+	parsed, err := giturl.Parse(s)
 	switch {
-	case password, u.User != nil && u.Scheme != "ssh":
+	case err != nil && URL(s).String() != s:
+		return "", err.Error() + "; if it holds a password, " + useFiles
+	case err != nil:
+		return "", err.Error()
+	}
+	_, password := parsed.User.Password()
+	switch {
+	case password, parsed.User != nil && parsed.Scheme != giturl.SSH:
 		return "", "holds a user or a password; " + useFiles + " (and username where the server wants one)"
-	case u.RawQuery != "" || u.Fragment != "":
-		return "", "has a ? or a #; write the address of the repository only"
-	case u.Scheme == "file" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
-		return transportLocal, ""
-	case u.Scheme == "file":
-		return "", "a file URL has three slashes: file:///path/to/repo.git"
-	case u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "ssh":
-		return "", "this protocol is not supported; use https, ssh or a local path"
 	case URL(s).String() != s:
 		return "", "looks as if it held a password; " + useFiles
-	case u.Hostname() == "" || strings.Trim(u.Path, "/") == "":
-		return "", "needs a host and a path"
-	case u.Scheme == "ssh":
+	case parsed.Scheme == giturl.SSH:
 		return transportSSH, ""
+	case parsed.Scheme != giturl.File:
+		return transportHTTP, ""
+	case parsed.Host != "" || !strings.HasPrefix(parsed.Path, "/"):
+		return "", "a file URL has three slashes: file:///path/to/repo.git"
 	}
-	return transportHTTP, ""
+	return transportLocal, ""
 }
 
 // plain tells whether what is sent to the URL can be read on the way.
 func (u URL) plain() bool {
-	parsed, err := url.Parse(string(u))
-	return err == nil && parsed.Scheme == "http" && !loopback(parsed.Hostname())
+	parsed, err := giturl.Parse(string(u))
+	return err == nil && giturl.Plain(parsed)
 }
 
 // host is the name of the server in lower case, empty for a local path.
 func (u URL) host() string {
-	how, wrong := u.transport()
-	if wrong != "" || how == transportLocal {
+	if _, wrong := u.transport(); wrong != "" {
 		return ""
 	}
-	if parsed, err := url.Parse(string(u)); err == nil && parsed.Host != "" {
-		return strings.ToLower(parsed.Hostname())
+	parsed, err := giturl.Parse(string(u))
+	if err != nil {
+		return ""
 	}
-	_, rest, found := strings.Cut(string(u), "@")
-	if !found {
-		rest = string(u)
-	}
-	name, _, _ := strings.Cut(rest, ":")
-	return strings.ToLower(name)
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.ToLower(parsed.Hostname())
 }

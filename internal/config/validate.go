@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tandem/internal/lib/giturl"
 	"tandem/internal/lib/strictyaml"
 	"tandem/reconciler/deploy"
 )
@@ -124,7 +125,7 @@ func (v *validator) address(key, value string, local bool, unless string) (int, 
 	case err != nil || host == "":
 		v.fault(key, "want an address such as %s, got %q", v.example(key), value)
 		return 0, false
-	case local && !loopback(host):
+	case local && !giturl.Loopback(host):
 		v.fault(key, "want a loopback address such as %s (whoever reaches it is not asked who they are)%s, got %q", v.example(key), unless, value)
 	}
 	return port, true

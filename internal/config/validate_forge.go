@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"tandem/internal/lib/giturl"
 )
 
 // forge checks what commit statuses need. What is set without a token would
@@ -53,7 +55,7 @@ func forgeURLFault(s string) string {
 		return want
 	case u.User != nil, strings.ContainsAny(s, "?#"):
 		return want + ", without a user, a ? or a #"
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !giturl.Loopback(u.Hostname()):
 		return "the token would be sent unencrypted; use https"
 	}
 	return ""

@@ -3,9 +3,9 @@ package forge
 import (
 	"errors"
 	"fmt"
-	"net/url"
-	"regexp"
 	"strings"
+
+	"tandem/internal/lib/giturl"
 )
 
 // place is where a repository is on the web.
@@ -14,35 +14,21 @@ type place struct {
 	path string // "acme/deploy"; more segments on GitLab
 }
 
-// scpLike is Git's short form of an ssh URL: no slash before the first colon.
-var scpLike = regexp.MustCompile(`^(?:[^@/:]+@)?(\[[0-9a-fA-F:]+\]|[^@/:]+):(.+)$`)
-
 // locate finds the place of a repository from the URL that Git uses. It never
 // repeats the URL in an error: it may hold a password.
 func locate(repo string) (place, error) {
-	if !strings.Contains(repo, "://") {
-		m := scpLike.FindStringSubmatch(repo)
-		if m == nil {
-			return place{}, errors.New("a local path has no commit statuses")
-		}
-		return placeOf("https", m[1], m[2])
-	}
-	u, err := url.Parse(repo)
+	u, err := giturl.Parse(repo)
 	if err != nil {
-		return place{}, errors.New("the address of the repository cannot be read")
+		return place{}, fmt.Errorf("the address of the repository: %w", err)
 	}
 	switch u.Scheme {
-	case "https", "http":
-		return placeOf(u.Scheme, u.Host, u.Path)
-	case "ssh":
+	case giturl.File:
+		return place{}, errors.New("a local path has no commit statuses")
+	case giturl.SSH:
 		// The port is that of ssh, and says nothing of the web site's.
-		host := u.Hostname()
-		if strings.Contains(host, ":") {
-			host = "[" + host + "]"
-		}
-		return placeOf("https", host, u.Path)
+		return placeOf(giturl.HTTPS, strings.TrimSuffix(u.Host, ":"+u.Port()), u.Path)
 	default:
-		return place{}, fmt.Errorf("%s:// has no commit statuses", u.Scheme)
+		return placeOf(u.Scheme, u.Host, u.Path)
 	}
 }
 

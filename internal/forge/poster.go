@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"tandem/internal/lib/httpclient"
 	"tandem/internal/lib/pause"
 	"tandem/reconciler/deploy"
 )
@@ -63,7 +64,7 @@ func New(o Options) (*Poster, error) {
 		o.Log = slog.Default()
 	}
 	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		o.HTTPClient = httpclient.NoRedirects()
 	}
 	return &Poster{
 		site: s, token: o.TokenFile, prefix: o.Context + "/" + o.Host + "/", client: o.HTTPClient, log: o.Log,

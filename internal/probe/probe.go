@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"tandem/internal/lib/httpclient"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,15 +22,8 @@ const margin = 50 * time.Millisecond
 // Prober asks the published port of a route. It implements reconciler.Prober.
 type Prober struct{ client *http.Client }
 
-// New returns a Prober. Each question has a connection of its own: a kept one
-// could go on answering for a container that takes no new ones.
-func New() *Prober {
-	return &Prober{&http.Client{
-		Transport: &http.Transport{DisableKeepAlives: true, Proxy: nil},
-		// A redirect is an answer. Following it would ask somebody else.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-}
+// New returns a Prober. Each question has a connection of its own.
+func New() *Prober { return &Prober{httpclient.ThisHost()} }
 
 // Probe sends one GET to 127.0.0.1 at the route's port of that color.
 func (p *Prober) Probe(ctx context.Context, r deploy.Route, c deploy.Color) deploy.Probe {

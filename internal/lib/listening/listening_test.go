@@ -146,7 +146,7 @@ func table(t *testing.T, lines, comm string) string {
 func TestOn_TellsNoNameThatWouldChangeATerminal(t *testing.T) {
 	proc := table(t, "0: 0100007F:0BB9 00000000:0000 0A 0:0 00:0 0 0 0 4711\n", "evil\x1b[2J\u202edb\n")
 	found, err := On(proc, []int{3001})
-	if got := found[3001].String(); err != nil || got != "the program evil[2Jdb (pid 7)" {
+	if got := found[3001].String(); err != nil || got != `the program evil\x1b[2J\u202edb (pid 7)` {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
