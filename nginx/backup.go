@@ -29,7 +29,7 @@ func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 		return err
 	}
 	if policy := app.Standby.Backup; on && (!p.SupportsBackup() || policy != deploy.BackupIdempotent && policy != deploy.BackupAll) {
-		return fmt.Errorf("switch on the backup of %s: there can be none (nginx.switch is %s, standby.backup is %q)", app.Name, p.mode, policy)
+		return fmt.Errorf("set backup of %s: there can be none (nginx.switch is %s, standby.backup is %q)", app.Name, p.mode, policy)
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -38,7 +38,7 @@ func (p *Proxy) SetBackup(ctx context.Context, app deploy.App, on bool) error {
 		return err
 	}
 	if err := p.writeFlag(backupName(app.Name), on); err != nil {
-		return fmt.Errorf("switch on the backup of %s: %w", app.Name, err)
+		return fmt.Errorf("set backup of %s: %w", app.Name, err)
 	}
 	return p.await(ctx, v, app.Name, afterFlip, func(a answer) bool { return a.backup == on })
 }

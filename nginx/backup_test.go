@@ -18,7 +18,7 @@ import (
 func (r *rig) setBackup(t *testing.T, on bool) {
 	t.Helper()
 	if err := r.proxy.SetBackup(t.Context(), r.app, on); err != nil {
-		t.Fatalf("Arm %v: %v\n%s", on, err, r.nginx.ErrorLog())
+		t.Fatalf("SetBackup %v: %v\n%s", on, err, r.nginx.ErrorLog())
 	}
 	r.wantBackup(t, on)
 }
@@ -51,7 +51,7 @@ func wantStatus(t *testing.T, method, url string, want int) {
 	}
 }
 
-func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
+func TestSetBackup_IsInForceForTheVeryNextRequest(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	workers := r.workers(t)
@@ -73,7 +73,7 @@ func TestArm_IsInForceForTheVeryNextRequest(t *testing.T) {
 	}
 }
 
-func TestArm_SurvivesTheAgentAndNginx(t *testing.T) {
+func TestSetBackup_SurvivesTheAgentAndNginx(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	r.setBackup(t, true)
@@ -243,7 +243,7 @@ func TestBackup_ThatWasSwitchedOffIsNotArmedWhenItIsSwitchedOn(t *testing.T) {
 	}
 }
 
-func TestArm_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
+func TestSetBackup_TellsWhenNginxCannotSeeTheFlag(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
 	if err := os.Chmod(filepath.Join(r.dir, "live"), 0o700); err != nil {
