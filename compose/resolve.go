@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -37,9 +38,6 @@ func (c *Client) Resolve(ctx context.Context, app deploy.App) (deploy.Release, e
 func (c *Client) resolve(ctx context.Context, app deploy.App) (*project.Resolution, error) {
 	return c.files.Load(ctx, app)
 }
-
-// rules are this host's.
-func (c *Client) rules() project.HostRules { return c.files.HostRules() }
 
 // resolveRelease resolves the app for being run, with the values of its secrets,
 // and makes sure that its files are those of app.Release.
@@ -145,7 +143,7 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 			faults = append(faults, r.Fault(r.Shared, []string{"volumes", key}, "the volume %s would be new and empty, while this host has %s of the Compose project %s: "+
 				"to go on with what is in that one, write %s: {name: %s, external: true} and let this host's policy.allow list \"%s:%s\"; "+
 				"to begin with an empty one, give it a name of its own, %s: {name: %s-%s}",
-				v.Name, old, projectName, key, old, project.AllowExternal, old, key, app.Name, key))
+				v.Name, old, projectName, key, old, policy.AllowExternal, old, key, app.Name, key))
 		}
 	}
 	return faults.Err()
