@@ -10,6 +10,7 @@ import (
 
 	"tandem/compose/policy"
 	"tandem/compose/project"
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -60,10 +61,8 @@ func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*project.R
 // engine makes no such container, and says so only when the old ones are gone.
 func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (deploy.Faults, error) {
 	projects := []*types.Project{r.Colored[deploy.Blue]}
-	for _, kind := range []deploy.MigrationKind{deploy.ExpandMigration, deploy.ContractMigration} {
-		if p := r.Migrations[kind][deploy.Blue]; p != nil {
-			projects = append(projects, p)
-		}
+	for _, byColor := range r.Migrations {
+		projects = append(projects, byColor[deploy.Blue])
 	}
 	if r.Shared != nil {
 		projects = append(projects, r.Shared)
@@ -87,7 +86,7 @@ func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (de
 			}
 		}
 	}
-	return faults, nil
+	return composefile.SortFaults(faults), nil
 }
 
 // processorsOf is the limit of a service, and where it stands; 0: it has none.
