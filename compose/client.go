@@ -23,6 +23,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"tandem/compose/guard"
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -30,7 +31,7 @@ import (
 // Options says which Docker to use and what the repository may ask of it.
 type Options struct {
 	Host      string        // of the Docker daemon; empty: DefaultHost
-	Policy    []string      // the host's policy.allow: see project.PolicyNames
+	Policy    []string      // the host's policy.allow: see policy.Names
 	Logger    *slog.Logger  // nil: nothing is logged
 	ConfigDir string        // Docker's own configuration; empty: the user's
 	Vault     project.Vault // nil: an app that has encrypted files is refused
@@ -46,7 +47,7 @@ type Client struct {
 	version        *negotiation
 	sdkEngine      *moby.Client
 	host           string
-	policy         project.Policy
+	policy         policy.Policy
 	configDir      string
 	log            *slog.Logger
 	minFree        int64
@@ -65,7 +66,7 @@ type Client struct {
 // first call. A name in Policy that means nothing is an error.
 func New(o Options) (*Client, error) {
 	if o.Host == "" {
-		o.Host = project.DefaultHost
+		o.Host = policy.DefaultHost
 	}
 	if o.ConfigDir == "" {
 		o.ConfigDir = config.Dir()
@@ -90,7 +91,7 @@ func New(o Options) (*Client, error) {
 	// matters of it comes back as an error.
 	logrus.SetOutput(io.Discard)
 	c.engine, c.version, c.sdkEngine, c.host = engine, newNegotiation(), sdkEngine, o.Host
-	c.files, c.policy, c.log, c.vault = files, files.HostRules().Policy, o.Logger, o.Vault
+	c.files, c.policy, c.log, c.vault = files, files.Host().Policy, o.Logger, o.Vault
 	c.configDir, c.minFree, c.trees, c.hookTime = o.ConfigDir, o.MinFree, o.Trees, preStopTime
 	c.listeners = map[string]listeners{}
 	return c, nil
@@ -139,7 +140,7 @@ func (c *Client) guarded(app deploy.App, projectName string) *guard.Engine {
 		Log: c.log, Time: c.hookTime, Exec: c.exec,
 		Output: func() guard.Output { return &tail{max: maxHealthOutput, hide: c.hide} },
 	}
-	return guard.New(c.sdkEngine, c.rules(), hooks, app, projectName, roots...)
+	return guard.New(c.sdkEngine, c.files.Host(), hooks, app, projectName, roots...)
 }
 
 // preStopTime is how long the pre_stop hooks of one container may take, where its

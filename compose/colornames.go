@@ -7,6 +7,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/container"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 )
 
@@ -27,7 +28,7 @@ func withColorNames(p *types.Project) (*types.Project, error) {
 		}
 		for _, other := range p.ServiceNames() {
 			if project.HaveCommonNetwork(p.Services[name], p.Services[other]) { // with itself, too: see package guard
-				s.ExternalLinks = append(s.ExternalLinks, project.ColorName(p.Name, other)+":"+other)
+				s.ExternalLinks = append(s.ExternalLinks, policy.ColorName(p.Name, other)+":"+other)
 			}
 		}
 		return s, nil
@@ -50,7 +51,7 @@ func hasPlainName(o observed, settings *container.NetworkSettings) bool {
 		return false
 	}
 	for _, e := range settings.Networks {
-		if e != nil && slices.Contains(e.Aliases, o.Service) && !slices.Contains(e.Aliases, project.ColorName(o.labels[api.ProjectLabel], o.Service)) {
+		if e != nil && slices.Contains(e.Aliases, o.Service) && !slices.Contains(e.Aliases, policy.ColorName(o.labels[api.ProjectLabel], o.Service)) {
 			return true
 		}
 	}

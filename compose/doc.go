@@ -23,7 +23,7 @@
 //     Before that the shared stack is made ready (shared.go, sharedhealth.go), and images are
 //     pulled (pull.go).
 //   - StartSingletons and StopSingletons (singletons.go), Migrate (migrate.go), Stop and
-//     TakeAway (stop.go) do the rest that a deploy needs.
+//     RemoveStack (stop.go) do the rest that a deploy needs.
 //   - Health and Logs (examine.go), Usage (usage.go) and Events (events.go) watch what runs.
 //
 // # Errors

@@ -12,6 +12,7 @@ import (
 	"github.com/docker/compose/v5/pkg/api"
 	"github.com/docker/docker/api/types/network"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -67,7 +68,7 @@ func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) e
 	}
 	slices.SortFunc(all, func(a, b project.Resource) int { return strings.Compare(a.Kind+a.Name, b.Kind+b.Name) })
 	for _, x := range all {
-		if c.policy.AllowsExternal(x.Name) || slices.Contains(project.PredefinedNetworks, x.Name) {
+		if c.policy.AllowsExternal(x.Name) || slices.Contains(policy.PredefinedNetworks, x.Name) {
 			continue // the rules for the file have their say about Docker's own
 		}
 		labels, exists, err := c.labelsOf(ctx, x)
@@ -76,7 +77,7 @@ func (c *Client) mayUse(ctx context.Context, app deploy.App, p *types.Project) e
 		}
 		if exists && !engine.Owns(labels) {
 			return &deploy.RejectError{Reason: deploy.CannotStart, Detail: fmt.Sprintf(
-				"create %s: the %s %s is no part of the app: give it another name, or let this host's policy.allow list \"%s:%s\"", p.Name, x.Kind, x.Name, project.AllowExternal, x.Name)}
+				"create %s: the %s %s is no part of the app: give it another name, or let this host's policy.allow list \"%s:%s\"", p.Name, x.Kind, x.Name, policy.AllowExternal, x.Name)}
 		}
 	}
 	return nil

@@ -8,7 +8,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/compose/v5/pkg/api"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
+	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
 
@@ -38,9 +40,6 @@ func (c *Client) resolve(ctx context.Context, app deploy.App) (*project.Resoluti
 	return c.files.Load(ctx, app)
 }
 
-// rules are this host's.
-func (c *Client) rules() project.HostRules { return c.files.HostRules() }
-
 // resolveRelease resolves the app for being run, with the values of its secrets,
 // and makes sure that its files are those of app.Release.
 func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*project.Resolution, error) {
@@ -62,10 +61,8 @@ func (c *Client) resolveRelease(ctx context.Context, app deploy.App) (*project.R
 // engine makes no such container, and says so only when the old ones are gone.
 func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (deploy.Faults, error) {
 	projects := []*types.Project{r.Colored[deploy.Blue]}
-	for _, kind := range []deploy.MigrationKind{deploy.ExpandMigration, deploy.ContractMigration} {
-		if p := r.Migrations[kind][deploy.Blue]; p != nil {
-			projects = append(projects, p)
-		}
+	for _, byColor := range r.Migrations {
+		projects = append(projects, byColor[deploy.Blue])
 	}
 	if r.Shared != nil {
 		projects = append(projects, r.Shared)
@@ -89,7 +86,7 @@ func (c *Client) processorFaults(ctx context.Context, r *project.Resolution) (de
 			}
 		}
 	}
-	return faults, nil
+	return composefile.SortFaults(faults), nil
 }
 
 // processorsOf is the limit of a service, and where it stands; 0: it has none.
@@ -145,7 +142,7 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 			faults = append(faults, r.Fault(r.Shared, []string{"volumes", key}, "the volume %s would be new and empty, while this host has %s of the Compose project %s: "+
 				"to go on with what is in that one, write %s: {name: %s, external: true} and let this host's policy.allow list \"%s:%s\"; "+
 				"to begin with an empty one, give it a name of its own, %s: {name: %s-%s}",
-				v.Name, old, projectName, key, old, project.AllowExternal, old, key, app.Name, key))
+				v.Name, old, projectName, key, old, policy.AllowExternal, old, key, app.Name, key))
 		}
 	}
 	return faults.Err()

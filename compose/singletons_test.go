@@ -111,15 +111,15 @@ func TestStopSingletons_LeavesNothingThatDockerWouldStartAgain(t *testing.T) {
 	}
 	singletonsRun, singletonsStopped := []string{"unless-stopped", "on-failure"}, []string{"unless-stopped", "no"}
 	if diff := cmp.Diff(singletonsRun, policies()); diff != "" {
-		t.Errorf("restart policies on duty (-want +got):\n%s", diff)
+		t.Errorf("restart policies while they run (-want +got):\n%s", diff)
 	}
 	b.stopSingletons(deploy.Blue)
 	if diff := cmp.Diff(singletonsStopped, policies()); diff != "" {
-		t.Errorf("restart policies off duty (-want +got):\n%s", diff)
+		t.Errorf("restart policies while they are stopped (-want +got):\n%s", diff)
 	}
 	b.startSingletons(deploy.Blue)
 	if diff := cmp.Diff(singletonsRun, policies()); diff != "" {
-		t.Errorf("restart policies on duty again (-want +got):\n%s", diff)
+		t.Errorf("restart policies when they run again (-want +got):\n%s", diff)
 	}
 	if err := b.client.Stop(t.Context(), b.app, deploy.Blue); err != nil {
 		t.Fatal(err)
@@ -309,6 +309,6 @@ func TestStopSingletons_LeavesNoContainerOfWhatMayEnd(t *testing.T) {
 	b.wantSingletons(deploy.Blue, deploy.SingletonsStopped)
 	b.startSingletons(deploy.Blue)
 	if c := b.instance(deploy.Blue, "mailer"); c.State != "running" {
-		t.Errorf("on duty again the mailer is %s", c.State)
+		t.Errorf("started again the mailer is %s", c.State)
 	}
 }

@@ -74,12 +74,12 @@ func (c *Client) stop(ctx context.Context, app deploy.App, projectName string, s
 	return ctx.Err()
 }
 
-// TakeAway stops and removes the containers of one color's stack and its networks, and
+// RemoveStack stops and removes the containers of one color's stack and its networks, and
 // no volume. It returns how many containers there were. It reads labels only; a stack
 // that is not there is no error.
-func (c *Client) TakeAway(ctx context.Context, app deploy.App, color deploy.Color) (containers int, err error) {
+func (c *Client) RemoveStack(ctx context.Context, app deploy.App, color deploy.Color) (containers int, err error) {
 	if !color.Valid() {
-		return 0, fmt.Errorf("take away %s: want a color, got %q", app.Name, color)
+		return 0, fmt.Errorf("remove the stack of %s: want a color, got %q", app.Name, color)
 	}
 	projectName := app.Project(color)
 	all, err := c.containers(ctx, projectName)

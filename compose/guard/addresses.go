@@ -10,7 +10,7 @@ import (
 
 	"github.com/moby/moby/api/types/network"
 
-	"tandem/compose/project"
+	"tandem/compose/policy"
 )
 
 // addresses judges the addresses of a network that is to be made. This host sends
@@ -19,17 +19,17 @@ import (
 func (j judge) addresses(name string, ipam network.IPAM) []trouble {
 	var all []trouble
 	if ipam.Driver != "" && ipam.Driver != "default" || len(ipam.Options) > 0 {
-		all = append(all, trouble{project.AllowHostPrograms, "the addresses of the network " + name + " are given out by " + ipam.Driver})
+		all = append(all, trouble{policy.AllowHostPrograms, "the addresses of the network " + name + " are given out by " + ipam.Driver})
 	}
 	for _, pool := range ipam.Config {
 		for _, used := range hostAddresses() {
 			if pool.Subnet.Overlaps(used) {
-				all = append(all, trouble{project.AllowHostNamespaces, fmt.Sprintf("the network %s would take %s, where this host reaches %s", name, pool.Subnet, used)})
+				all = append(all, trouble{policy.AllowHostNamespaces, fmt.Sprintf("the network %s would take %s, where this host reaches %s", name, pool.Subnet, used)})
 				break
 			}
 		}
-		if pool.Subnet.IsValid() && !project.IsPrivateSubnet(pool.Subnet) {
-			all = append(all, trouble{project.AllowHostNamespaces, fmt.Sprintf("the network %s would take %s, the addresses of others", name, pool.Subnet)})
+		if pool.Subnet.IsValid() && !policy.IsPrivateSubnet(pool.Subnet) {
+			all = append(all, trouble{policy.AllowHostNamespaces, fmt.Sprintf("the network %s would take %s, the addresses of others", name, pool.Subnet)})
 		}
 	}
 	return all

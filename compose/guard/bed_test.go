@@ -8,6 +8,7 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose/guard"
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/internal/harness/testbed"
 	"tandem/internal/harness/testbed/tb"
@@ -21,7 +22,7 @@ type bed struct {
 	engine  *testbed.Engine
 	raw     *moby.Client // the engine without anybody who looks
 	guarded *guard.Engine
-	rules   project.HostRules
+	host    policy.Host
 	app     deploy.App
 	image   string // name of the probe image, without a tag
 }
@@ -41,7 +42,7 @@ func newBed(t *testing.T, name string) *bed {
 		t.Fatal(err)
 	}
 	var err error
-	if b.raw, err = moby.New(moby.WithHost(project.DefaultHost)); err != nil {
+	if b.raw, err = moby.New(moby.WithHost(policy.DefaultHost)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -53,8 +54,8 @@ func newBed(t *testing.T, name string) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.rules = loader.HostRules()
-	b.guarded = guard.New(b.raw, b.rules, guard.Hooks{}, b.app, b.app.Project(deploy.Blue))
+	b.host = loader.Host()
+	b.guarded = guard.New(b.raw, b.host, guard.Hooks{}, b.app, b.app.Project(deploy.Blue))
 	return b
 }
 

@@ -7,5 +7,5 @@
 // before it is sent, and the container that the engine made of it before it is started.
 // judge.go says what of a container is not allowed, mounts.go and addresses.go the same
 // for what it mounts and for the addresses of its networks, by the lists of package
-// project. hooks.go runs the commands of post_start and pre_stop.
+// policy. hooks.go runs the commands of post_start and pre_stop.
 package guard

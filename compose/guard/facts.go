@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/volume"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 )
 
@@ -35,7 +36,7 @@ func (g *Engine) facts(ctx context.Context, info container.InspectResponse) (fac
 	f := facts{
 		containers: map[string]string{}, networks: map[string]network.Inspect{}, gone: map[string]bool{}, volumes: map[string]volume.Volume{}, anonymous: map[string]bool{},
 	}
-	_, quiet := project.HarmlessLoggers[h.LogConfig.Type]
+	_, quiet := policy.HarmlessLoggers[h.LogConfig.Type]
 	if h.Runtime != "" && h.Runtime != "runc" || h.CgroupnsMode.IsHost() || !quiet {
 		about, err := g.Info(ctx, moby.InfoOptions{})
 		if err != nil {
@@ -61,7 +62,7 @@ func (g *Engine) facts(ctx context.Context, info container.InspectResponse) (fac
 		names = append(names, string(h.NetworkMode))
 	}
 	for _, n := range names {
-		if _, done := f.networks[n]; done || !project.IsName(n) {
+		if _, done := f.networks[n]; done || !policy.IsName(n) {
 			continue
 		}
 		about, err := g.Client.NetworkInspect(ctx, n, moby.NetworkInspectOptions{})
@@ -89,7 +90,7 @@ func (g *Engine) volumeFacts(ctx context.Context, info container.InspectResponse
 	// to the one that takes its place.
 	inherits := g.scope.project == g.scope.app+"-"+project.ColorShared
 	for _, m := range info.Mounts {
-		if m.Name == "" || !project.IsName(m.Name) {
+		if m.Name == "" || !policy.IsName(m.Name) {
 			continue
 		}
 		about, err := g.Client.VolumeInspect(ctx, m.Name, moby.VolumeInspectOptions{})
@@ -127,5 +128,5 @@ func namedContainers(info container.InspectResponse) []string {
 		id, _, _ := strings.Cut(strings.TrimPrefix(text, "/"), ":")
 		names = append(names, id)
 	}
-	return slices.DeleteFunc(names, func(id string) bool { return !project.IsName(id) })
+	return slices.DeleteFunc(names, func(id string) bool { return !policy.IsName(id) })
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -26,7 +27,7 @@ type Engine struct {
 	*moby.Client
 	scope scope
 	hooks Hooks
-	rules project.HostRules
+	host  policy.Host
 	runs  hookRuns
 }
 
@@ -36,8 +37,8 @@ var _ moby.APIClient = (*Engine)(nil)
 // projects. For a project of no app it makes and starts nothing. roots are directories
 // with the app's files from git, beside app.Root: a container that is healed came from
 // the files of an earlier commit.
-func New(engine *moby.Client, rules project.HostRules, hooks Hooks, app deploy.App, projectName string, roots ...string) *Engine {
-	g := &Engine{Client: engine, rules: rules, hooks: hooks}
+func New(engine *moby.Client, host policy.Host, hooks Hooks, app deploy.App, projectName string, roots ...string) *Engine {
+	g := &Engine{Client: engine, host: host, hooks: hooks}
 	if app.Name != "" {
 		g.scope = scope{
 			app: app.Name, project: projectName, projects: []string{projectName, app.SharedProject()}, roots: append([]string{app.Root}, roots...),
@@ -55,7 +56,7 @@ type NotAllowedError struct{ What string }
 func (e *NotAllowedError) Error() string { return e.What }
 
 func (g *Engine) check(who string, all []trouble) error {
-	if text := (judge{HostRules: g.rules}).refusal(all); text != "" {
+	if text := (judge{Host: g.host}).refusal(all); text != "" {
 		return &NotAllowedError{fmt.Sprintf("the container %s is not started, because this host does not allow what it asks for: %s", who, text)}
 	}
 	return nil
@@ -69,10 +70,10 @@ func (g *Engine) ContainerCreate(ctx context.Context, o moby.ContainerCreateOpti
 		return fail(errors.New("no container is made here"))
 	case o.Config == nil || o.HostConfig == nil:
 		return fail(fmt.Errorf("create container %s: it has no configuration", o.Name))
-	case o.Name != "" && !project.IsName(o.Name):
-		return fail(&NotAllowedError{fmt.Sprintf("the container %q %s", o.Name, project.NameRule)})
+	case o.Name != "" && !policy.IsName(o.Name):
+		return fail(&NotAllowedError{fmt.Sprintf("the container %q %s", o.Name, policy.NameRule)})
 	}
-	j := judge{HostRules: g.rules, scope: g.scope}
+	j := judge{Host: g.host, scope: g.scope}
 	all := slices.Concat(j.host(o.HostConfig), j.hiddenPaths(o.HostConfig, false), j.foreignContainers(o.HostConfig), j.mountRequests(o.HostConfig))
 	if o.NetworkingConfig != nil {
 		all = append(all, j.networks(o.HostConfig.NetworkMode, o.NetworkingConfig.EndpointsConfig)...)
@@ -154,14 +155,14 @@ func (g *Engine) checkCreated(ctx context.Context, info container.InspectRespons
 	if err != nil {
 		return err
 	}
-	j := judge{HostRules: g.rules, scope: g.scope, created: known}
+	j := judge{Host: g.host, scope: g.scope, created: known}
 	return g.check(name, slices.Concat(j.host(info.HostConfig), j.hiddenPaths(info.HostConfig, true), j.foreignContainers(info.HostConfig),
 		j.networks(info.HostConfig.NetworkMode, info.NetworkSettings.Networks), j.mounts(info.Mounts), j.mountRequests(info.HostConfig)))
 }
 
 // VolumeCreate makes a volume that the policy allows.
 func (g *Engine) VolumeCreate(ctx context.Context, o moby.VolumeCreateOptions) (moby.VolumeCreateResult, error) {
-	j := judge{HostRules: g.rules, scope: g.scope}
+	j := judge{Host: g.host, scope: g.scope}
 	all := append(j.volume(o.Name, o.Driver), j.volumeOptions(o.Name, o.Driver, o.DriverOpts)...)
 	if o.ClusterVolumeSpec != nil {
 		all = append(all, trouble{"", "the volume " + o.Name + " is one of a cluster"})
@@ -174,20 +175,20 @@ func (g *Engine) VolumeCreate(ctx context.Context, o moby.VolumeCreateOptions) (
 
 // VolumeInspect asks for a volume by what is a name of one.
 func (g *Engine) VolumeInspect(ctx context.Context, name string, o moby.VolumeInspectOptions) (moby.VolumeInspectResult, error) {
-	if !project.IsName(name) {
-		return moby.VolumeInspectResult{}, &NotAllowedError{fmt.Sprintf("the volume %q %s", name, project.NameRule)}
+	if !policy.IsName(name) {
+		return moby.VolumeInspectResult{}, &NotAllowedError{fmt.Sprintf("the volume %q %s", name, policy.NameRule)}
 	}
 	return g.Client.VolumeInspect(ctx, name, o)
 }
 
 // NetworkCreate makes a network that the policy allows.
 func (g *Engine) NetworkCreate(ctx context.Context, name string, o moby.NetworkCreateOptions) (moby.NetworkCreateResult, error) {
-	j := judge{HostRules: g.rules, scope: g.scope}
+	j := judge{Host: g.host, scope: g.scope}
 	all := append(j.network(name), j.ownNetwork(network.Inspect{Network: network.Network{Driver: o.Driver, Options: o.Options}})...)
 	if !j.scope.owns(o.Labels) {
 		all = append(all, trouble{"", "the network " + name + " would belong to another project"})
 	}
-	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(project.PredefinedNetworks, name) {
+	if o.ConfigFrom != "" || o.ConfigOnly || o.Ingress || slices.Contains(policy.PredefinedNetworks, name) {
 		all = append(all, trouble{"", "the network " + name + " is one that only the engine's owner makes"})
 	}
 	if o.IPAM != nil {
@@ -201,8 +202,8 @@ func (g *Engine) NetworkCreate(ctx context.Context, name string, o moby.NetworkC
 
 // NetworkInspect asks for a network by what is a name of one.
 func (g *Engine) NetworkInspect(ctx context.Context, name string, o moby.NetworkInspectOptions) (moby.NetworkInspectResult, error) {
-	if !project.IsName(name) {
-		return moby.NetworkInspectResult{}, &NotAllowedError{fmt.Sprintf("the network %q %s", name, project.NameRule)}
+	if !policy.IsName(name) {
+		return moby.NetworkInspectResult{}, &NotAllowedError{fmt.Sprintf("the network %q %s", name, policy.NameRule)}
 	}
 	return g.Client.NetworkInspect(ctx, name, o)
 }
@@ -210,10 +211,10 @@ func (g *Engine) NetworkInspect(ctx context.Context, name string, o moby.Network
 // NetworkConnect connects a container that was not started yet. Whose network that is,
 // is judged when it is.
 func (g *Engine) NetworkConnect(ctx context.Context, name string, o moby.NetworkConnectOptions) (moby.NetworkConnectResult, error) {
-	if !project.IsName(name) {
-		return moby.NetworkConnectResult{}, &NotAllowedError{fmt.Sprintf("the network %q %s", name, project.NameRule)}
+	if !policy.IsName(name) {
+		return moby.NetworkConnectResult{}, &NotAllowedError{fmt.Sprintf("the network %q %s", name, policy.NameRule)}
 	}
-	j := judge{HostRules: g.rules, scope: g.scope}
+	j := judge{Host: g.host, scope: g.scope}
 	if err := g.check(o.Container, j.endpoint(o.EndpointConfig)); err != nil {
 		return moby.NetworkConnectResult{}, err
 	}
@@ -232,7 +233,7 @@ func (g *Engine) colorNamed(ctx context.Context, name string, e *network.Endpoin
 		return e, nil
 	}
 	service := e.Aliases[1]
-	own := project.ColorName(g.scope.project, service)
+	own := policy.ColorName(g.scope.project, service)
 	named := *e
 	named.Aliases = append(slices.Clone(e.Aliases), own)
 	if !slices.Contains(e.Links, own+":"+service) {

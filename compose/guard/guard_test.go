@@ -187,7 +187,7 @@ func TestGuard_StartsWhatIsHarmless(t *testing.T) {
 func TestGuard_MakesNothingForNobody(t *testing.T) {
 	b := newBed(t, "nobody")
 	o := b.harmless()
-	nobody := guard.New(b.raw, b.rules, guard.Hooks{}, deploy.App{}, b.app.Project(deploy.Blue))
+	nobody := guard.New(b.raw, b.host, guard.Hooks{}, deploy.App{}, b.app.Project(deploy.Blue))
 	if _, err := nobody.ContainerCreate(t.Context(), o); err == nil {
 		t.Error("a container was made for no app")
 	}

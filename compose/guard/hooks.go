@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	moby "github.com/moby/moby/client"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/internal/lib/containerexec"
 )
@@ -82,7 +83,7 @@ func (h *hookRuns) end(exec string) string {
 // ExecCreate prepares a command in a container, with no more rights than the policy
 // gives it.
 func (g *Engine) ExecCreate(ctx context.Context, id string, o moby.ExecCreateOptions) (moby.ExecCreateResult, error) {
-	if o.Privileged && !g.rules.Policy.Allows(project.AllowPrivileged) {
+	if o.Privileged && !g.host.Policy.Allows(policy.AllowPrivileged) {
 		return moby.ExecCreateResult{}, &NotAllowedError{"a command in a container asks to be privileged, which is root on this host"}
 	}
 	return g.Client.ExecCreate(ctx, id, o)
@@ -181,7 +182,7 @@ func (g *Engine) runPreStop(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, max(g.hooks.Time, time.Duration(grace)*time.Second))
 	defer cancel()
 	for _, h := range hooks {
-		if h.Privileged && !g.rules.Policy.Allows(project.AllowPrivileged) {
+		if h.Privileged && !g.host.Policy.Allows(policy.AllowPrivileged) {
 			return errors.New("it asks to be privileged, which this host does not allow")
 		}
 		code, output, err := g.hooks.Exec(ctx, id, container.ExecOptions{

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 )
 
@@ -17,7 +18,7 @@ import (
 // the Compose file, and a rule that was forgotten there is caught here. What is not
 // known to be harmless is refused.
 type judge struct {
-	project.HostRules
+	policy.Host
 	scope   scope
 	created facts // what the engine says of the things that a container names; zero before it is created
 }
@@ -42,51 +43,51 @@ func (j judge) host(h *container.HostConfig) []trouble {
 			all = append(all, trouble{allow, fmt.Sprintf(text, args...)})
 		}
 	}
-	add(h.Privileged, project.AllowPrivileged, "it is privileged, which is root on this host")
-	add(len(h.CapAdd) > 0, project.AllowCapabilities, "it has more rights than usual (%s)", strings.Join(h.CapAdd, ", "))
-	add(len(h.Devices)+len(h.DeviceCgroupRules)+len(h.DeviceRequests) > 0, project.AllowDevices, "it has devices of this host")
+	add(h.Privileged, policy.AllowPrivileged, "it is privileged, which is root on this host")
+	add(len(h.CapAdd) > 0, policy.AllowCapabilities, "it has more rights than usual (%s)", strings.Join(h.CapAdd, ", "))
+	add(len(h.Devices)+len(h.DeviceCgroupRules)+len(h.DeviceRequests) > 0, policy.AllowDevices, "it has devices of this host")
 	add(h.ContainerIDFile != "", "", "the engine is to write the file %s", h.ContainerIDFile)
-	add(len(h.Annotations) > 0, project.AllowSecurityOptions, "it has annotations, which change how the container's runtime works")
-	add(h.CgroupParent != "" || h.Cgroup != "", project.AllowHostNamespaces, "it is in the cgroup %s%s", h.CgroupParent, h.Cgroup)
-	add(!slices.Contains([]container.CgroupnsMode{"", "private", j.created.cgroups}, h.CgroupnsMode), project.AllowHostNamespaces, "its cgroup namespace is %s", h.CgroupnsMode)
-	add(h.UTSMode != "", project.AllowHostNamespaces, "its uts namespace is %s", h.UTSMode)
-	add(h.UsernsMode != "", project.AllowHostNamespaces, "its user namespace is %s", h.UsernsMode)
-	add(!j.ownNamespace(string(h.PidMode), ""), project.AllowHostNamespaces, "its process namespace is %s", h.PidMode)
-	add(!j.ownNamespace(string(h.IpcMode), "", "none", "private", "shareable"), project.AllowHostNamespaces, "its ipc namespace is %s", h.IpcMode)
-	add(h.VolumeDriver != "" && h.VolumeDriver != "local", project.AllowHostPrograms, "it has the volume driver %s", h.VolumeDriver)
-	add(!slices.Contains([]container.Isolation{"", "default"}, h.Isolation), project.AllowHostPrograms, "its isolation is %s", h.Isolation)
-	add(!slices.Contains([]string{"", "runc", j.created.runtime}, h.Runtime), project.AllowHostPrograms, "its runtime is %s", h.Runtime)
-	add(h.PublishAllPorts, project.AllowPublish, "it publishes all its ports")
-	add(h.OomScoreAdj < 0 || h.OomKillDisable != nil && *h.OomKillDisable, project.AllowPrivileged, "this host would rather end its own programs")
-	add(h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, project.AllowPrivileged, "it has real-time priority")
+	add(len(h.Annotations) > 0, policy.AllowSecurityOptions, "it has annotations, which change how the container's runtime works")
+	add(h.CgroupParent != "" || h.Cgroup != "", policy.AllowHostNamespaces, "it is in the cgroup %s%s", h.CgroupParent, h.Cgroup)
+	add(!slices.Contains([]container.CgroupnsMode{"", "private", j.created.cgroups}, h.CgroupnsMode), policy.AllowHostNamespaces, "its cgroup namespace is %s", h.CgroupnsMode)
+	add(h.UTSMode != "", policy.AllowHostNamespaces, "its uts namespace is %s", h.UTSMode)
+	add(h.UsernsMode != "", policy.AllowHostNamespaces, "its user namespace is %s", h.UsernsMode)
+	add(!j.ownNamespace(string(h.PidMode), ""), policy.AllowHostNamespaces, "its process namespace is %s", h.PidMode)
+	add(!j.ownNamespace(string(h.IpcMode), "", "none", "private", "shareable"), policy.AllowHostNamespaces, "its ipc namespace is %s", h.IpcMode)
+	add(h.VolumeDriver != "" && h.VolumeDriver != "local", policy.AllowHostPrograms, "it has the volume driver %s", h.VolumeDriver)
+	add(!slices.Contains([]container.Isolation{"", "default"}, h.Isolation), policy.AllowHostPrograms, "its isolation is %s", h.Isolation)
+	add(!slices.Contains([]string{"", "runc", j.created.runtime}, h.Runtime), policy.AllowHostPrograms, "its runtime is %s", h.Runtime)
+	add(h.PublishAllPorts, policy.AllowPublish, "it publishes all its ports")
+	add(h.OomScoreAdj < 0 || h.OomKillDisable != nil && *h.OomKillDisable, policy.AllowPrivileged, "this host would rather end its own programs")
+	add(h.CPURealtimePeriod != 0 || h.CPURealtimeRuntime != 0, policy.AllowPrivileged, "it has real-time priority")
 	for _, u := range h.Ulimits {
-		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), project.AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
+		add(u != nil && slices.Contains([]string{"rtprio", "nice"}, u.Name), policy.AllowPrivileged, "it has more than the usual priority (%s)", ulimitName(u))
 	}
 	for _, option := range h.SecurityOpt {
-		add(!slices.Contains(project.HarmlessSecurityOptions, option), project.AllowSecurityOptions, "the security option %s takes protection away", option)
+		add(!slices.Contains(policy.HarmlessSecurityOptions, option), policy.AllowSecurityOptions, "the security option %s takes protection away", option)
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.StorageOpt)) {
-		add(!slices.Contains(project.HarmlessStorageOptions, key), project.AllowSecurityOptions, "it has the storage option %s", key)
+		add(!slices.Contains(policy.HarmlessStorageOptions, key), policy.AllowSecurityOptions, "it has the storage option %s", key)
 	}
 	for _, key := range slices.Sorted(maps.Keys(h.Sysctls)) {
-		add(!project.IsNamespacedSysctl(key) || h.NetworkMode.IsHost(), project.AllowPrivileged, "it changes %s of the whole host", key)
+		add(!policy.IsNamespacedSysctl(key) || h.NetworkMode.IsHost(), policy.AllowPrivileged, "it changes %s of the whole host", key)
 	}
 	for _, target := range slices.Sorted(maps.Keys(h.Tmpfs)) {
-		add(project.UnknownTmpfsOption(h.Tmpfs[target]) != "", project.AllowSecurityOptions, "its tmpfs has the option %s", project.UnknownTmpfsOption(h.Tmpfs[target]))
+		add(policy.UnknownTmpfsOption(h.Tmpfs[target]) != "", policy.AllowSecurityOptions, "its tmpfs has the option %s", policy.UnknownTmpfsOption(h.Tmpfs[target]))
 	}
-	logger := project.LoggerRisk(h.LogConfig.Type, h.LogConfig.Config)
+	logger := policy.LoggerRisk(h.LogConfig.Type, h.LogConfig.Config)
 	if j.inspected() {
 		// The engine has written down its own driver and options by now, where the
 		// container named none.
-		logger = project.LoggerRisk(h.LogConfig.Type, nil)
+		logger = policy.LoggerRisk(h.LogConfig.Type, nil)
 		if h.LogConfig.Type == j.created.logger {
 			logger = ""
 		}
 	}
-	add(logger != "", project.AllowHostPrograms, "%s", logger)
+	add(logger != "", policy.AllowHostPrograms, "%s", logger)
 	for port, bindings := range h.PortBindings {
 		for _, b := range bindings {
-			add(!b.HostIP.IsLoopback() && !j.Policy.AllowsAddress(b.HostIP.String()), project.AllowPublish, "port %s is published on %s", port, address(b))
+			add(!b.HostIP.IsLoopback() && !j.Policy.AllowsAddress(b.HostIP.String()), policy.AllowPublish, "port %s is published on %s", port, address(b))
 		}
 	}
 	return all
@@ -132,7 +133,7 @@ func (j judge) hiddenPaths(h *container.HostConfig, created bool) []trouble {
 		bare = !h.Privileged && (len(h.MaskedPaths) == 0 || len(h.ReadonlyPaths) == 0)
 	}
 	if bare {
-		return []trouble{{project.AllowSecurityOptions, "parts of /proc that show this host are not hidden"}}
+		return []trouble{{policy.AllowSecurityOptions, "parts of /proc that show this host are not hidden"}}
 	}
 	return nil
 }
@@ -142,15 +143,15 @@ func (j judge) foreignContainers(h *container.HostConfig) []trouble {
 	var all []trouble
 	for _, from := range h.VolumesFrom {
 		if id, _, _ := strings.Cut(from, ":"); !j.sameStack(id) {
-			all = append(all, trouble{project.AllowHostMounts, "it has the files of the container " + id})
+			all = append(all, trouble{policy.AllowHostMounts, "it has the files of the container " + id})
 		}
 	}
 	for _, link := range h.Links {
 		target, _, _ := strings.Cut(link, ":")
 		// In a network of Docker's own, a link names a container and nothing else.
-		known := h.NetworkMode.IsUserDefined() && project.IsColorName(j.scope.project, target)
+		known := h.NetworkMode.IsUserDefined() && policy.IsColorName(j.scope.project, target)
 		if target = strings.TrimPrefix(target, "/"); !known && !j.sameStack(target) && !j.Policy.AllowsExternal(target) {
-			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
+			all = append(all, trouble{policy.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
 	return all
@@ -161,10 +162,10 @@ func (j judge) networks(mode container.NetworkMode, endpoints map[string]*networ
 	var all []trouble
 	switch {
 	case mode.IsHost():
-		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
+		all = append(all, trouble{policy.AllowHostNamespaces, "it is on the host's own network"})
 	case mode.IsContainer():
 		if !j.sameStack(mode.ConnectedContainer()) {
-			all = append(all, trouble{project.AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
+			all = append(all, trouble{policy.AllowHostNamespaces, "it is on the network of the container " + mode.ConnectedContainer()})
 		}
 	case mode.IsDefault(), mode.IsBridge():
 		all = append(all, j.network("bridge")...)
@@ -187,17 +188,17 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 		return nil
 	}
 	var all []trouble
-	if option := project.UnknownEndpointOption(e.DriverOpts); option != "" && !j.inspected() {
-		all = append(all, trouble{project.AllowHostPrograms, "what the option " + option + " does to this host is not known"})
+	if option := policy.UnknownEndpointOption(e.DriverOpts); option != "" && !j.inspected() {
+		all = append(all, trouble{policy.AllowHostPrograms, "what the option " + option + " does to this host is not known"})
 	}
 	for _, alias := range e.Aliases {
-		if !project.IsName(alias) || project.Impersonates(j.scope.project, alias) {
+		if !policy.IsName(alias) || policy.Impersonates(j.scope.project, alias) {
 			all = append(all, trouble{"", fmt.Sprintf("it would answer for %q", alias)})
 		}
 	}
 	for _, link := range e.Links {
-		if target, _, _ := strings.Cut(link, ":"); !project.IsColorName(j.scope.project, target) && !j.sameStack(strings.TrimPrefix(target, "/")) {
-			all = append(all, trouble{project.AllowExternal + ":" + target, "it is linked to the container " + target})
+		if target, _, _ := strings.Cut(link, ":"); !policy.IsColorName(j.scope.project, target) && !j.sameStack(strings.TrimPrefix(target, "/")) {
+			all = append(all, trouble{policy.AllowExternal + ":" + target, "it is linked to the container " + target})
 		}
 	}
 	return all
@@ -206,7 +207,7 @@ func (j judge) endpoint(e *network.EndpointSettings) []trouble {
 // network judges one network by its name.
 func (j judge) network(name string) []trouble {
 	switch {
-	case !project.IsName(name):
+	case !policy.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a network", name)}}
 	case j.Policy.AllowsExternal(name), !j.inspected():
 		return nil
@@ -216,9 +217,9 @@ func (j judge) network(name string) []trouble {
 	}
 	n, known := j.created.networks[name]
 	if !known || !j.scope.owns(n.Labels) {
-		return []trouble{{project.AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
+		return []trouble{{policy.AllowExternal + ":" + name, "the network " + name + " is no part of the app"}}
 	}
-	return slices.DeleteFunc(j.ownNetwork(n), func(t trouble) bool { return t.allow == project.AllowHostPrograms })
+	return slices.DeleteFunc(j.ownNetwork(n), func(t trouble) bool { return t.allow == policy.AllowHostPrograms })
 }
 
 // ownNetwork judges what a network of the app's own is made of.
@@ -226,14 +227,14 @@ func (j judge) ownNetwork(n network.Inspect) []trouble {
 	var all []trouble
 	switch {
 	case n.Driver == "host":
-		all = append(all, trouble{project.AllowHostNamespaces, "it is on the host's own network"})
+		all = append(all, trouble{policy.AllowHostNamespaces, "it is on the host's own network"})
 	case n.Driver == "macvlan" || n.Driver == "ipvlan":
-		all = append(all, trouble{project.AllowPublish, "it is in the network that this host is in"})
-	case !slices.Contains(project.BuiltinNetworkDrivers, n.Driver):
-		all = append(all, trouble{project.AllowHostPrograms, "its network is made by " + n.Driver})
+		all = append(all, trouble{policy.AllowPublish, "it is in the network that this host is in"})
+	case !slices.Contains(policy.BuiltinNetworkDrivers, n.Driver):
+		all = append(all, trouble{policy.AllowHostPrograms, "its network is made by " + n.Driver})
 	}
 	for _, option := range slices.Sorted(maps.Keys(n.Options)) {
-		if allow, what := project.NetworkOptionRisk(n.Driver, option, n.Options[option]); what != "" {
+		if allow, what := policy.NetworkOptionRisk(n.Driver, option, n.Options[option]); what != "" {
 			all = append(all, trouble{allow, what})
 		}
 	}

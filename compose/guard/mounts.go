@@ -9,7 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 
-	"tandem/compose/project"
+	"tandem/compose/policy"
 	"tandem/internal/lib/rootfile"
 )
 
@@ -42,16 +42,16 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 	}
 	switch {
 	case j.HoldsSocket(file) || j.HoldsSocket(target):
-		all = append(all, trouble{project.AllowDockerSocket, file + " holds the Docker socket"})
+		all = append(all, trouble{policy.AllowDockerSocket, file + " holds the Docker socket"})
 	case j.fromGit(file, target):
 		if !readOnly {
 			all = append(all, trouble{"", file + " comes from git and could be written to"})
 		}
 	case !j.Policy.AllowsMount(file) || !j.Policy.AllowsMount(target):
-		all = append(all, trouble{project.AllowHostMounts + ":" + target, "it has " + file + " of this host"})
+		all = append(all, trouble{policy.AllowHostMounts + ":" + target, "it has " + file + " of this host"})
 	}
-	if !slices.Contains(project.PrivatePropagation, propagation) {
-		all = append(all, trouble{project.AllowHostMounts, "mounts pass between this host and the container"})
+	if !slices.Contains(policy.PrivatePropagation, propagation) {
+		all = append(all, trouble{policy.AllowHostMounts, "mounts pass between this host and the container"})
 	}
 	return all
 }
@@ -66,32 +66,32 @@ func (j judge) fromGit(file, target string) bool {
 
 func (j judge) volume(name, driver string) []trouble {
 	switch {
-	case !project.IsName(name):
+	case !policy.IsName(name):
 		return []trouble{{"", fmt.Sprintf("%q is no name of a volume", name)}}
 	case driver != "" && driver != "local":
-		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+		return []trouble{{policy.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
 	case j.Policy.AllowsExternal(name), !j.inspected(), j.created.anonymous[name]:
 		return nil
 	}
 	v, known := j.created.volumes[name]
 	if !known || !j.scope.owns(v.Labels) {
-		return []trouble{{project.AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
+		return []trouble{{policy.AllowExternal + ":" + name, "the volume " + name + " is no part of the app"}}
 	}
 	return j.volumeOptions(name, v.Driver, v.Options)
 }
 
 // volumeOptions judges what Docker's own driver makes of the options of a volume.
 func (j judge) volumeOptions(name, driver string, options map[string]string) []trouble {
-	o := project.ParseVolumeOptions(options)
+	o := policy.ParseVolumeOptions(options)
 	switch {
 	case driver != "" && driver != "local":
-		return []trouble{{project.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
+		return []trouble{{policy.AllowHostPrograms, "the volume " + name + " is made by " + driver}}
 	case o.Bind && filepath.IsAbs(o.Device):
 		return j.bind(o.Device, false, "")
 	case o.Bind || o.Unknown != "":
-		return []trouble{{project.AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.Device}}
-	case project.UnknownTmpfsOption(o.Flags) != "":
-		return []trouble{{project.AllowSecurityOptions, "the volume " + name + " has the option " + project.UnknownTmpfsOption(o.Flags)}}
+		return []trouble{{policy.AllowHostMounts, "the volume " + name + " shows " + options["type"] + " " + o.Device}}
+	case policy.UnknownTmpfsOption(o.Flags) != "":
+		return []trouble{{policy.AllowSecurityOptions, "the volume " + name + " has the option " + policy.UnknownTmpfsOption(o.Flags)}}
 	}
 	return nil
 }
@@ -141,8 +141,8 @@ func (j judge) mountRequest(m mount.Mount) []trouble {
 	case mount.TypeTmpfs:
 		if m.TmpfsOptions != nil {
 			for _, option := range m.TmpfsOptions.Options {
-				if text := strings.Join(option, "="); project.UnknownTmpfsOption(text) != "" {
-					all = append(all, trouble{project.AllowSecurityOptions, "its tmpfs has the option " + text})
+				if text := strings.Join(option, "="); policy.UnknownTmpfsOption(text) != "" {
+					all = append(all, trouble{policy.AllowSecurityOptions, "its tmpfs has the option " + text})
 				}
 			}
 		}

@@ -52,7 +52,7 @@ func (r *Resolution) budgetFaults(stack, shared *composefile.File) (grave, rest 
 
 // project counts what costs as much as it is written out.
 func (b *budget) project(f *composefile.File, p *types.Project) {
-	c := newChecker(f, p, HostRules{})
+	c := newChecker(f, p, hostRules{})
 	for _, name := range p.ServiceNames() {
 		b.service(c, name, p.Services[name])
 	}
@@ -104,7 +104,7 @@ func (b *budget) spend(c *checker, count *int, n, most int, where []string, what
 
 // replicas counts the containers, and how often they join networks.
 func (b *budget) replicas(f *composefile.File, p *types.Project) {
-	c := newChecker(f, p, HostRules{})
+	c := newChecker(f, p, hostRules{})
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		where := at(name, "deploy", "replicas")

@@ -6,12 +6,9 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
 	"tandem/reconciler/deploy"
 )
-
-// ColorName is the name that only this color's containers of the service have. No
-// container has one with a dot in it, so it is nobody else's.
-func ColorName(project, service string) string { return service + "." + project }
 
 // JoinsForeignNetwork tells whether the service is on a network that is not its stack's own.
 func JoinsForeignNetwork(p *types.Project, s types.ServiceConfig) bool {
@@ -30,7 +27,7 @@ func (c *checker) commonNames(blue, green *types.Project) {
 	taken := map[string]bool{}
 	eachNameAmongOthers(green, func(_ []string, network, name string) { taken[network+" "+strings.ToLower(name)] = true })
 	eachNameAmongOthers(blue, func(path []string, network, name string) {
-		if taken[network+" "+strings.ToLower(name)] && !Impersonates(blue.Name, name) { // of that, a person is told already
+		if taken[network+" "+strings.ToLower(name)] && !policy.Impersonates(blue.Name, name) { // of that, a person is told already
 			c.fault(path, "blue and green would both answer for %q on the network %s, which is not their own: remove it (services of one stack find each other by their names), or write %s-${COLOR}", name, network, name)
 		}
 	})

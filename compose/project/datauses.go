@@ -8,6 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
 	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
@@ -95,9 +96,10 @@ func placeOf(p *types.Project, m types.ServiceVolumeConfig) string {
 	return place
 }
 
-// VolumePlace looks through a volume that only shows something else.
+// VolumePlace names a volume as the place of data, and looks through one that only shows
+// something else.
 func VolumePlace(name string, options map[string]string) string {
-	o := ParseVolumeOptions(options)
+	o := policy.ParseVolumeOptions(options)
 	switch {
 	case o.Bind && filepath.IsAbs(o.Device):
 		return DirectoryPlace(o.Device)
@@ -143,9 +145,9 @@ func (r *Resolution) dataFaults(app deploy.App) deploy.Faults {
 func (r *Resolution) sharers(owner WritableMount, uses []WritableMount) deploy.Faults {
 	var faults deploy.Faults
 	for _, u := range uses {
-		c := newChecker(r.stackFile, r.Colored[deploy.Blue], HostRules{})
+		c := newChecker(r.stackFile, r.Colored[deploy.Blue], hostRules{})
 		if r.Shared != nil && u.Project == r.Shared.Name {
-			c = newChecker(r.sharedFile, r.Shared, HostRules{})
+			c = newChecker(r.sharedFile, r.Shared, hostRules{})
 		}
 		where := at(u.Service, "volumes", "~"+u.target)
 		switch {

@@ -24,8 +24,8 @@
 //
 // # What the other packages need besides
 //
-// options.go and policy.go list what is harmless to a host, and what a policy can allow.
-// The rules judge a Compose file by them, and package guard judges by the same lists what
-// is sent to the engine. labels.go and servicelist.go are what a container says about its
-// stack.
+// Package policy lists what is harmless to a host, and what the host can allow. The rules
+// judge a Compose file by it, and package guard judges by the same lists what is sent to
+// the engine. labels.go and servicelist.go are what a container says about its stack, and
+// datauses.go says who writes where.
 package project

@@ -7,67 +7,69 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/compose/policy"
 )
 
 // beyondContainer checks what a service asks of the host beyond a container.
 func (c *checker) beyondContainer(name string, s types.ServiceConfig) {
 	if s.Privileged {
-		c.ask(AllowPrivileged, at(name, "privileged"), "a privileged container is root on this host")
+		c.ask(policy.AllowPrivileged, at(name, "privileged"), "a privileged container is root on this host")
 	}
 	for key, hooks := range hooksOf(s) {
 		if slices.ContainsFunc(hooks, func(h types.ServiceHook) bool { return h.Privileged }) {
-			c.ask(AllowPrivileged, at(name, key), "a privileged command is root on this host")
+			c.ask(policy.AllowPrivileged, at(name, key), "a privileged command is root on this host")
 		}
 	}
 	c.namespaces(name, s)
 	if len(s.CapAdd) > 0 {
-		c.ask(AllowCapabilities, at(name, "cap_add"), "the container asks for more rights than usual (%s)", strings.Join(s.CapAdd, ", "))
+		c.ask(policy.AllowCapabilities, at(name, "cap_add"), "the container asks for more rights than usual (%s)", strings.Join(s.CapAdd, ", "))
 	}
 	c.devices(name, s)
 	c.priority(name, s)
 	for _, option := range s.SecurityOpt {
-		if !slices.Contains(HarmlessSecurityOptions, option) {
-			c.ask(AllowSecurityOptions, at(name, "security_opt"), "security_opt %s takes protection from this host", option)
+		if !slices.Contains(policy.HarmlessSecurityOptions, option) {
+			c.ask(policy.AllowSecurityOptions, at(name, "security_opt"), "security_opt %s takes protection from this host", option)
 		}
 	}
 	for _, key := range sortedKeys(s.StorageOpt) {
-		if !slices.Contains(HarmlessStorageOptions, key) {
-			c.ask(AllowSecurityOptions, at(name, "storage_opt", key), "what the storage option %s does to this host is not known", key)
+		if !slices.Contains(policy.HarmlessStorageOptions, key) {
+			c.ask(policy.AllowSecurityOptions, at(name, "storage_opt", key), "what the storage option %s does to this host is not known", key)
 		}
 	}
 	if len(s.Annotations) > 0 {
-		c.ask(AllowSecurityOptions, at(name, "annotations"), "annotations change how the container's runtime works")
+		c.ask(policy.AllowSecurityOptions, at(name, "annotations"), "annotations change how the container's runtime works")
 	}
 	if s.CredentialSpec != nil {
-		c.ask(AllowSecurityOptions, at(name, "credential_spec"), "credential_spec gives credentials of this host")
+		c.ask(policy.AllowSecurityOptions, at(name, "credential_spec"), "credential_spec gives credentials of this host")
 	}
 	c.sysctls(name, s)
 	if s.UseAPISocket {
-		c.ask(AllowDockerSocket, at(name, "use_api_socket"), "whoever has the Docker socket is root on this host")
+		c.ask(policy.AllowDockerSocket, at(name, "use_api_socket"), "whoever has the Docker socket is root on this host")
 	}
 	if s.Provider != nil {
-		c.ask(AllowHostPrograms, at(name, "provider"), "the provider %q is a program of this host", s.Provider.Type)
+		c.ask(policy.AllowHostPrograms, at(name, "provider"), "the provider %q is a program of this host", s.Provider.Type)
 	}
 	if s.Runtime != "" {
-		c.ask(AllowHostPrograms, at(name, "runtime"), "the runtime %q is a program of this host, and may give devices of it", s.Runtime)
+		c.ask(policy.AllowHostPrograms, at(name, "runtime"), "the runtime %q is a program of this host, and may give devices of it", s.Runtime)
 	}
 	if len(s.Models) > 0 {
-		c.ask(AllowHostPrograms, at(name, "models"), "models are run by a program of this host")
+		c.ask(policy.AllowHostPrograms, at(name, "models"), "models are run by a program of this host")
 	}
 	if s.Isolation != "" && s.Isolation != "default" {
-		c.ask(AllowHostPrograms, at(name, "isolation"), "the isolation %q is not one of Docker's on Linux", s.Isolation)
+		c.ask(policy.AllowHostPrograms, at(name, "isolation"), "the isolation %q is not one of Docker's on Linux", s.Isolation)
 	}
 	if s.VolumeDriver != "" && s.VolumeDriver != "local" {
-		c.ask(AllowHostPrograms, at(name, "volume_driver"), "the volume driver %s is a program of this host, and may show any file of it", s.VolumeDriver)
+		c.ask(policy.AllowHostPrograms, at(name, "volume_driver"), "the volume driver %s is a program of this host, and may show any file of it", s.VolumeDriver)
 	}
 	if l := s.Logging; l != nil {
-		if text := LoggerRisk(l.Driver, l.Options); text != "" {
-			c.ask(AllowHostPrograms, at(name, "logging"), "%s", text)
+		if text := policy.LoggerRisk(l.Driver, l.Options); text != "" {
+			c.ask(policy.AllowHostPrograms, at(name, "logging"), "%s", text)
 		}
 	}
 	for _, mount := range s.Tmpfs {
-		if _, options, _ := strings.Cut(mount, ":"); UnknownTmpfsOption(options) != "" {
-			c.ask(AllowSecurityOptions, at(name, "tmpfs", "~"+mount), "what the option %s does in a file system in memory is not known", UnknownTmpfsOption(options))
+		if _, options, _ := strings.Cut(mount, ":"); policy.UnknownTmpfsOption(options) != "" {
+			c.ask(policy.AllowSecurityOptions, at(name, "tmpfs", "~"+mount), "what the option %s does in a file system in memory is not known", policy.UnknownTmpfsOption(options))
 		}
 	}
 }
@@ -77,24 +79,24 @@ func (c *checker) priority(name string, s types.ServiceConfig) {
 	const text = "this host would rather end its own programs than this container"
 	switch {
 	case s.OomScoreAdj < 0:
-		c.ask(AllowPrivileged, at(name, "oom_score_adj"), text)
+		c.ask(policy.AllowPrivileged, at(name, "oom_score_adj"), text)
 	case s.OomKillDisable:
-		c.ask(AllowPrivileged, at(name, "oom_kill_disable"), text)
+		c.ask(policy.AllowPrivileged, at(name, "oom_kill_disable"), text)
 	}
 	if s.CPURTPeriod != 0 || s.CPURTRuntime != 0 {
-		c.ask(AllowPrivileged, at(name, "cpu_rt_runtime"), "a container with real-time priority runs before this host's own programs")
+		c.ask(policy.AllowPrivileged, at(name, "cpu_rt_runtime"), "a container with real-time priority runs before this host's own programs")
 	}
 	for _, limit := range []string{"rtprio", "nice"} {
 		if _, set := s.Ulimits[limit]; set {
-			c.ask(AllowPrivileged, at(name, "ulimits", limit), "with more than the usual priority a container runs before this host's own programs")
+			c.ask(policy.AllowPrivileged, at(name, "ulimits", limit), "with more than the usual priority a container runs before this host's own programs")
 		}
 	}
 }
 
 func (c *checker) sysctls(name string, s types.ServiceConfig) {
 	for _, key := range sortedKeys(s.Sysctls) {
-		if !IsNamespacedSysctl(key) || s.NetworkMode == "host" && strings.HasPrefix(key, "net.") {
-			c.ask(AllowPrivileged, at(name, "sysctls", key), "%s is a setting of the whole host", key)
+		if !policy.IsNamespacedSysctl(key) || s.NetworkMode == "host" && strings.HasPrefix(key, "net.") {
+			c.ask(policy.AllowPrivileged, at(name, "sysctls", key), "%s is a setting of the whole host", key)
 		}
 	}
 }
@@ -121,11 +123,11 @@ func (c *checker) namespaces(name string, s types.ServiceConfig) {
 		switch {
 		case slices.Contains(ownModes[key], mode), isService && exists:
 		case mode == "host" && key == "network_mode":
-			c.ask(AllowHostNamespaces, path, "on the host's network both colors would listen on the same ports")
+			c.ask(policy.AllowHostNamespaces, path, "on the host's network both colors would listen on the same ports")
 		case mode == "host":
-			c.ask(AllowHostNamespaces, path, "%s: host shares the host's own", key)
+			c.ask(policy.AllowHostNamespaces, path, "%s: host shares the host's own", key)
 		case strings.HasPrefix(mode, types.ContainerPrefix):
-			c.ask(AllowHostNamespaces, path, "%s: %s shares that of a container outside the stack", key, mode)
+			c.ask(policy.AllowHostNamespaces, path, "%s: %s shares that of a container outside the stack", key, mode)
 		case key == "network_mode":
 			// Compose hands it to the engine, for which it is the name of a network.
 			c.external(path, "network", cmp.Or(strings.TrimPrefix(mode, "default"), "bridge"))
@@ -134,11 +136,11 @@ func (c *checker) namespaces(name string, s types.ServiceConfig) {
 		}
 	}
 	if s.CgroupParent != "" {
-		c.ask(AllowHostNamespaces, at(name, "cgroup_parent"), "in the cgroup %s the limits of this host's Docker do not hold", s.CgroupParent)
+		c.ask(policy.AllowHostNamespaces, at(name, "cgroup_parent"), "in the cgroup %s the limits of this host's Docker do not hold", s.CgroupParent)
 	}
 	for _, from := range s.VolumesFrom {
-		if strings.HasPrefix(from, types.ContainerPrefix) && !c.Policy.Allows(AllowHostMounts) {
-			c.ask(AllowHostMounts, at(name, "volumes_from"), "%s has the files of a container outside the stack", from)
+		if strings.HasPrefix(from, types.ContainerPrefix) && !c.Policy.Allows(policy.AllowHostMounts) {
+			c.ask(policy.AllowHostMounts, at(name, "volumes_from"), "%s has the files of a container outside the stack", from)
 		}
 	}
 }
@@ -147,13 +149,13 @@ func (c *checker) devices(name string, s types.ServiceConfig) {
 	const text = "the container asks for devices of this host"
 	switch {
 	case len(s.Devices) > 0:
-		c.ask(AllowDevices, at(name, "devices"), text)
+		c.ask(policy.AllowDevices, at(name, "devices"), text)
 	case len(s.DeviceCgroupRules) > 0:
-		c.ask(AllowDevices, at(name, "device_cgroup_rules"), text)
+		c.ask(policy.AllowDevices, at(name, "device_cgroup_rules"), text)
 	case len(s.Gpus) > 0:
-		c.ask(AllowDevices, at(name, "gpus"), text)
+		c.ask(policy.AllowDevices, at(name, "gpus"), text)
 	case s.Deploy != nil && s.Deploy.Resources.Reservations != nil && len(s.Deploy.Resources.Reservations.Devices) > 0:
-		c.ask(AllowDevices, at(name, "deploy", "resources", "reservations", "devices"), text)
+		c.ask(policy.AllowDevices, at(name, "deploy", "resources", "reservations", "devices"), text)
 	}
 }
 
@@ -166,14 +168,14 @@ func (c *checker) resources() {
 		n := c.project.Networks[key]
 		switch {
 		case n.Name == "host" || n.Driver == "host":
-			c.ask(AllowHostNamespaces, []string{"networks", key}, "this is the host's own network")
+			c.ask(policy.AllowHostNamespaces, []string{"networks", key}, "this is the host's own network")
 		case n.Driver == "macvlan" || n.Driver == "ipvlan":
-			c.ask(AllowPublish, []string{"networks", key, "driver"}, "a %s network is open to the network that this host is in", n.Driver)
-		case !slices.Contains(BuiltinNetworkDrivers, n.Driver):
-			c.ask(AllowHostPrograms, []string{"networks", key, "driver"}, "the network driver %s is a program of this host", n.Driver)
+			c.ask(policy.AllowPublish, []string{"networks", key, "driver"}, "a %s network is open to the network that this host is in", n.Driver)
+		case !slices.Contains(policy.BuiltinNetworkDrivers, n.Driver):
+			c.ask(policy.AllowHostPrograms, []string{"networks", key, "driver"}, "the network driver %s is a program of this host", n.Driver)
 		}
 		for _, option := range sortedKeys(n.DriverOpts) {
-			if allow, what := NetworkOptionRisk(n.Driver, option, n.DriverOpts[option]); what != "" {
+			if allow, what := policy.NetworkOptionRisk(n.Driver, option, n.DriverOpts[option]); what != "" {
 				c.ask(allow, []string{"networks", key, "driver_opts", option}, "%s", what)
 			}
 		}
@@ -189,26 +191,14 @@ func (c *checker) resources() {
 // them there, whoever has them elsewhere.
 func (c *checker) addresses(key string, ipam types.IPAMConfig) {
 	if ipam.Driver != "" && ipam.Driver != "default" {
-		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "driver"}, "the address driver %s is a program of this host", ipam.Driver)
+		c.ask(policy.AllowHostPrograms, []string{"networks", key, "ipam", "driver"}, "the address driver %s is a program of this host", ipam.Driver)
 	}
 	for _, option := range sortedKeys(ipam.Options) {
-		c.ask(AllowHostPrograms, []string{"networks", key, "ipam", "options", option}, "what the option %s of an address driver does to this host is not known", option)
+		c.ask(policy.AllowHostPrograms, []string{"networks", key, "ipam", "options", option}, "what the option %s of an address driver does to this host is not known", option)
 	}
 	for _, pool := range ipam.Config {
-		if subnet, err := netip.ParsePrefix(pool.Subnet); pool.Subnet != "" && (err != nil || !IsPrivateSubnet(subnet)) {
-			c.ask(AllowHostNamespaces, []string{"networks", key, "ipam"}, "with the subnet %s this host would send to the containers what is for others", pool.Subnet)
+		if subnet, err := netip.ParsePrefix(pool.Subnet); pool.Subnet != "" && (err != nil || !policy.IsPrivateSubnet(subnet)) {
+			c.ask(policy.AllowHostNamespaces, []string{"networks", key, "ipam"}, "with the subnet %s this host would send to the containers what is for others", pool.Subnet)
 		}
 	}
-}
-
-// Private tells whether the whole subnet is set aside for networks of one's own.
-func IsPrivateSubnet(subnet netip.Prefix) bool {
-	return slices.ContainsFunc(privateNetworks, func(p netip.Prefix) bool {
-		return subnet.Bits() >= p.Bits() && p.Contains(subnet.Addr())
-	})
-}
-
-var privateNetworks = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("2001:db8::/32"),
 }

@@ -13,7 +13,7 @@ const (
 	LabelRoot     = "dev.tandem.root"     // the directory its files came from, which it may have mounted
 	LabelImage    = "dev.tandem.image"    // the image's digest in its registry, if it has one
 	LabelConfig   = "dev.tandem.config"   // shared stack: hash of what the service is made from
-	LabelPreStop  = "dev.tandem.pre_stop" // the service's pre_stop hooks: as JSON
+	LabelPreStop  = "dev.tandem.pre_stop" // the service's pre_stop hooks, as JSON
 	LabelRestart  = "dev.tandem.restart"  // singleton: the restart policy it has while it runs
 
 	LabelMigration = "dev.tandem.migration" // expand or contract; such a container belongs to no stack

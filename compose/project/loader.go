@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
 	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
@@ -16,7 +17,7 @@ import (
 // LoaderOptions say what a repository may ask of this host, and how its files are read.
 type LoaderOptions struct {
 	Host   string       // of the Docker daemon, whose socket no container may have; empty: DefaultHost
-	Policy []string     // the host's policy.allow: see PolicyNames
+	Policy []string     // the host's policy.allow: see policy.Names
 	Logger *slog.Logger // nil: nothing is logged
 	Vault  Vault        // nil: an app that has encrypted files is refused
 	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
@@ -29,8 +30,7 @@ type Owns func(ctx context.Context, app deploy.App, r Resource) (bool, error)
 
 // Loader reads the Compose files of apps. It is safe for concurrent use.
 type Loader struct {
-	host   string
-	policy Policy
+	host   policy.Host
 	log    *slog.Logger
 	vault  Vault
 	owns   Owns
@@ -40,17 +40,14 @@ type Loader struct {
 
 // NewLoader returns a loader. A name in Policy that means nothing is an error.
 func NewLoader(o LoaderOptions) (*Loader, error) {
-	allowed, err := parsePolicy(o.Policy)
+	host, err := policy.NewHost(o.Host, o.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("read policy.allow: %w", err)
-	}
-	if o.Host == "" {
-		o.Host = DefaultHost
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Loader{host: o.Host, policy: allowed, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
+	return &Loader{host: host, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
@@ -64,7 +61,7 @@ func (l *Loader) Resolve(ctx context.Context, app deploy.App) (deploy.Release, e
 	return r.Release, nil
 }
 
-// Load is Resolve, and returns all that was made of the files.
+// Load reads the Compose files as Resolve does, and returns all that was made of them.
 func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) {
 	secrets, err := l.openSecrets(ctx, app)
 	if err != nil {
@@ -140,13 +137,12 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	return r, nil
 }
 
-// HostRules are what this host says of what a file may ask for.
-func (l *Loader) HostRules() HostRules { return l.rules(nil) }
+// Host is what this host allows.
+func (l *Loader) Host() policy.Host { return l.host }
 
 // rules are those of the host, with what the engine says besides.
-func (l *Loader) rules(free map[Resource]bool) HostRules {
-	socket, _ := strings.CutPrefix(l.host, "unix://")
-	return HostRules{Policy: l.policy, socket: socket, free: free}
+func (l *Loader) rules(free map[Resource]bool) hostRules {
+	return hostRules{Host: l.host, free: free}
 }
 
 // freeOf lists what the app's files may use without a word in the policy: what its
@@ -166,7 +162,7 @@ func (l *Loader) freeOf(ctx context.Context, app deploy.App, shared *types.Proje
 		}
 	}
 	for _, x := range externalsOf(users) {
-		known := free[x] || l.policy.AllowsExternal(x.Name) || strings.HasPrefix(x.Name, app.SharedProject()+"_") || !IsName(x.Name)
+		known := free[x] || l.host.Policy.AllowsExternal(x.Name) || strings.HasPrefix(x.Name, app.SharedProject()+"_") || !policy.IsName(x.Name)
 		if known || l.owns == nil {
 			continue
 		}
@@ -203,6 +199,3 @@ func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (composefile.S
 	}
 	return composefile.SecretRefsOf(list), nil
 }
-
-// DefaultHost is where Docker listens on a usual machine.
-const DefaultHost = "unix:///var/run/docker.sock"

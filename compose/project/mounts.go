@@ -1,7 +1,6 @@
 package project
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
 	"tandem/internal/lib/rootfile"
 )
 
@@ -66,11 +66,11 @@ func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfi
 	if v.Bind == nil {
 		return
 	}
-	if !slices.Contains(PrivatePropagation, v.Bind.Propagation) {
-		c.ask(AllowHostMounts, path, "with the propagation %s mounts pass between this host and the container", v.Bind.Propagation)
+	if !slices.Contains(policy.PrivatePropagation, v.Bind.Propagation) {
+		c.ask(policy.AllowHostMounts, path, "with the propagation %s mounts pass between this host and the container", v.Bind.Propagation)
 	}
 	if v.Bind.SELinux != "" && !mine {
-		c.ask(AllowSecurityOptions, path, "selinux: %s gives files of this host another security label", v.Bind.SELinux)
+		c.ask(policy.AllowSecurityOptions, path, "selinux: %s gives files of this host another security label", v.Bind.SELinux)
 	}
 }
 
@@ -105,10 +105,10 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 // driver mounts whatever its options say. One that exists already has its own options.
 func (c *checker) volume(path []string, v types.VolumeConfig) {
 	if v.Driver != "" && v.Driver != "local" {
-		c.ask(AllowHostPrograms, path, "the volume driver %s is a program of this host, and may show any file of it", v.Driver)
+		c.ask(policy.AllowHostPrograms, path, "the volume driver %s is a program of this host, and may show any file of it", v.Driver)
 		return
 	}
-	options := ParseVolumeOptions(v.DriverOpts)
+	options := policy.ParseVolumeOptions(v.DriverOpts)
 	switch {
 	case options.Bind && filepath.IsAbs(options.Device):
 		if rootfile.Below(filepath.Clean(c.App.Root), filepath.Clean(options.Device)) {
@@ -117,38 +117,12 @@ func (c *checker) volume(path []string, v types.VolumeConfig) {
 		}
 		c.hostFile(path, options.Device, "")
 	case options.Bind:
-		c.ask(AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", options.Device)
+		c.ask(policy.AllowHostMounts, path, "the volume binds %q, which begins where Docker was started", options.Device)
 	case options.Unknown != "":
-		c.ask(AllowHostMounts, path, "a volume of the type %q can show any file of this host, or of another one", options.Unknown)
-	case UnknownTmpfsOption(options.Flags) != "":
-		c.ask(AllowSecurityOptions, path, "what the option %s does in a file system in memory is not known", UnknownTmpfsOption(options.Flags))
+		c.ask(policy.AllowHostMounts, path, "a volume of the type %q can show any file of this host, or of another one", options.Unknown)
+	case policy.UnknownTmpfsOption(options.Flags) != "":
+		c.ask(policy.AllowSecurityOptions, path, "what the option %s does in a file system in memory is not known", policy.UnknownTmpfsOption(options.Flags))
 	}
-}
-
-// VolumeOptions is what Docker's own driver makes of the options of a volume.
-type VolumeOptions struct {
-	Bind    bool // it shows the directory device of this host
-	Device  string
-	Flags   string // what is handed to the kernel
-	Unknown string // the type of file system, or the option, that is not known to be harmless
-}
-
-// ParseVolumeOptions reads the options of a volume of the driver "local".
-func ParseVolumeOptions(options map[string]string) VolumeOptions {
-	v := VolumeOptions{Device: options["device"], Flags: options["o"]}
-	// The kernel binds whatever the type says.
-	v.Bind = slices.ContainsFunc(strings.Split(v.Flags, ","), func(o string) bool {
-		return slices.Contains([]string{"bind", "rbind"}, strings.TrimSpace(o))
-	})
-	if kind := options["type"]; !slices.Contains(ownVolumes, kind) || kind == "" && v.Device != "" {
-		v.Unknown = cmp.Or(kind, v.Device)
-	}
-	for _, key := range sortedKeys(options) {
-		if !slices.Contains([]string{"type", "device", "o", "size"}, key) {
-			v.Unknown = key
-		}
-	}
-	return v
 }
 
 // readable adds a fault for a file that is too large to be read.
@@ -167,7 +141,7 @@ func (c *checker) hostFile(path []string, file, advice string) bool {
 		target = file
 	}
 	if c.HoldsSocket(file) || c.HoldsSocket(target) {
-		c.ask(AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", file)
+		c.ask(policy.AllowDockerSocket, path, "%s holds the Docker socket, and whoever has that is root on this host", file)
 		return false
 	}
 	_, err = rootfile.Inside(c.App.Root, file)
@@ -197,17 +171,7 @@ func (c *checker) outside(path []string, file, target string) {
 		return
 	}
 	c.fault(path, "%s is outside the app's directory: keep the file in git beside the Compose file, or let this host's policy.allow list \"%s:%s\"",
-		file, AllowHostMounts, target)
-}
-
-// HoldsSocket tells whether path is the Docker socket or a directory above it.
-func (h HostRules) HoldsSocket(path string) bool {
-	for _, socket := range []string{h.socket, "/run/docker.sock", "/var/run/docker.sock"} {
-		if socket != "" && rootfile.Below(path, socket) {
-			return true
-		}
-	}
-	return false
+		file, policy.AllowHostMounts, target)
 }
 
 // copied checks the secrets and configs of a service that are not mounted: Compose copies

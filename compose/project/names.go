@@ -1,37 +1,19 @@
 package project
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
+
+	"tandem/compose/policy"
 )
-
-// A name can mean something else to the engine than it says: a volume that is called
-// "/etc" is a bind mount of the host's /etc, a network that is called
-// "container:db" is the network of that container, and "../info" is another page of
-// the engine's API. So each name that goes to the engine has to match the engine's
-// own grammar for a name, from whatever file it came and after its variables were
-// filled in. The file is checked by names, and each request once more by package guard.
-
-// engineName is the grammar of the engine for names of containers and volumes
-// (RestrictedNamePattern in its package names), to which networks, secrets, configs and
-// aliases are held, too. A name server takes no longer label than 63 bytes, and the
-// engine no longer file name than 255.
-var engineName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}$`)
-
-// IsName tells whether Docker takes s as the name of a thing.
-func IsName(s string) bool { return engineName.MatchString(s) }
-
-// NameRule is what is said of a name that IsName does not take.
-const NameRule = "is no name that Docker has for such a thing: write letters, digits, _, . and -, beginning with a letter or a digit"
 
 // named adds a fault unless the text is a name.
 func (c *checker) named(path []string, what, name string) {
-	if !IsName(name) {
-		c.fault(path, "the %s %q %s", what, name, NameRule)
+	if !policy.IsName(name) {
+		c.fault(path, "the %s %q %s", what, name, policy.NameRule)
 	}
 }
 
@@ -89,24 +71,11 @@ func hooksOf(s types.ServiceConfig) map[string][]types.ServiceHook {
 	return map[string][]types.ServiceHook{"pre_start": s.PreStart, "post_start": s.PostStart, "pre_stop": s.PreStop}
 }
 
-// Nginx in a container asks for a stack's containers by their names, and services find
-// those of their own stack by color names, on networks that other stacks are in as well.
-var (
-	containerNames = regexp.MustCompile(`-(?:blue|green)-.+-\d+$`)
-	colorNames     = regexp.MustCompile(`\..+-(?:blue|green)$`)
-)
-
-// Impersonates tells whether the alias is the name of containers of another stack.
-func Impersonates(project, alias string) bool {
-	return containerNames.MatchString(alias) && !strings.HasPrefix(alias, project+"-") ||
-		colorNames.MatchString(alias) && !IsColorName(project, alias)
-}
-
 // alias checks a name by which a service is found in its networks, which are its own
 // name, that of its container, and its aliases.
 func (c *checker) alias(path []string, name string) {
 	c.named(path, "name", name)
-	if Impersonates(c.project.Name, name) {
+	if policy.Impersonates(c.project.Name, name) {
 		c.fault(path, "under the name %s the service would answer for a container of another stack: choose another one", name)
 	}
 }
@@ -130,20 +99,14 @@ func (c *checker) resourceNames() {
 
 func (c *checker) resourceName(kind, key, name string) {
 	what := strings.TrimSuffix(kind, "s")
-	if !IsName(key) {
-		c.fault([]string{kind, key}, "the %s %q %s", what, key, NameRule)
+	if !policy.IsName(key) {
+		c.fault([]string{kind, key}, "the %s %q %s", what, key, policy.NameRule)
 		return
 	}
-	if name != "" && !IsName(name) {
-		c.fault([]string{kind, key, "name"}, "the %s %q %s", what, name, NameRule)
+	if name != "" && !policy.IsName(name) {
+		c.fault([]string{kind, key, "name"}, "the %s %q %s", what, name, policy.NameRule)
 	}
-	if kind == "networks" && slices.Contains(PredefinedNetworks, name) && !bool(c.project.Networks[key].External) {
+	if kind == "networks" && slices.Contains(policy.PredefinedNetworks, name) && !bool(c.project.Networks[key].External) {
 		c.fault([]string{kind, key, "name"}, "%q is a network of Docker's own: choose another name", name)
 	}
 }
-
-// PredefinedNetworks are there in each engine, and none can be made anew.
-var PredefinedNetworks = []string{"bridge", "host", "none", "default"}
-
-// IsColorName tells whether a name is one of that project's color names.
-func IsColorName(project, name string) bool { return strings.HasSuffix(name, "."+project) }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"tandem/compose/policy"
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
@@ -42,7 +43,7 @@ func TestPolicy_AllowsWhatItNamesAndNothingElse(t *testing.T) {
 				t.Errorf("with %s: %v", c.allow, err)
 			}
 			var others []string
-			for _, name := range project.PolicyNames() {
+			for _, name := range policy.Names() {
 				if mine, _, _ := strings.Cut(c.allow, ":"); name != mine {
 					others = append(others, name)
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
 	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
@@ -24,7 +25,7 @@ func (c *checker) address(service string, p types.ServicePortConfig) {
 		return
 	}
 	c.fault(at(service, "ports", "~"+p.HostIP), "port %d is published on %s, where others than this host's Nginx can reach it: "+
-		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, AllowPublish, p.HostIP)
+		"remove the address, or let this host's policy.allow list \"%s:%s\"", p.Target, p.HostIP, policy.AllowPublish, p.HostIP)
 }
 
 // tooManyPorts tells whether it publishes more, and adds a fault if it does.
@@ -63,7 +64,7 @@ func (a claim) clash(b claim) bool {
 	return a.Published == b.Published && a.Protocol == b.Protocol && addresses
 }
 
-// Wide tells whether an address is all addresses of this host.
+// IsWildcard tells whether an address is all addresses of this host.
 func IsWildcard(ip string) bool { return ip == "0.0.0.0" || ip == "::" }
 
 func (a claim) path() []string { return at(a.service, "ports", "~"+strconv.Itoa(int(a.Target))) }

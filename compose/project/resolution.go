@@ -29,9 +29,9 @@ type Resolution struct {
 // Fault tells a person what is wrong with one of the projects, at the deepest part of
 // path that the file of the project has.
 func (r *Resolution) Fault(p *types.Project, path []string, format string, args ...any) deploy.Fault {
-	c := newChecker(r.stackFile, p, HostRules{})
+	c := newChecker(r.stackFile, p, hostRules{})
 	if p == r.Shared {
-		c = newChecker(r.sharedFile, p, HostRules{})
+		c = newChecker(r.sharedFile, p, hostRules{})
 	}
 	c.fault(path, format, args...)
 	return c.faults[0]
@@ -123,7 +123,7 @@ func finalize(f *composefile.File, p *types.Project) error {
 
 // labelFaults finds reserved labels that came from a file.
 func labelFaults(f *composefile.File, p *types.Project) deploy.Faults {
-	c := newChecker(f, p, HostRules{})
+	c := newChecker(f, p, hostRules{})
 	for _, name := range p.ServiceNames() {
 		for _, key := range sortedKeys(p.Services[name].Labels) {
 			if text := ReservedLabel(key); text != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 
+	"tandem/compose/policy"
 	"tandem/compose/project/composefile"
 	"tandem/internal/lib/plaintext"
 	"tandem/reconciler/deploy"
@@ -22,23 +23,22 @@ import (
 type checker struct {
 	*composefile.File
 	project *types.Project
-	HostRules
+	hostRules
 	faults deploy.Faults
 }
 
-func newChecker(f *composefile.File, p *types.Project, h HostRules) *checker {
-	return &checker{File: f, project: p, HostRules: h}
+func newChecker(f *composefile.File, p *types.Project, h hostRules) *checker {
+	return &checker{File: f, project: p, hostRules: h}
 }
 
-// HostRules is what this host says of what a file may ask for.
-type HostRules struct {
-	Policy Policy
-	socket string            // path of the Docker socket, if Docker listens on one
-	free   map[Resource]bool // what exists already and may be used without a word in the policy
+// hostRules is what this host says of what a file may ask for.
+type hostRules struct {
+	policy.Host
+	free map[Resource]bool // what exists already and may be used without a word in the policy
 }
 
 // check returns everything that makes the file unfit for the colored stack.
-func check(f *composefile.File, projects map[deploy.Color]*types.Project, h HostRules) deploy.Faults {
+func check(f *composefile.File, projects map[deploy.Color]*types.Project, h hostRules) deploy.Faults {
 	var all deploy.Faults
 	for _, color := range deploy.Colors() {
 		c := newChecker(f, projects[color], h)
@@ -67,7 +67,7 @@ func check(f *composefile.File, projects map[deploy.Color]*types.Project, h Host
 
 // checkShared returns what is wrong with the shared stack's file. It exists
 // once, so fixed ports, names and volumes are its good right.
-func checkShared(f *composefile.File, p *types.Project, h HostRules) deploy.Faults {
+func checkShared(f *composefile.File, p *types.Project, h hostRules) deploy.Faults {
 	c := newChecker(f, p, h)
 	for _, name := range p.ServiceNames() {
 		c.service(name, p.Services[name])
@@ -129,8 +129,8 @@ func (c *checker) endpoints(name string, s types.ServiceConfig) {
 		if i == 0 && s.MacAddress != "" && n.MacAddress != "" && n.MacAddress != s.MacAddress {
 			c.fault(at(name, "mac_address"), "the network %s has another mac_address for it: remove one of them", key)
 		}
-		if option := UnknownEndpointOption(n.DriverOpts); option != "" {
-			c.ask(AllowHostPrograms, at(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
+		if option := policy.UnknownEndpointOption(n.DriverOpts); option != "" {
+			c.ask(policy.AllowHostPrograms, at(name, "networks", key, "driver_opts", option), "what the option %s does to this host is not known", option)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (c *checker) reservedLabels(path []string, labels map[string]string) {
 	}
 }
 
-// Reserved says why a label is not the app's to set, "" if it is.
+// ReservedLabel says why a label is not the app's to set, "" if it is.
 func ReservedLabel(label string) string {
 	switch {
 	case strings.HasPrefix(label, "dev.tandem."):

@@ -72,7 +72,7 @@ func WithoutSingletons(p *types.Project, app deploy.App) *types.Project {
 	return p.WithServicesDisabled(app.Singletons...)
 }
 
-// OnlySingletons is the other part; what a singleton needs of the stack runs
+// OnlySingletons is the part of a stack that runs in the live color. What a singleton needs of the stack runs
 // already, so that it waits for other singletons only.
 func OnlySingletons(p *types.Project, app deploy.App) (*types.Project, error) {
 	p, err := p.WithSelectedServices(app.Singletons, types.IgnoreDependencies)

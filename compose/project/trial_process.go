@@ -31,7 +31,7 @@ const (
 	exitTime   = 72
 )
 
-// Try is the other side of LoaderOptions.Trial: it reads a job, loads the files as the
+// RunTrial is the other side of LoaderOptions.Trial: it reads a job, loads the files as the
 // program that wants it will, and writes what came of it. The process is limited from
 // then on, and ends by itself when it takes too much.
 func RunTrial(ctx context.Context, in io.Reader, out io.Writer) error {

@@ -48,7 +48,7 @@ func (a *Agent) remove(ctx context.Context, app string) (done []string, err erro
 	}
 	for _, color := range order {
 		a.drainOut(ctx, stacks, color)
-		n, err := a.stacks.TakeAway(ctx, of, color)
+		n, err := a.stacks.RemoveStack(ctx, of, color)
 		if err != nil {
 			return done, err
 		}

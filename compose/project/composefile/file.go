@@ -29,7 +29,7 @@ type File struct {
 	App     deploy.App
 	paths   []string   // absolute; later ones win
 	source  sources    // where everything stands in them, for messages
-	Secrets SecretRefs // that the variables of resolve are of
+	Secrets SecretRefs // that the variables of Resolve are of
 	quota   *quota
 	walked  bool          // the references were looked at
 	refused deploy.Faults // what was wrong with them

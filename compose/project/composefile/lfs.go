@@ -11,7 +11,7 @@ import (
 // A file in Git LFS is a pointer of some 130 bytes in git, and the content is on another
 // server, which tandem does not ask. A container that mounts it would be given the pointer.
 
-// pointerStart is how each pointer begins (git-lfs/docs/spec.md), and maxPointer how many
+// LFSStart is how each pointer begins (git-lfs/docs/spec.md), and maxPointer how many
 // bytes one has at most.
 const (
 	LFSStart   = "version https://git-lfs.github.com/spec/"

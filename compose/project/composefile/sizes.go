@@ -101,7 +101,7 @@ func readForeign(full string) ([]byte, error) {
 
 var mention = regexp.MustCompile(`\$\{?[A-Za-z_]`)
 
-// ReadVariables is read for a file that sets variables. One may name others, so
+// ReadVariables reads a file that sets variables. One may name others, so
 // that a few lines can double to anything: the bound is what so many mentions
 // could make of so many bytes at the worst, whatever is said where.
 func (f *File) ReadVariables(full string) error {

@@ -31,7 +31,7 @@ func checkTables(t testing.TB, f facts, pages []page) []string {
 	for _, l := range agent.column(false, "name") {
 		names = append(names, line{text: l}.spans()...)
 	}
-	findings = append(findings, differences(agent.name+": the table of policy.allow", names, constants(t, f.root, "compose/project", "", "Allow"))...)
+	findings = append(findings, differences(agent.name+": the table of policy.allow", names, constants(t, f.root, "compose/policy", "", "Allow"))...)
 	var codes []string
 	for _, l := range readme.lines {
 		if first, isRow := firstCell(l); isRow && digits.MatchString(first) {

@@ -1,6 +1,7 @@
-package project
+package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -27,8 +28,8 @@ const (
 	AllowExternal        = "external"         // networks, volumes and containers that are no part of the app
 )
 
-// PolicyNames lists what Options.Policy may hold, without the part after ":".
-func PolicyNames() []string {
+// Names lists what policy.allow may name, without the part after ":".
+func Names() []string {
 	return []string{
 		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
 		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal,
@@ -39,13 +40,13 @@ func PolicyNames() []string {
 // allows all of it.
 type Policy map[string][]string
 
-func parsePolicy(entries []string) (Policy, error) {
+func parse(entries []string) (Policy, error) {
 	p := Policy{}
 	for _, entry := range entries {
 		name, narrow, narrowed := strings.Cut(entry, ":")
 		switch {
-		case !slices.Contains(PolicyNames(), name):
-			return nil, fmt.Errorf("unknown name %q: want one of %s", entry, strings.Join(PolicyNames(), ", "))
+		case !slices.Contains(Names(), name):
+			return nil, fmt.Errorf("unknown name %q: want one of %s", entry, strings.Join(Names(), ", "))
 		case !narrowed:
 			p[name] = []string{}
 			continue
@@ -87,4 +88,32 @@ func (p Policy) AllowsExternal(name string) bool {
 // AllowsAddress tells whether a port may be published on that address.
 func (p Policy) AllowsAddress(ip string) bool {
 	return p.Allows(AllowPublish) || slices.Contains(p[AllowPublish], ip)
+}
+
+// DefaultHost is where Docker listens on a usual machine.
+const DefaultHost = "unix:///var/run/docker.sock"
+
+// Host is what a Compose file may ask of this host.
+type Host struct {
+	Policy Policy
+	socket string // path of the Docker socket, if Docker listens on one
+}
+
+// NewHost returns what the entries of policy.allow say. dockerHost is that of the Docker
+// daemon, whose socket no container may have; empty: DefaultHost. A name that means
+// nothing is an error.
+func NewHost(dockerHost string, entries []string) (Host, error) {
+	allowed, err := parse(entries)
+	socket, _ := strings.CutPrefix(cmp.Or(dockerHost, DefaultHost), "unix://")
+	return Host{Policy: allowed, socket: socket}, err
+}
+
+// HoldsSocket tells whether path is the Docker socket or a directory above it.
+func (h Host) HoldsSocket(path string) bool {
+	for _, socket := range []string{h.socket, "/run/docker.sock", "/var/run/docker.sock"} {
+		if socket != "" && rootfile.Below(path, socket) {
+			return true
+		}
+	}
+	return false
 }

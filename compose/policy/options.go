@@ -1,6 +1,8 @@
-package project
+package policy
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,7 +30,7 @@ func LoggerRisk(driver string, options map[string]string) string {
 	if !quiet {
 		return "with the log driver " + driver + " Docker itself opens connections and files of this host"
 	}
-	for _, key := range sortedKeys(options) {
+	for _, key := range slices.Sorted(maps.Keys(options)) {
 		if !slices.Contains(known, key) {
 			return "what the log option " + key + " does to this host is not known"
 		}
@@ -110,7 +112,7 @@ var BuiltinNetworkDrivers = []string{"", "default", "bridge", "none", "null", "h
 // UnknownEndpointOption returns the first option of a container's place in a network that is
 // not known to be harmless, "" if all are.
 func UnknownEndpointOption(options map[string]string) string {
-	for _, key := range sortedKeys(options) {
+	for _, key := range slices.Sorted(maps.Keys(options)) {
 		switch key {
 		case "com.docker.network.endpoint.ifname":
 		case "com.docker.network.endpoint.sysctls":
@@ -132,3 +134,41 @@ var PrivatePropagation = []string{"", "rprivate", "private"}
 
 // HarmlessStorageOptions bound the size of a container's own file system.
 var HarmlessStorageOptions = []string{"size"}
+
+// VolumeOptions is what Docker's own driver makes of the options of a volume.
+type VolumeOptions struct {
+	Bind    bool // it shows the directory device of this host
+	Device  string
+	Flags   string // what is handed to the kernel
+	Unknown string // the type of file system, or the option, that is not known to be harmless
+}
+
+// ParseVolumeOptions reads the options of a volume of the driver "local".
+func ParseVolumeOptions(options map[string]string) VolumeOptions {
+	v := VolumeOptions{Device: options["device"], Flags: options["o"]}
+	// The kernel binds whatever the type says.
+	v.Bind = slices.ContainsFunc(strings.Split(v.Flags, ","), func(o string) bool {
+		return slices.Contains([]string{"bind", "rbind"}, strings.TrimSpace(o))
+	})
+	if kind := options["type"]; !slices.Contains(ownVolumes, kind) || kind == "" && v.Device != "" {
+		v.Unknown = cmp.Or(kind, v.Device)
+	}
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		if !slices.Contains([]string{"type", "device", "o", "size"}, key) {
+			v.Unknown = key
+		}
+	}
+	return v
+}
+
+// IsPrivateSubnet tells whether the whole subnet is set aside for networks of one's own.
+func IsPrivateSubnet(subnet netip.Prefix) bool {
+	return slices.ContainsFunc(privateNetworks, func(p netip.Prefix) bool {
+		return subnet.Bits() >= p.Bits() && p.Contains(subnet.Addr())
+	})
+}
+
+var privateNetworks = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("2001:db8::/32"),
+}
