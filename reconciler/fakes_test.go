@@ -76,7 +76,8 @@ type stage struct {
 // actor is one color's stack.
 type actor struct {
 	release       deploy.Release
-	app           deploy.App // that brought it up
+	app           deploy.App // that brought it up last
+	made          deploy.App // that its containers were made for, which say so
 	containers    []deploy.Container
 	foreign       bool
 	row           int // healthy answers in a row since its containers are these
@@ -246,18 +247,19 @@ func yamlOf(tag string, color deploy.Color, more ...string) string {
 // reads them.
 type fakeSource struct{ p *process }
 
-func (f fakeSource) Poll(context.Context) (deploy.Revision, error) {
-	return deploy.Revision{}, errInjected
-}
-
-func (f fakeSource) Publish(context.Context, string, map[string][]byte) error { return errInjected }
-
-func (f fakeSource) Export(ctx context.Context, commit, _, dest string) error {
+func (f fakeSource) Export(ctx context.Context, commit, dir, dest string) error {
 	return f.p.call(ctx, "source.export", func() error {
+		text, known := f.p.files[commit]
+		if !known || dir != "shop" {
+			return fmt.Errorf("commit %q has no directory %q", commit, dir)
+		}
+		if _, err := os.Lstat(dest); err == nil {
+			return nil
+		}
 		if err := os.MkdirAll(dest, 0o755); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dest, "tandem.yaml"), []byte(f.p.files[commit]), 0o644)
+		return os.WriteFile(filepath.Join(dest, "tandem.yaml"), []byte(text), 0o644)
 	})
 }
 
@@ -311,7 +313,7 @@ func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 		return deploy.Stack{Color: c}
 	}
 	s := deploy.Stack{
-		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.app.Commit.Hash, Root: a.app.Root,
+		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.made.Commit.Hash, Root: a.made.Root,
 		Condition: deploy.Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
 	}
 	down := 0
@@ -336,6 +338,9 @@ func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 // Up starts containers, and then runs the hooks of those that it started. Like Compose it
 // runs none of a container that ran before; how says which of these were seen to the end.
 func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how *deploy.Start) error {
+	if how == nil {
+		how = &deploy.Start{}
+	}
 	if err := f.p.awaitShared(app, how); err != nil {
 		return err
 	}
@@ -359,7 +364,7 @@ func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how 
 			if w.live == c && before.Condition != deploy.Absent && before.Condition != deploy.Stopped && w.reached() {
 				w.offend("the live stack %s of %s was replaced by %s", c, before.Release, app.Release)
 			}
-			a = &actor{release: app.Release}
+			a = &actor{release: app.Release, made: app}
 			w.stacks[c] = a
 		}
 		if w.live == c && !w.saved.Live.Is(c, app.Release) && w.reached() {

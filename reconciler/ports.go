@@ -12,16 +12,26 @@ import (
 // context ends (returning its error), and change nothing once it has ended,
 // unless they say otherwise.
 
-// Source is where the desired state comes from and the status goes to.
-type Source interface {
+// Poller tells what is desired.
+type Poller interface {
 	// Poll asks the remote for the watched branch and returns it. It fetches
 	// only when the branch moved. A commit that is not verified, where it has to be,
 	// changes nothing but Revision.Withheld. The error says who refused what; it
 	// never holds a credential.
 	Poll(ctx context.Context) (deploy.Revision, error)
-	// Export writes the files of dir as of commit into dest, which it creates;
-	// nothing is left half written when it fails.
+}
+
+// Exporter hands out the files of a commit.
+type Exporter interface {
+	// Export writes the files of dir as of commit, which Poll has returned once, into
+	// dest, which it creates;
+	// nothing is left half written when it fails. A dest that is there already is what
+	// an earlier Export made, and is left alone.
 	Export(ctx context.Context, commit, dir, dest string) error
+}
+
+// Publisher takes the status.
+type Publisher interface {
 	// Publish commits the files (path in the repository -> content) to the
 	// status branch, on top of whatever is there, and pushes. Unchanged content
 	// makes no commit.

@@ -28,7 +28,7 @@ type Options struct {
 	Name         string // the app's
 	Host         string // this machine, for the status
 	Trees        string // directory under which the app's files are exported
-	Source       Source
+	Source       Exporter
 	Resolver     Resolver
 	Stacks       Stacks
 	Examiner     Examiner

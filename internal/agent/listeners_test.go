@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,14 +114,20 @@ func TestForget_AnAppThatLeavesTheRepositoryLeavesTheMetrics(t *testing.T) {
 	}
 }
 
-// remote is a repository without apps that can be away.
+// remote is a repository that can be away; without apps, unless a test says otherwise.
 type remote struct {
-	reconciler.Source
 	revision deploy.Revision
 	away     error
 }
 
-func (r *remote) Poll(context.Context) (deploy.Revision, error) { return r.revision, r.away }
+func (r *remote) Poll(ctx context.Context) (deploy.Revision, error) {
+	rev := r.revision
+	rev.Files = slices.Clone(rev.Files)
+	for i := range rev.Files {
+		rev.Files[i].Data = bytes.Clone(rev.Files[i].Data)
+	}
+	return rev, cmp.Or(ctx.Err(), r.away)
+}
 
 func TestPoll_IsCalmOnceWhenWhatHappenedIsOver(t *testing.T) {
 	idle := 0

@@ -18,7 +18,7 @@ const pollTime = 2 * time.Minute
 
 // poll looks at the remote on a schedule, and at once when it is woken.
 type poll struct {
-	source reconciler.Source
+	source reconciler.Poller
 	next   func(now time.Time, failures int) time.Time
 	offer  func(deploy.Revision)
 	after  func() // called after every look, successful or not
@@ -37,7 +37,7 @@ type poll struct {
 	wakeUp   bool  // something has happened since the last look
 }
 
-func newPoll(s reconciler.Source, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
+func newPoll(s reconciler.Poller, next func(time.Time, int) time.Time, log *slog.Logger) *poll {
 	return &poll{source: s, next: next, log: log, wake: make(chan struct{}, 1), idle: func() {}}
 }
 

@@ -19,7 +19,7 @@ import (
 // that cannot be pushed now waits, and only the newest of an app is kept; a
 // deploy never waits for it.
 type publisher struct {
-	source reconciler.Source
+	source reconciler.Publisher
 	path   func(app string) string
 	pushed func(error) // hears how each push went; must not block
 	log    *slog.Logger
@@ -31,7 +31,7 @@ type publisher struct {
 	lastLogged string                   // the last error that was logged
 }
 
-func newPublisher(source reconciler.Source, path func(string) string, pushed func(error), log *slog.Logger) *publisher {
+func newPublisher(source reconciler.Publisher, path func(string) string, pushed func(error), log *slog.Logger) *publisher {
 	return &publisher{
 		source: source, path: path, pushed: pushed, log: log,
 		wake: make(chan struct{}, 1), waiting: map[string]deploy.Status{},

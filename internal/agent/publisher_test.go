@@ -2,39 +2,53 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"tandem/reconciler"
 	"tandem/reconciler/deploy"
 )
 
 // branch is a status branch that can be away. It is a fake because the real one
 // is tested in source; here it is about what is said when, and to whom.
 type branch struct {
-	reconciler.Source
-
 	mu     sync.Mutex
 	away   error
 	tries  int
 	pushes []map[string][]byte
 }
 
-func (b *branch) Publish(_ context.Context, _ string, files map[string][]byte) error {
+func (b *branch) Publish(ctx context.Context, _ string, files map[string][]byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tries++
-	if b.away != nil {
-		return b.away
+	if err := cmp.Or(ctx.Err(), b.away); err != nil {
+		return err
 	}
-	b.pushes = append(b.pushes, files)
+	for path, data := range files {
+		if now, ok := b.read(path); !ok || now != string(data) {
+			b.pushes = append(b.pushes, files)
+			break
+		}
+	}
 	return nil
+}
+
+// read returns the file as the newest push that has it left it.
+func (b *branch) read(path string) (content string, ok bool) {
+	for _, files := range slices.Backward(b.pushes) {
+		if data, ok := files[path]; ok {
+			return string(data), true
+		}
+	}
+	return "", false
 }
 
 func (b *branch) set(away error) {
