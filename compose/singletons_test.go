@@ -44,7 +44,7 @@ func (b *bed) stopSingletons(color deploy.Color) {
 	}
 }
 
-// wantDuty checks the duty of a color, and that it decides nothing else.
+// wantSingletons checks the duty of a color, and that it decides nothing else.
 func (b *bed) wantSingletons(color deploy.Color, want deploy.SingletonState) {
 	b.t.Helper()
 	s := b.stack(color)
