@@ -16,7 +16,7 @@ type overlayTree struct {
 	paths   appPaths
 }
 
-// onto returns the tree of dir that has its content from content, and what is
+// overlay returns the tree of dir that has its content from content, and what is
 // outside from old.
 func (g overlayTree) overlay(old, content plumbing.Hash, dir string) (plumbing.Hash, error) {
 	if old == content || g.paths.untouched(dir) {

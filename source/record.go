@@ -52,7 +52,7 @@ func (r *record) inForce() (plumbing.Hash, error) {
 	return plumbing.NewHash(k.InForce), err
 }
 
-// force remembers that the commit was verified.
+// setInForce remembers that the commit was verified.
 func (r *record) setInForce(commit plumbing.Hash) error {
 	return r.change(func(k *recorded) bool {
 		changed := k.InForce != commit.String()

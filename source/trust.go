@@ -41,7 +41,7 @@ type withheldError struct{ text string }
 
 func (e *withheldError) Error() string { return e.text }
 
-// take reads the commit that is in force while the branch is at head.
+// accept reads the commit that is in force while the branch is at head.
 func (r *Repo) accept(ctx context.Context, head plumbing.Hash, remember bool) (snapshot, error) {
 	if r.trust == nil {
 		// Else, once commits are verified again, one of long ago would be in force.
@@ -93,7 +93,7 @@ func (r *Repo) stay(ctx context.Context, head plumbing.Hash, refused *refusedCom
 	return s, nil
 }
 
-// judge returns nil for a commit that is verified, and a *refusedCommit for one
+// verifyTip returns nil for a commit that is verified, and a *refusedCommit for one
 // that is not.
 func (r *Repo) verifyTip(ctx context.Context, head plumbing.Hash) error {
 	last, err := r.trust.record.inForce()
