@@ -109,7 +109,7 @@ func (w *networkRemote) withCommit(ctx context.Context, commit plumbing.Hash, re
 	return w.withFresh(ctx, commit, read, older)
 }
 
-// viewCache reads from the cache, after fetching what is new. Whatever goes wrong
+// withCached reads from the cache, after fetching what is new. Whatever goes wrong
 // with the cache is a *damagedError.
 func (w *networkRemote) withCached(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, err := w.cache.open()
@@ -125,7 +125,7 @@ func (w *networkRemote) withCached(ctx context.Context, commit plumbing.Hash, re
 	return read(&objects{store: store})
 }
 
-// viewFresh replaces the cache, but not before the new one is complete: a remote
+// withFresh replaces the cache, but not before the new one is complete: a remote
 // that goes away meanwhile must not cost what was there.
 func (w *networkRemote) withFresh(ctx context.Context, commit plumbing.Hash, read func(*objects) error, older []plumbing.Hash) error {
 	store, dir, err := w.cache.fresh()

@@ -52,7 +52,10 @@ func (d *gitDir) receivePack(ctx context.Context) (transport.ReceivePackSession,
 	s := &packSession{stdin: stdin, stdout: bufio.NewReader(stdout), receive: true}
 	cmd.Stderr = &s.stderr
 	s.wait = sync.OnceValue(cmd.Wait)
+	// What a hook left behind may hold the other ends, and read or write nothing.
+	stop := context.AfterFunc(ctx, func() { _ = errors.Join(stdin.Close(), stdout.Close()) })
 	s.close = func() {
+		stop()
 		_ = stdin.Close() // it may have ended already
 		// What a post-receive hook says comes after the report, and nobody wants it.
 		go func() { _, _ = io.Copy(io.Discard, s.stdout) }()

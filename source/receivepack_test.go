@@ -128,16 +128,17 @@ func TestLocalPublish_EndsWithItsContextAlsoUnderAHookThatDoesNot(t *testing.T) 
 	pid := filepath.Join(t.TempDir(), "pid")
 	must(t, os.WriteFile(pid, nil, 0o666))
 	must(t, os.Chmod(pid, 0o666))
-	w.bare.Hook(t, "pre-receive", "echo $$ >"+pid+"; exec sleep 1000")
+	w.bare.Hook(t, "pre-receive", "setsid sleep 1000 & echo $$ $! >"+pid+"; exec sleep 1000")
 	ctx, cancel := context.WithCancel(within(t))
 	done := make(chan error, 1)
 	go func() { done <- w.publish(ctx) }()
-	var hook int
+	var hook, left int // what it leaves has a session of its own, and the ends of the pipes
 	gittest.Wait(t, "the hook", func() bool {
 		data, _ := os.ReadFile(pid)
-		_, err := fmt.Sscan(string(data), &hook)
+		_, err := fmt.Sscan(string(data), &hook, &left)
 		return err == nil
 	})
+	t.Cleanup(func() { _ = syscall.Kill(left, syscall.SIGKILL) })
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

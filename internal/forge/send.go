@@ -43,7 +43,7 @@ func (p *Poster) post(ctx context.Context, what post) error {
 	return checkResponse(p.site, res, redact(string(said), token))
 }
 
-// judge tells what an answer means.
+// checkResponse tells what an answer means.
 func checkResponse(s site, res *http.Response, said string) error {
 	status := res.StatusCode
 	err := fmt.Errorf("%s answers %d %s: %s", s.api, status, http.StatusText(status), said)

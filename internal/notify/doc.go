@@ -2,7 +2,7 @@
 // down or taken back, files were refused, an app is degraded, and when that is
 // over.
 //
-// Start with Notifier. It hears the agent's events in Hear, which never waits for
+// Start with Notifier. It hears the agent's events in Handle, which never waits for
 // anything, and does the rest in Run, in one goroutine that owns all that there
 // is to know:
 //
