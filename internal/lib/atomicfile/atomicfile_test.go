@@ -69,7 +69,7 @@ func TestChange_AsksBeforeAndAfter(t *testing.T) {
 		asked = append(asked, after)
 		return nil
 	})
-	defer Interrupt(before)
+	t.Cleanup(func() { Interrupt(before) })
 	failed := errors.New("failed")
 	if err := Change("x", func() error { return nil }); err != nil {
 		t.Error(err)
