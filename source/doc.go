@@ -1,6 +1,7 @@
 // Package source is the git side of tandem: the desired state comes in through
 // Repo.Poll and Repo.Export, the status goes out through Repo.Publish. It
-// implements Poller, Exporter, Publisher and Reverter of reconciler, and needs no git program on the host.
+// implements the ports Poller, Exporter, Publisher and Reverter of reconciler, and needs
+// no git program on the host.
 //
 // Start reading at repo.go (Poll), then publish.go. What differs between a
 // repository on this machine (local.go) and one behind http or ssh (wire.go) is
