@@ -22,6 +22,9 @@ import (
 // and where Nginx has a network of its own, WebSockets are not told apart.
 func (p *Proxy) Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error) {
 	var open deploy.Connections
+	if err := ctx.Err(); err != nil { // the tables of the kernel can be read all the same
+		return open, err
+	}
 	v, err := p.inspect(ctx)
 	if err != nil {
 		return open, err

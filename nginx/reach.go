@@ -53,7 +53,7 @@ location %s/ {
 // has no way to a color that is not live.
 func (p *Proxy) Reach(ctx context.Context, app deploy.App, color deploy.Color) error {
 	if p.mode != SwitchFlip {
-		return nil
+		return ctx.Err()
 	}
 	for _, r := range app.Routes {
 		if r.Access.Of(color) != deploy.AccessOpen {

@@ -56,6 +56,7 @@ type Stacks interface {
 	// release already, only what is dead or missing is touched, and what may lack a hook
 	// because an earlier Up did not end well. A release that cannot run here is a
 	// *RejectError; a shared service that it waits for and that fails is none. How may be nil.
+	// Commit and Root stay those that the containers were made for.
 	Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error
 	// LookForImages asks whether the images of app.Release, of its stacks and its
 	// migrations, can be had. It pulls nothing. One that does not exist is a
@@ -104,7 +105,8 @@ type Router interface {
 	// know the app, the color is the one that the app's files would make live.
 	Live(ctx context.Context, app deploy.App) (deploy.Color, error)
 	// Reach waits until the running Nginx itself has got an answer from the stack of
-	// that color through each of its routes, as far as its ports are open.
+	// that color through each of its routes, as far as its ports are open. At a deadline
+	// the error may be what Nginx met until then.
 	Reach(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Site tells whether requests of people can come to the app, and that what its site says
 	// is in force. A *RouterError with Reason NotIncluded says what a person has to write
@@ -117,7 +119,7 @@ type Router interface {
 	// where a reload is needed, loaded. That is no proof yet: see Confirm.
 	Flip(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Confirm waits until the running Nginx says that color is live, for all its
-	// workers.
+	// workers. At a deadline the error may be what Nginx said until then.
 	Confirm(ctx context.Context, app deploy.App, color deploy.Color) error
 	// Connections counts the open connections from Nginx to the stack of that color.
 	Connections(ctx context.Context, app deploy.App, color deploy.Color) (deploy.Connections, error)

@@ -1,7 +1,7 @@
 // Package source is the git side of tandem: the desired state comes in through
 // Repo.Poll and Repo.Export, the status goes out through Repo.Publish. It
-// implements Poller, Exporter, Publisher and Reverter of reconciler. It needs the git program for one thing only: to push to a
-// repository on this machine.
+// implements the ports Poller, Exporter, Publisher and Reverter of reconciler. It needs
+// the git program for one thing only: to push to a repository on this machine.
 //
 // Start reading at repo.go (Poll), then revision.go (what a commit desires), export.go
 // and publish.go. Beside them are revert.go, which takes a directory back to an older

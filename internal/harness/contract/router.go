@@ -94,8 +94,10 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 	})
 	promise("both stacks are reached, whichever is live", func(t *testing.T, b RouterBed) {
 		b.wantPrepared(t)
+		stuck, end := context.WithTimeout(t.Context(), time.Minute)
+		defer end()
 		for _, color := range deploy.Colors() {
-			if err := b.Reach(t.Context(), b.App, color); err != nil {
+			if err := b.Reach(stuck, b.App, color); err != nil {
 				t.Errorf("%s: %v", color, err)
 			}
 		}
