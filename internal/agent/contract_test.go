@@ -24,7 +24,7 @@ func (r *remote) read(commit string, files map[string]string) {
 		tree := sha256.New()
 		for _, other := range slices.Sorted(maps.Keys(files)) {
 			if strings.HasPrefix(other, dir+"/") {
-				fmt.Fprintf(tree, "%q %q\n", other, files[other])
+				_, _ = fmt.Fprintf(tree, "%q %q\n", other, files[other])
 			}
 		}
 		r.revision.Files = append(r.revision.Files, deploy.AppFile{
