@@ -266,15 +266,21 @@ func (a *atlas) aftermath(i int32) string {
 // nothing of the question changed, and no color better than the other.
 func planTwice(w miniature) (plan []Step, reason Reason, fault string) {
 	app, observed, memory := w.app(), w.observed(), w.memory()
+	var passed [4]Release
+	var rejections [4]Rejection
+	copy(passed[:], memory.Passed)
+	copy(rejections[:], memory.Rejected)
 	plan, reason = Plan(app, observed, memory)
-	if was := w.memory(); !slices.Equal(memory.Passed, was.Passed) || !slices.Equal(memory.Rejected, was.Rejected) {
-		return nil, "", fmt.Sprintf("planning changes nothing: %v became %v", was, memory)
+	if !slices.Equal(memory.Passed, passed[:len(memory.Passed)]) || !slices.Equal(memory.Rejected, rejections[:len(memory.Rejected)]) {
+		return nil, "", fmt.Sprintf("planning changes nothing: %v became %v", w.memory(), memory)
 	}
 	again, reasonAgain := Plan(app, observed, memory)
 	if reason != reasonAgain || !slices.Equal(plan, again) {
 		return nil, "", fmt.Sprintf("the same input gives the same plan: %s %s, then %s %s", reason, plan, reasonAgain, again)
 	}
-	mirrored, reasonMirrored := w.mirrored().plan()
+	mirror := w.mirrored()
+	memory.Live = mirror.rememberedLive() // of all that is remembered, this alone has a color
+	mirrored, reasonMirrored := Plan(mirror.app(), mirror.observed(), memory)
 	for i := range mirrored {
 		mirrored[i].Color = mirrored[i].Color.Other()
 	}
@@ -286,9 +292,11 @@ func planTwice(w miniature) (plan []Step, reason Reason, fault string) {
 
 // faultOfStep tells which promise is broken by executing s in w; empty for none.
 func faultOfStep(w miniature, s Step) string {
-	for _, p := range slices.Concat(promises, promisesAfterwards) {
-		if !p.keeps(w, s, hueOf(s.Color), pickOf(s.Release)) {
-			return "broken by " + s.String() + ": " + p.name
+	for _, all := range [][]promise{promises, promisesAfterwards} {
+		for _, p := range all {
+			if !p.keeps(w, s, hueOf(s.Color), pickOf(s.Release)) {
+				return "broken by " + s.String() + ": " + p.name
+			}
 		}
 	}
 	return ""

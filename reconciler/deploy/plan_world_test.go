@@ -155,10 +155,7 @@ func (w miniature) facts(h hue) StackFacts {
 }
 
 func (w miniature) memory() Memory {
-	m := Memory{Generation: generation, Healing: w.healing, Paused: w.paused}
-	if w.liveRelease.release != 0 {
-		m.Live = LiveRelease{Color: w.liveRelease.color.color(), Release: w.liveRelease.release.release()}
-	}
+	m := Memory{Generation: generation, Healing: w.healing, Paused: w.paused, Live: w.rememberedLive()}
 	for p := pick(1); p <= 3; p++ {
 		if w.passed[p] {
 			m.Passed = append(m.Passed, p.release())
@@ -172,6 +169,13 @@ func (w miniature) memory() Memory {
 	}
 	w.after.remember(&m)
 	return m
+}
+
+func (w miniature) rememberedLive() LiveRelease {
+	if w.liveRelease.release == 0 {
+		return LiveRelease{}
+	}
+	return LiveRelease{Color: w.liveRelease.color.color(), Release: w.liveRelease.release.release()}
 }
 
 // judged puts the verdicts of m back into the miniature.
