@@ -16,6 +16,6 @@ func TestClient_DoesWhatEveryStacksDoes(t *testing.T) {
 		b.move()
 		b.bump()
 		b.resolve()
-		return contract.StacksBed{StacksPort: b.client, First: first, Second: b.app}
+		return contract.StacksBed{Port: b.client, First: first, Second: b.app}
 	})
 }

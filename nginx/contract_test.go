@@ -16,7 +16,7 @@ func TestProxy_DoesWhatEveryRouterDoes(t *testing.T) {
 			contract.Router(t, func(t *testing.T) contract.RouterBed {
 				r := newRig(t, site)
 				r.app.Routes[0].Health.Path = "/"
-				return contract.RouterBed{RouterPort: r.proxy, App: r.app, Edit: func() string {
+				return contract.RouterBed{Port: r.proxy, App: r.app, Edit: func() string {
 					r.overwrite(t, "shop.conf", r.file(t, "shop.conf")+"# a quick fix\n")
 					return "shop.conf"
 				}}

@@ -28,7 +28,7 @@ func (p *process) shopAs(t *testing.T, commit, tag string) deploy.App {
 func TestFakeRouter_DoesWhatEveryRouterDoes(t *testing.T) {
 	contract.Router(t, func(t *testing.T) contract.RouterBed {
 		p := newStage(t).start()
-		return contract.RouterBed{RouterPort: fakeRouter{p}, App: p.shopAs(t, "c1", "1"), Edit: func() string {
+		return contract.RouterBed{Port: fakeRouter{p}, App: p.shopAs(t, "c1", "1"), Edit: func() string {
 			p.change(func() { p.repaired = []string{"shop.conf"} })
 			return "shop.conf"
 		}}
@@ -38,7 +38,7 @@ func TestFakeRouter_DoesWhatEveryRouterDoes(t *testing.T) {
 func TestFakeStacks_DoesWhatEveryStacksDoes(t *testing.T) {
 	contract.Stacks(t, func(t *testing.T) contract.StacksBed {
 		p := newStage(t).start()
-		return contract.StacksBed{StacksPort: fakeStacks{p}, First: p.shopAs(t, "c1", "1"), Second: p.shopAs(t, "c2", "2")}
+		return contract.StacksBed{Port: fakeStacks{p}, First: p.shopAs(t, "c1", "1"), Second: p.shopAs(t, "c2", "2")}
 	})
 }
 

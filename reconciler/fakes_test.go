@@ -364,7 +364,7 @@ func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how 
 			if w.live == c && before.Condition != deploy.Absent && before.Condition != deploy.Stopped && w.reached() {
 				w.offend("the live stack %s of %s was replaced by %s", c, before.Release, app.Release)
 			}
-			a = &actor{release: app.Release, made: app}
+			a = &actor{release: app.Release}
 			w.stacks[c] = a
 		}
 		if w.live == c && !w.saved.Live.Is(c, app.Release) && w.reached() {
@@ -375,6 +375,9 @@ func (f fakeStacks) Up(ctx context.Context, app deploy.App, c deploy.Color, how 
 			if x.Up() && a.release == before.Release && !x.OneShot && !slices.Contains(how.Was.Containers, x.ID) {
 				a.containers[i].State = "exited"
 			}
+		}
+		if !slices.ContainsFunc(a.containers, deploy.Container.Up) {
+			a.made = app // all of them are made anew
 		}
 		w.runServices(a, c)
 		if w.lacksOneShot(c) && !how.Was.Gated {

@@ -9,8 +9,8 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// RouterPort is reconciler.Router.
-type RouterPort interface {
+// routerPort is reconciler.Router.
+type routerPort interface {
 	Check(ctx context.Context, app deploy.App) (deploy.RenderState, error)
 	Prepare(ctx context.Context, app deploy.App) (repaired []string, err error)
 	Reserve(ctx context.Context, app deploy.App) error
@@ -26,16 +26,14 @@ type RouterPort interface {
 // RouterBed is a router that has not loaded anything of the app yet. A site passes
 // requests to the app, whose backends answer in both colors.
 type RouterBed struct {
-	RouterPort
+	Port routerPort
 	App  deploy.App
 	Edit func() (file string) // somebody changes a generated file, which has this name
 }
 
 // Router is what every Router does.
 func Router(t *testing.T, open func(*testing.T) RouterBed) {
-	promise := func(name string, test func(*testing.T, RouterBed)) {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
+	promise := promises(t, open)
 	promise("something is due until it is prepared, and looking changes nothing", func(t *testing.T, b RouterBed) {
 		b.wantDue(t, true)
 		b.wantDue(t, true)
@@ -62,7 +60,7 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 	})
 	promise("reserving what is there already changes nothing", func(t *testing.T, b RouterBed) {
 		b.wantPrepared(t)
-		if err := b.Reserve(t.Context(), b.App); err != nil {
+		if err := b.Port.Reserve(t.Context(), b.App); err != nil {
 			t.Fatal(err)
 		}
 		b.wantDue(t, false)
@@ -77,7 +75,7 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 			b.wantDue(t, false)
 		}
 		b.Edit()
-		if _, err := b.Prepare(t.Context(), b.App); err != nil {
+		if _, err := b.Port.Prepare(t.Context(), b.App); err != nil {
 			t.Fatal(err)
 		}
 		b.wantLive(t, deploy.Green)
@@ -87,7 +85,7 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 		b.flip(t, deploy.Green)
 		short, end := context.WithTimeout(t.Context(), time.Second/2)
 		defer end()
-		if err := b.Confirm(short, b.App, deploy.Blue); err == nil {
+		if err := b.Port.Confirm(short, b.App, deploy.Blue); err == nil {
 			t.Error("blue is confirmed while green is live")
 		}
 		b.wantLive(t, deploy.Green)
@@ -97,7 +95,7 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 		stuck, end := context.WithTimeout(t.Context(), time.Minute)
 		defer end()
 		for _, color := range deploy.Colors() {
-			if err := b.Reach(stuck, b.App, color); err != nil {
+			if err := b.Port.Reach(stuck, b.App, color); err != nil {
 				t.Errorf("%s: %v", color, err)
 			}
 		}
@@ -105,38 +103,38 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 	})
 	promise("a site that passes requests on lacks nothing", func(t *testing.T, b RouterBed) {
 		b.wantPrepared(t)
-		if reload, err := b.Site(t.Context(), b.App); reload || err != nil {
+		if reload, err := b.Port.Site(t.Context(), b.App); reload || err != nil {
 			t.Errorf("got reload %v and %v", reload, err)
 		}
-		if err := b.LoadSite(t.Context(), b.App); err != nil {
+		if err := b.Port.LoadSite(t.Context(), b.App); err != nil {
 			t.Errorf("loaded all the same: %v", err)
 		}
 		b.wantDue(t, false)
 	})
 	promise("a color that nobody asks has no connections", func(t *testing.T, b RouterBed) {
 		b.wantPrepared(t)
-		if open, err := b.Connections(t.Context(), b.App, deploy.Green); !open.Idle() || err != nil {
+		if open, err := b.Port.Connections(t.Context(), b.App, deploy.Green); !open.Idle() || err != nil {
 			t.Errorf("got %+v and %v", open, err)
 		}
 	})
 	promise("once its context has ended a method says so and does nothing", func(t *testing.T, b RouterBed) {
 		wantEnded(t, map[string]func(context.Context) error{
-			"Prepare": func(ctx context.Context) error { _, err := b.Prepare(ctx, b.App); return err },
+			"Prepare": func(ctx context.Context) error { _, err := b.Port.Prepare(ctx, b.App); return err },
 		})
 		b.wantDue(t, true)
 		b.wantPrepared(t)
 		file := b.Edit()
 		wantEnded(t, map[string]func(context.Context) error{
-			"Check":       func(ctx context.Context) error { _, err := b.Check(ctx, b.App); return err },
-			"Prepare":     func(ctx context.Context) error { _, err := b.Prepare(ctx, b.App); return err },
-			"Reserve":     func(ctx context.Context) error { return b.Reserve(ctx, b.App) },
-			"Live":        func(ctx context.Context) error { _, err := b.Live(ctx, b.App); return err },
-			"Reach":       func(ctx context.Context) error { return b.Reach(ctx, b.App, deploy.Blue) },
-			"Site":        func(ctx context.Context) error { _, err := b.Site(ctx, b.App); return err },
-			"LoadSite":    func(ctx context.Context) error { return b.LoadSite(ctx, b.App) },
-			"Flip":        func(ctx context.Context) error { return b.Flip(ctx, b.App, deploy.Green) },
-			"Confirm":     func(ctx context.Context) error { return b.Confirm(ctx, b.App, deploy.Blue) },
-			"Connections": func(ctx context.Context) error { _, err := b.Connections(ctx, b.App, deploy.Green); return err },
+			"Check":       func(ctx context.Context) error { _, err := b.Port.Check(ctx, b.App); return err },
+			"Prepare":     func(ctx context.Context) error { _, err := b.Port.Prepare(ctx, b.App); return err },
+			"Reserve":     func(ctx context.Context) error { return b.Port.Reserve(ctx, b.App) },
+			"Live":        func(ctx context.Context) error { _, err := b.Port.Live(ctx, b.App); return err },
+			"Reach":       func(ctx context.Context) error { return b.Port.Reach(ctx, b.App, deploy.Blue) },
+			"Site":        func(ctx context.Context) error { _, err := b.Port.Site(ctx, b.App); return err },
+			"LoadSite":    func(ctx context.Context) error { return b.Port.LoadSite(ctx, b.App) },
+			"Flip":        func(ctx context.Context) error { return b.Port.Flip(ctx, b.App, deploy.Green) },
+			"Confirm":     func(ctx context.Context) error { return b.Port.Confirm(ctx, b.App, deploy.Blue) },
+			"Connections": func(ctx context.Context) error { _, err := b.Port.Connections(ctx, b.App, deploy.Green); return err },
 		})
 		b.wantDue(t, true)
 		b.wantPrepared(t, file)
@@ -146,7 +144,7 @@ func Router(t *testing.T, open func(*testing.T) RouterBed) {
 
 func (b RouterBed) wantDue(t *testing.T, want bool) {
 	t.Helper()
-	state, err := b.Check(t.Context(), b.App)
+	state, err := b.Port.Check(t.Context(), b.App)
 	if err != nil || state.Due != want {
 		t.Fatalf("Check: got %+v and %v, want due %v", state, err, want)
 	}
@@ -154,7 +152,7 @@ func (b RouterBed) wantDue(t *testing.T, want bool) {
 
 func (b RouterBed) wantPrepared(t *testing.T, repaired ...string) {
 	t.Helper()
-	got, err := b.Prepare(t.Context(), b.App)
+	got, err := b.Port.Prepare(t.Context(), b.App)
 	if err != nil || !slices.Equal(got, repaired) {
 		t.Fatalf("Prepare: got repaired %q and %v, want %q", got, err, repaired)
 	}
@@ -162,7 +160,7 @@ func (b RouterBed) wantPrepared(t *testing.T, repaired ...string) {
 
 func (b RouterBed) wantLive(t *testing.T, want deploy.Color) {
 	t.Helper()
-	got, err := b.Live(t.Context(), b.App)
+	got, err := b.Port.Live(t.Context(), b.App)
 	if err != nil || got != want {
 		t.Fatalf("Live: got %q and %v, want %s", got, err, want)
 	}
@@ -170,10 +168,10 @@ func (b RouterBed) wantLive(t *testing.T, want deploy.Color) {
 
 func (b RouterBed) flip(t *testing.T, color deploy.Color) {
 	t.Helper()
-	if err := b.Flip(t.Context(), b.App, color); err != nil {
+	if err := b.Port.Flip(t.Context(), b.App, color); err != nil {
 		t.Fatalf("Flip to %s: %v", color, err)
 	}
-	if err := b.Confirm(t.Context(), b.App, color); err != nil {
+	if err := b.Port.Confirm(t.Context(), b.App, color); err != nil {
 		t.Fatalf("Confirm %s: %v", color, err)
 	}
 }

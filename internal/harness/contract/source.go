@@ -26,9 +26,7 @@ type PollerBed struct {
 
 // Poller is what every Poller does.
 func Poller(t *testing.T, open func(*testing.T) PollerBed) {
-	promise := func(name string, test func(*testing.T, PollerBed)) {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
+	promise := promises(t, open)
 	promise("it is the newest commit with its apps, sorted, and stays that until the next push", func(t *testing.T, b PollerBed) {
 		b.Push(map[string]string{"shop/tandem.yaml": "tag: one\n", "blog/tandem.yaml": "tag: first\n", "docs/readme": "no app\n"})
 		commit := b.Push(map[string]string{"shop/tandem.yaml": "tag: two\n"})
@@ -93,11 +91,10 @@ type ExporterBed struct {
 
 // Exporter is what every Exporter does.
 func Exporter(t *testing.T, open func(*testing.T) ExporterBed) {
-	promise := func(name string, test func(t *testing.T, b ExporterBed, dest string)) {
-		t.Run(name, func(t *testing.T) { test(t, open(t), filepath.Join(t.TempDir(), "trees", "shop")) })
-	}
+	promise := promises(t, open)
 	const file = "shop/tandem.yaml"
-	promise("the files are those of the commit, also of an older one", func(t *testing.T, b ExporterBed, dest string) {
+	promise("the files are those of the commit, also of an older one", func(t *testing.T, b ExporterBed) {
+		dest := filepath.Join(t.TempDir(), "trees", "shop")
 		for content, commit := range map[string]string{"old": b.Push(map[string]string{file: "old"}), "new": b.Push(map[string]string{file: "new"})} {
 			if err := b.Port.Export(t.Context(), commit, "shop", dest+content); err != nil {
 				t.Fatal(err)
@@ -105,7 +102,8 @@ func Exporter(t *testing.T, open func(*testing.T) ExporterBed) {
 			wantFile(t, filepath.Join(dest+content, "tandem.yaml"), content)
 		}
 	})
-	promise("what is there already is left alone", func(t *testing.T, b ExporterBed, dest string) {
+	promise("what is there already is left alone", func(t *testing.T, b ExporterBed) {
+		dest := filepath.Join(t.TempDir(), "trees", "shop")
 		for _, content := range []string{"old", "new"} {
 			if err := b.Port.Export(t.Context(), b.Push(map[string]string{file: content}), "shop", dest); err != nil {
 				t.Fatal(err)
@@ -113,7 +111,8 @@ func Exporter(t *testing.T, open func(*testing.T) ExporterBed) {
 			wantFile(t, filepath.Join(dest, "tandem.yaml"), "old")
 		}
 	})
-	promise("what cannot be exported leaves nothing", func(t *testing.T, b ExporterBed, dest string) {
+	promise("what cannot be exported leaves nothing", func(t *testing.T, b ExporterBed) {
+		dest := filepath.Join(t.TempDir(), "trees", "shop")
 		commit := b.Push(map[string]string{file: "x"})
 		if b.Port.Export(t.Context(), commit, "blog", dest) == nil {
 			t.Error("a directory that the commit does not have was exported")
@@ -123,7 +122,8 @@ func Exporter(t *testing.T, open func(*testing.T) ExporterBed) {
 		}
 		wantMissing(t, dest)
 	})
-	promise("once its context has ended it says so and leaves nothing", func(t *testing.T, b ExporterBed, dest string) {
+	promise("once its context has ended it says so and leaves nothing", func(t *testing.T, b ExporterBed) {
+		dest := filepath.Join(t.TempDir(), "trees", "shop")
 		commit := b.Push(map[string]string{file: "x"})
 		wantEnded(t, map[string]func(context.Context) error{
 			"Export": func(ctx context.Context) error { return b.Port.Export(ctx, commit, "shop", dest) },
@@ -157,9 +157,7 @@ type PublisherBed struct {
 
 // Publisher is what every Publisher does.
 func Publisher(t *testing.T, open func(*testing.T) PublisherBed) {
-	promise := func(name string, test func(*testing.T, PublisherBed)) {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
+	promise := promises(t, open)
 	promise("each publication is a commit on top of those before", func(t *testing.T, b PublisherBed) {
 		b.publish(t, map[string]string{"shop.yaml": "one", "blog.yaml": "first"})
 		b.publish(t, map[string]string{"shop.yaml": "two"})

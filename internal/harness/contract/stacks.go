@@ -7,8 +7,8 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// StacksPort is reconciler.Stacks.
-type StacksPort interface {
+// stacksPort is reconciler.Stacks.
+type stacksPort interface {
 	Observe(ctx context.Context, app deploy.App) ([2]deploy.Stack, error)
 	Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error
 	LookForImages(ctx context.Context, app deploy.App) error
@@ -17,18 +17,16 @@ type StacksPort interface {
 
 // StacksBed is an app that never ran, as two commits have it.
 type StacksBed struct {
-	StacksPort
+	Port          stacksPort
 	First, Second deploy.App // resolved; two releases
 }
 
 // Stacks is what every Stacks does.
 func Stacks(t *testing.T, open func(*testing.T) StacksBed) {
-	promise := func(name string, test func(*testing.T, StacksBed)) {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
+	promise := promises(t, open)
 	promise("an app that never ran is absent, can be stopped, and its images can be had", func(t *testing.T, b StacksBed) {
 		b.stop(t, deploy.Blue)
-		if err := b.LookForImages(t.Context(), b.First); err != nil {
+		if err := b.Port.LookForImages(t.Context(), b.First); err != nil {
 			t.Error(err)
 		}
 		for i, s := range b.observe(t) {
@@ -56,7 +54,7 @@ func Stacks(t *testing.T, open func(*testing.T) StacksBed) {
 		how := &deploy.Start{Was: deploy.Started{Containers: ids(b.stack(t, deploy.Blue))}}
 		later := b.First
 		later.Commit.Hash = b.Second.Commit.Hash
-		if err := b.Up(t.Context(), later, deploy.Blue, how); err != nil {
+		if err := b.Port.Up(t.Context(), later, deploy.Blue, how); err != nil {
 			t.Fatal(err)
 		}
 		if b.wantRunning(t, deploy.Blue, b.First) != before {
@@ -91,11 +89,11 @@ func Stacks(t *testing.T, open func(*testing.T) StacksBed) {
 		b.up(t, b.First, deploy.Blue)
 		before := b.wantRunning(t, deploy.Blue, b.First)
 		wantEnded(t, map[string]func(context.Context) error{
-			"Observe":              func(ctx context.Context) error { _, err := b.Observe(ctx, b.First); return err },
-			"Up":                   func(ctx context.Context) error { return b.Up(ctx, b.Second, deploy.Blue, nil) },
-			"Up, of another color": func(ctx context.Context) error { return b.Up(ctx, b.Second, deploy.Green, nil) },
-			"LookForImages":        func(ctx context.Context) error { return b.LookForImages(ctx, b.First) },
-			"Stop":                 func(ctx context.Context) error { return b.Stop(ctx, b.First, deploy.Blue) },
+			"Observe":              func(ctx context.Context) error { _, err := b.Port.Observe(ctx, b.First); return err },
+			"Up":                   func(ctx context.Context) error { return b.Port.Up(ctx, b.Second, deploy.Blue, nil) },
+			"Up, of another color": func(ctx context.Context) error { return b.Port.Up(ctx, b.Second, deploy.Green, nil) },
+			"LookForImages":        func(ctx context.Context) error { return b.Port.LookForImages(ctx, b.First) },
+			"Stop":                 func(ctx context.Context) error { return b.Port.Stop(ctx, b.First, deploy.Blue) },
 		})
 		if b.wantRunning(t, deploy.Blue, b.First) != before {
 			t.Error("blue was touched")
@@ -115,7 +113,7 @@ func ids(s deploy.Stack) (all []string) {
 
 func (b StacksBed) observe(t *testing.T) [2]deploy.Stack {
 	t.Helper()
-	stacks, err := b.Observe(t.Context(), b.First)
+	stacks, err := b.Port.Observe(t.Context(), b.First)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,14 +131,14 @@ func (b StacksBed) stack(t *testing.T, color deploy.Color) deploy.Stack {
 
 func (b StacksBed) up(t *testing.T, app deploy.App, color deploy.Color) {
 	t.Helper()
-	if err := b.Up(t.Context(), app, color, nil); err != nil {
+	if err := b.Port.Up(t.Context(), app, color, nil); err != nil {
 		t.Fatalf("Up of %s in %s: %v", app.Release, color, err)
 	}
 }
 
 func (b StacksBed) stop(t *testing.T, color deploy.Color) {
 	t.Helper()
-	if err := b.Stop(t.Context(), b.First, color); err != nil {
+	if err := b.Port.Stop(t.Context(), b.First, color); err != nil {
 		t.Fatalf("Stop of %s: %v", color, err)
 	}
 }

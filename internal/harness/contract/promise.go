@@ -6,6 +6,13 @@ import (
 	"testing"
 )
 
+// promises returns a function that runs one test of a suite, on a bed of its own.
+func promises[Bed any](t *testing.T, open func(*testing.T) Bed) func(name string, test func(*testing.T, Bed)) {
+	return func(name string, test func(*testing.T, Bed)) {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
 // wantEnded calls each of the methods with a context that has ended, and wants to hear
 // just that of it.
 func wantEnded(t *testing.T, methods map[string]func(context.Context) error) {
