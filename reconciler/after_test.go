@@ -22,7 +22,7 @@ func TestRunner_SingletonsMoveToTheLiveColorBeforeItsWatch(t *testing.T) {
 		w.wantDid(t, "FirstDeploy+Watching: up green 1; gate green 1; flip green 1; confirm green 1; handover green 1; watch green 1")
 		p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
 		if w.stacks[deploy.Green].singletonsRun || !w.stacks[deploy.Blue].singletonsRun {
-			t.Errorf("on duty: blue %t, green %t; want blue alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
+			t.Errorf("singletons run: blue %t, green %t; want blue alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
 		}
 	})
 }
@@ -37,7 +37,7 @@ func TestRunner_SingletonsOfAReleaseThatIsTakenBackAreRelieved(t *testing.T) {
 		s := p.deploy("c2", yamlOf("2", deploy.Blue, "singletons: [scheduler]"))
 		p.is(t, s, "Held/Held, live 1 in green, standby 2 stopped; history 2:RolledBack 1:Promoted")
 		if !w.stacks[deploy.Green].singletonsRun || w.stacks[deploy.Blue].singletonsRun {
-			t.Errorf("on duty: blue %t, green %t; want green alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
+			t.Errorf("singletons run: blue %t, green %t; want green alone", w.stacks[deploy.Blue].singletonsRun, w.stacks[deploy.Green].singletonsRun)
 		}
 	})
 }
@@ -49,7 +49,7 @@ func TestRunner_SingletonThatWasStoppedIsStartedAgainAndTold(t *testing.T) {
 		w.change(func() { w.stacks[deploy.Green].singletonsRun = false })
 		s := p.Once(p.ctx)
 		p.is(t, s, "Live/UpToDate, live 1 in green; history 1:Promoted")
-		if want := "the singletons of green were off duty, those of blue none; put right"; !strings.Contains(s.Message, want) {
+		if want := "the singletons of green were stopped, those of blue none; put right"; !strings.Contains(s.Message, want) {
 			t.Errorf("message %q, want %q", s.Message, want)
 		}
 	})

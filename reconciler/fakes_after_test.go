@@ -59,7 +59,7 @@ func (f fakeSingletons) StartSingletons(ctx context.Context, app deploy.App, c d
 			return &deploy.FilesChangedError{Release: app.Release, Root: app.Root}
 		}
 		if a := w.stacks[c.Other()]; a != nil && a.singletonsRun {
-			w.offend("two singletons at the same time: %s was engaged while %s was on duty", c, c.Other())
+			w.offend("two singletons at the same time: %s was started while %s ran", c, c.Other())
 		}
 		if c != w.live || w.stacks[c].release != app.Release {
 			w.offend("the singletons of %s were engaged in %s, which is not live with it", app.Release, c)

@@ -25,7 +25,7 @@ func TestRunner_TrafficThatSomebodyMovedIsMovedBack(t *testing.T) {
 		}
 		w.wantDid(t, "Drifted+BackupChange: backup-off blue 2; gate blue 2; flip blue 2; backup-on green 1")
 		if w.saved.Live != before {
-			t.Errorf("tenure %+v, want it unchanged: %+v", w.saved.Live, before)
+			t.Errorf("live release %+v, want it unchanged: %+v", w.saved.Live, before)
 		}
 	})
 }

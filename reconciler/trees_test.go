@@ -72,7 +72,7 @@ func TestRunner_ChangedFilesKeepNoSingletonFromBeingStarted(t *testing.T) {
 		w.change(func() { w.stacks[deploy.Green].singletonsRun = false })
 		p.Once(p.ctx)
 		if s := p.Once(p.ctx); !w.stacks[deploy.Green].singletonsRun {
-			t.Errorf("the singleton is not on duty: %s, %s", summary(s), s.Message)
+			t.Errorf("the singleton does not run: %s, %s", summary(s), s.Message)
 		}
 		p.honest()
 	})

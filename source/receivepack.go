@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -34,8 +35,13 @@ func (d *gitDir) receivePack(ctx context.Context) (transport.ReceivePackSession,
 	if err != nil {
 		return nil, errors.New("a repository on this host is pushed to by the git program, and there is none: install the package git, or reach the repository over ssh")
 	}
-	cmd := exec.CommandContext(ctx, program, "receive-pack", d.path)
-	if cmd.SysProcAttr, cmd.Env, err = d.asOwner(); err != nil {
+	// What a link on the way leads to is looked at below, and must not be another thing then.
+	place, err := filepath.EvalSymlinks(d.path)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, "receive-pack", place)
+	if cmd.SysProcAttr, cmd.Env, err = d.asOwner(place); err != nil {
 		return nil, err
 	}
 	cmd.Dir = "/"
@@ -69,7 +75,7 @@ func (d *gitDir) receivePack(ctx context.Context) (transport.ReceivePackSession,
 
 // asOwner is how a program runs as the repository's owner. It gets none of the agent's
 // environment, which may hold secrets.
-func (d *gitDir) asOwner() (*syscall.SysProcAttr, []string, error) {
+func (d *gitDir) asOwner(place string) (*syscall.SysProcAttr, []string, error) {
 	// In a session of its own a hook cannot type into the terminal of who runs the agent.
 	attr, home := &syscall.SysProcAttr{Setsid: true}, os.Getenv("HOME")
 	if os.Geteuid() == 0 {
@@ -78,7 +84,7 @@ func (d *gitDir) asOwner() (*syscall.SysProcAttr, []string, error) {
 		case !ok:
 			return nil, nil, errors.New("nobody knows whose it is")
 		case is.Uid == 0:
-			if err := d.isRootsAlone(); err != nil {
+			if err := d.isRootsAlone(place); err != nil {
 				return nil, nil, err
 			}
 		default:
@@ -118,8 +124,22 @@ func credential(uid uint32) (*syscall.Credential, string, error) {
 }
 
 // isRootsAlone refuses a repository of root's in which others may write, as in a shared
-// one: with a hook or a line in the config they would have root do what they like.
-func (d *gitDir) isRootsAlone() error {
+// one: with a hook or a line in the config they would have root do what they like. Who may
+// write above it could put another one into its place.
+func (d *gitDir) isRootsAlone(place string) error {
+	for dir := filepath.Dir(place); ; dir = filepath.Dir(dir) {
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		sticky := info.Mode()&fs.ModeSticky != 0 // there only the owner of a thing may move it
+		if info.Mode()&0o022 != 0 && !sticky {   // whose it is was asked when it was opened
+			return rootsWritten(dir)
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
 	for _, dir := range []string{".", "hooks", "objects", "refs", "refs/heads"} {
 		entries, err := d.entries(dir, maxGitEntries)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,11 +157,19 @@ func (d *gitDir) isRootsAlone() error {
 			if err != nil {
 				return err
 			}
-			is, ok := info.Sys().(*syscall.Stat_t)
-			if !ok || is.Uid != 0 || info.Mode()&fs.ModeSymlink == 0 && info.Mode()&0o022 != 0 {
-				return kindf(ErrRefused, "the repository is root's, but others may write %s, and git would do as root what they put there: give the repository to one of them (chown -R), or reach it over ssh", d.full(name))
+			if !isRoots(info) || info.Mode()&fs.ModeSymlink == 0 && info.Mode()&0o022 != 0 {
+				return rootsWritten(d.full(name))
 			}
 		}
 	}
 	return nil
+}
+
+func isRoots(info fs.FileInfo) bool {
+	is, ok := info.Sys().(*syscall.Stat_t)
+	return ok && is.Uid == 0
+}
+
+func rootsWritten(path string) error {
+	return kindf(ErrRefused, "the repository is root's, but others may write %s, and git would do as root what they put there: give the repository to one of them (chown -R), or reach it over ssh", path)
 }

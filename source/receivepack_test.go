@@ -95,6 +95,7 @@ func TestLocalPublish_RunsNothingAsRootThatOthersMayWrite(t *testing.T) {
 		"a hook":          func(w *world) error { return os.Chmod(w.file("hooks/pre-receive"), 0o777) },
 		"hooks, linked":   func(w *world) error { return w.link("hooks") },
 		"refs/heads":      func(w *world) error { return os.Chmod(w.file("refs/heads"), 0o775) },
+		"what is above":   func(w *world) error { return os.Chmod(filepath.Dir(w.bare.Path), 0o777) },
 		"objects, linked": func(w *world) error { return w.link("objects/info") },
 	} {
 		t.Run(name, func(t *testing.T) {

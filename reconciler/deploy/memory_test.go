@@ -198,13 +198,13 @@ func TestMemory_CloneSharesNothing(t *testing.T) {
 	}
 }
 
-func TestTenure_IsNeverThatOfNoRelease(t *testing.T) {
+func TestLiveRelease_IsNeverThatOfNoRelease(t *testing.T) {
 	if (LiveRelease{}).Is(NoColor, Release{}) {
-		t.Error("the zero Tenure is the tenure of the zero Release")
+		t.Error("the zero LiveRelease is that of the zero Release")
 	}
 	liveRelease := LiveRelease{Color: Green, Release: memoryRelease(1)}
 	if !liveRelease.Is(Green, memoryRelease(1)) || liveRelease.Is(Blue, memoryRelease(1)) || liveRelease.Is(Green, memoryRelease(2)) {
-		t.Error("a tenure is that of its color and its release, and of no other")
+		t.Error("a live release is that of its color and its release, and of no other")
 	}
 }
 

@@ -136,7 +136,7 @@ const (
 )
 
 func (d SingletonState) String() string {
-	return [...]string{"none", "off duty", "partly on duty", "on duty"}[d]
+	return [...]string{"none", "stopped", "partly running", "running"}[d]
 }
 
 // Instance identifies this very set of running processes: it changes when a

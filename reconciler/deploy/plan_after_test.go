@@ -245,7 +245,7 @@ func (w miniature) faultAfterwards(reason Reason) string {
 
 func (a afterwards) String() string {
 	var b strings.Builder
-	for _, f := range []flag{{a.backupOn, "armed"}, {a.closed, "closed"}, {a.unused, "unused"}} {
+	for _, f := range []flag{{a.backupOn, "backup on"}, {a.closed, "closed"}, {a.unused, "unused"}} {
 		b.WriteString(f.String())
 	}
 	for p := pick(1); p <= 3; p++ {

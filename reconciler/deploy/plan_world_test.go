@@ -469,7 +469,7 @@ func (w miniature) String() string {
 	for h := blue; h <= green; h++ {
 		s := w.stacks[h]
 		fmt.Fprintf(&b, "%s{%s", h.color(), Condition(s.condition))
-		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.singletonsRun, "on duty"}, {s.cut, "cut"},
+		for _, f := range []flag{{h == w.live, "live"}, {s.gated, "gated"}, {s.idle, "idle"}, {s.singletonsRun, "singletons run"}, {s.cut, "cut"},
 			{s.fitness == uint8(BackupProven), "proven"}, {s.fitness == uint8(BackupUnhealthy), "unhealthy"}} {
 			b.WriteString(f.String())
 		}
@@ -480,7 +480,7 @@ func (w miniature) String() string {
 	}
 	fmt.Fprintf(&b, "wants %s %s", w.desired.letter(), w.choice.color())
 	if w.liveRelease.release != 0 {
-		fmt.Fprintf(&b, ", tenure %s %s", w.liveRelease.color.color(), w.liveRelease.release.letter())
+		fmt.Fprintf(&b, ", live release %s %s", w.liveRelease.color.color(), w.liveRelease.release.letter())
 	}
 	for p := pick(1); p <= 3; p++ {
 		for _, f := range []flag{{w.passed[p], "passed"}, {w.verdicts[p] == rejected, "rejected"}, {w.verdicts[p] == rejectedBefore, "rejected before"}} {
