@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"tandem/internal/agent"
+	"tandem/internal/validate"
 )
 
 // newTrial is what this program calls itself for: a file that takes too much memory or
@@ -11,12 +11,12 @@ import (
 // people, and not shown to them.
 func newTrial() *cobra.Command {
 	return &cobra.Command{
-		Use:    agent.TrialCommand,
+		Use:    validate.TrialCommand,
 		Hidden: true,
 		Short:  "Read Compose files in a process of its own, for the agent",
 		Args:   takes(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return agent.Trial(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
+			return validate.Trial(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
 }

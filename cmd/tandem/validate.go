@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tandem/internal/agent"
+	"tandem/internal/validate"
 	"tandem/reconciler/deploy"
 )
 
@@ -36,7 +36,7 @@ the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			faults, checked, err := agent.Validate(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
+			faults, checked, err := validate.Files(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
 			if err != nil {
 				return err
 			}

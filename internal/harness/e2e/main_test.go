@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"tandem/examples"
-	"tandem/internal/agent"
 	"tandem/internal/harness/testbed"
+	"tandem/internal/validate"
 )
 
 // TestMain lets the image of the examples be made while other tests run, where all
 // are asked for, and closes what tests share.
 func TestMain(m *testing.M) {
-	testbed.Trial(agent.Trial, agent.TrialCommand)
+	testbed.Trial(validate.Trial, validate.TrialCommand)
 	flag.Parse()
 	if flag.Lookup("test.run").Value.String() == "" {
 		go prepareDebian()

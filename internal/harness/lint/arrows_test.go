@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"internal/agent", everything},
 	{harness, append([]string{"examples"}, everything...)},
 	{"internal/config", []string{heart, "reconciler/appfile"}},
+	{"internal/validate", []string{heart, "reconciler/appfile", "compose/project", "internal/secrets"}},
 	{"internal", []string{heart}}, // api, forge, metrics, notify, secrets, …
 	{"cmd/tandem-demo", []string{harness + "/demo"}},
 	{"cmd", []string{heart, "internal"}},
@@ -78,10 +79,13 @@ func checkHeart(t testing.TB, h house) []string {
 	return needs(t, h, heart, "the standard library", func(string) bool { return false })
 }
 
-// checkProject finds Docker behind what `tandem validate` reads a Compose file with.
-func checkProject(t testing.TB, h house) []string {
+// checkValidate finds a Docker client behind what `tandem validate` runs.
+func checkValidate(t testing.TB, h house) []string {
 	t.Helper()
-	return needs(t, h, "compose/project", "no engine", func(dep string) bool { return !within(dep, "github.com/docker/docker") })
+	permitted := func(dep string) bool {
+		return !within(dep, "github.com/docker/docker") && !within(dep, "github.com/moby/moby")
+	}
+	return append(needs(t, h, "compose/project", "no engine", permitted), needs(t, h, "internal/validate", "no engine", permitted)...)
 }
 
 // needs finds what a package has, directly or not, that is neither of the standard library

@@ -39,7 +39,7 @@ var rules = []struct {
 }{
 	{"imports point one way", checkArrows},
 	{"the heart needs the standard library only", checkHeart},
-	{"a Compose file is read without an engine", checkProject},
+	{"a Compose file is read without an engine", checkValidate},
 	{"every package says what it is for", checkPackageDocs},
 	{"every exported name is documented", checkExportedDocs},
 	{"nothing runs before main", checkNoInit},

@@ -17,6 +17,7 @@ var planted = []struct {
 	{"reconciler/nginx.go", "package reconciler\nimport _ \"tandem/nginx\"\n", "reconciler imports nginx: "},
 	{"reconciler/deploy/lib.go", "package deploy\nimport _ \"example.com/git\"\n", "reconciler/deploy needs example.com/git: "},
 	{"reconciler/deploy/disk.go", "package deploy\nimport _ \"tandem/internal/lib/atomicfile\"\n", "reconciler/deploy needs tandem/internal/lib/atomicfile: "},
+	{"internal/validate/engine.go", "package validate\nimport _ \"github.com/moby/moby/client\"\n", "internal/validate needs github.com/moby/moby/client: "},
 	{"compose/project/engine.go", "package project\nimport _ \"github.com/docker/docker/client\"\n", "compose/project needs github.com/docker/docker/client: "},
 	{"nginx/sideways.go", "package nginx\nimport _ \"tandem/compose\"\n", "nginx imports compose: "},
 	{"nginx/sideways_test.go", "package nginx\nimport _ \"tandem/source\"\n", "the tests of nginx import source: "},

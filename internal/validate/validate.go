@@ -1,9 +1,10 @@
-package agent
+package validate
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,29 +13,28 @@ import (
 
 	"tandem/compose/project"
 	"tandem/internal/secrets"
-	"tandem/reconciler"
 	"tandem/reconciler/appfile"
 	"tandem/reconciler/deploy"
 )
 
-// Validate makes the agent's checks on files of this machine: each path is a
+// Files makes the agent's checks on files of this machine: each path is a
 // tandem.yaml, or a directory below which all of them are checked. It needs
 // neither Docker nor Nginx nor git, and no age key: encrypted files are checked as
 // far as they can be without being opened. checked is the number of apps; err is for a
 // path that cannot be read. own are the ports that are the agent's: see
 // config.Config.OwnPorts.
-func Validate(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, checked int, err error) {
+func Files(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
 		return nil, 0, err
 	}
-	resolver, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	loader, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
 	if err != nil {
 		return nil, 0, err
 	}
 	var apps []deploy.App
 	for _, path := range files {
-		app, err := validateFile(ctx, resolver, path, own)
+		app, err := validateFile(ctx, loader, path, own)
 		if found, ok := deploy.AsFaults(err); ok {
 			faults = append(faults, found...)
 		} else if err != nil {
@@ -87,7 +87,7 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, resolver reconciler.Resolver, path string, own map[int]string) (deploy.App, error) {
+func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return deploy.App{}, err
@@ -105,6 +105,16 @@ func validateFile(ctx context.Context, resolver reconciler.Resolver, path string
 		return deploy.App{}, err
 	}
 	app.Root = root
-	_, err = resolver.Resolve(ctx, app)
+	_, err = loader.Resolve(ctx, app)
 	return app, err
+}
+
+// TrialCommand is the argument with which a program has to call Trial: it is started so,
+// once more, before it reads a release's Compose files itself.
+const TrialCommand = "trial"
+
+// Trial reads Compose files in a process of its own, on behalf of an agent that gave
+// the job to its standard input. It limits the whole process.
+func Trial(ctx context.Context, in io.Reader, out io.Writer) error {
+	return project.RunTrial(ctx, in, out)
 }
