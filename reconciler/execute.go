@@ -36,6 +36,9 @@ func (r *Runner) execute(ctx context.Context, app deploy.App, w world, s deploy.
 		r.options.Emit(e)
 		return nil
 	}
+	if s.Action == deploy.Render && deploy.ReasonOf(err) == deploy.NotIncluded {
+		return err // it waits for a person, who is told by the status
+	}
 	e.Kind, e.Err = deploy.StepFailed, err
 	r.options.Emit(e)
 	var bad *deploy.RejectError

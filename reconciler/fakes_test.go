@@ -40,6 +40,7 @@ type stage struct {
 	unreached error       // why Nginx does not get through to the stack
 	outdated  error       // what every Prepare says of the site
 	routing   deploy.App  // as the last Prepare got it
+	rival     error       // what of the site does not let Nginx have the files
 	prepared  *deploy.App // what of it the generated files depend on; nil: there are none
 	serial    int         // of containers
 	networks  int         // of stopped stacks, which can be given back
@@ -562,6 +563,9 @@ func (f fakeRouter) Prepare(ctx context.Context, app deploy.App) (repaired []str
 	err = f.p.call(ctx, "router.prepare", func() error {
 		w := f.p.stage
 		repaired, w.repaired = w.repaired, nil
+		if w.rival != nil {
+			return w.rival // what was written is taken back
+		}
 		files := filesOf(app)
 		w.routing, w.prepared = app, &files
 		w.give(app)
@@ -623,7 +627,7 @@ func (f fakeRouter) Flip(ctx context.Context, app deploy.App, c deploy.Color) er
 			w.offend("traffic was moved to %s while it was a backup", c)
 		}
 		w.live, w.routing = c, app
-		if to.Condition == deploy.Running {
+		if to.Condition == deploy.Running && w.rival == nil {
 			w.leads()
 			w.serves(app)
 		}

@@ -86,6 +86,11 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 func (r *Runner) askRouter(ctx context.Context, app deploy.App, w *world) (err error) {
 	defer func() { w.unasked = err != nil && !w.known && ctx.Err() == nil }()
 	rendering, unknown := r.options.Router.Check(ctx, r.routing(app, w))
+	if rendering.Due && r.lacking != nil {
+		// A person has to write something first, and files that Nginx does not take are
+		// taken back: trying the same again would say the same.
+		rendering, unknown = deploy.RenderState{}, r.lacking
+	}
 	w.facts.Unrendered, w.lines = rendering.Due, rendering.Lines
 	if deploy.ReasonOf(unknown) == deploy.SiteOutdated {
 		w.outdated, unknown = unknown, nil // Nginx has what the site uses, and the app goes on

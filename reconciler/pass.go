@@ -169,7 +169,7 @@ func (r *Runner) pass(parent context.Context) outcome {
 
 // converge executes one step after another, planning afresh before each.
 func (r *Runner) converge(ctx context.Context, app deploy.App, v *passState) error {
-	r.inHand = v
+	r.inHand, r.lacking = v, nil
 	for range maxSteps {
 		v.doing = ""
 		if err := ctx.Err(); err != nil {
@@ -178,7 +178,11 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *passState) err
 		w, err := r.observe(ctx, app)
 		v.world, v.app = w, app
 		if w.facts.Unrendered {
-			if err = r.execute(ctx, app, w, deploy.Step{Action: deploy.Render}, deploy.Rendering); err == nil {
+			err = r.execute(ctx, app, w, deploy.Step{Action: deploy.Render}, deploy.Rendering)
+			if deploy.ReasonOf(err) == deploy.NotIncluded {
+				r.lacking, err = err, nil
+			}
+			if err == nil {
 				continue
 			}
 			v.world.unasked = ctx.Err() == nil
@@ -218,19 +222,19 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *passState) err
 			r.stuck = reason
 			return err
 		}
+		r.lacking = nil // what passed its gate since may be told to write more
 	}
 	return errors.New("the plan does not come to rest; this is a bug in tandem, please report it with the log")
 }
 
-// render has Nginx's generated files of the app written and loaded. What is in the way of
-// their use, and a person has to write, shows at the next look.
+// render has Nginx's generated files of the app written and loaded.
 func (r *Runner) render(ctx context.Context, app deploy.App, w world) error {
 	repaired, err := r.options.Router.Prepare(ctx, r.routing(app, &w))
 	for _, file := range repaired {
 		r.note(app, fmt.Sprintf("%s had been changed by somebody else; written again", file))
 	}
-	switch reason := deploy.ReasonOf(err); {
-	case err != nil && reason != deploy.SiteOutdated && reason != deploy.NotIncluded:
+	switch {
+	case err != nil && deploy.ReasonOf(err) != deploy.SiteOutdated: // which the next look tells
 		return err
 	case w.loadSite:
 		return r.options.Router.LoadSite(ctx, app)

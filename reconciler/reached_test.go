@@ -155,3 +155,26 @@ func TestReached_AStackOfSomebodyElseIsNotReplacedBeforeTheAppWasLive(t *testing
 		p.is(t, p.deploy("c3", yamlOf("3", deploy.Auto)), "Live/UpToDate, live 3 in green, standby 2 warm; history 3:Promoted 2:Promoted")
 	})
 }
+
+// Nginx may not take the files beside what the site has of its own: then they are taken
+// back, each time. The first stack proves itself all the same, nobody tries without end, and
+// it goes live once a person has done what the status says.
+func TestReached_FilesThatAreTakenBackAreTriedOnceAStepAndBarNoStack(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		w.change(func() { w.rival, w.unread = notRead, notRead })
+		p := w.start()
+		p.is(t, p.deploy("c1", yamlOf("1", deploy.Green)), "Degraded/NotIncluded")
+		says(t, p.Status(), "write the include lines")
+		w.wantDid(t, "FirstDeploy: up green 1; gate green 1; flip green 1")
+		tried := w.count("router.prepare")
+		p.is(t, p.Once(p.ctx), "Degraded/NotIncluded")
+		if again := w.count("router.prepare") - tried; again != 1 {
+			t.Errorf("tried %d times in a pass that has nothing to do, want once", again)
+		}
+		if e := w.told(deploy.StepFailed); len(e) > 0 {
+			t.Errorf("what waits for a person was told as a failure: %v", e)
+		}
+		w.change(func() { w.rival, w.unread = nil, nil })
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
+	})
+}

@@ -78,6 +78,7 @@ type Runner struct {
 	reported deploy.Entry          // the newest line of the history that listeners heard of
 	dirty    bool                  // images may have become needless
 	prober   *proxyProber          // the last that was begun; nil before the first
+	lacking  error                 // what a person has to write before Nginx can have the files, as the last render said; nil: nothing
 	inHand   *passState            // of the pass that goes on
 	nextAsk  time.Time             // when an image that is awaited is asked for again
 	stuck    deploy.Reason         // of the plan whose step failed in the last pass
