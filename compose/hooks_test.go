@@ -17,7 +17,7 @@ import (
 // TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret has hooks write so much after a
 // secret that any limit falls somewhere into it.
 func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
-	b := newBed(t, "hooks", func(o *compose.Options) { o.Vault = vault{"DB_PASSWORD": planted} })
+	b := newBed(t, "hooks", func(o *compose.Options) { o.Vault = tb.Vault{"DB_PASSWORD": tb.Planted} })
 	b.app.Secrets = []string{"secrets.env"}
 	const head = "services:\n  api:\n    image: IMAGE:1\n    ports: ['${API_PORT}:3000']\n    environment: {DB_PASSWORD: '${DB_PASSWORD}'}\n"
 	for name, more := range map[string]string{
@@ -36,8 +36,8 @@ func TestUp_AHookThatFailsRejectsTheReleaseWithoutASecret(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		text := reject.Detail + reject.Logs
-		for k := 4; k <= len(planted); k++ {
-			if strings.Contains(text, planted[len(planted)-k:]) {
+		for k := 4; k <= len(tb.Planted); k++ {
+			if strings.Contains(text, tb.Planted[len(tb.Planted)-k:]) {
 				t.Errorf("%s: a part of the secret is shown: %.200s", name, text)
 				break
 			}
@@ -141,8 +141,8 @@ func (b *bed) noHooks() {
 // TestLogs_ACutDoesNotFallIntoASecret has a line so long that the engine keeps it in
 // parts, of which only the last ones are asked for.
 func TestLogs_ACutDoesNotFallIntoASecret(t *testing.T) {
-	b := newBed(t, "longline", func(o *compose.Options) { o.Vault = vault{} })
-	const part, secret = 16 << 10, planted // bytes that the engine keeps together
+	b := newBed(t, "longline", func(o *compose.Options) { o.Vault = tb.Vault{} })
+	const part, secret = 16 << 10, tb.Planted // bytes that the engine keeps together
 	// It begins 7 bytes before the end of a part, and the parts after that one are five.
 	line := func(name string, after int) string {
 		return fmt.Sprintf("  %s: {image: 'IMAGE:1', command: [long, '%d', %q, '%d']}\n", name, part-7, strings.ReplaceAll(secret, "$", "$$"), after*part-len(secret)+7)

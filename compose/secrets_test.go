@@ -2,7 +2,6 @@ package compose_test
 
 import (
 	"archive/tar"
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -12,34 +11,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tandem/compose"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
-
-// vault has the secrets of a test; its Hide shouts, so that it can be told that a
-// text went through it.
-type vault map[string]string
-
-const planted = "planted-$ecret-value"
-
-func (v vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
-	var all []deploy.Secret
-	for name, value := range v {
-		all = append(all, deploy.Secret{
-			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Ciphertext: "sealed " + name,
-		})
-		if strings.HasPrefix(name, "PLAIN") {
-			all[len(all)-1].Ciphertext = value
-		}
-	}
-	return all, nil
-}
-
-func (v vault) HideCut(text string) string { return strings.ReplaceAll(text, planted, "(hidden)") }
 
 // The container gets the values, as variables and as a file; nothing else that
 // Docker tells of it has them, and its log is read without them.
 func TestSecrets_ReachTheContainerAndNothingElse(t *testing.T) {
-	b := newBed(t, "secrets", func(o *compose.Options) { o.Vault = vault{"DB_PASSWORD": planted} })
+	b := newBed(t, "secrets", func(o *compose.Options) { o.Vault = tb.Vault{"DB_PASSWORD": tb.Planted} })
 	b.app.Secrets = []string{"secrets.env"}
 	b.write("compose.yaml", `
 services:
@@ -63,19 +42,19 @@ secrets: {password: {environment: DB_PASSWORD}}
 	slices.Sort(info.Config.Env)
 	var got []string
 	for _, e := range info.Config.Env {
-		if strings.Contains(e, planted) {
+		if strings.Contains(e, tb.Planted) {
 			got = append(got, e)
 		}
 	}
-	want := []string{"DB_PASSWORD=" + planted, "URL=db://u:" + planted + "@db"}
+	want := []string{"DB_PASSWORD=" + tb.Planted, "URL=db://u:" + tb.Planted + "@db"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)
 	}
 	info.Config.Env = nil
-	if text := fmt.Sprintf("%+v %+v %+v", info.Config, info.HostConfig, *info.ContainerJSONBase); strings.Contains(text, planted) {
+	if text := fmt.Sprintf("%+v %+v %+v", info.Config, info.HostConfig, *info.ContainerJSONBase); strings.Contains(text, tb.Planted) {
 		t.Errorf("docker inspect shows it outside of the environment: %s", text)
 	}
-	if file := b.fileOf(api, "/run/secrets/password"); file != planted {
+	if file := b.fileOf(api, "/run/secrets/password"); file != tb.Planted {
 		t.Errorf("the file has %q", file)
 	}
 	b.logged(b.instance(deploy.Blue, "echo"), "DB_PASSWORD=(hidden)")

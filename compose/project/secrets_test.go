@@ -6,35 +6,15 @@ import (
 	"testing"
 
 	"tandem/compose/project"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
 
-// vault has the secrets of a test; its Hide shouts, so that it can be told that a
-// text went through it.
-type vault map[string]string
-
-const planted = "planted-$ecret-value"
-
-func (v vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
-	var all []deploy.Secret
-	for name, value := range v {
-		all = append(all, deploy.Secret{
-			Name: name, File: "shop/secrets.env", Line: 1, Encrypted: !strings.HasPrefix(name, "PLAIN"), Value: deploy.Hidden(value), Ciphertext: "sealed " + name,
-		})
-		if strings.HasPrefix(name, "PLAIN") {
-			all[len(all)-1].Ciphertext = value
-		}
-	}
-	return all, nil
-}
-
-func (v vault) HideCut(text string) string { return strings.ReplaceAll(text, planted, "(hidden)") }
-
 // resealed is vault after the file was encrypted anew.
-type resealed struct{ vault }
+type resealed struct{ tb.Vault }
 
 func (v resealed) Open(ctx context.Context, app deploy.App) ([]deploy.Secret, error) {
-	all, err := v.vault.Open(ctx, app)
+	all, err := v.Vault.Open(ctx, app)
 	for i := range all {
 		all[i].Ciphertext += " anew"
 	}
@@ -53,7 +33,7 @@ func stackWith(lines string) string {
 }
 
 func TestSecrets_MayStandWhereOnlyTheContainerReadsThem(t *testing.T) {
-	loader := newLoader(t, project.LoaderOptions{Vault: vault{"DB_PASSWORD": planted, "PLAIN": "shown"}})
+	loader := newLoader(t, project.LoaderOptions{Vault: tb.Vault{"DB_PASSWORD": tb.Planted, "PLAIN": "shown"}})
 	for name, files := range map[string]map[string]string{
 		"a mapping":            {"compose.yaml": stackWith("    environment: {A: \"postgres://u:${DB_PASSWORD}@db\"}\n")},
 		"a list":               {"compose.yaml": stackWith("    environment: [\"A=x${DB_PASSWORD}\", DB_PASSWORD]\n")},
@@ -73,7 +53,7 @@ func TestSecrets_MayStandWhereOnlyTheContainerReadsThem(t *testing.T) {
 }
 
 func TestSecrets_AreRefusedWhereOthersReadThem(t *testing.T) {
-	loader := newLoader(t, project.LoaderOptions{Vault: vault{"DB_PASSWORD": planted}})
+	loader := newLoader(t, project.LoaderOptions{Vault: tb.Vault{"DB_PASSWORD": tb.Planted}})
 	const command = "is a secret, and everybody on this host can read a command"
 	const other = "is a secret, and others can read what stands here"
 	for name, c := range map[string]struct {
@@ -106,14 +86,14 @@ func TestSecrets_AreRefusedWhereOthersReadThem(t *testing.T) {
 		if _, ok := deploy.AsFaults(err); !ok || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got\n%v\nwant faults with\n%s", name, err, c.want)
 		}
-		if err != nil && (strings.Contains(err.Error(), planted) || strings.Contains(err.Error(), "tandemsecret")) {
+		if err != nil && (strings.Contains(err.Error(), tb.Planted) || strings.Contains(err.Error(), "tandemsecret")) {
 			t.Errorf("%s: the message shows what it should not: %v", name, err)
 		}
 	}
 }
 
 func TestSecrets_AReleaseIsWhatStandsInGit(t *testing.T) {
-	used := vault{"DB_PASSWORD": planted, "UNUSED": "x"}
+	used := tb.Vault{"DB_PASSWORD": tb.Planted, "UNUSED": "x"}
 	release := func(v project.Vault, lines string) deploy.Release {
 		t.Helper()
 		app := secretive(t)
@@ -126,7 +106,7 @@ func TestSecrets_AReleaseIsWhatStandsInGit(t *testing.T) {
 	}
 	for _, lines := range []string{"    environment: {A: \"${DB_PASSWORD}\"}\n", "    secrets: [x]\nsecrets: {x: {environment: DB_PASSWORD}}\n"} {
 		before := release(used, lines)
-		if release(vault{"DB_PASSWORD": "", "UNUSED": ""}, lines) != before {
+		if release(tb.Vault{"DB_PASSWORD": "", "UNUSED": ""}, lines) != before {
 			t.Errorf("the value itself is in the hash: whoever guesses it could see that it is right\n%s", lines)
 		}
 		if release(resealed{used}, lines) == before {

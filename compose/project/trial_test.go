@@ -14,6 +14,7 @@ import (
 
 	"tandem/compose/project"
 	"tandem/internal/harness/testbed"
+	"tandem/internal/harness/testbed/tb"
 	"tandem/reconciler/deploy"
 )
 
@@ -203,7 +204,7 @@ func TestTrial_OnceForTheSameFiles(t *testing.T) {
 // TestTrial_KnowsNoSecret looks at all that a trial is given for an app with a secret;
 // the release is the same as without a trial.
 func TestTrial_KnowsNoSecret(t *testing.T) {
-	v := vault{"PASSWORD": planted, "OTHER": "another-" + planted}
+	v := tb.Vault{"PASSWORD": tb.Planted, "OTHER": "another-" + tb.Planted}
 	jobs := filepath.Join(t.TempDir(), "jobs")
 	app := secretive(t)
 	put(t, app, map[string]string{"compose.yaml": "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000'], environment: {P: '${PASSWORD}'}}\n"})
@@ -216,7 +217,7 @@ func TestTrial_KnowsNoSecret(t *testing.T) {
 		t.Errorf("the release is %v with a trial and %v without (%v)", with, without, err)
 	}
 	data, err := os.ReadFile(jobs)
-	if err != nil || !bytes.Contains(data, []byte("PASSWORD")) || bytes.Contains(data, []byte("planted")) {
+	if err != nil || !bytes.Contains(data, []byte("PASSWORD")) || bytes.Contains(data, []byte("tb.Planted")) {
 		t.Errorf("the trial was given %s (%v)", data, err)
 	}
 }

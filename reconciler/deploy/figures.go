@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,22 +60,3 @@ func cores(n float64) string {
 }
 
 func took(ns float64) string { return Took(time.Duration(ns)).String() }
-
-// Baseline is what the stack that had the traffic showed before a flip. The zero
-// Baseline is none.
-type Baseline struct {
-	For            Release `json:"for"`     // the release that is held against it
-	Traffic        Traffic `json:"traffic"` // of the last minutes before the flip
-	Usage          Usage   `json:"usage"`
-	TrafficUnknown bool    `json:"unread,omitempty"` // the log did not tell Traffic in time
-	CPU            float64 `json:"cpu"`              // cores: on average since its start or, where that is more, during the gate of the other
-}
-
-// P95 is the time that 95 of 100 do not exceed; 0 where there is none.
-func P95(times []time.Duration) time.Duration {
-	if len(times) == 0 {
-		return 0
-	}
-	slices.Sort(times)
-	return times[int(math.Ceil(0.95*float64(len(times))))-1]
-}

@@ -286,3 +286,13 @@ func (j judge) enough(s Sample) bool {
 	}
 	return n >= j.policy.MinRequests
 }
+
+// Baseline is what the stack that had the traffic showed before a flip. The zero
+// Baseline is none.
+type Baseline struct {
+	For            Release `json:"for"`     // the release that is held against it
+	Traffic        Traffic `json:"traffic"` // of the last minutes before the flip
+	Usage          Usage   `json:"usage"`
+	TrafficUnknown bool    `json:"unread,omitempty"` // the log did not tell Traffic in time
+	CPU            float64 `json:"cpu"`              // cores: on average since its start or, where that is more, during the gate of the other
+}

@@ -1,6 +1,10 @@
 package deploy
 
-import "time"
+import (
+	"math"
+	"slices"
+	"time"
+)
 
 // A new process is slow for a while, however good its code is: caches are cold, code is
 // being compiled, and two stacks share the cores. So latency and CPU are judged only
@@ -79,4 +83,13 @@ func (j judge) slowProbes(s Sample) *Breach {
 		return nil
 	}
 	return breach(P95Seconds, float64(v.P95), x, "p95 %s (of %s through nginx in the last %s) is over %s", Took(v.P95), probesOfAgent(v.Count), Took(LatencyWindow), x.words)
+}
+
+// P95 is the time that 95 of 100 do not exceed; 0 where there is none.
+func P95(times []time.Duration) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[int(math.Ceil(0.95*float64(len(times))))-1]
 }

@@ -37,10 +37,10 @@ func (c *crowd) count(n int) {
 	c.most = max(c.most, c.now)
 }
 
-func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.T) {
+func TestSlots_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := crowd{names: []string{"resolver.resolve", "stacks.observe"}}
-		turns := semaphore.NewWeighted(3)
+		slots := semaphore.NewWeighted(3)
 		var apps []*process
 		for range 20 {
 			w := newStage(t)
@@ -51,7 +51,7 @@ func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.
 			before.kill()
 			w.onCall = c.hook
 			p := w.start()
-			p.options.Slots = turns
+			p.options.Slots = slots
 			p.Offer(desired)
 			apps = append(apps, p)
 		}
@@ -69,14 +69,14 @@ func TestTurns_NoMoreAppsReadAndAskDockerAtOnceAndEachComesToItsTurn(t *testing.
 	})
 }
 
-func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
+func TestSlots_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := semaphore.NewWeighted(1)
+		slots := semaphore.NewWeighted(1)
 		gated, other := newStage(t), newStage(t)
 		gated.fates["1"] = bearing{sick: true}
 		for _, w := range []*stage{gated, other} {
 			p := w.start()
-			p.options.Slots = turns
+			p.options.Slots = slots
 			p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 			p.run()
 			elapse(t, 10*time.Second)
@@ -88,15 +88,15 @@ func TestTurns_AnAppAtItsGateIsInNobodysWay(t *testing.T) {
 	})
 }
 
-func TestTurns_WhoeverIsStoppedDoesNotWaitForOne(t *testing.T) {
+func TestSlots_WhoeverIsStoppedDoesNotWaitForOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := semaphore.NewWeighted(1)
-		if !turns.TryAcquire(1) { // somebody's, for ever
+		slots := semaphore.NewWeighted(1)
+		if !slots.TryAcquire(1) { // somebody's, for ever
 			t.Fatal("there is no turn")
 		}
 		w := newStage(t)
 		p := w.start()
-		p.options.Slots = turns
+		p.options.Slots = slots
 		p.Offer(p.push("c1", yamlOf("1", deploy.Green)))
 		done := make(chan struct{})
 		go func() { p.Run(p.ctx); close(done) }()
