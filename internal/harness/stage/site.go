@@ -42,6 +42,12 @@ func (s *Stage) AddSite(ctx context.Context) error {
 	if err := s.Nginx.Configure(testbed.NginxConfig{HTTP: s.httpLevel(), Server: s.site("")}); err != nil {
 		return err
 	}
+	// The agent may be reloading at this moment, and the workers of its reload, which do
+	// not know the site, come up after the first wait has looked who is there. The second
+	// wait sees all of them.
+	if err := s.Nginx.ReloadAndWait(ctx); err != nil {
+		return err
+	}
 	return s.Nginx.ReloadAndWait(ctx)
 }
 
