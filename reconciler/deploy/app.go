@@ -76,7 +76,11 @@ type Route struct {
 	Port    int    // in the container; 0: the one that the Compose file publishes or exposes
 	Ports   Ports
 	Health  Health
-	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
+
+	Upstream string // the name that a site passes to which stays as it is; empty: it passes to the route's variable
+	Listen   int    // on 127.0.0.1, where Nginx takes what comes that way; 0: the Router chooses it
+
+	Access Accesses // set by the Runner for the Router: whether Nginx may have the ports
 }
 
 // VolumeUse says how both colors have a volume that colored services write to.
