@@ -16,11 +16,11 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// The ports that listeners get where nobody has chosen one. None of them is one from which
-// programs of this host call others.
+// The ports that listeners get where nobody has chosen one: the upper half of those that
+// stacks get. None of them is one from which programs of this host call others.
 const (
-	firstListenerPort = 21000
-	listenerPorts     = 1000
+	firstListenerPort = 21500
+	listenerPorts     = 500
 )
 
 // listenerPort is the port of the route's listener: the app's own choice, else the one that
