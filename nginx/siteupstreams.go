@@ -27,6 +27,7 @@ type upstreamState struct {
 	inline   bool  // <app>.conf is to have it
 	declared []use // where the site has a group of that name of its own
 	uses     []use // where else the site has the name
+	foreign  []use // those of them that pass requests on in another protocol than HTTP
 }
 
 var (
@@ -65,6 +66,13 @@ func (p *Proxy) writtenUpstreams(app string) (all []upstreamState, names []strin
 		}
 	}
 	return all, names, nil
+}
+
+var otherProtocol = regexp.MustCompile(`\b(?:grpc|fastcgi|uwsgi|scgi|memcached)_pass\b|\bhttps://`)
+
+// otherProtocols finds where the site passes to the name what a listener does not understand.
+func otherProtocols(configuration, name string) []use {
+	return slices.DeleteFunc(uses(configuration, name), func(u use) bool { return !otherProtocol.MatchString(u.text) })
 }
 
 // usesOfWritten finds where the site has the names that the files have for a route.
@@ -135,7 +143,7 @@ func (p *Proxy) siteUpstreams(ctx context.Context, app deploy.App, w appDiff) ([
 func (p *Proxy) seen(all []upstreamState, configuration string, w appDiff) []upstreamState {
 	reads := includes(configuration, filepath.Join(w.environment.dir, w.app+confFile))
 	for i, u := range all {
-		u.declared = declarations(configuration, u.name)
+		u.declared, u.foreign = declarations(configuration, u.name), otherProtocols(configuration, u.name)
 		u.uses = w.usesOf(configuration, u.name)
 		file := upstreamFileName(w.app, u.name)
 		included := includes(configuration, filepath.Join(w.environment.dir, file))
@@ -191,7 +199,7 @@ func (p *Proxy) withListeners(s site, app deploy.App, w appDiff) (site, error) {
 // ownUpstreams are the app's names for which the site has a group of its own.
 func ownUpstreams(configuration string, app deploy.App) (own []upstreamState) {
 	for _, r := range app.Routes {
-		u := upstreamState{name: r.Upstream, route: r.Name, declared: declarations(configuration, r.Upstream)}
+		u := upstreamState{name: r.Upstream, route: r.Name, declared: declarations(configuration, r.Upstream), foreign: otherProtocols(configuration, r.Upstream)}
 		if len(u.declared) > 0 {
 			own = append(own, u)
 		}
@@ -216,6 +224,8 @@ func (w appDiff) outdatedUpstreams(app deploy.App) (lines []string) {
 			}
 			lines = append(lines, fmt.Sprintf("%s has no upstream %s any more, and the site still uses it (%s): write %s in the place of %s, and reload Nginx. Until then both lead there",
 				app.Name, u.name, described(u.uses), to, u.name))
+		case !u.former && len(u.foreign) > 0:
+			lines = append(lines, u.onlyHTTP(w.environment.dir, w.app))
 		case !u.former && len(u.declared) > 0:
 			own = append(own, u)
 		}
@@ -235,6 +245,9 @@ func (w appDiff) outdatedUpstreams(app deploy.App) (lines []string) {
 func adviceOn(own []upstreamState, dir, app, first string) string {
 	var steps []string
 	for _, u := range own {
+		if len(u.foreign) > 0 {
+			return u.onlyHTTP(dir, app)
+		}
 		line := first
 		if first == "" {
 			line = "include " + dir + "/" + upstreamFileName(app, u.name) + ";"
@@ -246,6 +259,13 @@ func adviceOn(own []upstreamState, dir, app, first string) string {
 		}
 	}
 	return strings.Join(steps, ", ") + ", leave what passes to it as it is, and reload Nginx"
+}
+
+// onlyHTTP says what to do where the site passes on another protocol.
+func (u upstreamState) onlyHTTP(dir, app string) string {
+	inHTTP, inServer := includeLines(dir, app)
+	return fmt.Sprintf("what leads to routes.%s.upstream takes HTTP alone, and the site passes something else to %s (%s): leave the key out, put %q into the http block and %q into the server block, write %s in the place of %s there, and reload Nginx",
+		u.route, u.name, described(u.foreign), inHTTP, inServer, Variable(app, u.route), u.name)
 }
 
 // places names lines by where they are.

@@ -480,6 +480,22 @@ func TestUpstream_WebSocketsAndTLSOfTheSite(t *testing.T) {
 	dialUpgraded(t, r.nginx.Addr()).want(t, "three", "green three")
 }
 
+// The listener takes HTTP. Whoever follows the words gets the app's variable.
+func TestUpstream_AnotherProtocolIsToldToUseTheVariable(t *testing.T) {
+	for pass, word := range map[string]string{"fastcgi_pass app_backend;": "fastcgi_pass", "proxy_pass https://app_backend;": "https://"} {
+		r := newRig(t, rigOptions{bare: true})
+		r.app.Routes[0].Upstream = "app_backend"
+		r.configure(t, testbed.NginxConfig{HTTP: "upstream app_backend { server 127.0.0.1:1; }", Server: "location / { " + pass + " }"})
+		_, err := r.proxy.Prepare(t.Context(), r.app)
+		wantReason(t, err, deploy.NotIncluded, word, "takes HTTP alone", "$shop_api", "include "+r.dir+"/shop.server;", "nginx.conf:")
+		r.configure(t, testbed.NginxConfig{HTTP: inHTTP + "upstream app_backend { server 127.0.0.1:1; }", Server: "location / { " + pass + " }"})
+		r.prepare(t) // Nginx refused both groups of the name, and did not say more
+		_, err = r.proxy.Prepare(t.Context(), r.app)
+		wantReason(t, err, deploy.SiteOutdated, word, "takes HTTP alone", "$shop_api")
+		wantReason(t, r.site(t, r.app), deploy.NotIncluded, "takes HTTP alone")
+	}
+}
+
 // The watch reads tandem's log; the log of the site has one line a request, as before.
 func TestUpstream_EachRequestIsCountedOnceWithItsColor(t *testing.T) {
 	// The site includes the app's file, too, and the name is one that could be a group's.
