@@ -121,7 +121,7 @@ func TestParseApp_UpstreamIsAnyNameThatASiteMayHave(t *testing.T) {
 	for _, name := range []string{"app_backend", "App-1.example.com", "_x", "shop_backend", "9a"} {
 		app, err := ParseApp(tandemYAML("tag: \"1\"\nroutes:\n  api: {ports: {blue: 3001, green: 3002}, health: /h, upstream: " + name + "}\n"))
 		if err != nil || app.Routes[0].Upstream != name {
-			t.Errorf("%s: got %q and %v", name, app.Routes, err)
+			t.Errorf("%s: got %v and %v", name, app.Routes, err)
 		}
 	}
 }
