@@ -66,6 +66,9 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	for color, p := range x.colored {
 		x.written[color] = maps.Clone(p.Services)
 	}
+	if app.Adopt != "" && !host.Policy.AllowsAdopt(app.Adopt) {
+		x.appFault([]string{"adopt"}, "the Compose project %s is this app's only where the host says so: let this host's policy.allow list \"%s:%s\"", app.Adopt, policy.AllowAdopt, app.Adopt)
+	}
 	if x.lists(); len(x.faults) > 0 {
 		return composefile.SortFaults(x.faults), nil // all else would follow from them
 	}
