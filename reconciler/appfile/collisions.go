@@ -32,6 +32,7 @@ func Collisions(apps []deploy.App, origins map[string]Origin) map[string]deploy.
 	c.names(sorted)
 	c.ports(sorted)
 	c.upstreams(sorted)
+	c.projects(sorted)
 	return c.out
 }
 
@@ -138,6 +139,22 @@ func refuse[K comparable](c *collisions, all grouped[K], advice string, had func
 		for _, x := range claims {
 			if len(claims) > 1 && x.app.File != keeper {
 				c.fault(x, "%v is %s, too; %s", key, others(x, claims, func(o claim) string { return o.path + " in " + o.app.File }), advice)
+			}
+		}
+	}
+}
+
+// projects lets no app adopt a project that is another one's, or that another one adopts.
+func (c *collisions) projects(apps []deploy.App) {
+	for _, app := range apps {
+		if app.Adopt == "" {
+			continue
+		}
+		for _, other := range apps {
+			theirs := []string{other.Project(deploy.Blue), other.Project(deploy.Green), other.SharedProject()}
+			if other.File != app.File && slices.Contains(theirs, app.Adopt) {
+				c.fault(claim{app, "adopt"}, "the Compose project %s is that of the app in %s: remove it here, or there", app.Adopt, other.File)
+				break
 			}
 		}
 	}
