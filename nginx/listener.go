@@ -121,7 +121,6 @@ server {
     # The site has looked at the request, and is patient for as long as it likes.
     allow all;
     auth_basic off;
-    underscores_in_headers on;
     ignore_invalid_headers off;
     client_header_buffer_size 8k;
     large_client_header_buffers 8 128k;

@@ -270,7 +270,7 @@ func TestUpstream_TheSiteGetsWhatTheAppAnswered(t *testing.T) {
 	// What the http block says is for people, once.
 	r := newUpstreamRig(t, `add_header X-Site once; gzip on; gzip_proxied any; gzip_min_length 1; gzip_http_version 1.0; charset utf-8; expires 1h;
 deny 192.0.2.1; client_max_body_size 1k; proxy_buffer_size 4k; proxy_intercept_errors on; error_page 404 /missing.html;
-limit_req_zone $binary_remote_addr zone=few:1m rate=1r/m;`, `proxy_intercept_errors off; error_page 404 /404.html; limit_req zone=few burst=1000 nodelay;
+limit_req_zone $binary_remote_addr zone=few:1m rate=1r/m;`, `gzip off; proxy_intercept_errors off; error_page 404 /404.html; limit_req zone=few burst=1000 nodelay;
 `+scriptSite+`
 location /files/ { internal; return 200 "the file"; }
 location /server { proxy_pass http://app_backend; proxy_pass_header Server; }`)
@@ -295,7 +295,12 @@ location /server { proxy_pass http://app_backend; proxy_pass_header Server; }`)
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ask := func(path string) (*http.Response, string) {
 		t.Helper()
-		res, err := client.Get(r.nginx.URL() + path)
+		req, err := http.NewRequest(http.MethodGet, r.nginx.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Encoding", "gzip")
+		res, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -384,6 +389,7 @@ func TestUpstream_BodiesAreStreamedBothWays(t *testing.T) {
 	})
 	t.Run("line by line", func(t *testing.T) {
 		body, lines := io.Pipe()
+		defer func() { _ = lines.Close() }() // a second time where all is well
 		sent := make(chan error, 1)
 		go func() {
 			_, err := fmt.Fprintln(lines, "one")
@@ -559,6 +565,15 @@ func TestUpstream_TheListenerIsOnLoopbackAndKeepsItsPort(t *testing.T) {
 		if other := listen.FindStringSubmatch(r.file(t, "pear.listeners")); other[1] == at[1] {
 			t.Errorf("both listen on %s", at[1])
 		}
+	})
+	t.Run("one of another app is not taken", func(t *testing.T) {
+		r.restart(t) // who knows of it from the files alone
+		app := appWith("plum", deploy.Route{Name: "api", Upstream: "plum_servers", Ports: r.app.Routes[0].Ports})
+		if _, err := fmt.Sscan(strings.TrimPrefix(at[1], "127.0.0.1:"), &app.Routes[0].Listen); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.proxy.Prepare(t.Context(), app)
+		wantReason(t, err, deploy.PortTaken, "the app shop")
 	})
 	t.Run("one that a program has is not taken", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
