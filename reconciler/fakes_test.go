@@ -64,6 +64,7 @@ type stage struct {
 	protected  bool              // the branch accepts no revert
 	ledger     ledger
 	clock      deploy.Clock
+	chosen     deploy.PortTable                // ports of routes whose file names none
 	strangers  map[int]deploy.Holder           // what else is on this host
 	oneShots   int                             // how often one was run
 	portless   map[string]bool                 // containers that run without their published port
@@ -144,7 +145,7 @@ func (w *stage) start() *process {
 	w.t.Cleanup(p.kill)
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
-		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
+		Source: fakeSource{p}, Resolver: fakeResolver{p}, Ports: fakePorts{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
 		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Slots: semaphore.NewWeighted(8),
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
@@ -269,6 +270,11 @@ type fakeResolver struct{ p *process }
 // Resolve gives each tag one release, unless somebody changed the exported files.
 func (f fakeResolver) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	release := releaseOf(app.Tag)
+	for _, r := range app.Routes {
+		if r.PortsChosen {
+			release.Hash += fmt.Sprintf("%05d%05d", r.Ports.Blue, r.Ports.Green)
+		}
+	}
 	if spoiled(app) {
 		release.Hash += "0"
 	}
