@@ -27,6 +27,17 @@ func (x *projection) names() {
 	})
 }
 
+// sharedPorts tells which ports of shared services nobody but this host reaches any more.
+func (x *projection) sharedPorts() {
+	for _, name := range x.shared.ServiceNames() {
+		for _, p := range x.shared.Services[name].Ports {
+			if p.HostIP == "" {
+				x.note(at(name, "ports", "~"+strconv.Itoa(int(p.Target))), "%s is published on 127.0.0.1 alone, and not on all interfaces as by Compose", portText(p))
+			}
+		}
+	}
+}
+
 // ports projects the ports of both colors.
 func (x *projection) ports() {
 	targets := map[string]int{} // route -> port in the container
@@ -69,7 +80,7 @@ func (x *projection) ownPorts(name string, targets map[string]int) map[deploy.Co
 			both := slices.ContainsFunc(others, func(o types.ServicePortConfig) bool {
 				return o.Published == p.Published && o.Target == p.Target && o.Protocol == p.Protocol
 			})
-			if p.Published != "" && !both {
+			if p.Published == "" && !x.leadsTo(name, p, targets) || p.Published != "" && !both { // Docker chooses one that is free
 				kept[color] = append(kept[color], p)
 			} else if color == deploy.Blue {
 				x.noPort(name, p, targets)
@@ -79,6 +90,11 @@ func (x *projection) ownPorts(name string, targets map[string]int) map[deploy.Co
 	keep(deploy.Blue, blue.Ports, green.Ports)
 	keep(deploy.Green, green.Ports, blue.Ports)
 	return kept
+}
+
+// leadsTo tells whether a route leads to the port.
+func (x *projection) leadsTo(name string, p types.ServicePortConfig, targets map[string]int) bool {
+	return slices.ContainsFunc(x.App.Routes, func(r deploy.Route) bool { return r.Service == name && targets[r.Name] == int(p.Target) })
 }
 
 // noPort tells what becomes of a port that is the same in both colors.
