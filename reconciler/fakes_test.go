@@ -323,6 +323,11 @@ func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.made.Commit.Hash, Root: a.made.Root,
 		Condition: deploy.Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
 	}
+	for _, r := range a.made.Routes {
+		if r.PortsChosen {
+			s.Ports = map[string]deploy.Ports{r.Name: r.Ports} // of one is enough here
+		}
+	}
 	down := 0
 	for _, x := range a.containers {
 		if !x.Up() {
