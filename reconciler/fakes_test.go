@@ -592,6 +592,10 @@ func (w *stage) leads() {
 		return
 	}
 	for _, r := range w.routing.Routes {
+		isNew := !slices.ContainsFunc(w.stacks[w.live].app.Routes, func(o deploy.Route) bool { return o.Name == r.Name })
+		if r.PortsChosen && isNew {
+			continue // nobody can use it before the flip
+		}
 		if !listens(w.stacks[w.live].app, r, w.live) {
 			w.offend("route %s of %s leads to port %d, where nobody listens", r.Name, w.live, r.Ports.Of(w.live))
 		}

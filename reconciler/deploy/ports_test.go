@@ -99,7 +99,7 @@ func TestPortTable_APortThatWasChosenForAnotherRouteCannotBeNamed(t *testing.T) 
 		"another route of the app":                {naming("shop", "web", "api"), true},
 		"the route itself":                        {naming("shop", "api"), false},
 		"a route in the place of one that is not": {naming("shop", "web"), false},
-		"nobody":                                  {portless("blog", "api"), false},
+		"nobody": {portless("blog", "api"), false},
 	} {
 		faults := table.Conflicts(c.app)
 		if len(faults) > 0 != c.want {
