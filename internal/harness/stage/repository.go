@@ -24,6 +24,7 @@ type Desired struct {
 	MaxLatency string
 	Upstream   string // that the site passes requests for the api to; empty: it uses the variable
 	More       string // further keys, as YAML lines
+	NoPorts    bool   // the routes name no ports, so that tandem chooses them
 }
 
 // makeRepository makes the bare repository and a clone with the example in it.
@@ -74,7 +75,11 @@ func (s *Stage) Write(d Desired) error {
 		if upstream != "" {
 			upstream = ", upstream: " + upstream
 		}
-		fmt.Fprintf(&b, "  %s: {ports: {blue: %d, green: %d}, health: {path: /health, max_latency: %s}%s}\n", name, blue, green, latency, upstream)
+		ports := fmt.Sprintf("ports: {blue: %d, green: %d}, ", blue, green)
+		if d.NoPorts {
+			ports = ""
+		}
+		fmt.Fprintf(&b, "  %s: {%shealth: {path: /health, max_latency: %s}%s}\n", name, ports, latency, upstream)
 	}
 	route("api", d.Upstream, s.Ports.APIBlue, s.Ports.APIGreen)
 	if !s.options.APIOnly {
