@@ -45,6 +45,13 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
 	app.Commit.Hash = r.memory.Commit
+	if app.Build && app.Tag == d.File.Commit.Tag() {
+		tag, err := r.treeTag(ctx, app)
+		if err != nil {
+			return deploy.App{}, err
+		}
+		app.Tag = tag
+	}
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
@@ -108,6 +115,9 @@ func (r *Runner) appAt(root string, release deploy.Release, commit string) (depl
 		r.apps[root] = app
 	}
 	app.Name, app.Root, app.Release, app.Commit.Hash = r.options.Name, root, release, commit
+	if app.Build && release.Tag != "" {
+		app.Tag = release.Tag // the commit's, which no file of it can hold
+	}
 	return app, nil
 }
 

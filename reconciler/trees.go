@@ -106,3 +106,23 @@ func (r *Runner) keepRoots(app deploy.App) {
 	defer r.exchange.mu.Unlock()
 	r.exchange.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}
 }
+
+// treeTag is the tag of an app whose tandem.yaml leaves it to the commit: what the same
+// files had when they were first seen, or are run with, and else the commit of now.
+func (r *Runner) treeTag(ctx context.Context, app deploy.App) (string, error) {
+	if tag := r.memory.TagOf(app.Tree); tag != "" {
+		return tag, nil
+	}
+	tag := app.Commit.Tag()
+	stacks, err := r.observeStacks(ctx, app)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range stacks {
+		if s.Release.Tag != "" && strings.TrimSuffix(filepath.Base(s.Root), remadeSuffix) == app.Tree {
+			tag = s.Release.Tag
+		}
+	}
+	r.memory.RecordTag(app.Tree, tag)
+	return tag, nil
+}

@@ -94,14 +94,15 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	if len(grave) > 0 {
 		return nil, WithFaults(grave, err)
 	}
+	builds := r.takeBuilds(app)
 	if err != nil {
-		return nil, WithFaults(check(stack, r.Colored, l.rules(nil)), err)
+		return nil, WithFaults(append(builds, check(stack, r.Colored, l.rules(nil))...), err)
 	}
 	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
 	if err != nil {
 		return nil, err
 	}
-	faults := check(stack, r.Colored, l.rules(free))
+	faults := append(builds, check(stack, r.Colored, l.rules(free))...)
 	if shared != nil {
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
