@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -175,42 +174,45 @@ func (c *Client) runBuild(ctx context.Context, app deploy.App, b project.Build, 
 	if err != nil {
 		return err
 	}
-	o := buildOptions(app, b)
-	text := from.Dockerfile
-	if kit, err := c.needsBuildKit(ctx, file, b); err != nil {
+	kit, err := c.needsBuildKit(ctx, file, b)
+	if err != nil {
 		return err
-	} else if kit {
-		end, err := c.openSession(ctx, &o, b, app.Root)
+	}
+	o := buildOptions(app, b)
+	if kit {
+		end, err := c.openSession(ctx, &o, from, b, app.Root)
 		if err != nil {
 			return err
 		}
 		defer end()
-	} else {
-		text = file.labelled(project.LabelBuiltFor, app.Name)
-		if err := c.limitBuild(ctx, &o); err != nil {
-			return err
-		}
+		return c.requestBuild(ctx, nil, o, out)
+	}
+	if err := c.limitBuild(ctx, &o); err != nil {
+		return err
 	}
 	a := archive{from: from}
-	if o.Dockerfile = from.Name; string(text) != string(from.Dockerfile) || !from.HasDockerfile() {
-		o.Dockerfile, a.more = from.WithDockerfile(text)
-	}
+	o.Dockerfile, a.more = from.WithDockerfile(file.labelled(project.LabelBuiltFor, app.Name))
 	r, w := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
 		err := a.write(ctx, w)
-		packed <- err
 		_ = w.CloseWithError(err) // always nil
+		packed <- err
 	}()
-	res, err := c.engine.ImageBuild(ctx, r, o)
-	if err == nil {
-		err = errors.Join(out.read(res.Body), res.Body.Close())
-	}
-	_ = r.CloseWithError(cmp.Or(err, io.EOF)) // always nil; the engine may have read no more
-	if packing := <-packed; packing != nil && err != nil && !errors.Is(packing, io.EOF) && !errors.Is(packing, err) {
-		return packing // which the engine knows only as an end
+	err = c.requestBuild(ctx, r, o, out)
+	_ = r.Close() // always nil; the engine may have read no more
+	if packing := <-packed; packing != nil && err != nil && !errors.Is(packing, io.ErrClosedPipe) {
+		return packing // of which the engine knows only that there was no more
 	}
 	return err
+}
+
+func (c *Client) requestBuild(ctx context.Context, files io.Reader, o build.ImageBuildOptions, out *buildOutput) error {
+	res, err := c.engine.ImageBuild(ctx, files, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(out.read(res.Body), res.Body.Close())
 }
 
 // buildOptions are what both builders take.

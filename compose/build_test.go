@@ -1,8 +1,10 @@
 package compose_test
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,6 +38,9 @@ COPY . /app/
 ENTRYPOINT ["/probe"]
 CMD ["serve"]
 `
+	// sumOfPlanted is the SHA-256 of tb.Planted.
+	sumOfPlanted = "b4312988cf5c45f88d755c5a51d2daa5f7e703de6fb6061014124d30cffc769c"
+
 	// kit makes a Dockerfile one that only BuildKit reads.
 	kit = "RUN --mount=type=tmpfs,target=/nothing [\"/probe\", \"stat\", \"/nothing\"]\n"
 )
@@ -166,6 +171,57 @@ func TestUp_BuildsTheImageFromTheFilesOfTheCommit(t *testing.T) {
 			t.Error("the other color was given another image")
 		}
 	})
+}
+
+// TestUp_ADockerfileFromElsewhereIsInNoImage has it in the Compose file, and beside the context.
+func TestUp_ADockerfileFromElsewhereIsInNoImage(t *testing.T) {
+	bothBuilders(t, "elsewhere", func(t *testing.T, name, step string) {
+		b := building(t, name, "")
+		b.addProbe("web")
+		inline := "FROM scratch\nCOPY . /app\nCOPY probe /probe\n" + step + "ENV VERSION=inline\nENTRYPOINT [\"/probe\"]\nCMD [\"serve\"]\n"
+		b.write("compose.yaml", strings.Replace(buildFile, "{context: ., args: {VERSION: one}}", "\n      context: web\n      dockerfile_inline: |\n        "+strings.ReplaceAll(strings.TrimSpace(inline), "\n", "\n        "), 1))
+		b.up(deploy.Blue)
+		b.answers(deploy.Blue, "inline blue")
+		b.onlyProbe(b.app.Name + "-api:1")
+		b.move()
+		b.app.Tag = "2"
+		b.write("compose.yaml", strings.Replace(buildFile, "context: .,", "context: web, dockerfile: ../Dockerfile.web,", 1))
+		b.write("Dockerfile.web", strings.Replace(inline, "=inline", "=beside", 1))
+		b.up(deploy.Green)
+		b.answers(deploy.Green, "beside green")
+		b.onlyProbe(b.app.Name + "-api:2")
+	})
+}
+
+// onlyProbe checks that nothing but the probe is in /app of the image.
+func (b *bed) onlyProbe(ref string) {
+	b.t.Helper()
+	ctr, err := b.engine.Client.ContainerCreate(b.t.Context(), &container.Config{Image: ref}, nil, nil, nil, "")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	tb.Container(b.t, b.engine, ctr.ID)
+	stream, _, err := b.engine.Client.CopyFromContainer(b.t.Context(), ctr.ID, "/app")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var names []string
+	for r := tar.NewReader(stream); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		names = append(names, h.Name)
+	}
+	if err := stream.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+	if want := []string{"app/", "app/probe"}; !slices.Equal(names, want) {
+		b.t.Errorf("the image has %v, want %v", names, want)
+	}
 }
 
 func TestUp_BuildsNothingThatIsHere(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"tandem/compose/project/buildcontext"
 	"tandem/internal/lib/rootfile"
@@ -21,15 +20,11 @@ type archive struct {
 	more []buildcontext.Addition
 }
 
-// archiveTime stands for the time of every file: those of a commit have none of their own,
-// and a builder that looks at it would find nothing in its cache.
-var archiveTime = time.Unix(0, 0)
-
 // write writes the archive, file by file. A file that changes meanwhile is an error.
 func (a archive) write(ctx context.Context, to io.Writer) error {
 	w := tar.NewWriter(to)
 	for _, m := range a.more {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: m.Name, Mode: 0o644, Size: int64(len(m.Data)), ModTime: archiveTime}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: m.Name, Mode: 0o644, Size: int64(len(m.Data))}
 		if err := w.WriteHeader(h); err != nil {
 			return err
 		}
@@ -53,7 +48,13 @@ func (a archive) write(ctx context.Context, to io.Writer) error {
 // the context the builder follows them, and nothing else is there.
 func (a archive) entry(w *tar.Writer, name string, mode fs.FileMode) error {
 	local := filepath.FromSlash(name)
-	h := &tar.Header{Name: name, ModTime: archiveTime}
+	info, err := a.from.Dir().Lstat(local)
+	if err != nil {
+		return err
+	}
+	// A web server tells browsers by the time of a file whether it changed. No builder looks
+	// at it to find something in its cache.
+	h := &tar.Header{Name: name, ModTime: info.ModTime()}
 	switch {
 	case mode.IsDir():
 		h.Typeflag, h.Name, h.Mode = tar.TypeDir, name+"/", 0o755

@@ -11,10 +11,12 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth"
+	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"google.golang.org/grpc"
 
 	"tandem/compose/project"
+	"tandem/compose/project/buildcontext"
 	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
@@ -22,10 +24,10 @@ import (
 // maxBuildSecret is the most bytes that BuildKit takes of a secret.
 const maxBuildSecret = 500 << 10
 
-// openSession makes a build one of BuildKit, which asks back while it builds: for the
-// credentials of a registry, and for the secrets of a step, which it keeps in no layer.
+// openSession makes a build one of BuildKit, which asks back while it builds: for files,
+// for the credentials of a registry, and for the secrets of a step, which it keeps in no layer.
 // end ends it.
-func (c *Client) openSession(ctx context.Context, o *build.ImageBuildOptions, b project.Build, root string) (end func(), err error) {
+func (c *Client) openSession(ctx context.Context, o *build.ImageBuildOptions, from *buildcontext.Context, b project.Build, root string) (end func(), err error) {
 	secrets := map[string][]byte{}
 	for id, s := range b.Secrets {
 		if secrets[id] = []byte(s.Content); s.File == "" {
@@ -35,10 +37,17 @@ func (c *Client) openSession(ctx context.Context, o *build.ImageBuildOptions, b 
 			return nil, &deploy.RejectError{Reason: deploy.BuildFailed, Detail: fmt.Sprintf("build %s: the secret %s cannot be read: %s", b.Service, id, err)}
 		}
 	}
-	s, err := session.NewSession(ctx, "")
+	files, err := contextFiles(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	// BuildKit takes a file for unchanged that has the size and time of the one that it was
+	// sent before under the same key.
+	s, err := session.NewSession(ctx, b.Input)
 	if err != nil {
 		return nil, fmt.Errorf("begin a session of BuildKit: %w", err)
 	}
+	s.Allow(filesync.NewFSSyncProvider(filesync.StaticDirSource{"context": files, "dockerfile": dockerfileFiles(from)}))
 	s.Allow(&registryLogins{client: c})
 	s.Allow(secretsprovider.FromMap(secrets))
 	inner, cancel := context.WithCancel(ctx)
@@ -49,6 +58,7 @@ func (c *Client) openSession(ctx context.Context, o *build.ImageBuildOptions, b 
 		})
 	}()
 	o.Version, o.SessionID = build.BuilderBuildKit, s.ID()
+	o.RemoteContext, o.Dockerfile = "client-session", kitDockerfile
 	return func() {
 		err := s.Close()
 		cancel()

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -148,6 +147,9 @@ func failed(root, key, file string, err error) error {
 // Close releases the directory.
 func (c *Context) Close() error { return c.dir.Close() }
 
+// Ignore is the .dockerignore that counts, empty where there is none.
+func (c *Context) Ignore() []byte { return c.ignore }
+
 // Dir is the directory, for reading the files that Walk names.
 func (c *Context) Dir() *os.Root { return c.dir }
 
@@ -193,18 +195,4 @@ func (c *Context) WithDockerfile(text []byte) (name string, more []Addition) {
 		ignore = append(ignore, ignoreName+"\n"...)
 	}
 	return name, []Addition{{name, text}, {ignoreName, ignore}}
-}
-
-// HasDockerfile tells whether the archive of the context has the Dockerfile by itself.
-func (c *Context) HasDockerfile() bool {
-	if c.Name == "" || slices.Contains(c.never, c.Name) {
-		return false
-	}
-	for part := c.Name; part != "."; part = path.Dir(part) {
-		if info, err := c.dir.Lstat(filepath.FromSlash(part)); err != nil || info.Mode()&fs.ModeSymlink != 0 {
-			return false // a builder does not follow links out of what it was sent
-		}
-	}
-	out, err := c.patterns.MatchesOrParentMatches(filepath.FromSlash(c.Name))
-	return err == nil && !out
 }
