@@ -13,8 +13,8 @@ import (
 
 // The names that policy.allow may list: what a Compose file may ask of the host
 // beyond running containers. Three of them can be narrowed: "host-mounts:/srv/media"
-// allows that directory and what is in it, "publish:10.0.0.5" that address, and
-// "external:edge" the network or volume of that name.
+// allows that directory and what is in it, "publish:10.0.0.5" that address,
+// "external:edge" the network or volume of that name, and "adopt:shop" that project.
 const (
 	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host, real-time priority, protection from the kernel when memory is short
 	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace; addresses of others
@@ -25,6 +25,7 @@ const (
 	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec, storage_opt
 	AllowPublish         = "publish"          // a port on another address than loopback
 	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host; options of theirs that nobody has looked at
+	AllowAdopt           = "adopt"            // the shared services, volumes and networks of a Compose project that is not the app's
 	AllowExternal        = "external"         // networks, volumes and containers that are no part of the app
 )
 
@@ -32,7 +33,7 @@ const (
 func Names() []string {
 	return []string{
 		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
-		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal,
+		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal, AllowAdopt,
 	}
 }
 
@@ -53,9 +54,9 @@ func parse(entries []string) (Policy, error) {
 		case name == AllowHostMounts && filepath.IsAbs(narrow):
 			narrow = filepath.Clean(narrow)
 		case name == AllowPublish && isAddress(narrow):
-		case name == AllowExternal && IsName(narrow):
+		case (name == AllowExternal || name == AllowAdopt) && IsName(narrow):
 		default:
-			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address and %s:name have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal)
+			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address, %s:name and %s:project have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal, AllowAdopt)
 		}
 		if all, ok := p[name]; !ok || len(all) > 0 {
 			p[name] = append(p[name], narrow)
@@ -85,6 +86,11 @@ func (p Policy) AllowsExternal(name string) bool {
 	return p.Allows(AllowExternal) || slices.Contains(p[AllowExternal], name)
 }
 
+// AllowsAdopt tells whether an app may have what a Compose project has that is not its own.
+func (p Policy) AllowsAdopt(project string) bool {
+	return p.Allows(AllowAdopt) || slices.Contains(p[AllowAdopt], project)
+}
+
 // AllowsAddress tells whether a port may be published on that address.
 func (p Policy) AllowsAddress(ip string) bool {
 	return p.Allows(AllowPublish) || slices.Contains(p[AllowPublish], ip)
@@ -97,16 +103,39 @@ const DefaultHost = "unix:///var/run/docker.sock"
 type Host struct {
 	Policy Policy
 	socket string // path of the Docker socket, if Docker listens on one
+	data   string // directory with the data directories of the apps
 }
 
+// DefaultData is where the data directories of the apps are, if nobody says otherwise.
+const DefaultData = "/var/lib/tandem/data"
+
 // NewHost returns what the entries of policy.allow say. dockerHost is that of the Docker
-// daemon, whose socket no container may have; empty: DefaultHost. A name that means
-// nothing is an error.
-func NewHost(dockerHost string, entries []string) (Host, error) {
+// daemon, whose socket no container may have; empty: DefaultHost. data is the directory
+// with the data directories of the apps; empty: DefaultData. A name that means nothing is
+// an error.
+func NewHost(dockerHost, data string, entries []string) (Host, error) {
 	allowed, err := parse(entries)
 	socket, _ := strings.CutPrefix(cmp.Or(dockerHost, DefaultHost), "unix://")
-	return Host{Policy: allowed, socket: socket}, err
+	return Host{Policy: allowed, socket: socket, data: filepath.Clean(cmp.Or(data, DefaultData))}, err
 }
+
+// DataOf is the data directory of an app, which its containers may write to.
+func (h Host) DataOf(app string) string { return filepath.Join(h.data, app) }
+
+// HasData tells whether the path, and what it leads to when links are followed, are in the
+// app's data directory.
+func (h Host) HasData(app, path, target string) bool {
+	dir := h.DataOf(app)
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		real = dir // Docker makes it
+	}
+	return app != "" && rootfile.Below(dir, path) && rootfile.Below(real, target)
+}
+
+// HarmlessFiles are files of the host that tell nothing secret: which time it is here. They
+// may be mounted to be read.
+var HarmlessFiles = []string{"/etc/localtime", "/etc/timezone"}
 
 // HoldsSocket tells whether path is the Docker socket or a directory above it.
 func (h Host) HoldsSocket(path string) bool {

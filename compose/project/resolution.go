@@ -23,6 +23,7 @@ type Resolution struct {
 	Notes        []deploy.Note     // what was changed of the files, and why
 	Builds       []Build           // the images that are built on this host
 
+	groups     map[string]Group
 	stackFile  *composefile.File
 	sharedFile *composefile.File      // nil: the app has none
 	secrets    composefile.SecretRefs // the projects have placeholders until SubstituteSecrets
@@ -155,7 +156,7 @@ func resolveColors(ctx context.Context, f *composefile.File) (map[deploy.Color]*
 	for _, color := range deploy.Colors() {
 		variables := f.Secrets.Variables()
 		maps.Copy(variables, f.App.Variables(color))
-		p, err := f.Resolve(ctx, f.App.Project(color), variables, migrationsOf(f.App)...)
+		p, err := f.Resolve(ctx, f.App.Project(color), variables, namedServices(f.App)...)
 		if err != nil {
 			return nil, err
 		}

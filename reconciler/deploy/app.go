@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"strings"
@@ -37,9 +38,10 @@ type App struct {
 
 	Tag        string
 	Color      Color             // Blue, Green or Auto
-	Compose    string            // the colored stack's file, relative to Dir; empty: the first of ComposeNames that exists
-	Build      bool              // images that a service's build describes are built on this host, from the commit
-	Shared     string            // the shared stack's file, relative to Dir; empty: none
+	Compose    []string          // the app's Compose files, relative to Dir, later ones win; empty: the first of ComposeNames that exists
+	Profiles   []string          // Compose profiles that are active
+	Build      bool              // images of services that have a build alone are built on this host, from the commit
+	Shared     string            // a Compose file of its own for the shared stack, relative to Dir; empty: none
 	Env        map[string]string // more variables for interpolation
 	Secrets    []string          // encrypted files with still more variables, relative to Dir
 	Routes     []Route           // sorted by name; at least one
@@ -51,6 +53,14 @@ type App struct {
 	Migrations Migrations
 	Windows    []string
 	OnFailure  OnFailure
+
+	// What a person decides about the services and volumes of the Compose files.
+	SharedServices []string             // exist once, beside both colors; none where Shared names a file
+	Ignore         []string             // are not run
+	Volumes        map[string]VolumeUse // volume, or directory as the Compose file has it -> how the colored services that write there have it
+	Images         map[string]string    // service -> repository that Tag belongs to
+	Adopt          string               // Compose project that ran the app until now, whose shared services become the app's; empty: none
+	Data           string               // absolute directory of this host in which directories that are written to lie; empty: the agent's own for the app
 
 	Commit  Commit
 	Tree    string  // identifies the content of Dir: changes if and only if something in it changed
@@ -75,10 +85,20 @@ func ComposeNames() []string {
 type Route struct {
 	Name    string // also the prefix of the variable <NAME>_PORT
 	Service string // the Compose service that answers
+	Port    int    // in the container; 0: the one that the Compose file publishes or exposes
 	Ports   Ports
 	Health  Health
 	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
 }
+
+// VolumeUse says how both colors have a volume that colored services write to.
+type VolumeUse string
+
+// The uses of a volume.
+const (
+	VolumeBoth VolumeUse = "both" // there is one, and both colors write to it at once
+	VolumeEach VolumeUse = "each" // there is one a color
+)
 
 // FormerRoute is a route as the stack of one color has it.
 type FormerRoute struct {
@@ -237,8 +257,10 @@ const (
 // Project is the Compose project of one color of the app: "<app>-<color>".
 func (a App) Project(c Color) string { return a.Name + "-" + string(c) }
 
-// SharedProject is the Compose project that is never flipped: "<app>-shared".
-func (a App) SharedProject() string { return a.Name + "-shared" }
+// SharedProject is the Compose project that is never flipped: "<app>-shared", or the one
+// that the app adopts. So what is in that one is found as it is: containers, networks and
+// volumes are known to Docker by the name of their project.
+func (a App) SharedProject() string { return cmp.Or(a.Adopt, a.Name+"-shared") }
 
 // Reserved returns the names of the variables that tandem sets itself, each with
 // where its value comes from ("from tag").
