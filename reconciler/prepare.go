@@ -45,12 +45,9 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
 	app.Commit.Hash = r.memory.Commit
-	if app.Build && app.Tag == d.File.Commit.Tag() {
-		tag, err := r.treeTag(ctx, app)
-		if err != nil {
-			return deploy.App{}, err
-		}
-		app.Tag = tag
+	var unknown error // whether the same files run already
+	if tagsByCommit(d) {
+		app.Tag, unknown = r.treeTag(ctx, app)
 	}
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
@@ -59,7 +56,11 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 		return deploy.App{}, err
 	}
 	defer r.options.Slots.Release(1)
-	return r.exported(ctx, d, app)
+	app, err := r.exported(ctx, d, app)
+	if err == nil && unknown != nil {
+		return deploy.App{}, unknown // what is wrong with the files can be told without
+	}
+	return app, err
 }
 
 // prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose

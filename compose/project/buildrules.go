@@ -46,14 +46,6 @@ func (c *checker) build(name string, b types.BuildConfig) {
 		c.fault(where("platforms"), "this host builds for %s: add it, or remove platforms", own)
 	}
 	c.reservedLabels(where("labels"), b.Labels)
-	misplaced, err := misplacedSecrets(c.File, &types.Project{Services: types.Services{name: {Name: name, Build: &b}}})
-	if err != nil {
-		c.fault(where(), "%v", err)
-	}
-	for _, f := range misplaced {
-		f.Text = "every image keeps what it was built with: take the secret out of here, and give it to the build with secrets: and RUN --mount=type=secret, or to the container under environment"
-		c.faults = append(c.faults, f)
-	}
 }
 
 func (c *checker) buildNetwork(where []string, network string) {

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 
 	"tandem/compose/project/buildcontext"
 	"tandem/compose/project/composefile"
@@ -108,10 +109,14 @@ func (r *Resolution) takeProject(app deploy.App, c *checker, p *types.Project) {
 }
 
 func builtName(app deploy.App, service string) string {
+	name := app.Name + "-" + service + ":" + app.Tag
+	if _, err := reference.ParseNormalizedNamed(name); err == nil {
+		return name
+	}
 	return app.Name + "-" + repositoryPart(service) + ":" + app.Tag
 }
 
-// repositoryPart is the service's name as a repository can have it.
+// repositoryPart is the name of a service, which may be no part of an image's name, as one.
 func repositoryPart(service string) string {
 	var out []rune
 	for _, r := range service {

@@ -133,6 +133,9 @@ func (c *Context) read(ctx context.Context, root, full string, top *os.Root, b t
 // failed says what is wrong with a file that b names.
 func failed(root, key, file string, err error) error {
 	name := rootfile.Relative(root, filepath.Clean(file))
+	if rel, err := filepath.Rel(root, file); err == nil {
+		name = filepath.ToSlash(rel) // no message tells where the root is
+	}
 	switch {
 	case errors.Is(err, rootfile.ErrOutside), rootfile.IsOutside(err):
 		return &Error{key, name + " leads out of the app's directory: keep what an image is built from in git below tandem.yaml"}
