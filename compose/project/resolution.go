@@ -24,6 +24,7 @@ type Resolution struct {
 	Builds       []Build           // the images that are built on this host
 
 	groups     map[string]Group
+	ignored    map[string]string // service that is not run -> its image
 	stackFile  *composefile.File
 	sharedFile *composefile.File      // nil: the app has none
 	secrets    composefile.SecretRefs // the projects have placeholders until SubstituteSecrets
