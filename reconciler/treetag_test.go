@@ -34,3 +34,19 @@ func TestRunner_TheSameFilesKeepTheTagOfTheirFirstCommit(t *testing.T) {
 		}
 	})
 }
+
+// TestRunner_AStackIsHealedWithTheTagOfItsCommit loses a live stack whose release is not the
+// desired one: its own tandem.yaml does not say the tag.
+func TestRunner_AStackIsHealedWithTheTagOfItsCommit(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", builtYAML("one"))
+		p.Pause()
+		p.deploy("c2", builtYAML("two"))
+		w.change(func() { w.lie(w.live, "exited") })
+		p.is(t, p.Once(p.ctx), "Paused/Paused, live c1 in green; history c1:Promoted")
+		if got := w.stacks[w.live].app; got.Tag != "c1" || got.Release.Tag != "c1" {
+			t.Errorf("it was healed as %s of %s", got.Tag, got.Release)
+		}
+	})
+}
