@@ -85,14 +85,7 @@ var besides = []string{"/run", "/var/run", "/tmp", "/var/log", "/etc", "/backup"
 // directory counts that is not known to be something else: it was told to keep its data
 // elsewhere.
 func DataDirectories(image string, targets []string) map[string]bool {
-	var is *datastore
-	name := imagePath(image)
-	for i, d := range datastores {
-		if slices.ContainsFunc(strings.Fields(d.images), func(n string) bool { return name == n || strings.HasSuffix(name, "/"+n) }) {
-			is = &datastores[i]
-			break
-		}
-	}
+	is := datastoreOf(image)
 	data, known := map[string]bool{}, knownDirectories()
 	if is != nil {
 		known = append(known, strings.Fields(is.own)...)
@@ -111,6 +104,20 @@ func DataDirectories(image string, targets []string) map[string]bool {
 		}
 	}
 	return data
+}
+
+// IsDatastore tells whether an image is one of a known datastore, whatever it mounts.
+func IsDatastore(image string) bool { return datastoreOf(image) != nil }
+
+// datastoreOf is the kind of datastore that an image is, or nil.
+func datastoreOf(image string) *datastore {
+	name := imagePath(image)
+	for i, d := range datastores {
+		if slices.ContainsFunc(strings.Fields(d.images), func(n string) bool { return name == n || strings.HasSuffix(name, "/"+n) }) {
+			return &datastores[i]
+		}
+	}
+	return nil
 }
 
 func knownDirectories() []string {
