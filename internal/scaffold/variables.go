@@ -19,7 +19,9 @@ type Unset struct {
 	Name string
 	File string
 	Line int // of its first use
-	path []string
+
+	path      []string
+	otherwise string // the default that it has elsewhere in the files
 }
 
 // unsetIn lists what a document uses without having a value for it, each use.
@@ -31,7 +33,7 @@ func unsetIn(doc any, file string, data []byte, env types.Mapping) []Unset {
 			return
 		}
 		for _, name := range unsetNames(text, env) {
-			found = append(found, Unset{Name: name, File: file, Line: lineOfVariable(data, name), path: path})
+			found = append(found, Unset{Name: name, File: file, Line: lineOfVariable(data, name), path: path, otherwise: defaultOf(data, name)})
 		}
 	})
 	return found
@@ -124,6 +126,15 @@ func unsetInBraces(inner string, env types.Mapping) []string {
 	return unsetNames(operator[1:], env)
 }
 
+// defaultOf is the first default of a variable that is no variable itself.
+func defaultOf(data []byte, name string) string {
+	m := regexp.MustCompile(`\$\{` + regexp.QuoteMeta(name) + `:?-([^${}"'\n]+)\}`).FindSubmatch(data)
+	if m == nil {
+		return ""
+	}
+	return string(m[1])
+}
+
 func lineOfVariable(data []byte, name string) int {
 	at := regexp.MustCompile(`\$\{?` + regexp.QuoteMeta(name) + `\b`).FindIndex(data)
 	if at == nil {
@@ -197,6 +208,8 @@ func standIns(dir string, unset []Unset) types.Mapping {
 		switch kind := kindOf(u.path); {
 		case example[u.Name] != "":
 			values[u.Name] = example[u.Name]
+		case u.otherwise != "":
+			values[u.Name] = u.otherwise
 		case kind == kindNumber:
 			values[u.Name] = strconv.Itoa(standInPort + i)
 		case kind == kindDirectory:
