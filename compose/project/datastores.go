@@ -43,6 +43,7 @@ var datastores = []datastore{
 		known:  "/var/lib/redis /var/lib/valkey /bitnami/redis /bitnami/valkey",
 		own:    "/data",
 	},
+	{images: "memcached"},
 	{images: "elasticsearch", known: "/usr/share/elasticsearch/data /bitnami/elasticsearch"},
 	{images: "opensearch", known: "/usr/share/opensearch/data /bitnami/opensearch"},
 	{images: "solr", known: "/var/solr"},
@@ -106,10 +107,10 @@ func DataDirectories(image string, targets []string) map[string]bool {
 	return data
 }
 
-// IsDatastore tells whether an image is one of a known datastore, whatever it mounts.
+// IsDatastore tells whether the image is one of a datastore.
 func IsDatastore(image string) bool { return datastoreOf(image) != nil }
 
-// datastoreOf is the kind of datastore that an image is, or nil.
+// datastoreOf returns nil for any other image.
 func datastoreOf(image string) *datastore {
 	name := imagePath(image)
 	for i, d := range datastores {

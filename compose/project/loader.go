@@ -21,6 +21,7 @@ type LoaderOptions struct {
 	Logger *slog.Logger // nil: nothing is logged
 	Vault  Vault        // nil: an app that has encrypted files is refused
 	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
+	Data   string       // directory with the data directories of the apps; empty: policy.DefaultData
 	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
 }
 
@@ -40,7 +41,7 @@ type Loader struct {
 
 // NewLoader returns a loader. A name in Policy that means nothing is an error.
 func NewLoader(o LoaderOptions) (*Loader, error) {
-	host, err := policy.NewHost(o.Host, o.Policy)
+	host, err := policy.NewHost(o.Host, o.Data, o.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("read policy.allow: %w", err)
 	}
@@ -94,14 +95,21 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	if len(grave) > 0 {
 		return nil, WithFaults(grave, err)
 	}
+	projected, failed := r.project(ctx, app, stack, l.host)
+	if failed != nil {
+		return nil, WithFaults(nil, failed)
+	}
+	if r.Shared != nil && shared == nil {
+		shared, r.sharedFile = stack, stack
+	}
 	if err != nil {
-		return nil, WithFaults(check(stack, r.Colored, l.rules(nil)), err)
+		return nil, WithFaults(append(projected, check(stack, r.Colored, l.rules(nil))...), err)
 	}
 	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
 	if err != nil {
 		return nil, err
 	}
-	faults := check(stack, r.Colored, l.rules(free))
+	faults := composefile.SortFaults(append(projected, check(stack, r.Colored, l.rules(free))...))
 	if shared != nil {
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}

@@ -145,3 +145,9 @@ func (f Faults) Ordered() Faults {
 	}
 	return out
 }
+
+// Note is something about a file that a person wrote and that is no mistake: what is made
+// of it, and why.
+type Note Fault
+
+func (n Note) String() string { return Fault(n).String() }
