@@ -1,17 +1,15 @@
 package scaffold
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/internal/lib/gitindex"
 )
 
 // MissingFile is a file that the Compose files name and that git does not have, so that it
@@ -22,28 +20,20 @@ type MissingFile struct {
 	Beside bool   // it lies in the directory, without git
 }
 
-// trackedIn tells which paths of a directory git has, or would have with the next commit.
+// trackedIn tells which paths of a directory git has, or will have with the next commit.
 // Outside a Git work tree it is whatever exists.
-func trackedIn(ctx context.Context, dir string) (func(string) bool, error) {
-	cmd := exec.CommandContext(ctx, "git", "-C", dir, "ls-files", "-z", "--cached", "--", ".")
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
-	out, err := cmd.Output()
-	if errors.Is(err, context.Canceled) {
+func trackedIn(dir string) (func(string) bool, error) {
+	tree, err := gitindex.Open(dir)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil { // no git, or no work tree
+	if tree == nil {
 		return func(name string) bool {
 			_, err := os.Stat(filepath.Join(dir, name))
 			return err == nil
 		}, nil
 	}
-	has := map[string]bool{".": true}
-	for name := range bytes.SplitSeq(out, []byte{0}) {
-		for p := path.Clean(string(name)); p != "." && p != "/" && p != ""; p = path.Dir(p) {
-			has[p] = true
-		}
-	}
-	return func(name string) bool { return has[path.Clean(filepath.ToSlash(name))] }, nil
+	return tree.Has, nil
 }
 
 // inside is a path as the Compose file has it, relative to the app's directory; false for

@@ -61,7 +61,7 @@ func Read(ctx context.Context, dir string, named []string) (*Source, error) {
 	if err := s.find(); err != nil {
 		return nil, err
 	}
-	if s.Tracked, err = trackedIn(ctx, dir); err != nil {
+	if s.Tracked, err = trackedIn(dir); err != nil {
 		return nil, err
 	}
 	return s, s.load(ctx)

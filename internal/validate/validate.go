@@ -17,28 +17,50 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// Files makes the agent's checks on files of this machine: each path is a
-// tandem.yaml, or a directory below which all of them are checked. It needs
-// neither Docker nor Nginx nor git, and no age key: encrypted files are checked as
-// far as they can be without being opened. checked is the number of apps; err is for a
-// path that cannot be read. own are the ports that are the agent's: see
-// config.Config.OwnPorts.
-func Files(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, checked int, err error) {
-	files, err := findApps(paths)
+// Options say what is checked, and for which host.
+type Options struct {
+	Paths  []string       // each a tandem.yaml, or a directory below which all of them are checked
+	Policy []string       // what the host allows
+	Own    map[int]string // the ports that are the agent's: see config.Config.OwnPorts
+}
+
+// Report is what was found out.
+type Report struct {
+	Checked int            // apps
+	Apps    []App          // those that could be projected, in the order of their files
+	LeftOut []deploy.Note  // what lies beside the files, and git does not have
+	Faults  []deploy.Fault // of all apps
+}
+
+// App is what becomes of one app's Compose files.
+type App struct {
+	Name     string
+	Services []project.Placement
+	Notes    []deploy.Note
+	Projects map[string]string // the projected Compose files, by the names of their projects
+}
+
+// Files makes the agent's checks on files of this machine. It needs neither Docker nor Nginx
+// nor git, and no age key: encrypted files are checked as far as they can be without being
+// opened. In a Git work tree it judges what git has, as the agent will. An error is for a
+// path that cannot be read.
+func Files(ctx context.Context, o Options) (Report, error) {
+	files, err := findApps(o.Paths)
 	if err != nil {
-		return nil, 0, err
+		return Report{}, err
 	}
-	loader, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	loader, err := project.NewLoader(project.LoaderOptions{Policy: o.Policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
 	if err != nil {
-		return nil, 0, err
+		return Report{}, err
 	}
+	report := Report{Checked: len(files)}
 	var apps []deploy.App
 	for _, path := range files {
-		app, err := validateFile(ctx, loader, path, own)
+		app, err := report.add(ctx, loader, path, o.Own)
 		if found, ok := deploy.AsFaults(err); ok {
-			faults = append(faults, found...)
+			report.Faults = append(report.Faults, found...)
 		} else if err != nil {
-			return nil, 0, err
+			return Report{}, err
 		}
 		if app.Name != "" {
 			apps = append(apps, app)
@@ -46,9 +68,9 @@ func Files(ctx context.Context, paths []string, policy []string, own map[int]str
 	}
 	clashes := appfile.Collisions(apps, nil)
 	for _, path := range files {
-		faults = append(faults, clashes[path]...)
+		report.Faults = append(report.Faults, clashes[path]...)
 	}
-	return faults, len(files), nil
+	return report, nil
 }
 
 // findApps lists the tandem.yaml files that the paths mean, each once.
@@ -79,15 +101,15 @@ func findApps(paths []string) ([]string, error) {
 		}
 	}
 	if len(files) == 0 {
-		return nil, errors.New("no tandem.yaml found in " + strings.Join(paths, ", "))
+		return nil, errors.New("no tandem.yaml found in " + strings.Join(paths, ", ") + "; tandem init writes a first one")
 	}
 	slices.Sort(files)
 	return slices.Compact(files), nil
 }
 
-// validateFile checks one tandem.yaml and the Compose files that it names. The
-// app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, error) {
+// add checks one tandem.yaml and the Compose files that it names. The app has a name if at
+// least its own file could be read.
+func (r *Report) add(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return deploy.App{}, err
@@ -104,9 +126,49 @@ func validateFile(ctx context.Context, loader *project.Loader, path string, own 
 	if err != nil {
 		return deploy.App{}, err
 	}
-	app.Root = root
-	_, err = loader.Resolve(ctx, app)
-	return app, err
+	app.Dir = filepath.ToSlash(filepath.Dir(path)) // of the names in messages
+	copied, err := copyTree(root)
+	if err != nil {
+		return app, err
+	}
+	defer copied.remove()
+	if note := copied.leftOut(path); note.Text != "" {
+		r.LeftOut = append(r.LeftOut, note)
+	}
+	app.Root = copied.root
+	resolved, err := loader.Load(ctx, app)
+	if err != nil {
+		return app, copied.rename(err)
+	}
+	result, err := reportOf(app, resolved, copied)
+	if err != nil {
+		return app, err
+	}
+	r.Apps = append(r.Apps, result)
+	return app, nil
+}
+
+// reportOf says what became of an app's files, with the names that a person knows.
+func reportOf(app deploy.App, resolved *project.Resolution, t *tree) (App, error) {
+	result := App{Name: app.Name, Services: resolved.Placements(), Notes: slices.Clone(resolved.Notes), Projects: map[string]string{}}
+	for i := range result.Services {
+		s := &result.Services[i]
+		s.Volumes = slices.Clone(s.Volumes)
+		for j := range s.Volumes {
+			s.Volumes[j] = t.relative(s.Volumes[j])
+		}
+	}
+	for i := range result.Notes {
+		result.Notes[i].Text = t.known(result.Notes[i].Text)
+	}
+	projects, err := resolved.ComposeFiles()
+	if err != nil {
+		return App{}, err
+	}
+	for name, text := range projects {
+		result.Projects[name] = t.known(text)
+	}
+	return result, nil
 }
 
 // TrialCommand is the argument with which a program has to call Trial: it is started so,
