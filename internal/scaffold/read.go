@@ -145,7 +145,8 @@ func (s *Source) load(ctx context.Context) error {
 	}
 	s.Unset = mergeUnset(s.Unset)
 	maps.Copy(details.Environment, standIns(s.Dir, s.Unset))
-	defer silenceCompose()()
+	// The library warns of what does no harm, such as the word version:.
+	logrus.SetOutput(io.Discard)
 	project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
 		o.SetProjectName("init", true)
 		o.Profiles = []string{"*"}
@@ -157,14 +158,6 @@ func (s *Source) load(ctx context.Context) error {
 	}
 	s.Project = project
 	return nil
-}
-
-// silenceCompose throws away what the library warns of, such as the word version:, which
-// does no harm, until what it returns is called.
-func silenceCompose() (restore func()) {
-	before := logrus.StandardLogger().Out
-	logrus.SetOutput(io.Discard)
-	return func() { logrus.SetOutput(before) }
 }
 
 // rawService is what the files say about a service before variables are filled in.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
 	"tandem/compose/project"
 	"tandem/internal/secrets"
 	"tandem/reconciler/appfile"
@@ -53,6 +55,8 @@ func Files(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	// The library that reads Compose files warns of what does no harm.
+	logrus.SetOutput(io.Discard)
 	report := Report{Checked: len(files)}
 	var apps []deploy.App
 	for _, path := range files {
