@@ -111,7 +111,7 @@ func (g *guesser) partOfApp(s *service) bool {
 		return true
 	}
 	for _, o := range others {
-		if len(sharesData(s, o)) > 0 || !speaksHTTP(o) && s.mayPassTo(o) {
+		if shareData(s, o) || !speaksHTTP(o) && s.mayPassTo(o) {
 			return true
 		}
 	}
@@ -204,16 +204,16 @@ func (g *guesser) keepers() {
 		if len(places) == 0 {
 			continue
 		}
-		own := slices.ContainsFunc(routed, func(r *service) bool {
-			return sameProgram(svc, r) || len(sharesData(svc, r)) > 0 && svc.Build != nil
+		own := svc.Build != nil || slices.ContainsFunc(routed, func(r *service) bool {
+			return sameProgram(svc, r) || isFront(r) && g.reaches(r.Name, svc.Name)
 		})
-		behind := slices.ContainsFunc(routed, func(r *service) bool { return g.reaches(svc.Name, r.Name) })
+		onApp := slices.ContainsFunc(routed, func(r *service) bool { return g.reaches(svc.Name, r.Name) || shareData(svc, r) })
 		common := slices.ContainsFunc(g.active(), func(o *service) bool {
-			return o.Name != svc.Name && g.group[o.Name] != groupShared && g.group[o.Name] != groupIgnored && len(sharesData(svc, o)) > 0
+			return o.Name != svc.Name && g.group[o.Name] != groupShared && g.group[o.Name] != groupIgnored && shareData(svc, o)
 		})
 		switch {
-		case own, g.endsItself(svc), svc.Build != nil && common:
-		case behind, common && slices.ContainsFunc(routed, func(r *service) bool { return len(sharesData(svc, r)) > 0 }):
+		case own, g.endsItself(svc):
+		case onApp:
 			g.group[svc.Name] = groupSingleton
 			g.p.Singletons = append(g.p.Singletons, Choice{svc.Name, "it keeps data, and works on the app: it runs beside the live color only", true})
 		case common:

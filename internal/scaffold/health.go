@@ -67,7 +67,7 @@ func (g *guesser) healthOf(r *Route, s *service) {
 		return
 	}
 	r.Path, r.Status, r.Doubt = "/", redirects, true
-	r.Why = "a guess, with redirects taken for healthy: better a path that answers 200 only when the app is well"
+	r.Why = "a guess; better is a path that answers 200 only when the app is well"
 }
 
 // mayBePort tells whether a port of a health command is the one that requests go to: a

@@ -13,7 +13,7 @@ const Look = "Look: "
 // Render writes the proposal as a tandem.yaml. from are the Compose files that it is for.
 func (p *Proposal) Render(from []string, needs Needs) []byte {
 	w := &writer{}
-	w.line("# How tandem deploys %s, which stays as it is. tandem init wrote this, and guessed.", strings.Join(from, " and "))
+	w.line("# How tandem deploys what is in %s. tandem init wrote this, and guessed.", strings.Join(from, " and "))
 	w.line("# Each line that says \"%s\" wants a person who knows the app.", strings.TrimSpace(Look))
 	w.line("app: %s", scalar(p.App))
 	if p.Tag.Name != "" {

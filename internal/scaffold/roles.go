@@ -18,6 +18,7 @@ type service struct {
 	expose []int  // ports that its Dockerfile exposes
 	asked  string // the image as it is written, with variables
 	data   []dataMount
+	places []string // all that it mounts, to be read alone too
 	role   role
 }
 
@@ -55,6 +56,9 @@ func newSurvey(s *Source) *survey {
 		for _, m := range config.Volumes {
 			if d, ok := v.dataOf(m); ok {
 				svc.data = append(svc.data, d)
+			}
+			if m.Source != "" {
+				svc.places = append(svc.places, m.Source)
 			}
 		}
 		svc.role = roleOf(svc)
@@ -154,15 +158,12 @@ func (v *survey) reaches(from, to string) bool {
 	return walk(from)
 }
 
-// sharesData lists the places that two services have in common.
-func sharesData(a, b *service) []string {
-	var keys []string
-	for _, m := range a.data {
-		if slices.ContainsFunc(b.data, func(n dataMount) bool { return n.key == m.key }) {
-			keys = append(keys, m.key)
-		}
+// shareData tells whether two services mount something that one of them may write to.
+func shareData(a, b *service) bool {
+	writes := func(w, r *service) bool {
+		return slices.ContainsFunc(w.data, func(m dataMount) bool { return slices.Contains(r.places, m.key) })
 	}
-	return keys
+	return writes(a, b) || writes(b, a)
 }
 
 // line is what a service runs, in one line, for the words in it.
@@ -171,8 +172,12 @@ func (s *service) line() string {
 }
 
 // sameProgram tells whether two services are of one app: the same build, or images of the
-// same repository, or of one owner and with the same tag.
+// same repository, or with the same variable as their tag, or of one owner and with the same
+// tag.
 func sameProgram(a, b *service) bool {
+	if v := a.tagVariable(); v != "" && v == b.tagVariable() {
+		return true
+	}
 	if a.Build != nil && b.Build != nil && filepath.Clean(a.Build.Context) == filepath.Clean(b.Build.Context) {
 		return true
 	}

@@ -2,15 +2,15 @@ package scaffold
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
-	tagPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
-	tagVariable    = regexp.MustCompile(`\$\{?TAG\b`)
-	defaultTag     = regexp.MustCompile(`\$\{TAG:?-([^}$]*)\}`)
-	variableInTag  = regexp.MustCompile(`:[^/]*\$\{?([A-Za-z_][A-Za-z0-9_]*)[^/]*$`)
-	variableInside = regexp.MustCompile(`\$\{?[A-Za-z_]`)
+	tagPattern    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	tagVariable   = regexp.MustCompile(`\$\{?TAG\b`)
+	defaultTag    = regexp.MustCompile(`\$\{TAG:?-([^}$]*)\}`)
+	variableInTag = regexp.MustCompile(`:[^/]*\$\{?([A-Za-z_][A-Za-z0-9_]*)[^/]*$`)
 )
 
 // tag says which tag the app has now, and which images it belongs to.
@@ -44,55 +44,79 @@ func (g *guesser) tag() {
 			return
 		}
 	}
-	routed := g.all[g.p.Routes[0].Service]
-	if routed.image.name == "" {
-		for _, r := range g.p.Routes[1:] {
-			if other := g.all[r.Service]; other.image.name != "" && other.Build == nil && !other.image.isOneOf(webServers) {
-				routed = other
-			}
-		}
+	if slices.ContainsFunc(colored, func(s *service) bool { return s.Build != nil && s.image.name == "" }) {
+		return // the commit is the tag of what is built, and other images keep theirs
 	}
-	if routed.image.name == "" && g.p.Build {
-		return // the commit is the tag
-	}
-	g.p.Tag = Choice{Name: routed.image.tag, Why: "of the image of " + routed.Name}
+	app := g.tagged(colored)
+	g.p.Tag = Choice{Name: app.image.tag, Why: "of the image of " + app.Name}
 	if !tagPattern.MatchString(g.p.Tag.Name) {
-		g.p.Tag = Choice{Name: "latest", Why: "the image of " + routed.Name + " names none: write the version that is to run", Doubt: true}
+		g.p.Tag = Choice{Name: "latest", Why: "the image of " + app.Name + " names none: write the version that is to run", Doubt: true}
 	} else if strings.HasPrefix(g.p.Tag.Name, "latest") {
 		g.p.Tag.Doubt = true
-		g.p.Tag.Why = "of the image of " + routed.Name + ": write a version, so that a push of tandem.yaml says what runs"
+		g.p.Tag.Why = "of the image of " + app.Name + ": write a version, so that a push of tandem.yaml says what runs"
 	}
-	g.images(routed, colored)
+	g.images(app, colored)
+}
+
+// tagged is the service whose image the tag belongs to: what people reach, or the app behind
+// it where that is a web server of somebody else's.
+func (g *guesser) tagged(colored []*service) *service {
+	first := g.all[g.p.Routes[0].Service]
+	if first.role != roleWebServer || first.Build != nil {
+		return first
+	}
+	app := first
+	for _, s := range colored {
+		if s.role == roleApp && g.group[s.Name] == "" && (app == first || g.weight(s) > g.weight(app)) {
+			app = s
+		}
+	}
+	return app
+}
+
+// tagVariable is the variable that an image has as its tag; empty for none.
+func (s *service) tagVariable() string {
+	if m := variableInTag.FindStringSubmatch(s.asked); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // images lists the services that have the tag, where tandem would take others: the same
-// repository with another tag, or another repository with the same variable as its tag.
-func (g *guesser) images(routed *service, colored []*service) {
-	variable := func(s *service) string {
-		if m := variableInTag.FindStringSubmatch(s.asked); m != nil {
-			return m[1]
-		}
-		return ""
-	}
+// repository with another tag, another repository with the same variable as its tag, or
+// what is behind a web server.
+func (g *guesser) images(app *service, colored []*service) {
 	unclear := false
 	var with []Image
 	for _, s := range colored {
 		if s.image.name == "" {
 			continue
 		}
-		sameTag := s.image.tag == routed.image.tag
-		has := s == routed || sameTag && sameProgram(routed, s) || variable(s) != "" && variable(s) == variable(routed)
-		would := s == routed || sameTag && s.image.owner == routed.image.owner || s.image.repository == routed.image.repository
-		for _, r := range g.p.Routes {
-			would = would || r.Service == s.Name
-			has = has || r.Service == s.Name && s.image.owner == routed.image.owner
-		}
-		unclear = unclear || has != would
+		routed := slices.ContainsFunc(g.p.Routes, func(r Route) bool { return r.Service == s.Name })
+		sameTag := s.image.tag == app.image.tag
+		has := s == app || sameTag && sameProgram(app, s) || s.tagVariable() != "" && s.tagVariable() == app.tagVariable() ||
+			routed && s.image.owner == app.image.owner && s.role != roleWebServer
+		takes := routed || slices.ContainsFunc(g.p.Routes, func(r Route) bool {
+			return releasedWith(g.all[r.Service].image, s.image)
+		})
+		unclear = unclear || has != takes
 		if has {
 			with = append(with, Image{s.Name, s.image.repository})
 		}
 	}
-	if unclear && !variableInside.MatchString(strings.Split(routed.asked, ":")[0]) {
+	if unclear && !slices.ContainsFunc(with, func(i Image) bool { return strings.Contains(strings.Split(g.all[i.Service].asked, ":")[0], "$") }) {
 		g.p.Images = with
 	}
+}
+
+// releasedWith is tandem's own rule: images get their tags together that are of one
+// repository, or of one owner with the same tag.
+func releasedWith(a, b image) bool {
+	tag := func(i image) string {
+		if i.tag == "" {
+			return "latest"
+		}
+		return i.tag
+	}
+	return a.owner+a.name == b.owner+b.name || a.owner == b.owner && tag(a) == tag(b) && !strings.HasPrefix(a.path, "library/")
 }
