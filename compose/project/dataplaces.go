@@ -1,6 +1,7 @@
 package project
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,7 @@ import (
 // directory.
 
 // places projects what the services mount.
-func (x *projection) places() {
+func (x *projection) places(ctx context.Context) {
 	used := map[string]bool{}
 	if x.shared != nil {
 		for name, s := range x.shared.Services {
@@ -35,7 +36,7 @@ func (x *projection) places() {
 		}
 	}
 	for _, name := range x.colored[deploy.Blue].ServiceNames() {
-		x.datastore(name)
+		x.datastore(ctx, name)
 	}
 	x.eachColored(func(color deploy.Color, name string, s types.ServiceConfig) types.ServiceConfig {
 		s.Volumes = slices.Clone(s.Volumes)
@@ -66,14 +67,18 @@ func targetsOf(s types.ServiceConfig) []string {
 
 // datastore asks for a database or cache of the colored stack to be shared, also one
 // without a volume: what one color writes, the other one would not find.
-func (x *projection) datastore(name string) {
+func (x *projection) datastore(ctx context.Context, name string) {
 	s := x.colored[deploy.Blue].Services[name]
-	if !IsDatastore(s.Image) || isMigration(x.App, name) || s.GetScale() == 0 {
+	image := s.Image
+	if image == "" {
+		image = BaseImage(ctx, x.App.Root, s.Build)
+	}
+	if !IsDatastore(image) || isMigration(x.App, name) || s.GetScale() == 0 {
 		return
 	}
-	_, line := x.Locate("services", name)
+	file, line := x.Locate("services", name)
 	x.appFault([]string{"shared"}, "%s (%s:%d) is a datastore (%s), and each color would have one with half the data: write shared: [%s]",
-		name, x.Name(), line, s.Image, x.withShared(name))
+		name, file, line, image, x.withShared(name))
 }
 
 // withShared is the list of shared services with one more.
