@@ -87,8 +87,8 @@ func secondRun(o Options, s *Source, target string) error {
 		return err
 	}
 	app, err := appfile.ParseApp(deploy.AppFile{Dir: filepath.Base(s.Dir), Path: FileName, Data: data})
-	if err != nil {
-		return err
+	if app.Name == "" {
+		return err // all other faults are what tandem validate is for
 	}
 	p, err := Propose(s, Answers{})
 	if err != nil {
