@@ -113,7 +113,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	if shared != nil {
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
-	faults = append(faults, composefile.SortFaults(r.dataFaults(app))...)
+	faults = append(faults, composefile.SortFaults(append(r.dataFaults(app), r.nestedData(l.host, app)...))...)
 	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
 		return nil, err
 	}
