@@ -218,7 +218,7 @@ func (g *guesser) keepers() {
 			g.p.Singletons = append(g.p.Singletons, Choice{svc.Name, "it keeps data, and works on the app: it runs beside the live color only", true})
 		case common:
 		default:
-			g.share(svc, "it keeps data in "+places[0].key+", and people do not reach it: one for both colors", true)
+			g.share(svc, "it keeps data in "+places[0].key+", and is not what people come for: one for both colors", true)
 		}
 	}
 }

@@ -11,6 +11,9 @@ import (
 // whatever name.
 var askedPattern = regexp.MustCompile(`(?i)(https?://)?(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|\$\{?HOSTNAME\}?)(?::(\d+))?(/[^\s"'` + "`" + `|;&)>\\]*)?`)
 
+// bashSocket is how Bash opens a connection: its path is none of the app's.
+var bashSocket = regexp.MustCompile(`/dev/tcp/\S+`)
+
 // asked is what a health command asks for.
 type asked struct {
 	port int
@@ -22,7 +25,7 @@ func askedBy(s *service) (asked, bool) {
 	if s.HealthCheck == nil || s.HealthCheck.Disable {
 		return asked{}, false
 	}
-	for _, m := range askedPattern.FindAllStringSubmatch(strings.Join(s.HealthCheck.Test, " "), -1) {
+	for _, m := range askedPattern.FindAllStringSubmatch(bashSocket.ReplaceAllString(strings.Join(s.HealthCheck.Test, " "), ""), -1) {
 		port, _ := strconv.Atoi(m[2]) // the pattern has digits alone, or none
 		if m[1] == "" && m[2] == "" && m[3] == "" || notHTTP(port) && port != 443 && port != 8443 {
 			continue

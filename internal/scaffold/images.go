@@ -51,14 +51,16 @@ const (
 	// have to be the same for both colors.
 	moreStores = "memcached redismod redis-stack redis-sentinel nats nats-streaming mosquitto eclipse-mosquitto emqx vernemq activemq activemq-artemis " +
 		"pulsar beanstalkd gearmand localstack rqlite immudb ferretdb tarantool rethinkdb ravendb firebird manticore manticoresearch sonic zinc zincsearch " +
-		"seaweedfs garage rustfs azurite mssql-server-linux sqledge libsql-server sqld pgbouncer pgpool proxysql maxscale openldap vault consul"
+		"seaweedfs garage rustfs azurite mssql-server-linux sqledge libsql-server sqld pgbouncer pgpool proxysql maxscale openldap vault consul garnet loki tempo mimir victoria-logs"
 	// proxies stand between people and the apps of a host, which is what the host's Nginx does.
 	proxies = "traefik nginx-proxy nginx-proxy-manager letsencrypt-nginx-proxy-companion acme-companion docker-gen caddy-docker-proxy caddy-gen swag " +
-		"kamal-proxy nginx-ui zoraxy npmplus bunkerweb docker-letsencrypt-nginx-proxy-companion https-portal cloudflared nginx-certbot caddy-proxy"
+		"kamal-proxy nginx-ui zoraxy npmplus bunkerweb docker-letsencrypt-nginx-proxy-companion https-portal nginx-certbot caddy-proxy"
 	// webServers are proxies or part of an app: their configuration decides.
 	webServers = "nginx nginx-unprivileged openresty caddy httpd haproxy envoy apache lighttpd h2o tengine angie freenginx"
 	// mailCatchers swallow mail, for development.
 	mailCatchers = "mailhog mailpit mailcatcher maildev mailcrab smtp4dev fake-smtp-server inbucket mailtrap mailslurper"
+	// collectors take in what other programs say, and nobody looks at them.
+	collectors = "logstash filebeat fluentd fluent-bit telegraf vector promtail opentelemetry-collector opentelemetry-collector-contrib alloy metricbeat"
 	// tools are for the person who looks after a host.
 	tools = "adminer phpmyadmin pgadmin pgadmin4 pgweb redis-commander redisinsight mongo-express cloudbeaver dbgate sqlpad flower " +
 		"portainer portainer-ce watchtower autoheal docker-autoheal dozzle diun ouroboros shepherd cadvisor node-exporter ofelia certbot dns-cloudflare " +

@@ -39,6 +39,7 @@ const (
 	roleWebServer      // Nginx and the like: part of the app, or a proxy
 	roleMail           // swallows mail
 	roleTool           // for the person who looks after the host
+	roleCollector      // takes in logs and figures
 )
 
 // survey is all services of a source.
@@ -83,14 +84,16 @@ func roleOf(s *service) role {
 	switch {
 	case isStore(is):
 		return roleStore
-	case is.isOneOf(proxies) || strings.Contains(command, "kamal-proxy run"):
+	case is.isOneOf(proxies) || strings.Contains(command, "kamal-proxy run") || is.name == "cloudflared" && strings.Contains(command, "tunnel"):
 		return roleProxy
 	case is.isOneOf(mailCatchers):
 		return roleMail
 	case s.mountsDockerSocket() && s.publishes(80, 443):
 		return roleProxy
-	case is.isOneOf(tools) || s.mountsDockerSocket():
+	case is.isOneOf(tools) || s.mountsDockerSocket() && len(s.Ports) == 0 && len(s.needs()) == 0:
 		return roleTool
+	case is.isOneOf(collectors):
+		return roleCollector
 	case is.isOneOf(webServers) || s.Build != nil && s.base.isOneOf(webServers):
 		return roleWebServer
 	}

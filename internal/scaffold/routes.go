@@ -164,7 +164,7 @@ func (g *guesser) weight(s *service) int {
 	add(2, s.Build != nil)
 	add(1, len(s.needs()) > 0)
 	add(-6, workerName.MatchString(s.Name) || workerName.MatchString(s.line()))
-	add(-4, s.Build == nil && len(s.data) > 0 && !same(s.image.name))
+	add(-1, s.Build == nil && len(s.data) > 0 && !same(s.image.name))
 	add(-3, g.endsItself(s))
 	for _, other := range g.active() { // a frontend waits for its backend
 		add(-1, other.role == roleWebServer && other.Name != s.Name && slices.Contains(other.needs(), s.Name))
