@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,6 +166,7 @@ func reportOf(app deploy.App, resolved *project.Resolution, t *tree) (App, error
 	for i := range result.Notes {
 		result.Notes[i].Text = t.known(result.Notes[i].Text)
 	}
+	slices.SortStableFunc(result.Notes, func(a, b deploy.Note) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line)) })
 	projects, err := resolved.ComposeFiles()
 	if err != nil {
 		return App{}, err
