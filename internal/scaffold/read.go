@@ -162,8 +162,9 @@ func (s *Source) load(ctx context.Context) error {
 
 // rawService is what the files say about a service before variables are filled in.
 type rawService struct {
-	order int    // in which it stands in the files
-	image string // as it is written, with its variables
+	order int      // in which it stands in the files
+	image string   // as it is written, with its variables
+	binds []string // mounts as they are written: the short form, or the source of the long one with the target
 }
 
 func readRaw(all map[string]rawService, data []byte) error {
@@ -184,9 +185,31 @@ func readRaw(all map[string]rawService, data []byte) error {
 		if image := valueOf(services.Content[i+1], "image"); image != nil {
 			raw.image = image.Value
 		}
+		if volumes := valueOf(services.Content[i+1], "volumes"); volumes != nil {
+			for _, item := range volumes.Content {
+				source, target := valueOf(item, "source"), valueOf(item, "target")
+				if source != nil && target != nil {
+					raw.binds = append(raw.binds, source.Value+":"+target.Value)
+				} else {
+					raw.binds = append(raw.binds, item.Value)
+				}
+			}
+		}
 		all[name] = raw
 	}
 	return nil
+}
+
+// written is the source of a mount in the words of the file, where a variable without a
+// value is in them; else "".
+func (r rawService) written(target string, env types.Mapping) string {
+	for _, text := range r.binds {
+		source, rest, ok := strings.Cut(text, ":"+target)
+		if ok && (rest == "" || rest[0] == ':') && len(unsetNames(source, env)) > 0 {
+			return source
+		}
+	}
+	return ""
 }
 
 // valueOf is what stands at a key of a mapping, also where it is merged into it.

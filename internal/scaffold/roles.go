@@ -56,6 +56,9 @@ func newSurvey(s *Source) *survey {
 		svc.base, svc.expose = s.dockerfileOf(config)
 		for _, m := range config.Volumes {
 			if d, ok := v.dataOf(m); ok {
+				if written := s.raw[name].written(m.Target, s.env); written != "" {
+					d.key = written
+				}
 				svc.data = append(svc.data, d)
 			}
 			if m.Source != "" {
