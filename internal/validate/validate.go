@@ -25,6 +25,15 @@ type Options struct {
 	Paths  []string       // each a tandem.yaml, or a directory below which all of them are checked
 	Policy []string       // what the host allows
 	Own    map[int]string // the ports that are the agent's: see config.Config.OwnPorts
+
+	// PolicyKnown says that Policy is that of the host that deploys. Else what is not in it
+	// is a note.
+	PolicyKnown bool
+}
+
+// loader is one for a host that allows what the list says.
+func (o Options) loader(allowed []string) (*project.Loader, error) {
+	return project.NewLoader(project.LoaderOptions{Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
 }
 
 // Report is what was found out.
@@ -52,8 +61,7 @@ func Files(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	loader, err := project.NewLoader(project.LoaderOptions{Policy: o.Policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
-	if err != nil {
+	if _, err := o.loader(o.Policy); err != nil {
 		return Report{}, err
 	}
 	// The library that reads Compose files warns of what does no harm.
@@ -61,7 +69,7 @@ func Files(ctx context.Context, o Options) (Report, error) {
 	report := Report{Checked: len(files)}
 	var apps []deploy.App
 	for _, path := range files {
-		app, err := report.add(ctx, loader, path, o.Own)
+		app, err := report.add(ctx, path, o)
 		if found, ok := deploy.AsFaults(err); ok {
 			report.Faults = append(report.Faults, found...)
 		} else if err != nil {
@@ -114,7 +122,7 @@ func findApps(paths []string) ([]string, error) {
 
 // add checks one tandem.yaml and the Compose files that it names. The app has a name if at
 // least its own file could be read.
-func (r *Report) add(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, error) {
+func (r *Report) add(ctx context.Context, path string, o Options) (deploy.App, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return deploy.App{}, err
@@ -127,7 +135,7 @@ func (r *Report) add(ctx context.Context, loader *project.Loader, path string, o
 		data = nil
 	}
 	file := deploy.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
-	app, err := appfile.ParseAppBeside(file, own)
+	app, err := appfile.ParseAppBeside(file, o.Own)
 	if err != nil {
 		return deploy.App{}, err
 	}
@@ -141,10 +149,11 @@ func (r *Report) add(ctx context.Context, loader *project.Loader, path string, o
 		r.LeftOut = append(r.LeftOut, note)
 	}
 	app.Root = copied.root
-	resolved, err := loader.Load(ctx, app)
+	resolved, taken, err := o.load(ctx, app)
 	if err != nil {
 		return app, copied.rename(err)
 	}
+	resolved.Notes = append(resolved.Notes, taken...)
 	result, err := reportOf(app, resolved, copied)
 	if err != nil {
 		return app, err
