@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -10,6 +11,36 @@ import (
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
+
+// SharedDue implements reconciler.SharedServices.
+func (c *Client) SharedDue(ctx context.Context, app deploy.App) (bool, error) {
+	files, err := c.resolveRelease(ctx, app)
+	if err != nil || files.Shared == nil {
+		return false, err
+	}
+	present, err := c.containers(ctx, files.Shared.Name)
+	if err != nil {
+		return false, err
+	}
+	changed, missing := sharedChanges(app, files.Shared, present, files.SharedHashes)
+	return len(changed)+len(missing) > 0, nil
+}
+
+// UpShared implements reconciler.SharedServices.
+func (c *Client) UpShared(ctx context.Context, app deploy.App, await func(words string)) error {
+	files, err := c.resolveRelease(ctx, app)
+	if err != nil || files.Shared == nil {
+		return err
+	}
+	if err = c.rejectOccupied(ctx, app, files); err == nil {
+		err = c.upShared(ctx, app, files, await)
+	}
+	var bad *deploy.RejectError
+	if errors.As(err, &bad) {
+		return sharedError(bad.Detail, bad.Logs)
+	}
+	return err
+}
 
 // upShared makes the shared stack what its file says. A service whose
 // declaration and files did not change is not touched, whatever directory the
