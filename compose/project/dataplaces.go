@@ -193,7 +193,7 @@ func (x *projection) coloredMount(color deploy.Color, name string, v types.Servi
 }
 
 // decidedBy is what tandem.yaml calls the source of a mount: its path, or the words of the
-// Compose file where a variable is in them, whose value each host has for itself.
+// Compose file where a variable or a home is in them, which each host has for itself.
 func (x *projection) decidedBy(key string, where []string, target string) string {
 	if _, ok := x.App.Volumes[key]; ok {
 		return key
@@ -214,7 +214,7 @@ func (x *projection) decidedBy(key string, where []string, target string) string
 			break
 		}
 	}
-	if written = path.Clean(written); strings.Contains(written, "$") {
+	if written = path.Clean(written); strings.Contains(written, "$") || strings.HasPrefix(written, "~") {
 		if _, ok := x.App.Volumes[written]; ok {
 			return written
 		}

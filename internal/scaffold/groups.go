@@ -243,6 +243,9 @@ func (g *guesser) volumes() {
 			continue
 		}
 		for _, m := range svc.data {
+			if m.volume && bool(g.Project.Volumes[m.key].External) {
+				continue // the file says that there is one
+			}
 			if !slices.Contains(users[m.key], svc.Name) {
 				users[m.key] = append(users[m.key], svc.Name)
 			}
