@@ -126,6 +126,7 @@ func labelStack(p *types.Project, app deploy.App, color deploy.Color, whole proj
 		return map[string]string{
 			project.LabelRelease: app.Release.Text(),
 			project.LabelImage:   digests[p.Services[service].Image],
+			project.LabelPorts:   portsLabel(app),
 		}
 	})
 }

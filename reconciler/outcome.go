@@ -104,6 +104,7 @@ func (r *Runner) statusOf(v passState) deploy.Status {
 	if v.doing != "" {
 		s.Message = strings.TrimPrefix(s.Message+"; "+v.doing, "; ")
 	}
+	s.Ports = portsOf(v.app)
 	s.Live = r.liveOf(v.world)
 	if v.world.known {
 		s.Standby = r.standbyOf(v.world)
@@ -206,6 +207,18 @@ func (r *Runner) verdictOn(v passState) string {
 		text += " (on_failure: revert: " + r.memory.RevertWords + ")"
 	}
 	return text + indentLogs(bad.Logs)
+}
+
+// portsOf are those of the routes of the desired app; nil while it could not be read.
+func portsOf(app deploy.App) map[string]deploy.Ports {
+	var all map[string]deploy.Ports
+	for _, r := range app.Routes {
+		if all == nil {
+			all = map[string]deploy.Ports{}
+		}
+		all[r.Name] = r.Ports
+	}
+	return all
 }
 
 // liveOf describes the stack that Nginx sends traffic to or, while it cannot be

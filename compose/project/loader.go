@@ -97,7 +97,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	}
 	projected, failed := r.project(ctx, app, stack, l.host)
 	if failed != nil {
-		return nil, WithFaults(nil, failed)
+		return nil, failed
 	}
 	if r.Shared != nil && shared == nil {
 		shared, r.sharedFile = stack, stack

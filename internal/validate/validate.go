@@ -26,6 +26,9 @@ type Options struct {
 	Policy []string       // what the host allows
 	Own    map[int]string // the ports that are the agent's: see config.Config.OwnPorts
 
+	// Ports are those that routes without ports would get theirs from.
+	Ports deploy.PortRange
+
 	// PolicyKnown says that Policy is that of the host that deploys. Else what is not in it
 	// is a note.
 	PolicyKnown bool
@@ -149,7 +152,11 @@ func (r *Report) add(ctx context.Context, path string, o Options) (deploy.App, e
 		r.LeftOut = append(r.LeftOut, note)
 	}
 	app.Root = copied.root
-	resolved, taken, err := o.load(ctx, app)
+	filled, err := withPorts(app, o)
+	if err != nil {
+		return app, err
+	}
+	resolved, taken, err := o.load(ctx, filled)
 	if err != nil {
 		return app, copied.rename(err)
 	}
@@ -160,6 +167,13 @@ func (r *Report) add(ctx context.Context, path string, o Options) (deploy.App, e
 	}
 	r.Apps = append(r.Apps, result)
 	return app, nil
+}
+
+// withPorts gives the routes ports where the file names none. They are the same each time,
+// and only stand for those that an agent chooses: which of them its host has free, nobody
+// knows here.
+func withPorts(app deploy.App, o Options) (deploy.App, error) {
+	return deploy.PortTable{}.Choose(app, o.Ports, func(port int) bool { _, is := o.Own[port]; return is })
 }
 
 // reportOf says what became of an app's files, with the names that a person knows.

@@ -76,9 +76,11 @@ type Route struct {
 	Name    string // also the prefix of the variable <NAME>_PORT
 	Service string // the Compose service that answers
 	Port    int    // in the container; 0: the one that the Compose file publishes or exposes
-	Ports   Ports
+	Ports   Ports  // from ParseApp: none where the file names none
 	Health  Health
 	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
+
+	PortsChosen bool // the file names no ports: tandem chose these
 }
 
 // VolumeUse says how both colors have a volume that colored services write to.
@@ -104,7 +106,10 @@ func (r Route) Variable() string {
 }
 
 // Ports are the host ports of one route, one a color.
-type Ports struct{ Blue, Green int }
+type Ports struct {
+	Blue  int `yaml:"blue" json:"blue"`
+	Green int `yaml:"green" json:"green"`
+}
 
 // Of returns the port of one color, 0 for NoColor.
 func (p Ports) Of(c Color) int {

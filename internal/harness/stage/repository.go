@@ -23,6 +23,7 @@ type Desired struct {
 	// busy machine rejects nobody.
 	MaxLatency string
 	More       string // further keys, as YAML lines
+	NoPorts    bool   // the routes name no ports, so that tandem chooses them
 }
 
 // makeRepository makes the bare repository and a clone with the example in it.
@@ -70,7 +71,11 @@ func (s *Stage) Write(d Desired) error {
 	}
 	b.WriteString("routes:\n")
 	route := func(name string, blue, green int) {
-		fmt.Fprintf(&b, "  %s: {ports: {blue: %d, green: %d}, health: {path: /health, max_latency: %s}}\n", name, blue, green, latency)
+		ports := fmt.Sprintf("ports: {blue: %d, green: %d}, ", blue, green)
+		if d.NoPorts {
+			ports = ""
+		}
+		fmt.Fprintf(&b, "  %s: {%shealth: {path: /health, max_latency: %s}}\n", name, ports, latency)
 	}
 	route("api", s.Ports.APIBlue, s.Ports.APIGreen)
 	if !s.options.APIOnly {
