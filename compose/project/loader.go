@@ -21,7 +21,12 @@ type LoaderOptions struct {
 	Logger *slog.Logger // nil: nothing is logged
 	Vault  Vault        // nil: an app that has encrypted files is refused
 	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
-	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
+	// AppsDir has the host directory of each app: see HostDir. Empty: no app has one.
+	AppsDir string
+	// Elsewhere says that the apps run on another machine, or may: what its host directory
+	// may have is a note here, unless this machine has the directory.
+	Elsewhere bool
+	Owns      Owns // nil: the engine is not asked, and what only its labels allow is a fault
 }
 
 // Owns tells whether the engine has the network or volume, and it is set aside for the app
@@ -30,12 +35,14 @@ type Owns func(ctx context.Context, app deploy.App, r Resource) (bool, error)
 
 // Loader reads the Compose files of apps. It is safe for concurrent use.
 type Loader struct {
-	host   policy.Host
-	log    *slog.Logger
-	vault  Vault
-	owns   Owns
-	trials *trials
-	trying bool // this process is a trial, after which the files are read once more
+	host      policy.Host
+	log       *slog.Logger
+	vault     Vault
+	owns      Owns
+	trials    *trials
+	appsDir   string
+	elsewhere bool
+	trying    bool // this process is a trial, after which the files are read once more
 }
 
 // NewLoader returns a loader. A name in Policy that means nothing is an error.
@@ -47,7 +54,7 @@ func NewLoader(o LoaderOptions) (*Loader, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Loader{host: host, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
+	return &Loader{host: host, log: o.Logger, vault: o.Vault, owns: o.Owns, appsDir: o.AppsDir, elsewhere: o.Elsewhere, trials: newTrials(o)}, nil
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
@@ -77,6 +84,14 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
 func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.SecretRefs) (*Resolution, error) {
+	unset := l.newUnset(app)
+	r, err := l.project(ctx, app, secrets.Noting(unset), unset)
+	return withUnset(r, err, unset)
+}
+
+// project makes of the files what is run. What comes of a variable without a value is left
+// out of the faults: unset has what is to be told of it.
+func (l *Loader) project(ctx context.Context, app deploy.App, secrets composefile.SecretRefs, unset *composefile.Unset) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
 	stack, err := composefile.OpenStack(app, secrets)
 	if err != nil {
@@ -106,7 +121,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
 	faults = append(faults, composefile.SortFaults(r.dataFaults(app))...)
-	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
+	if err := unset.Plausible(append(faults, onNewLines(faults, more)...)).Err(); err != nil {
 		return nil, err
 	}
 	for color, p := range r.Colored {

@@ -20,6 +20,7 @@ type Resolution struct {
 	Migrations   map[deploy.MigrationKind]map[deploy.Color]*types.Project
 	Shared       *types.Project    // nil: the app has none
 	SharedHashes map[string]string // service of Shared -> hash of what it is made from
+	Notes        []deploy.Note     // what a person should know of the files that is no fault
 
 	stackFile  *composefile.File
 	sharedFile *composefile.File      // nil: the app has none

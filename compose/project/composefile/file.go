@@ -33,6 +33,12 @@ type File struct {
 	quota   *quota
 	walked  bool          // the references were looked at
 	refused deploy.Faults // what was wrong with them
+	growth  *growth       // what they are
+
+	unset     *Unset           // who is told of variables without a value; nil: nobody
+	gaps      map[string][]gap // by the text that has them
+	mentioned []mentionOf
+	key       string // of tandem.yaml that names the file
 }
 
 // OpenStack finds the file of the colored stack: the one that the app names, or
@@ -67,7 +73,7 @@ func exists(root, name string) bool {
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
 func openFile(app deploy.App, secrets SecretRefs, key string, names ...string) (*File, error) {
-	f := &File{App: app, Secrets: secrets, quota: newQuota()}
+	f := &File{App: app, Secrets: secrets, quota: newQuota(), unset: secrets.unset, key: key}
 	for _, name := range names {
 		full, err := rootfile.Inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -142,11 +148,21 @@ func (f *File) Resolve(ctx context.Context, project string, variables map[string
 		return nil, fault
 	}
 	if err != nil {
+		f.closeGaps(nil)
 		return nil, f.loadFault(err)
 	}
 	p.ComposeFiles = slices.Clone(f.paths)
 	enable(p, also)
+	f.closeGaps(serviceSet(p))
 	return p.WithoutUnnecessaryResources(), nil
+}
+
+func serviceSet(p *types.Project) map[string]bool {
+	set := map[string]bool{}
+	for name := range p.Services {
+		set[name] = true
+	}
+	return set
 }
 
 // profilesOf are the profiles that the variables make active, as Compose reads them.

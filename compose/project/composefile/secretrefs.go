@@ -18,6 +18,13 @@ import (
 type SecretRefs struct {
 	list         []deploy.Secret
 	placeholders map[string]string // name -> placeholder
+	unset        *Unset            // is told of variables without a value; nil: nobody is
+}
+
+// Noting returns them for files whose variables without a value are to be told.
+func (s SecretRefs) Noting(u *Unset) SecretRefs {
+	s.unset = u
+	return s
 }
 
 // SecretRefsOf makes them of what the vault returned.
