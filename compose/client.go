@@ -36,6 +36,7 @@ type Options struct {
 	ConfigDir string        // Docker's own configuration; empty: the user's
 	Vault     project.Vault // nil: an app that has encrypted files is refused
 	Trees     string        // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
+	Data      string        // directory with the data directories of the apps; empty: policy.DefaultData
 	Trial     []string      // arguments with which this very program calls project.RunTrial; empty: files are loaded without having been tried
 	MinFree   int64         // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
@@ -75,7 +76,7 @@ func New(o Options) (*Client, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{}
-	files, err := project.NewLoader(project.LoaderOptions{Host: o.Host, Policy: o.Policy, Logger: o.Logger, Vault: o.Vault, Trial: o.Trial, Owns: c.owns})
+	files, err := project.NewLoader(project.LoaderOptions{Host: o.Host, Policy: o.Policy, Logger: o.Logger, Vault: o.Vault, Data: o.Data, Trial: o.Trial, Owns: c.owns})
 	if err != nil {
 		return nil, err
 	}

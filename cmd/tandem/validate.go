@@ -36,9 +36,14 @@ the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			faults, checked, err := validate.Files(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
+			faults, notes, checked, err := validate.Files(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
 			if err != nil {
 				return err
+			}
+			for _, n := range notes {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), printable("note: "+n.String())); err != nil {
+					return err
+				}
 			}
 			return writeFaults(cmd.OutOrStdout(), faults, checked)
 		},

@@ -97,16 +97,39 @@ const DefaultHost = "unix:///var/run/docker.sock"
 type Host struct {
 	Policy Policy
 	socket string // path of the Docker socket, if Docker listens on one
+	data   string // directory with the data directories of the apps
 }
 
+// DefaultData is where the data directories of the apps are, if nobody says otherwise.
+const DefaultData = "/var/lib/tandem/data"
+
 // NewHost returns what the entries of policy.allow say. dockerHost is that of the Docker
-// daemon, whose socket no container may have; empty: DefaultHost. A name that means
-// nothing is an error.
-func NewHost(dockerHost string, entries []string) (Host, error) {
+// daemon, whose socket no container may have; empty: DefaultHost. data is the directory
+// with the data directories of the apps; empty: DefaultData. A name that means nothing is
+// an error.
+func NewHost(dockerHost, data string, entries []string) (Host, error) {
 	allowed, err := parse(entries)
 	socket, _ := strings.CutPrefix(cmp.Or(dockerHost, DefaultHost), "unix://")
-	return Host{Policy: allowed, socket: socket}, err
+	return Host{Policy: allowed, socket: socket, data: filepath.Clean(cmp.Or(data, DefaultData))}, err
 }
+
+// DataOf is the data directory of an app, which its containers may write to.
+func (h Host) DataOf(app string) string { return filepath.Join(h.data, app) }
+
+// HasData tells whether the path, and what it leads to when links are followed, are in the
+// app's data directory.
+func (h Host) HasData(app, path, target string) bool {
+	dir := h.DataOf(app)
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		real = dir // Docker makes it
+	}
+	return app != "" && rootfile.Below(dir, path) && rootfile.Below(real, target)
+}
+
+// HarmlessFiles are files of the host that tell nothing secret: which time it is here. They
+// may be mounted to be read.
+var HarmlessFiles = []string{"/etc/localtime", "/etc/timezone"}
 
 // HoldsSocket tells whether path is the Docker socket or a directory above it.
 func (h Host) HoldsSocket(path string) bool {

@@ -78,7 +78,7 @@ func greedy() map[string]greed {
 		"colored and shared replicas":  shared(api+w(1, "{image: 'a:1', scale: 60}"), "services: {db: {image: 'd:1', scale: 60}}\n", "shop/shared.yaml:1: services.db.scale"),
 		"replicas of a migration":      {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', profiles: [m], scale: 3000000}")}, change: func(app *deploy.App) { app.Migrations.Expand = "w0" }, want: containers},
 		"replicas of singletons":       {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1', scale: 3000000}")}, change: func(app *deploy.App) { app.Singletons = []string{"w0"} }, want: "w0"},
-		"an override":                  with(api+w(1, "{image: 'a:1'}"), containers, "compose.override.yaml", "services: {w0: {scale: 200}}\n"),
+		"a second file":                {files: map[string]string{"compose.yaml": api + w(1, "{image: 'a:1'}"), "more.yaml": "services: {w0: {scale: 200}}\n"}, change: func(app *deploy.App) { app.Compose = []string{"compose.yaml", "more.yaml"} }, want: containers},
 		"expose":                       one(api+w(1, "{image: 'a:1', expose: ['1-65535']}"), "shop/compose.yaml:3: services.w0.expose: with these the app has "+ports),
 		"expose of many":               one("x-w: &w {image: 'a:1', expose: ['1-65535']}\n"+api+w(150, "*w"), ports),
 		"expose with a protocol":       one(api+w(1, "{image: 'a:1', expose: ['1000-1600/udp']}"), ports),

@@ -19,6 +19,7 @@ const mounting = "services:\n  api: {image: 'a:1', ports: ['${API_PORT}:3000'], 
 func mounted(t *testing.T) deploy.App {
 	t.Helper()
 	app := shop(t)
+	app.Tag = "1" // which the image has already
 	put(t, app, map[string]string{
 		"compose.yaml": mounting, "a.env": "A=${API_PORT}\nB='${A}'\nexport C=\"x y\"\n", "l.env": "one=1\ntwo=${one}\n", ".env": "E=1\nF=${E}2\n", "d/x": "x", "d/y/z": "z", "f": "f", "t/u": "u",
 	})

@@ -43,6 +43,7 @@ var datastores = []datastore{
 		known:  "/var/lib/redis /var/lib/valkey /bitnami/redis /bitnami/valkey",
 		own:    "/data",
 	},
+	{images: "memcached"},
 	{images: "elasticsearch", known: "/usr/share/elasticsearch/data /bitnami/elasticsearch"},
 	{images: "opensearch", known: "/usr/share/opensearch/data /bitnami/opensearch"},
 	{images: "solr", known: "/var/solr"},
@@ -85,14 +86,7 @@ var besides = []string{"/run", "/var/run", "/tmp", "/var/log", "/etc", "/backup"
 // directory counts that is not known to be something else: it was told to keep its data
 // elsewhere.
 func DataDirectories(image string, targets []string) map[string]bool {
-	var is *datastore
-	name := imagePath(image)
-	for i, d := range datastores {
-		if slices.ContainsFunc(strings.Fields(d.images), func(n string) bool { return name == n || strings.HasSuffix(name, "/"+n) }) {
-			is = &datastores[i]
-			break
-		}
-	}
+	is := datastoreOf(image)
 	data, known := map[string]bool{}, knownDirectories()
 	if is != nil {
 		known = append(known, strings.Fields(is.own)...)
@@ -111,6 +105,20 @@ func DataDirectories(image string, targets []string) map[string]bool {
 		}
 	}
 	return data
+}
+
+// IsDatastore tells whether the image is one of a datastore.
+func IsDatastore(image string) bool { return datastoreOf(image) != nil }
+
+// datastoreOf returns nil for any other image.
+func datastoreOf(image string) *datastore {
+	name := imagePath(image)
+	for i, d := range datastores {
+		if slices.ContainsFunc(strings.Fields(d.images), func(n string) bool { return name == n || strings.HasSuffix(name, "/"+n) }) {
+			return &datastores[i]
+		}
+	}
+	return nil
 }
 
 func knownDirectories() []string {

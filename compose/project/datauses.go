@@ -154,6 +154,7 @@ func (r *Resolution) sharers(owner WritableMount, uses []WritableMount) deploy.F
 		case u.writer == owner.writer && u.count > 1 && u.Data:
 			c.fault(where, "%d containers of %s would write to the %s at once, and what a database keeps there would be lost: let there be one of it", u.count, u.Service, u.Place)
 		case u.writer == owner.writer, owner.after[u.Service].Condition == types.ServiceConditionCompletedSuccessfully && u.Project == owner.Project:
+		case u.Service == owner.Service && u.Project != owner.Project && IsDatastore(c.project.Services[u.Service].Image): // the projection has told
 		case u.Service == owner.Service && u.Project != owner.Project && (r.Shared == nil || owner.Project != r.Shared.Name):
 			c.fault(where, "the containers of both colors would write to the %s at once, and what a database keeps there would be lost: "+
 				"move %s to the shared stack (shared: in tandem.yaml), where there is one of it", u.Place, u.Service)

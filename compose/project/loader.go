@@ -21,12 +21,13 @@ type LoaderOptions struct {
 	Logger *slog.Logger // nil: nothing is logged
 	Vault  Vault        // nil: an app that has encrypted files is refused
 	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
-	// AppsDir has the host directory of each app: see HostDir. Empty: no app has one.
-	AppsDir string
-	// Elsewhere says that the apps run on another machine, or may: what its host directory
-	// may have is a note here, unless this machine has the directory.
+	Data   string       // directory with the data directories of the apps; empty: policy.DefaultData
+	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
+
+	AppsDir string // directory with the host directories of the apps; empty: no app has one
+	// Elsewhere says that the apps may run on another machine: what its host directory may
+	// have is a note here, unless this machine has the directory.
 	Elsewhere bool
-	Owns      Owns // nil: the engine is not asked, and what only its labels allow is a fault
 }
 
 // Owns tells whether the engine has the network or volume, and it is set aside for the app
@@ -47,7 +48,7 @@ type Loader struct {
 
 // NewLoader returns a loader. A name in Policy that means nothing is an error.
 func NewLoader(o LoaderOptions) (*Loader, error) {
-	host, err := policy.NewHost(o.Host, o.Policy)
+	host, err := policy.NewHost(o.Host, o.Data, o.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("read policy.allow: %w", err)
 	}
@@ -85,13 +86,13 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
 func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.SecretRefs) (*Resolution, error) {
 	unset := l.newUnset(app)
-	r, err := l.project(ctx, app, secrets.Noting(unset), unset)
+	r, err := l.loadFiles(ctx, app, secrets.Noting(unset), unset)
 	return withUnset(r, err, unset)
 }
 
-// project makes of the files what is run. What comes of a variable without a value is left
+// loadFiles makes of the files what is run. What comes of a variable without a value is left
 // out of the faults: unset has what is to be told of it.
-func (l *Loader) project(ctx context.Context, app deploy.App, secrets composefile.SecretRefs, unset *composefile.Unset) (*Resolution, error) {
+func (l *Loader) loadFiles(ctx context.Context, app deploy.App, secrets composefile.SecretRefs, unset *composefile.Unset) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
 	stack, err := composefile.OpenStack(app, secrets)
 	if err != nil {
@@ -109,14 +110,21 @@ func (l *Loader) project(ctx context.Context, app deploy.App, secrets composefil
 	if len(grave) > 0 {
 		return nil, WithFaults(grave, err)
 	}
+	projected, failed := r.project(ctx, app, stack, l.host)
+	if failed != nil {
+		return nil, WithFaults(nil, failed)
+	}
+	if r.Shared != nil && shared == nil {
+		shared, r.sharedFile = stack, stack
+	}
 	if err != nil {
-		return nil, WithFaults(check(stack, r.Colored, l.rules(nil)), err)
+		return nil, WithFaults(append(projected, check(stack, r.Colored, l.rules(nil))...), err)
 	}
 	free, err := l.freeOf(ctx, app, r.Shared, r.Colored[deploy.Blue], r.Colored[deploy.Green], r.Shared)
 	if err != nil {
 		return nil, err
 	}
-	faults := check(stack, r.Colored, l.rules(free))
+	faults := composefile.SortFaults(append(projected, check(stack, r.Colored, l.rules(free))...))
 	if shared != nil {
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}

@@ -45,6 +45,9 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		if e.Required {
 			advice = "add it, or write it as {path: …, required: false}"
 		}
+		if e.Required && c.MissingElsewhere(e.Path, at(name, "env_file")...) {
+			continue
+		}
 		if c.hostFile(at(name, "env_file"), e.Path, advice) {
 			c.readable(at(name, "env_file"), c.ReadVariables(e.Path))
 		}
@@ -58,6 +61,9 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 
 // bind checks a directory or file of this host that is mounted as it is.
 func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
+	if slices.Contains(policy.HarmlessFiles, v.Source) && v.ReadOnly {
+		return
+	}
 	mine := c.hostFile(path, v.Source, "add it if the container only reads it, for it is mounted read-only; for what the container writes, use a volume of the shared stack")
 	if mine && c.mayWrite(service, v.Target) {
 		c.fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
@@ -161,7 +167,7 @@ func (c *checker) hostFile(path []string, file, advice string) bool {
 // outside refuses a path that leads out of the app's directory, unless the
 // host's policy allows both the path and what it leads to.
 func (c *checker) outside(path []string, file, target string) {
-	if c.Policy.AllowsMount(file) && c.Policy.AllowsMount(target) {
+	if c.Policy.AllowsMount(file) && c.Policy.AllowsMount(target) || c.HasData(c.App.Name, file, target) {
 		return
 	}
 	// Where a relative path ends on this host changes from commit to commit, so

@@ -81,39 +81,11 @@ func (c *checker) ports(blue, green *types.Project) {
 		for _, g := range greens {
 			switch {
 			case !b.clash(g):
-			case b.service == g.service && b.Target == g.Target:
-				c.fixedPort(b)
 			default:
 				c.fault(b.path(), "%s publishes port %s in blue, and %s publishes it in green: give each its own", b.service, b.Published, g.service)
 			}
 		}
 	}
-}
-
-// fixedPort says how to write a port that is the same in both colors.
-func (c *checker) fixedPort(b claim) {
-	for _, r := range c.App.Routes {
-		if r.Service == b.service {
-			c.fault(b.path(), "port %s would be published by both colors: write \"${%s}:%d\", which is %d in blue and %d in green",
-				b.Published, r.Variable(), b.Target, r.Ports.Blue, r.Ports.Green)
-			return
-		}
-	}
-	c.fault(b.path(), "port %s would be published by both colors: remove it from ports (other services reach %s:%d without), "+
-		"or add a route for %s to tandem.yaml and write the route's variable", b.Published, b.service, b.Target, b.service)
-}
-
-// fixedPorts are those that both colors of a service publish.
-func fixedPorts(blue, green types.ServiceConfig) []types.ServicePortConfig {
-	var fixed []types.ServicePortConfig
-	for _, b := range blue.Ports {
-		for _, g := range green.Ports {
-			if b.Published != "" && b.Published == g.Published && b.Target == g.Target {
-				fixed = append(fixed, b)
-			}
-		}
-	}
-	return fixed
 }
 
 // ContainerPort returns the port in the container that is published on the host's
@@ -127,12 +99,11 @@ func ContainerPort(s types.ServiceConfig, port int) int {
 	return 0
 }
 
-// unreachable tells whether the route's port cannot be reached at 127.0.0.1, where Nginx
-// and the gate ask, whatever is published, and adds a fault then.
-func (c *checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
+// unreachable adds a fault where the route's port cannot be reached at 127.0.0.1, where
+// Nginx and the gate ask, whatever is published.
+func (c *checker) unreachable(r deploy.Route, s types.ServiceConfig) {
 	ports := fmt.Sprintf(`ports: ["${%s}:%s"]`, r.Variable(), likelyTarget(s))
 	other, isService := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
-	before := len(c.faults)
 	switch {
 	case s.GetScale() == 0:
 		c.fault(at(r.Service, "scale"), "there is no container to answer the route %q: remove scale: 0 and replicas: 0", r.Name)
@@ -146,7 +117,6 @@ func (c *checker) unreachable(r deploy.Route, s types.ServiceConfig) bool {
 	default:
 		c.elsewhere(r, s)
 	}
-	return len(c.faults) > before
 }
 
 // walled tells whether the service is only in networks from which Docker publishes nothing.

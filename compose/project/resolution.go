@@ -20,8 +20,9 @@ type Resolution struct {
 	Migrations   map[deploy.MigrationKind]map[deploy.Color]*types.Project
 	Shared       *types.Project    // nil: the app has none
 	SharedHashes map[string]string // service of Shared -> hash of what it is made from
-	Notes        []deploy.Note     // what a person should know of the files that is no fault
+	Notes        []deploy.Note     // what was changed of the files, and why
 
+	groups     map[string]Group
 	stackFile  *composefile.File
 	sharedFile *composefile.File      // nil: the app has none
 	secrets    composefile.SecretRefs // the projects have placeholders until SubstituteSecrets
@@ -148,7 +149,7 @@ func resolveColors(ctx context.Context, f *composefile.File) (map[deploy.Color]*
 	for _, color := range deploy.Colors() {
 		variables := f.Secrets.Variables()
 		maps.Copy(variables, f.App.Variables(color))
-		p, err := f.Resolve(ctx, f.App.Project(color), variables, migrationsOf(f.App)...)
+		p, err := f.Resolve(ctx, f.App.Project(color), variables, namedServices(f.App)...)
 		if err != nil {
 			return nil, err
 		}

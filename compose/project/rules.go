@@ -50,13 +50,10 @@ func check(f *composefile.File, projects map[deploy.Color]*types.Project, h host
 			c.colored(name, c.project.Services[name])
 		}
 		c.resources()
-		c.coloredResources()
-		c.secretPlaces()
 		all = append(all, c.faults...)
 	}
 	c := newChecker(f, projects[deploy.Blue], h)
 	c.ports(projects[deploy.Blue], projects[deploy.Green])
-	c.networks(projects[deploy.Blue], projects[deploy.Green])
 	c.fixedAddresses(projects[deploy.Blue], projects[deploy.Green])
 	c.commonNames(projects[deploy.Blue], projects[deploy.Green])
 	c.routes(projects)
@@ -173,25 +170,6 @@ func (c *checker) image(name string, s types.ServiceConfig) {
 
 // colored checks what only a service that runs twice on one host must not have.
 func (c *checker) colored(name string, s types.ServiceConfig) {
-	if s.ContainerName != "" {
-		c.fault(at(name, "container_name"), "blue and green cannot both have a container %q: remove container_name, so that Compose calls them %s-%s-1 and %s-%s-1",
-			s.ContainerName, c.App.Project(deploy.Blue), name, c.App.Project(deploy.Green), name)
-	}
-	targets := make([]string, len(s.Volumes))
-	for i, v := range s.Volumes {
-		targets[i] = v.Target
-	}
-	data := DataDirectories(s.Image, targets)
-	for _, v := range s.Volumes {
-		if v.Type == types.VolumeTypeVolume && v.Source != "" && !bool(c.project.Volumes[v.Source].External) {
-			advice := ", or, for files that both colors may write at once (never those of a database), declare the volume external: true to use the same one in both"
-			if data[v.Target] {
-				advice = ", where there is one of it"
-			}
-			c.fault(at(name, "volumes", "~"+v.Target), "the named volume %q would exist once for each color, each with half the data: "+
-				"move the service that owns it to the shared stack (shared: in tandem.yaml)%s", v.Source, advice)
-		}
-	}
 	published := slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Published != "" })
 	if n := s.GetScale(); n > 1 && published {
 		where := at(name, "deploy", "replicas")
@@ -199,32 +177,6 @@ func (c *checker) colored(name string, s types.ServiceConfig) {
 			where = at(name, "scale")
 		}
 		c.fault(where, "%d containers cannot publish the same port: remove the replicas, or publish no port of %s", n, name)
-	}
-}
-
-// coloredResources checks what both colors would create under the same name.
-func (c *checker) coloredResources() {
-	for _, key := range sortedKeys(c.project.Networks) {
-		n := c.project.Networks[key]
-		if !bool(n.External) && n.Name != "" && !strings.HasPrefix(n.Name, c.project.Name+"_") {
-			c.fault([]string{"networks", key, "name"}, "both colors would create the network %q: remove name, or add external: true if it exists already", n.Name)
-		}
-	}
-}
-
-// networks checks that the two colors do not claim the same addresses.
-func (c *checker) networks(blue, green *types.Project) {
-	for _, key := range sortedKeys(blue.Networks) {
-		b, g := blue.Networks[key], green.Networks[key]
-		if bool(b.External) {
-			continue
-		}
-		for _, pool := range b.Ipam.Config {
-			same := slices.ContainsFunc(g.Ipam.Config, func(o *types.IPAMPool) bool { return o.Subnet == pool.Subnet })
-			if pool.Subnet != "" && same {
-				c.fault([]string{"networks", key, "ipam"}, "both colors would claim the subnet %s: remove ipam, so that Docker chooses", pool.Subnet)
-			}
-		}
 	}
 }
 
@@ -240,18 +192,7 @@ func (c *checker) routes(projects map[deploy.Color]*types.Project) {
 			c.noService(r, projects[deploy.Blue].ServiceNames())
 			continue
 		}
-		green := projects[deploy.Green].Services[r.Service]
-		if c.unreachable(r, blue) {
-			continue
-		}
-		if ContainerPort(blue, r.Ports.Blue) != 0 && ContainerPort(green, r.Ports.Green) != 0 {
-			continue
-		}
-		if len(fixedPorts(blue, green)) > 0 {
-			continue // told already, with the same advice
-		}
-		c.fault(at(r.Service, "ports"), "the service does not publish the port of route %q: write ports: [\"${%s}:%s\"] under services.%s",
-			r.Name, r.Variable(), likelyTarget(blue), r.Service)
+		c.unreachable(r, blue)
 	}
 }
 

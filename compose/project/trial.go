@@ -42,6 +42,7 @@ type trials struct {
 	command []string
 	policy  []string
 	host    string
+	data    string
 	slots   *semaphore.Weighted
 	memory  *semaphore.Weighted
 
@@ -58,7 +59,7 @@ type outcome struct {
 
 func newTrials(o LoaderOptions) *trials {
 	return &trials{
-		command: o.Trial, policy: o.Policy, host: o.Host, slots: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
+		command: o.Trial, policy: o.Policy, host: o.Host, data: o.Data, slots: semaphore.NewWeighted(trialsAtATime), memory: semaphore.NewWeighted(loadsAtATime),
 		finished: map[[sha256.Size]byte]outcome{},
 	}
 }
@@ -70,6 +71,7 @@ type job struct {
 	Secrets   []deploy.Secret // without their values
 	Policy    []string
 	Host      string
+	Data      string
 	AppsDir   string
 	Elsewhere bool
 }
@@ -125,7 +127,7 @@ func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets composefile
 // jobOf is the same for the same release, whatever commit and state of it.
 func (l *Loader) jobOf(app deploy.App, secrets composefile.SecretRefs) ([]byte, error) {
 	app.Commit, app.Release, app.FilesRefused = deploy.Commit{}, deploy.Release{}, false
-	return json.Marshal(job{App: app, Policy: l.trials.policy, Host: l.trials.host, AppsDir: l.appsDir, Elsewhere: l.elsewhere, Secrets: secrets.WithoutValues()})
+	return json.Marshal(job{App: app, Policy: l.trials.policy, Host: l.trials.host, Data: l.trials.data, AppsDir: l.appsDir, Elsewhere: l.elsewhere, Secrets: secrets.WithoutValues()})
 }
 
 func (t *trials) known(text []byte) (outcome, bool) {

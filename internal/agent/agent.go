@@ -83,7 +83,7 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	a.stacks, err = compose.New(compose.Options{
 		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Trees: filepath.Join(cfg.State, "trees"),
-		Vault: vault, Trial: []string{validate.TrialCommand}, Logger: log.With("part", "compose"),
+		Data: filepath.Join(cfg.State, "data"), Vault: vault, Trial: []string{validate.TrialCommand}, Logger: log.With("part", "compose"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up docker: %w", err)

@@ -23,22 +23,23 @@ import (
 // far as they can be without being opened. checked is the number of apps; err is for a
 // path that cannot be read. own are the ports that are the agent's: see
 // config.Config.OwnPorts.
-func Files(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, checked int, err error) {
+func Files(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, notes []deploy.Note, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
-	loader, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	loader, err := project.NewLoader(project.LoaderOptions{Policy: policy, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}, AppsDir: project.DefaultAppsDir, Elsewhere: true})
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	var apps []deploy.App
 	for _, path := range files {
-		app, err := validateFile(ctx, loader, path, own)
-		if found, ok := deploy.AsFaults(err); ok {
-			faults = append(faults, found...)
+		app, found, err := validateFile(ctx, loader, path, own)
+		notes = append(notes, found...)
+		if refused, ok := deploy.AsFaults(err); ok {
+			faults = append(faults, refused...)
 		} else if err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 		if app.Name != "" {
 			apps = append(apps, app)
@@ -48,7 +49,7 @@ func Files(ctx context.Context, paths []string, policy []string, own map[int]str
 	for _, path := range files {
 		faults = append(faults, clashes[path]...)
 	}
-	return faults, len(files), nil
+	return faults, notes, len(files), nil
 }
 
 // findApps lists the tandem.yaml files that the paths mean, each once.
@@ -87,14 +88,14 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, error) {
+func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, []deploy.Note, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return deploy.App{}, err
+		return deploy.App{}, nil, err
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return deploy.App{}, err
+		return deploy.App{}, nil, err
 	}
 	if len(data) > deploy.MaxFileSize {
 		data = nil
@@ -102,11 +103,14 @@ func validateFile(ctx context.Context, loader *project.Loader, path string, own 
 	file := deploy.AppFile{Dir: filepath.Base(root), Path: path, Tree: "local", Data: data}
 	app, err := appfile.ParseAppBeside(file, own)
 	if err != nil {
-		return deploy.App{}, err
+		return deploy.App{}, nil, err
 	}
 	app.Root = root
-	_, err = loader.Resolve(ctx, app)
-	return app, err
+	r, err := loader.Load(ctx, app)
+	if err != nil {
+		return app, nil, err
+	}
+	return app, r.Notes, nil
 }
 
 // TrialCommand is the argument with which a program has to call Trial: it is started so,

@@ -67,7 +67,7 @@ func checkApp(t *testing.T, a deploy.App) {
 	want(tagPattern.MatchString(a.Tag), "tag %q", a.Tag)
 	want(a.Color.Valid() || a.Color == deploy.Auto, "color %q", a.Color)
 	want(len(a.Routes) > 0 && len(a.Routes) <= maxRoutes, "%d routes", len(a.Routes))
-	for _, p := range append(slices.Clone(a.Secrets), a.Compose, a.Shared) {
+	for _, p := range slices.Concat(a.Secrets, a.Compose, []string{a.Shared}) {
 		want(p == "" || filepath.IsLocal(p) && path.Clean(p) == p && p != "." && !strings.ContainsAny(p, "\\\x00\n"), "path %q", p)
 	}
 	ports := map[int]bool{}

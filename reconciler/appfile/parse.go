@@ -61,12 +61,13 @@ type appParser struct {
 }
 
 func (p appParser) all() {
-	p.root.Mapping("app", "tag", "color", "compose", "shared", "env", "secrets", "routes", "gate", "watch",
+	p.root.Mapping("app", "tag", "color", "compose", "profiles", "shared", "ignore", "volumes", "images", "data", "env", "secrets", "routes", "gate", "watch",
 		"drain", "standby", "singletons", "migrations", "windows", "on_failure")
 	p.name()
 	p.tag()
 	p.color()
 	p.files()
+	p.placements()
 	p.routes()
 	p.env()
 	p.gate()
@@ -128,10 +129,14 @@ func (p appParser) color() {
 
 func (p appParser) files() {
 	compose, shared := p.root.Get("compose"), p.root.Get("shared")
-	p.path(compose, &p.app.Compose)
-	p.path(shared, &p.app.Shared)
-	if p.app.Shared != "" && p.app.Shared == p.app.Compose {
-		shared.Fault("%s is the colored stack's file already; name another one", p.app.Shared)
+	p.composeFiles(compose)
+	if shared.IsList() {
+		p.serviceList(shared, &p.app.SharedServices)
+	} else {
+		p.path(shared, &p.app.Shared)
+	}
+	if p.app.Shared != "" && slices.Contains(p.app.Compose, p.app.Shared) {
+		shared.Fault("%s is the colored stack's file already; name another one, or list the services of it that exist once: shared: [db]", p.app.Shared)
 		p.app.Shared = ""
 	}
 	for _, n := range p.root.Get("secrets").Items() {
@@ -142,6 +147,24 @@ func (p appParser) files() {
 			n.Fault("%s is listed twice; keep one", secret)
 		default:
 			p.app.Secrets = append(p.app.Secrets, secret)
+		}
+	}
+}
+
+// composeFiles reads one path, or a list of them.
+func (p appParser) composeFiles(n strictyaml.Node) {
+	items := []strictyaml.Node{n}
+	if n.IsList() {
+		items = n.Items()
+	}
+	for _, item := range items {
+		var name string
+		switch {
+		case !item.Present() || !p.path(item, &name):
+		case slices.Contains(p.app.Compose, name):
+			item.Fault("%s is listed twice; keep one", name)
+		default:
+			p.app.Compose = append(p.app.Compose, name)
 		}
 	}
 }

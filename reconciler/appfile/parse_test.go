@@ -110,7 +110,7 @@ func TestParseApp_CompleteFileSaysTheDefaults(t *testing.T) {
 	}
 	smallest.Color = deploy.Auto
 	smallest.Watch.OwnErrorRate, smallest.Watch.OwnP95 = true, true
-	smallest.Compose, smallest.Shared = "compose.yaml", "compose.shared.yaml"
+	smallest.Compose, smallest.Shared = []string{"compose.yaml"}, "compose.shared.yaml"
 	smallest.Env = map[string]string{"NODE_ENV": "production"}
 	if diff := cmp.Diff(smallest, complete); diff != "" {
 		t.Errorf("complete file (-defaults +got):\n%s", diff)
@@ -165,7 +165,7 @@ on_failure: hold
 	}
 	want := deploy.App{
 		Name: "web-shop", Dir: "shop", File: "shop/tandem.yaml", Tag: "v1.10.0-rc.1", Color: deploy.Blue,
-		Compose: "deploy/compose.prod.yaml", Shared: "deploy/shared.yaml",
+		Compose: []string{"deploy/compose.prod.yaml"}, Shared: "deploy/shared.yaml",
 		Env: map[string]string{
 			"PORT": "3000", "VERSION": "1.10", "DEBUG": "true", "ANSWER": "yes", "QUOTED": "a: b", "NOTHING": "", "HEX": "0x1F",
 		},

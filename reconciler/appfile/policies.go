@@ -72,19 +72,7 @@ func (p appParser) standby() {
 }
 
 func (p appParser) services() {
-	seen := map[string]strictyaml.Node{}
-	for _, n := range p.root.Get("singletons").Items() {
-		var name string
-		if !p.service(n, &name) {
-			continue
-		}
-		if first, twice := seen[name]; twice {
-			n.Fault("%s is listed twice (first in line %d); keep one", name, first.Line)
-			continue
-		}
-		seen[name] = n
-		p.app.Singletons = append(p.app.Singletons, name)
-	}
+	p.serviceList(p.root.Get("singletons"), &p.app.Singletons)
 	m := p.root.Get("migrations")
 	if m.Mapping("expand", "contract") {
 		p.service(m.Get("expand"), &p.app.Migrations.Expand)

@@ -43,8 +43,14 @@ func (p appParser) routes() {
 func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (deploy.Route, bool) {
 	r := deploy.Route{Name: name, Service: name, Health: deploy.Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
 	named := p.goodName(n, name)
-	if n.Mapping("service", "ports", "health") {
+	if n.Mapping("service", "port", "ports", "health") {
 		p.service(n.Get("service"), &r.Service)
+		switch port := n.Get("port"); {
+		case port.IsMapping():
+			port.Fault("want the port in the container; did you mean ports?")
+		case port.Present():
+			port.Int(&r.Port, 1, 65535)
+		}
 		p.ports(n.Get("ports"), &r.Ports, ports)
 		p.health(n.Get("health"), &r.Health)
 	}

@@ -28,8 +28,9 @@ type App struct {
 
 	Tag        string
 	Color      Color             // Blue, Green or Auto
-	Compose    string            // the colored stack's file, relative to Dir; empty: the first of ComposeNames that exists
-	Shared     string            // the shared stack's file, relative to Dir; empty: none
+	Compose    []string          // the app's Compose files, relative to Dir, later ones win; empty: the first of ComposeNames that exists
+	Profiles   []string          // Compose profiles that are active
+	Shared     string            // a Compose file of its own for the shared stack, relative to Dir; empty: none
 	Env        map[string]string // more variables for interpolation
 	Secrets    []string          // encrypted files with still more variables, relative to Dir
 	Routes     []Route           // sorted by name; at least one
@@ -41,6 +42,13 @@ type App struct {
 	Migrations Migrations
 	Windows    []string
 	OnFailure  OnFailure
+
+	// What a person decides about the services and volumes of the Compose files.
+	SharedServices []string             // exist once, beside both colors; none where Shared names a file
+	Ignore         []string             // are not run
+	Volumes        map[string]VolumeUse // volume, or directory as the Compose file has it -> how the colored services that write there have it
+	Images         map[string]string    // service -> repository that Tag belongs to
+	Data           string               // absolute directory of this host in which directories that are written to lie; empty: the agent's own for the app
 
 	Commit  Commit
 	Tree    string  // identifies the content of Dir: changes if and only if something in it changed
@@ -65,10 +73,20 @@ func ComposeNames() []string {
 type Route struct {
 	Name    string // also the prefix of the variable <NAME>_PORT
 	Service string // the Compose service that answers
+	Port    int    // in the container; 0: the one that the Compose file publishes or exposes
 	Ports   Ports
 	Health  Health
 	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
 }
+
+// VolumeUse says how both colors have a volume that colored services write to.
+type VolumeUse string
+
+// The uses of a volume.
+const (
+	VolumeBoth VolumeUse = "both" // there is one, and both colors write to it at once
+	VolumeEach VolumeUse = "each" // there is one a color
+)
 
 // FormerRoute is a route as the stack of one color has it.
 type FormerRoute struct {

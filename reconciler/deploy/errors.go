@@ -56,16 +56,6 @@ func (f Fault) String() string {
 	return b.String()
 }
 
-// Note is what a person should know about a file, and need not mend.
-type Note struct {
-	File string
-	Line int
-	Path string
-	Text string
-}
-
-func (n Note) String() string { return Fault(n).String() }
-
 // Faults is every mistake that was found, in the order of the file. It is an
 // error; the desired state that has it is refused and changes nothing.
 type Faults []Fault
@@ -155,3 +145,9 @@ func (f Faults) Ordered() Faults {
 	}
 	return out
 }
+
+// Note is something about a file that a person wrote and that is no mistake: what is made
+// of it, and why.
+type Note Fault
+
+func (n Note) String() string { return Fault(n).String() }

@@ -23,8 +23,7 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// File is one Compose file of an app, together with the override file that
-// Compose reads beside a file that it found by itself.
+// File is what an app's Compose files say together.
 type File struct {
 	App     deploy.App
 	paths   []string   // absolute; later ones win
@@ -41,28 +40,30 @@ type File struct {
 	key       string // of tandem.yaml that names the file
 }
 
-// OpenStack finds the file of the colored stack: the one that the app names, or
-// the first of deploy.ComposeNames that exists.
+// OpenStack finds the app's files: those that it names, or the first of
+// deploy.ComposeNames that exists.
 func OpenStack(app deploy.App, secrets SecretRefs) (*File, error) {
-	if app.Compose != "" {
-		return openFile(app, secrets, "compose", app.Compose)
+	if len(app.Compose) > 0 {
+		return openFile(app, secrets, "compose", app.Compose...)
 	}
 	for _, name := range deploy.ComposeNames() {
 		if exists(app.Root, name) {
-			return openFile(app, secrets, "compose", append([]string{name}, overrides(app.Root)...)...)
+			return openFile(app, secrets, "compose", name)
 		}
 	}
 	return nil, deploy.Faults{{File: app.File, Path: "compose", Text: fmt.Sprintf(
 		"there is no Compose file in %q: add a compose.yaml (or compose.yml, docker-compose.yaml, docker-compose.yml) beside tandem.yaml, or name yours here", app.Dir)}}
 }
 
-func overrides(root string) []string {
+// Override returns the file that Compose reads besides where nobody names one, and that is
+// not read here: it is there for a laptop, mostly. "" for none.
+func (f *File) Override() string {
 	for _, name := range cli.DefaultOverrideFileNames {
-		if exists(root, name) {
-			return []string{name}
+		if len(f.App.Compose) == 0 && exists(f.App.Root, name) {
+			return name
 		}
 	}
-	return nil
+	return ""
 }
 
 func exists(root, name string) bool {
@@ -111,6 +112,9 @@ func (f *File) Says(matches func(string) bool, path ...string) bool {
 	return f.source.says(matches, path...)
 }
 
+// Base is the name of the first file, without its directory.
+func (f *File) Base() string { return path.Base(f.source[0].name) }
+
 // Name is the file as a person knows it, for messages that belong to no line.
 func (f *File) Name() string { return f.source[0].name }
 
@@ -135,7 +139,7 @@ func (f *File) Resolve(ctx context.Context, project string, variables map[string
 	p, err := guarded(func() (*types.Project, error) {
 		return loader.LoadWithContext(ctx, details, f.bounded, func(o *loader.Options) {
 			o.SetProjectName(project, true)
-			o.Profiles = profilesOf(env)
+			o.Profiles = append(profilesOf(env), f.App.Profiles...)
 			o.ConvertWindowsPaths = utils.StringToBool(env["COMPOSE_CONVERT_WINDOWS_PATHS"])
 			// Files that a service names are read after they were found to be the app's.
 			o.SkipResolveEnvironment, o.SkipResolveLabels = true, true
@@ -153,14 +157,15 @@ func (f *File) Resolve(ctx context.Context, project string, variables map[string
 	}
 	p.ComposeFiles = slices.Clone(f.paths)
 	enable(p, also)
-	f.closeGaps(serviceSet(p))
+	f.closeGaps(f.runs(p))
 	return p.WithoutUnnecessaryResources(), nil
 }
 
-func serviceSet(p *types.Project) map[string]bool {
+// runs are the services of a project that tandem runs.
+func (f *File) runs(p *types.Project) map[string]bool {
 	set := map[string]bool{}
 	for name := range p.Services {
-		set[name] = true
+		set[name] = !slices.Contains(f.App.Ignore, name)
 	}
 	return set
 }

@@ -1,7 +1,11 @@
 package composefile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 
 	"tandem/internal/lib/plaintext"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -21,7 +26,29 @@ type Unset struct {
 	// Elsewhere says that the directory is on another machine: what it may hold is a note.
 	Elsewhere bool
 
-	uses []unsetUse
+	uses  []unsetUse
+	files []deploy.Note // that are not in git, and may be on the other machine
+}
+
+func (u *Unset) elsewhere() bool { return u != nil && u.Elsewhere }
+
+// MissingElsewhere tells whether a file of the app that is not here may be in its host
+// directory on another machine, and notes that.
+func (f *File) MissingElsewhere(full string, path ...string) bool {
+	if !f.unset.elsewhere() || !rootfile.Below(filepath.Clean(f.App.Root), filepath.Clean(full)) {
+		return false
+	}
+	if _, err := os.Lstat(full); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	rel := rootfile.Relative(f.App.Root, full)
+	file, line := f.Locate(path...)
+	note := deploy.Note{File: file, Line: line, Path: PathText(path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
+		"%s is not in git: put it on the server at %s, or into git, encrypted with SOPS; not checked here", rel, filepath.Join(f.unset.HostDir, rel)))}
+	if !slices.Contains(f.unset.files, note) {
+		f.unset.files = append(f.unset.files, note)
+	}
+	return true
 }
 
 // unsetUse is one place where a variable has no value.
@@ -207,7 +234,7 @@ func (u *Unset) Notes() []deploy.Note {
 	if !u.Elsewhere {
 		return nil
 	}
-	var notes []deploy.Note
+	notes := slices.Clone(u.files)
 	for _, use := range u.sorted() {
 		notes = append(notes, deploy.Note{File: use.file, Line: use.line, Path: PathText(use.path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
 			"%s%s has no value in git%s: give it on the server in %s/.env, or here under env: or secrets: in tandem.yaml; not checked here", use.name, use.of(), use.demand(), u.HostDir))})
@@ -282,5 +309,4 @@ func (u *Unset) Plausible(faults deploy.Faults) deploy.Faults {
 }
 
 // Any tells whether there is one.
-func (u *Unset) Any() bool { return len(u.uses) > 0 }
-
+func (u *Unset) Any() bool { return len(u.uses)+len(u.files) > 0 }

@@ -107,7 +107,7 @@ func (f *File) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
 	for _, e := range s.EnvFiles {
 		data, err := f.variablesIn(e.Path)
 		if errors.Is(err, fs.ErrNotExist) {
-			if e.Required {
+			if e.Required && !f.unset.elsewhere() {
 				return fmt.Errorf("env file %s not found: %w", e.Path, err)
 			}
 			continue
