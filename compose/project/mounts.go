@@ -45,7 +45,7 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 		if e.Required {
 			advice = "add it, or write it as {path: …, required: false}"
 		}
-		if e.Required && c.MissingElsewhere(e.Path, at(name, "env_file")...) {
+		if bool(e.Required) && c.MissingElsewhere(e.Path, at(name, "env_file")...) {
 			continue
 		}
 		if c.hostFile(at(name, "env_file"), e.Path, advice) {

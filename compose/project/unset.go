@@ -31,6 +31,9 @@ func (l *Loader) newUnset(app deploy.App) *composefile.Unset {
 // withUnset adds what is to be told of variables without a value to what came of the files.
 func withUnset(r *Resolution, err error, unset *composefile.Unset) (*Resolution, error) {
 	if !unset.Any() {
+		if err == nil {
+			r.Notes = append(r.Notes, unset.Notes()...)
+		}
 		return r, err
 	}
 	faults, refused := deploy.AsFaults(err)

@@ -37,14 +37,16 @@ type File struct {
 	unset     *Unset           // who is told of variables without a value; nil: nobody
 	gaps      map[string][]gap // by the text that has them
 	mentioned []mentionOf
-	key       string // of tandem.yaml that names the file
 }
 
-// OpenStack finds the app's files: those that it names, or the first of
+// OpenStack finds the app's files: those that it names, those that its .env file lists, or the first of
 // deploy.ComposeNames that exists.
 func OpenStack(app deploy.App, secrets SecretRefs) (*File, error) {
 	if len(app.Compose) > 0 {
 		return openFile(app, secrets, "compose", app.Compose...)
+	}
+	if f, err := openListed(app, secrets); f != nil || err != nil {
+		return f, err
 	}
 	for _, name := range deploy.ComposeNames() {
 		if exists(app.Root, name) {
@@ -74,7 +76,7 @@ func exists(root, name string) bool {
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
 func openFile(app deploy.App, secrets SecretRefs, key string, names ...string) (*File, error) {
-	f := &File{App: app, Secrets: secrets, quota: newQuota(), unset: secrets.unset, key: key}
+	f := &File{App: app, Secrets: secrets, quota: newQuota(), unset: secrets.unset}
 	for _, name := range names {
 		full, err := rootfile.Inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -27,7 +27,7 @@ type Unset struct {
 	Elsewhere bool
 
 	uses  []unsetUse
-	files []deploy.Note // that are not in git, and may be on the other machine
+	notes []deploy.Note // what else is to be told
 }
 
 func (u *Unset) elsewhere() bool { return u != nil && u.Elsewhere }
@@ -43,12 +43,16 @@ func (f *File) MissingElsewhere(full string, path ...string) bool {
 	}
 	rel := rootfile.Relative(f.App.Root, full)
 	file, line := f.Locate(path...)
-	note := deploy.Note{File: file, Line: line, Path: PathText(path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
-		"%s is not in git: put it on the server at %s, or into git, encrypted with SOPS; not checked here", rel, filepath.Join(f.unset.HostDir, rel)))}
-	if !slices.Contains(f.unset.files, note) {
-		f.unset.files = append(f.unset.files, note)
-	}
+	f.unset.note(deploy.Note{File: file, Line: line, Path: PathText(path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
+		"%s is not in git: put it on the server at %s, or into git, encrypted with SOPS; not checked here", rel, filepath.Join(f.unset.HostDir, rel)))})
 	return true
+}
+
+// note adds one, once.
+func (u *Unset) note(n deploy.Note) {
+	if !slices.Contains(u.notes, n) {
+		u.notes = append(u.notes, n)
+	}
 }
 
 // unsetUse is one place where a variable has no value.
@@ -229,12 +233,13 @@ func (u *Unset) Faults() deploy.Faults {
 	return u.all("")
 }
 
-// Notes are those that another machine may have values for.
+// Notes are the variables that another machine may have values for, and what else there is
+// to tell.
 func (u *Unset) Notes() []deploy.Note {
+	notes := slices.Clone(u.notes)
 	if !u.Elsewhere {
-		return nil
+		return notes
 	}
-	notes := slices.Clone(u.files)
 	for _, use := range u.sorted() {
 		notes = append(notes, deploy.Note{File: use.file, Line: use.line, Path: PathText(use.path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
 			"%s%s has no value in git%s: give it on the server in %s/.env, or here under env: or secrets: in tandem.yaml; not checked here", use.name, use.of(), use.demand(), u.HostDir))})
@@ -286,7 +291,7 @@ func (u *Unset) advice(x unsetUse) string {
 		return "it is another one with each deploy, which the shared stack must survive: write out what you mean"
 	}
 	text := fmt.Sprintf("write it under env: in tandem.yaml, or, for a password, into a file of secrets: with SOPS, or on the server into %s/.env", u.HostDir)
-	if !x.asked {
+	if !x.asked && !(len(x.path) > 2 && x.path[2] == "image") {
 		text += fmt.Sprintf("; if empty is meant, write ${%s-}", x.name)
 	}
 	if len(x.path) > 2 && slices.Contains([]string{"command", "entrypoint", "healthcheck", "post_start", "pre_stop"}, x.path[2]) {
@@ -309,4 +314,4 @@ func (u *Unset) Plausible(faults deploy.Faults) deploy.Faults {
 }
 
 // Any tells whether there is one.
-func (u *Unset) Any() bool { return len(u.uses)+len(u.files) > 0 }
+func (u *Unset) Any() bool { return len(u.uses) > 0 }

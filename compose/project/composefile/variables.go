@@ -2,16 +2,13 @@ package composefile
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -39,33 +36,8 @@ func (f *File) dotenv(known map[string]string) (map[string]string, error) {
 	if err != nil {
 		return nil, f.loadFault(err)
 	}
-	return vars, f.composeFileFault(full, name, vars)
+	return vars, nil
 }
-
-// composeFileFault refuses the list of files that Compose would take from .env: what is to
-// be run is said in tandem.yaml, where a reader looks for it.
-func (f *File) composeFileFault(full, name string, vars map[string]string) error {
-	list := strings.FieldsFunc(vars["COMPOSE_FILE"], func(r rune) bool { return strings.ContainsRune(cmp.Or(vars["COMPOSE_PATH_SEPARATOR"], ":"), r) })
-	if f.key != "compose" || len(f.App.Compose) > 0 || len(list) == 0 {
-		return nil
-	}
-	for i := range list {
-		list[i] = path.Clean(strings.TrimSpace(list[i]))
-	}
-	if len(list) == 1 && list[0] == filepath.Base(f.paths[0]) && len(f.paths) == 1 {
-		return nil // what is run anyway
-	}
-	line := 0
-	for i, text := range strings.Split(string(f.quota.seen[full]), "\n") {
-		if composeFileLine.MatchString(text) {
-			line = i + 1
-		}
-	}
-	return deploy.Faults{{File: name, Line: line, Path: "COMPOSE_FILE", Text: fmt.Sprintf(
-		"it is not read: write compose: [%s] into tandem.yaml", strings.Join(list, ", "))}}
-}
-
-var composeFileLine = regexp.MustCompile(`^\s*(?:export\s+)?COMPOSE_FILE\s*[=:]`)
 
 // lookIn looks for a variable in one map after the other.
 func lookIn(maps ...map[string]string) dotenv.LookupFn {
@@ -107,7 +79,7 @@ func (f *File) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
 	for _, e := range s.EnvFiles {
 		data, err := f.variablesIn(e.Path)
 		if errors.Is(err, fs.ErrNotExist) {
-			if e.Required && !f.unset.elsewhere() {
+			if bool(e.Required) && !f.unset.elsewhere() {
 				return fmt.Errorf("env file %s not found: %w", e.Path, err)
 			}
 			continue
