@@ -119,6 +119,7 @@ func TestUp_AnImageThatDoesNotExistRejectsTheReleaseAndKeepsTheOldOne(t *testing
 	b.up(deploy.Blue)
 	before := instances(b.stack(deploy.Blue))
 	for _, image := range []string{r.Addr() + "/probe:no-such-tag", r.Addr() + "/no-such-repository:1"} {
+		_, b.app.Tag, _ = strings.Cut(strings.TrimPrefix(image, r.Addr()), ":")
 		b.runs(image)
 		wantRejected(t, b.attempt(), deploy.ImageNotFound, image)
 	}
@@ -133,6 +134,7 @@ func TestLookForImages_NamesTheOneThatIsNotThereYetAndPullsNothing(t *testing.T)
 	b := newBed(t, "late")
 	r := tb.Registry(t, testbed.RegistryOptions{})
 	there, late := b.publish(r, testbed.Login{}, "1", "one"), r.Addr()+"/probe:2"
+	b.app.Images = map[string]string{"api": r.Addr() + "/probe"}
 	b.app.Migrations.Contract = "shrink"
 	for _, images := range [][2]string{{late, there}, {there, late}} { // of the worker, of the migration
 		b.runs(there, fmt.Sprintf("  worker: {image: '%s'}\n  shrink: {image: '%s', profiles: [migrate]}\n", images[0], images[1]))
@@ -215,26 +217,31 @@ func TestUp_HonoursThePullPolicy(t *testing.T) {
 		{"latest is asked for", moving, "", "remote"},
 		{"always", fixed, "    pull_policy: always\n", "remote"},
 	}
+	runs := func(image string, more ...string) {
+		b.app.Tag = image[strings.LastIndex(image, ":")+1:]
+		b.runs(image, more...)
+	}
 	for _, c := range cases {
-		b.runs(c.image, c.policy)
+		runs(c.image, c.policy)
 		b.up(deploy.Blue)
 		b.answers(deploy.Blue, c.want+" blue")
 	}
 	if err := r.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.runs(moving, "    command: [serve, again]\n")
+	runs(moving, "    command: [serve, again]\n")
 	b.up(deploy.Blue)
 	b.answers(deploy.Blue, "remote blue")
-	b.runs(fixed, "    pull_policy: always\n", "    command: [serve, again]\n")
+	runs(fixed, "    pull_policy: always\n", "    command: [serve, again]\n")
 	wantTemporary(t, b.attempt(), deploy.PullFailed, fixed)
-	b.runs("ct-nowhere:1", "    pull_policy: never\n")
+	runs("ct-nowhere:1", "    pull_policy: never\n")
 	wantRejected(t, b.attempt(), deploy.ImageNotFound, "ct-nowhere:1", "never")
 }
 
 func TestUp_HealsWithoutARegistry(t *testing.T) {
 	b := newBed(t, "healpull")
 	r := tb.Registry(t, testbed.RegistryOptions{})
+	b.app.Tag = "latest"
 	b.runs(b.publish(r, testbed.Login{}, "latest", "one"), "    pull_policy: always\n")
 	b.up(deploy.Blue)
 	if err := errors.Join(r.Stop(t.Context()), b.engine.RemoveContainer(t.Context(), b.instance(deploy.Blue, "api").ID)); err != nil {

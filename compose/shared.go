@@ -17,6 +17,9 @@ import (
 // changed. Volumes stay. Where there is an await, all of it is waited for.
 func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Resolution, await func(words string)) error {
 	p, hashes := files.Shared, files.SharedHashes
+	if err := c.makeVolumes(ctx, app, p); err != nil {
+		return err
+	}
 	present, err := c.containers(ctx, p.Name)
 	if err != nil {
 		return err

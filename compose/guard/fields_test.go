@@ -39,7 +39,7 @@ func composeFields() map[reflect.Type]fields {
 		"Build": "judged build", "Develop": "ignored: for docker compose watch alone", "BlkioConfig": limits, "CapAdd": "judged capabilities", "CapDrop": limits,
 		"CgroupParent": "judged asks-more-of-the-host", "Cgroup": "judged host-namespaces", "CPUCount": limits, "CPUPercent": limits, "CPUPeriod": limits, "CPUQuota": limits,
 		"CPURTPeriod": "judged priority", "CPURTRuntime": "judged priority", "CPUS": limits, "CPUSet": limits, "CPUShares": limits, "Command": inside,
-		"Configs": "judged config-external", "ContainerName": "judged container-name", "CredentialSpec": "judged asks-more-of-the-host", "DependsOn": "judged depends-on-nothing",
+		"Configs": "judged config-external", "ContainerName": "judged alias-of-another-stack", "CredentialSpec": "judged asks-more-of-the-host", "DependsOn": "judged depends-on-nothing",
 		"Deploy": "judged asks-more-of-the-host", "DeviceCgroupRules": "judged asks-more-of-the-host", "Devices": "judged devices", "DNS": inside, "DNSOpts": inside, "DNSSearch": inside,
 		"Dockerfile": "ignored: a key of the first version, which the schema refuses", "DomainName": "judged names-in-the-shared-file", "Entrypoint": inside, "Provider": "judged provider",
 		"Environment": inside, "EnvFiles": "judged env-file-outside", "Expose": inside, "Extends": "judged extends-remote", "ExternalLinks": "judged external-links",
@@ -82,7 +82,7 @@ func composeFields() map[reflect.Type]fields {
 			"LinkLocalIPs": "judged fixed-addresses", "MacAddress": "judged fixed-addresses", "Priority": inside, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServicePortConfig](): {
-			"Name": unused, "Mode": unused, "HostIP": "judged address-for-everybody", "Target": inside, "Published": "judged fixed-port", "Protocol": "judged route-published-over-udp",
+			"Name": unused, "Mode": unused, "HostIP": "judged address-for-everybody", "Target": inside, "Published": "judged ports-of-two-services-collide", "Protocol": "judged route-published-over-udp",
 			"AppProtocol": unused, "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServiceVolumeConfig](): {
@@ -98,7 +98,7 @@ func composeFields() map[reflect.Type]fields {
 		reflect.TypeFor[types.ServiceVolumeImage]():  {"SubPath": inside, "Extensions": extension},
 		reflect.TypeFor[types.LoggingConfig]():       {"Driver": "judged log-options", "Options": "judged log-options", "Extensions": extension},
 		reflect.TypeFor[types.IPAMConfig](): {
-			"Driver": "judged network-options", "Config": "judged network-with-a-fixed-subnet", "Options": "judged network-options", "Extensions": extension,
+			"Driver": "judged network-options", "Config": "judged subnet-of-others", "Options": "judged network-options", "Extensions": extension,
 		},
 		reflect.TypeFor[types.ServiceHook](): {
 			"Command": inside, "Image": "judged hook-with-a-strange-image", "User": inside, "Privileged": "judged privileged-hook", "WorkingDir": inside, "Environment": inside, "PerReplica": unused, "Extensions": extension,

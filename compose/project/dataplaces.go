@@ -1,6 +1,8 @@
 package project
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"tandem/compose/policy"
+	"tandem/compose/project/composefile"
 	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
@@ -23,7 +27,7 @@ import (
 // directory.
 
 // places projects what the services mount.
-func (x *projection) places() {
+func (x *projection) places(ctx context.Context) {
 	used := map[string]bool{}
 	if x.shared != nil {
 		for name, s := range x.shared.Services {
@@ -35,14 +39,14 @@ func (x *projection) places() {
 		}
 	}
 	for _, name := range x.colored[deploy.Blue].ServiceNames() {
-		x.datastore(name)
+		x.datastore(ctx, name)
 	}
 	x.eachColored(func(color deploy.Color, name string, s types.ServiceConfig) types.ServiceConfig {
 		s.Volumes = slices.Clone(s.Volumes)
 		for i, v := range s.Volumes {
 			switch {
 			case v.Type == types.VolumeTypeVolume && v.Source != "":
-				x.volume(color, name, v, used)
+				x.namedVolume(color, name, v, used)
 			case v.Type == types.VolumeTypeBind:
 				s.Volumes[i] = x.coloredMount(color, name, v, used)
 			}
@@ -66,14 +70,18 @@ func targetsOf(s types.ServiceConfig) []string {
 
 // datastore asks for a database or cache of the colored stack to be shared, also one
 // without a volume: what one color writes, the other one would not find.
-func (x *projection) datastore(name string) {
+func (x *projection) datastore(ctx context.Context, name string) {
 	s := x.colored[deploy.Blue].Services[name]
-	if !IsDatastore(s.Image) || isMigration(x.App, name) || s.GetScale() == 0 {
+	image := s.Image
+	if image == "" {
+		image = BaseImage(ctx, x.App.Root, s.Build)
+	}
+	if !IsDatastore(image) || isMigration(x.App, name) || s.GetScale() == 0 {
 		return
 	}
-	_, line := x.Locate("services", name)
+	file, line := x.Locate("services", name)
 	x.appFault([]string{"shared"}, "%s (%s:%d) is a datastore (%s), and each color would have one with half the data: write shared: [%s]",
-		name, x.Name(), line, s.Image, x.withShared(name))
+		name, file, line, image, x.withShared(name))
 }
 
 // withShared is the list of shared services with one more.
@@ -81,8 +89,8 @@ func (x *projection) withShared(name string) string {
 	return strings.Join(append(slices.Clone(x.App.SharedServices), name), ", ")
 }
 
-// volume projects a named volume that a colored service mounts.
-func (x *projection) volume(color deploy.Color, name string, m types.ServiceVolumeConfig, used map[string]bool) {
+// namedVolume projects a named volume that a colored service mounts.
+func (x *projection) namedVolume(color deploy.Color, name string, m types.ServiceVolumeConfig, used map[string]bool) {
 	p := x.colored[color]
 	v := p.Volumes[m.Source]
 	if bool(v.External) {
@@ -196,4 +204,43 @@ func (x *projection) toBeWritten(v types.ServiceVolumeConfig, data bool) bool {
 	}
 	_, err := rootfile.Inside(x.App.Root, v.Source)
 	return data || errors.Is(err, fs.ErrNotExist) && filepath.Ext(v.Source) == ""
+}
+
+// nestedData finds data directories that lie in another one to which a container writes: it
+// could put a link in place of the inner one, and lead the next container elsewhere.
+func (r *Resolution) nestedData(host policy.Host, app deploy.App) deploy.Faults {
+	type use struct {
+		*checker
+		service string
+		types.ServiceVolumeConfig
+	}
+	var all []use
+	collect := func(f *composefile.File, p *types.Project) {
+		for _, name := range p.ServiceNames() {
+			for _, v := range p.Services[name].Volumes {
+				if v.Type == types.VolumeTypeBind && rootfile.Below(cmp.Or(app.Data, host.DataOf(app.Name)), filepath.Clean(v.Source)) {
+					all = append(all, use{newChecker(f, p, hostRules{}), name, v})
+				}
+			}
+		}
+	}
+	for _, color := range deploy.Colors() {
+		collect(r.stackFile, r.Colored[color])
+	}
+	if r.Shared != nil {
+		collect(r.sharedFile, r.Shared)
+	}
+	var faults deploy.Faults
+	for _, inner := range all {
+		for _, outer := range all {
+			a, b := filepath.Clean(outer.Source), filepath.Clean(inner.Source)
+			if !outer.ReadOnly && a != b && rootfile.Below(a, b) {
+				c := newChecker(inner.File, inner.project, hostRules{})
+				c.fault(at(inner.service, "volumes", "~"+inner.Target), "%s lies in %s, to which %s writes: mount directories beside each other", b, a, outer.service)
+				faults = append(faults, c.faults...)
+				break
+			}
+		}
+	}
+	return faults
 }

@@ -128,7 +128,7 @@ func (l *Loader) loadFiles(ctx context.Context, app deploy.App, secrets composef
 	if shared != nil {
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
-	faults = append(faults, composefile.SortFaults(r.dataFaults(app))...)
+	faults = append(faults, composefile.SortFaults(append(r.dataFaults(app), r.nestedData(l.host, app)...))...)
 	if err := unset.Plausible(append(faults, onNewLines(faults, more)...)).Err(); err != nil {
 		return nil, err
 	}

@@ -131,6 +131,21 @@ func (c *checker) volume(path []string, v types.VolumeConfig) {
 	}
 }
 
+// volumesOfNone checks the volumes that no service of the project mounts: colored ones do.
+func (c *checker) volumesOfNone(p *types.Project) {
+	mounted := map[string]bool{}
+	for _, s := range p.Services {
+		for _, v := range s.Volumes {
+			mounted[v.Source] = true
+		}
+	}
+	for _, key := range sortedKeys(p.Volumes) {
+		if !mounted[key] {
+			c.volume([]string{"volumes", key}, p.Volumes[key])
+		}
+	}
+}
+
 // readable adds a fault for a file that is too large to be read.
 func (c *checker) readable(path []string, err error) {
 	if err != nil {

@@ -80,7 +80,7 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	x.networks()
 	x.ports()
 	x.images()
-	x.places()
+	x.places(ctx)
 	for color, p := range x.colored {
 		r.Colored[color] = p.WithoutUnnecessaryResources()
 	}

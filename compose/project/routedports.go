@@ -69,7 +69,7 @@ func (x *projection) ownPorts(name string, targets map[string]int) map[deploy.Co
 			both := slices.ContainsFunc(others, func(o types.ServicePortConfig) bool {
 				return o.Published == p.Published && o.Target == p.Target && o.Protocol == p.Protocol
 			})
-			if p.Published != "" && !both {
+			if p.Published == "" && !x.leadsTo(name, p, targets) || p.Published != "" && !both { // Docker chooses one that is free
 				kept[color] = append(kept[color], p)
 			} else if color == deploy.Blue {
 				x.noPort(name, p, targets)
@@ -79,6 +79,11 @@ func (x *projection) ownPorts(name string, targets map[string]int) map[deploy.Co
 	keep(deploy.Blue, blue.Ports, green.Ports)
 	keep(deploy.Green, green.Ports, blue.Ports)
 	return kept
+}
+
+// leadsTo tells whether a route leads to the port.
+func (x *projection) leadsTo(name string, p types.ServicePortConfig, targets map[string]int) bool {
+	return slices.ContainsFunc(x.App.Routes, func(r deploy.Route) bool { return r.Service == name && targets[r.Name] == int(p.Target) })
 }
 
 // noPort tells what becomes of a port that is the same in both colors.

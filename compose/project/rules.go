@@ -70,6 +70,7 @@ func checkShared(f *composefile.File, p *types.Project, h hostRules) deploy.Faul
 		c.service(name, p.Services[name])
 	}
 	c.resources()
+	c.volumesOfNone(p)
 	c.sharedAddresses()
 	c.secretPlaces()
 	return composefile.SortFaults(c.faults)
