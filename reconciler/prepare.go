@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"tandem/internal/lib/overlay"
 	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/appfile"
 	"tandem/reconciler/deploy"
@@ -45,14 +46,26 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
 	app.Commit.Hash = r.memory.Commit
-	if r.ready != nil && r.ready.Tree == app.Tree {
+	version, err := r.hostVersion(ctx, app)
+	if err != nil {
+		return deploy.App{}, err
+	}
+	if r.ready != nil && r.ready.Tree == app.Tree && overlay.VersionOf(r.ready.Root) == version {
 		return *r.ready, nil
 	}
 	if err := r.options.Slots.Acquire(ctx, 1); err != nil {
 		return deploy.App{}, err
 	}
 	defer r.options.Slots.Release(1)
-	return r.exported(ctx, d, app)
+	return r.exported(ctx, d, app, version)
+}
+
+// hostVersion is that of the files which this host has for the app, "" for none.
+func (r *Runner) hostVersion(ctx context.Context, app deploy.App) (string, error) {
+	if r.options.HostFiles == nil {
+		return "", nil
+	}
+	return r.options.HostFiles.Version(ctx, app.Name)
 }
 
 // prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose

@@ -1,9 +1,6 @@
 package project
 
 import (
-	"os"
-	"path/filepath"
-
 	"tandem/compose/project/composefile"
 	"tandem/reconciler/deploy"
 )
@@ -14,18 +11,8 @@ const DefaultAppsDir = "/etc/tandem/apps"
 
 // newUnset is told of the variables without a value. Where the app may run on another
 // machine, only that one knows all values.
-func (l *Loader) newUnset(app deploy.App) *composefile.Unset {
-	dir := l.appsDir
-	if dir == "" {
-		dir = DefaultAppsDir
-	}
-	u := &composefile.Unset{HostDir: filepath.Join(dir, app.Name), Elsewhere: l.elsewhere}
-	if l.elsewhere {
-		if _, err := os.ReadDir(u.HostDir); err == nil {
-			u.Elsewhere = false
-		}
-	}
-	return u
+func (l *Loader) newUnset(app deploy.App, here map[string]bool) *composefile.Unset {
+	return &composefile.Unset{HostDir: l.hostDir(app), Here: here, Elsewhere: l.elsewhere && !l.hasHostDir(app)}
 }
 
 // withUnset adds what is to be told of variables without a value to what came of the files.

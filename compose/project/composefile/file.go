@@ -37,6 +37,7 @@ type File struct {
 	unset     *Unset           // who is told of variables without a value; nil: nobody
 	gaps      map[string][]gap // by the text that has them
 	mentioned []mentionOf
+	hostFiles map[string]string // see isHostFile; nil: nobody has looked yet
 }
 
 // OpenStack finds the app's files: those that it names, those that its .env file lists, or the first of
@@ -166,8 +167,8 @@ func (f *File) Resolve(ctx context.Context, project string, variables map[string
 // runs are the services of a project that tandem runs.
 func (f *File) runs(p *types.Project) map[string]bool {
 	set := map[string]bool{}
-	for name := range p.Services {
-		set[name] = !slices.Contains(f.App.Ignore, name)
+	for name, s := range p.Services {
+		set[name] = s.GetScale() > 0 && !slices.Contains(f.App.Ignore, name)
 	}
 	return set
 }

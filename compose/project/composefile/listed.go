@@ -20,6 +20,9 @@ func openListed(app deploy.App, secrets SecretRefs) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if beside.IsHostFile(filepath.Join(app.Root, ".env")) {
+		vars = secrets.Variables()
+	}
 	separator := cmp.Or(vars["COMPOSE_PATH_SEPARATOR"], ":")
 	var names []string
 	for name := range strings.SplitSeq(vars["COMPOSE_FILE"], separator) {

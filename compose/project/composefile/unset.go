@@ -23,6 +23,9 @@ import (
 type Unset struct {
 	// HostDir is where the app's server may have more files, for messages.
 	HostDir string
+	// Here are the files of that directory where this machine has it and they are not laid over
+	// the app's.
+	Here map[string]bool
 	// Elsewhere says that the directory is on another machine: what it may hold is a note.
 	Elsewhere bool
 
@@ -32,16 +35,36 @@ type Unset struct {
 
 func (u *Unset) elsewhere() bool { return u != nil && u.Elsewhere }
 
+// inHostDir tells whether a file that is not among the app's is in the host directory, or
+// may be.
+func (u *Unset) inHostDir(rel string) bool { return u.elsewhere() || u != nil && u.Here[rel] }
+
+// MayBeInHostDir tells whether a file that is not there may be in the host directory.
+func (f *File) MayBeInHostDir(full string) bool {
+	return f.unset.inHostDir(rootfile.Relative(f.App.Root, filepath.Clean(full)))
+}
+
+// HostPath is where a file of the app may be on its server, for messages.
+func (f *File) HostPath(full string) string {
+	if f.unset == nil {
+		return ""
+	}
+	return filepath.Join(f.unset.HostDir, rootfile.Relative(f.App.Root, filepath.Clean(full)))
+}
+
 // MissingElsewhere tells whether a file of the app that is not here may be in its host
 // directory on another machine, and notes that.
 func (f *File) MissingElsewhere(full string, path ...string) bool {
+	rel := rootfile.Relative(f.App.Root, filepath.Clean(full))
+	if f.unset != nil && f.unset.Here[rel] {
+		return true
+	}
 	if !f.unset.elsewhere() || !rootfile.Below(filepath.Clean(f.App.Root), filepath.Clean(full)) {
 		return false
 	}
 	if _, err := os.Lstat(full); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	rel := rootfile.Relative(f.App.Root, full)
 	file, line := f.Locate(path...)
 	f.unset.note(deploy.Note{File: file, Line: line, Path: PathText(path), Text: plaintext.WithoutEscapes(fmt.Appendf(nil,
 		"%s is not in git: put it on the server at %s, or into git, encrypted with SOPS; not checked here", rel, filepath.Join(f.unset.HostDir, rel)))})
