@@ -156,7 +156,16 @@ func (s SecretRefs) Substitute(p *types.Project) {
 }
 
 // SecretAdvice says why a secret may not stand at path, and where it may.
-func SecretAdvice(name string, path []string) string {
+func SecretAdvice(s deploy.Secret, path []string) string {
+	text := secretAdvice(s.Name, path)
+	if s.Line == 0 { // of the host directory, where all is secret
+		text += "; if it is no secret, write it under env: in tandem.yaml"
+	}
+	return text
+}
+
+// secretAdvice says why a secret may not stand at path, and where it may.
+func secretAdvice(name string, path []string) string {
 	if len(path) > 2 && (path[2] == "command" || path[2] == "entrypoint" || path[2] == "healthcheck") {
 		return fmt.Sprintf("${%s} is a secret, and everybody on this host can read a command (ps shows it): write %s: ${%s} under environment, and read it there; in a shell command that is $$%s",
 			name, name, name, name)
