@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
-	engine "github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/moby/moby/api/types/container"
@@ -47,6 +46,10 @@ func (b *bed) ran(projectName string) (volumeName, containerName string) {
 	}
 	made := map[string][]string{containerName: {"wait"}, projectName + "-order-1": {"once", "/data/orders"}}
 	for name, command := range made {
+		labels := map[string]string{
+			"com.docker.compose.project": projectName, "com.docker.compose.service": strings.Split(name, "-")[strings.Count(name, "-")-1],
+			"com.docker.compose.oneoff": "False", "com.docker.compose.container-number": "1", "com.docker.compose.config-hash": "of-another-version",
+		}
 		c, err := raw.ContainerCreate(ctx, moby.ContainerCreateOptions{
 			Name:       name,
 			Config:     &container.Config{Image: b.image + ":1", Cmd: command, Env: []string{"MODE=4711"}, Labels: labels},
@@ -95,39 +98,64 @@ func (b *bed) refusal() deploy.Fault {
 }
 
 // TestResolve_AMovedDatabaseIsNotStartedEmpty plays the move of an app from Compose to
-// tandem, and follows what the messages say to the letter.
+// tandem, and follows what the messages say to the letter: the database is the one that
+// runs, and what else the old project has is left alone.
 func TestResolve_AMovedDatabaseIsNotStartedEmpty(t *testing.T) {
 	b := withDatabase(t, "former")
 	old, running := b.ran(b.app.Name)
-	got := b.refusal()
-	line := "dbdata: {name: " + old + ", external: true}"
-	word := `policy.allow list "external:` + old + `"`
-	if got.File != b.app.Dir+"/compose.shared.yaml" || got.Line != 3 || got.Path != "volumes.dbdata" || !strings.Contains(got.Text, line) || !strings.Contains(got.Text, word) {
-		t.Fatalf("refused with %s, want it to name the volume, and to say %q and %q", got, line, word)
-	}
-	b.nothingIsThere()
-
-	b.write(b.app.Shared, strings.Replace(databaseFile, "dbdata: {}", line, 1))
-	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "external:" + old}})
-	wantRejected(t, b.attempt(), deploy.CannotStart, "the container "+running+" of the project "+b.app.Name, "docker stop "+running+" && docker rm "+running)
-	b.nothingIsThere()
-
-	if err := errors.Join(b.engine.Client.ContainerStop(t.Context(), running, engine.StopOptions{}), b.engine.RemoveContainer(t.Context(), running)); err != nil {
+	before, err := b.engine.Client.ContainerInspect(t.Context(), running)
+	if err != nil {
 		t.Fatal(err)
 	}
-	b.up(deploy.Blue)
+	got := b.refusal()
+	if word := `policy.allow list "adopt:` + b.app.Name + `"`; got.File != b.app.File || got.Path != "adopt" || !strings.Contains(got.Text, old) || !strings.Contains(got.Text, "write adopt: "+b.app.Name+",") || !strings.Contains(got.Text, word) {
+		t.Fatalf("refused with %s, want it to name the volume, and to say what to write", got)
+	}
+	b.nothingIsThere()
+
+	b.app.Adopt = b.app.Name
+	if got := b.refusal(); !strings.Contains(got.Text, `policy.allow list "adopt:`+b.app.Name+`"`) {
+		t.Fatalf("a push alone is refused with %s, want the host to be asked", got)
+	}
+	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "adopt:" + b.app.Name}})
+	for range 2 {
+		b.up(deploy.Blue)
+	}
 	b.answers(deploy.Blue, "1 blue")
-	b.keepsTheOrder()
+	after, err := b.engine.Client.ContainerInspect(t.Context(), running)
+	if err != nil || after.ID != before.ID || after.State.StartedAt != before.State.StartedAt || !after.State.Running {
+		t.Errorf("the database is %+v (%v), want the one that ran, untouched", after.ContainerJSONBase, err)
+	}
+	if order, err := b.engine.Client.ContainerInspect(t.Context(), b.app.Name+"-order-1"); err != nil || order.State.Running {
+		t.Errorf("what is not shared was touched: %+v (%v)", order.ContainerJSONBase, err)
+	}
 }
 
-// keepsTheOrder makes sure that the database has what was written before tandem ran it.
-func (b *bed) keepsTheOrder() {
-	b.t.Helper()
-	shared, err := b.client.Shared(b.t.Context(), b.app)
-	if err != nil || len(shared.Containers) != 1 {
-		b.t.Fatalf("the shared stack is %v (%v), want the database", shared, err)
+// TestUp_AnAdoptedServiceThatTheFileHasOtherwiseIsMadeAnewWithItsData has another value of a
+// variable in the file.
+func TestUp_AnAdoptedServiceThatTheFileHasOtherwiseIsMadeAnewWithItsData(t *testing.T) {
+	b := withDatabase(t, "adopted")
+	_, running := b.ran(b.app.Name)
+	b.app.Adopt = b.app.Name
+	b.client = newClient(t, compose.Options{ConfigDir: b.config, Policy: []string{"external:bridge", "adopt:" + b.app.Name}})
+	before, err := b.engine.Client.ContainerInspect(t.Context(), running)
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.logged(shared.Containers[0], "begin 4711\nend")
+	b.write(b.app.Shared, strings.Replace(databaseFile, "network_mode: none", "network_mode: none, environment: {MODE: '4712'}", 1))
+	b.up(deploy.Blue)
+	shared, err := b.client.Shared(t.Context(), b.app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range shared.Containers {
+		if c.Service == "db" && c.ID == before.ID {
+			t.Error("the database has the old value")
+		}
+		if c.Service == "db" {
+			b.logged(c, "begin 4711\nend")
+		}
+	}
 }
 
 // TestResolve_WhoWantsAnEmptyDatabaseSaysSo gives the volume a name of its own, as the

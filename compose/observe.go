@@ -58,6 +58,9 @@ type observed struct {
 	plainName bool
 	// publishes are the ports of the host that it is to have.
 	publishes []hostPort
+	image     string   // as it was asked for
+	variables []string // of its environment, as "NAME=value"
+	mounts    []container.MountPoint
 	networks  map[string]string // that it joins: name -> id, which is empty before its first start
 }
 
@@ -143,6 +146,7 @@ func describe(info container.InspectResponse) *observed {
 	o.OneShot, o.MayEnd, o.Singleton = m.OneShot, m.MayEnd, m.Singleton
 	o.unstartable = !isAlive(o.Container) && !o.Up() && (info.State.Error != "" || filesGone(info))
 	o.publishes = hostPortsOf(info)
+	o.image, o.variables, o.mounts = info.Config.Image, info.Config.Env, info.Mounts
 	o.networks = networksIn(info.NetworkSettings)
 	if o.State == "running" {
 		o.Unpublished = unpublished(info)

@@ -28,7 +28,7 @@ func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *project.
 		wanted = append(wanted, project.WritableMounts(app, p)...)
 	}
 	if r.Shared != nil {
-		starting, err := c.sharedToStart(ctx, r)
+		starting, err := c.sharedToStart(ctx, app, r)
 		if err != nil {
 			return err
 		}
@@ -61,12 +61,12 @@ func (c *Client) rejectOccupied(ctx context.Context, app deploy.App, r *project.
 
 // sharedToStart are the services of the shared stack of which something would be made or
 // started.
-func (c *Client) sharedToStart(ctx context.Context, r *project.Resolution) (map[string]bool, error) {
+func (c *Client) sharedToStart(ctx context.Context, app deploy.App, r *project.Resolution) (map[string]bool, error) {
 	present, err := c.containers(ctx, r.Shared.Name)
 	if err != nil {
 		return nil, err
 	}
-	changed, missing := sharedChanges(r.Shared, present, r.SharedHashes)
+	changed, missing := sharedChanges(app, r.Shared, present, r.SharedHashes)
 	starting := map[string]bool{}
 	for _, name := range append(changed, missing...) {
 		starting[name] = true

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -139,12 +140,19 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 		if exists {
 			continue
 		}
-		projectName, err := c.formerVolume(ctx, r.FormerProjects(app), key)
+		projectName, labelled, err := c.formerVolume(ctx, r.FormerProjects(app), key)
 		if err != nil {
 			return err
 		}
-		if projectName != "" {
-			old := projectName + "_" + key
+		old := projectName + "_" + key
+		switch {
+		case projectName == "":
+		case labelled:
+			faults = append(faults, deploy.Fault{File: app.File, Path: "adopt", Text: fmt.Sprintf(
+				"the volume %s would be new and empty, while this host has %s of the Compose project %s: to go on with it, and with what runs of its shared services, "+
+					"write adopt: %s, and let this host's policy.allow list \"%s:%s\"; to begin with an empty one, give the volume a name of its own in %s, %s: {name: %s-%s}",
+				v.Name, old, projectName, projectName, policy.AllowAdopt, projectName, r.Fault(r.Shared, []string{"volumes", key}, "").File, key, app.Name, key)})
+		default: // restored by hand: of no project
 			faults = append(faults, r.Fault(r.Shared, []string{"volumes", key}, "the volume %s would be new and empty, while this host has %s of the Compose project %s: "+
 				"to go on with what is in that one, write %s: {name: %s, external: true} and let this host's policy.allow list \"%s:%s\"; "+
 				"to begin with an empty one, give it a name of its own, %s: {name: %s-%s}",
@@ -155,17 +163,17 @@ func (c *Client) formerVolumes(ctx context.Context, app deploy.App, r *project.R
 }
 
 // formerVolume returns the first of the projects whose volume of that key exists, "" for
-// none. One that carries another project's label is not theirs; one without a label may
+// none, and whether it carries the project's label. One that carries another project's label is not theirs; one without a label may
 // have been restored by hand.
-func (c *Client) formerVolume(ctx context.Context, projects []string, key string) (string, error) {
+func (c *Client) formerVolume(ctx context.Context, projects []string, key string) (projectName string, labelled bool, err error) {
 	for _, projectName := range projects {
 		labels, exists, err := c.labelsOf(ctx, project.Resource{Kind: "volume", Name: projectName + "_" + key})
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		if owner := labels[api.ProjectLabel]; exists && (owner == "" || owner == projectName) {
-			return projectName, nil
+			return projectName, owner != "", nil
 		}
 	}
-	return "", nil
+	return "", false, nil
 }

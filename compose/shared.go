@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -10,6 +11,36 @@ import (
 	"tandem/compose/project"
 	"tandem/reconciler/deploy"
 )
+
+// SharedDue implements reconciler.SharedServices.
+func (c *Client) SharedDue(ctx context.Context, app deploy.App) (bool, error) {
+	files, err := c.resolveRelease(ctx, app)
+	if err != nil || files.Shared == nil {
+		return false, err
+	}
+	present, err := c.containers(ctx, files.Shared.Name)
+	if err != nil {
+		return false, err
+	}
+	changed, missing := sharedChanges(app, files.Shared, present, files.SharedHashes)
+	return len(changed)+len(missing) > 0, nil
+}
+
+// UpShared implements reconciler.SharedServices.
+func (c *Client) UpShared(ctx context.Context, app deploy.App, await func(words string)) error {
+	files, err := c.resolveRelease(ctx, app)
+	if err != nil || files.Shared == nil {
+		return err
+	}
+	if err = c.rejectOccupied(ctx, app, files); err == nil {
+		err = c.upShared(ctx, app, files, await)
+	}
+	var bad *deploy.RejectError
+	if errors.As(err, &bad) {
+		return sharedError(bad.Detail, bad.Logs)
+	}
+	return err
+}
 
 // upShared makes the shared stack what its file says. A service whose
 // declaration and files did not change is not touched, whatever directory the
@@ -24,6 +55,11 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 	if err != nil {
 		return err
 	}
+	if app.Adopt != "" {
+		// The old project may have more than what is shared: that serves people until the
+		// first flip, and is its owner's.
+		present = slices.DeleteFunc(present, func(o observed) bool { return o.labels[project.LabelApp] == "" && p.Services[o.Service].Name == "" })
+	}
 	for _, o := range present {
 		// The files of one directory are one commit's: only somebody on this host can have
 		// changed them, and the database must not be made anew for that.
@@ -32,7 +68,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 		}
 	}
 	return c.restartOrReplace(ctx, p.Name, present, func(present []observed) error {
-		changed, missing := sharedChanges(p, present, hashes)
+		changed, missing := sharedChanges(app, p, present, hashes)
 		if len(changed)+len(missing) > 0 {
 			if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
 				return err
@@ -50,10 +86,10 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 }
 
 // sharedChanges compares what the containers were made from with what the file
-// says now. A container that somebody else started counts as unchanged: it may
-// be the database. One that cannot be started as it is counts as changed, so that
+// says now. A container that somebody else started counts as unchanged: it may be the
+// database. One that was adopted does if it has what the file asks for. One that cannot be started as it is counts as changed, so that
 // Compose hands its volumes on to the one that takes its place.
-func sharedChanges(p *types.Project, present []observed, hashes map[string]string) (changed, missing []string) {
+func sharedChanges(app deploy.App, p *types.Project, present []observed, hashes map[string]string) (changed, missing []string) {
 	counts := map[string]int{}
 	for _, o := range present {
 		counts[o.Service]++
@@ -64,7 +100,9 @@ func sharedChanges(p *types.Project, present []observed, hashes map[string]strin
 			missing = append(missing, m.Name)
 		}
 		for _, o := range present {
-			if made := o.labels[project.LabelConfig]; o.Service == m.Name && made != "" && (made != hashes[m.Name] || slices.Contains(dead, m.Name)) {
+			made := o.labels[project.LabelConfig]
+			adopted := app.Adopt != "" && made == "" && adoptedDiffers(p, o) != ""
+			if o.Service == m.Name && (adopted || made != "" && (made != hashes[m.Name] || slices.Contains(dead, m.Name))) {
 				changed = append(changed, m.Name)
 				break
 			}

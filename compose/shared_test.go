@@ -1,6 +1,7 @@
 package compose_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -103,5 +104,41 @@ func TestUp_StartsASharedServiceThatDiedAndKeepsOneThatIsNoLongerNamed(t *testin
 		if !c.Up() {
 			t.Errorf("%s is %s, want it running", c.Service, c.State)
 		}
+	}
+}
+
+// TestUpShared_FollowsACommitThatChangesNothingElse has the release stay the same.
+func TestUpShared_FollowsACommitThatChangesNothingElse(t *testing.T) {
+	b := withShared(t, "shonly")
+	before, release := b.shared(), b.app.Release
+	due := func(want bool) {
+		t.Helper()
+		if got, err := b.client.SharedDue(t.Context(), b.app); err != nil || got != want {
+			t.Errorf("due: %v (%v), want %v", got, err, want)
+		}
+	}
+	due(false)
+	b.write("init/schema.sql", "create more")
+	b.move()
+	b.resolve()
+	if b.app.Release != release {
+		t.Fatalf("the release is %s, want %s as before", b.app.Release, release)
+	}
+	due(true)
+	if err := b.client.UpShared(t.Context(), b.app, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	after := b.shared()
+	if after["db"] == before["db"] || after["cache"] != before["cache"] {
+		t.Errorf("shared containers were %v, are %v: want only db replaced", before, after)
+	}
+	due(false)
+	b.write("compose.shared.yaml", strings.Replace(sharedFile, "IMAGE:1", "ct-nowhere:1", 1))
+	b.move()
+	b.resolve()
+	err := b.client.UpShared(t.Context(), b.app, func(string) {})
+	var bad *deploy.RejectError
+	if err == nil || errors.As(err, &bad) {
+		t.Errorf("got %v, want what is wrong, and no word against the release", err)
 	}
 }

@@ -40,8 +40,8 @@ func accepted(t *testing.T, name string) deploy.App {
 	if app.Root, err = filepath.Abs(name); err != nil {
 		t.Fatal(err)
 	}
-	if len(app.Routes) != 2 || app.Shared == "" {
-		t.Errorf("routes %v, shared %q: want two, and one", app.Routes, app.Shared)
+	if len(app.Routes) != 2 || app.Shared == "" && len(app.SharedServices) == 0 {
+		t.Errorf("routes %v, shared %q and %q: want two, and some", app.Routes, app.Shared, app.SharedServices)
 	}
 	c, err := compose.New(compose.Options{})
 	if err != nil {

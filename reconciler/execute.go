@@ -107,6 +107,8 @@ func (r *Runner) do(ctx context.Context, app, of deploy.App, w world, s deploy.S
 		return r.contract(ctx, of, w, s)
 	case deploy.EnableBackup:
 		return r.proveBackup(ctx, app, of, w, s)
+	case deploy.Share:
+		return r.options.Shared.UpShared(ctx, app, r.publishAwaited)
 	case deploy.Revert:
 		return r.revert(ctx, app)
 	default:

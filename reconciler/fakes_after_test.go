@@ -72,6 +72,24 @@ func (f fakeSingletons) StartSingletons(ctx context.Context, app deploy.App, c d
 // run is a migration that was begun and not forgotten.
 type run struct{ code int }
 
+// fakeShared has one service, which is of the commit that it was made for.
+type fakeShared struct{ p *process }
+
+func (f fakeShared) SharedDue(ctx context.Context, app deploy.App) (due bool, err error) {
+	err = f.p.call(ctx, "shared.due", func() error {
+		due = f.p.sharedWant != "" && f.p.sharedHas != f.p.sharedWant
+		return nil
+	})
+	return due, err
+}
+
+func (f fakeShared) UpShared(ctx context.Context, _ deploy.App, _ func(string)) error {
+	return f.p.call(ctx, "shared.up", func() error {
+		f.p.sharedHas = f.p.sharedWant
+		return nil
+	})
+}
+
 type fakeMigrator struct{ p *process }
 
 func (f fakeMigrator) Migrate(ctx context.Context, app deploy.App, _ deploy.Color, kind deploy.MigrationKind) error {

@@ -31,23 +31,25 @@ type stage struct {
 	t     testing.TB
 	trees string
 
-	mu        sync.Mutex
-	files     map[string]string // tree -> tandem.yaml
-	live      deploy.Color
-	stacks    map[deploy.Color]*actor
-	conns     map[deploy.Color]int
-	repaired  []string    // what the next Prepare finds changed
-	unreached error       // why Nginx does not get through to the stack
-	outdated  error       // what every Prepare says of the site
-	routing   deploy.App  // as the last Prepare got it
-	rival     error       // what of the site does not let Nginx have the files
-	prepared  *deploy.App // what of it the generated files depend on; nil: there are none
-	serial    int         // of containers
-	networks  int         // of stopped stacks, which can be given back
-	saved     deploy.Memory
-	saves     []deploy.Memory // all that were ever saved
-	offences  []string
-	events    []deploy.Event
+	mu         sync.Mutex
+	files      map[string]string // tree -> tandem.yaml
+	live       deploy.Color
+	stacks     map[deploy.Color]*actor
+	conns      map[deploy.Color]int
+	repaired   []string    // what the next Prepare finds changed
+	unreached  error       // why Nginx does not get through to the stack
+	sharedHas  string      // what the shared service is made of
+	sharedWant string      // what the files say of it; empty: there is none
+	outdated   error       // what every Prepare says of the site
+	routing    deploy.App  // as the last Prepare got it
+	rival      error       // what of the site does not let Nginx have the files
+	prepared   *deploy.App // what of it the generated files depend on; nil: there are none
+	serial     int         // of containers
+	networks   int         // of stopped stacks, which can be given back
+	saved      deploy.Memory
+	saves      []deploy.Memory // all that were ever saved
+	offences   []string
+	events     []deploy.Event
 
 	calls   []string
 	disturb func(n int, name string) trouble // nil: nothing goes wrong
@@ -146,7 +148,7 @@ func (w *stage) start() *process {
 		Name: "shop", Host: "here", Trees: w.trees,
 		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
-		Migrator: fakeMigrator{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Slots: semaphore.NewWeighted(8),
+		Migrator: fakeMigrator{p}, Shared: fakeShared{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Slots: semaphore.NewWeighted(8),
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
 		Emit: func(e deploy.Event) {
 			w.mu.Lock()

@@ -73,6 +73,9 @@ func (r *Runner) observe(ctx context.Context, app deploy.App) (world, error) {
 	if w.facts.Awaits, err = r.awaits(ctx, app, &w); err != nil {
 		return w, err
 	}
+	if w.facts.SharedDue, err = r.sharedDue(ctx, app); err != nil {
+		return w, err
+	}
 	w.facts.Blue, w.facts.Green = r.facts(app, &w, deploy.Blue), r.facts(app, &w, deploy.Green)
 	for _, c := range deploy.Colors() {
 		if err := r.lookIdle(ctx, app, &w, c); err != nil {

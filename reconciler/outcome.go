@@ -152,7 +152,7 @@ func (r *Runner) phase(v passState) (deploy.Phase, deploy.Reason, string) {
 		return phase, deploy.AwaitingImage, r.awaited(v.app)
 	case deploy.Paused:
 		return deploy.PhasePaused, deploy.Paused, "paused by a person; `tandem resume " + r.options.Name + "` goes on"
-	case deploy.UpToDate, deploy.Rendering, deploy.Retiring, deploy.BackupChange, deploy.Contracting:
+	case deploy.UpToDate, deploy.Rendering, deploy.SharedChange, deploy.Retiring, deploy.BackupChange, deploy.Contracting:
 		return deploy.PhaseLive, v.reason, r.memory.Note
 	case deploy.Healing:
 		if f := v.world.facts; f.Of(f.Live).Relied().Condition != deploy.Running {

@@ -77,6 +77,16 @@ type Stacks interface {
 	Stop(ctx context.Context, app deploy.App, color deploy.Color) error
 }
 
+// SharedServices are the services that exist once, beside both colors. A new release brings
+// them up with it; this is for a commit that changes nothing else.
+type SharedServices interface {
+	// SharedDue tells whether one of them is not what the app's files say. It changes nothing.
+	SharedDue(ctx context.Context, app deploy.App) (bool, error)
+	// UpShared makes them so, and waits until they are ready, of which await is told once.
+	// What is wrong with one of them is never a *RejectError: it is no release's.
+	UpShared(ctx context.Context, app deploy.App, await func(words string)) error
+}
+
 // Examiner looks into single containers on behalf of the gate and the watch.
 type Examiner interface {
 	// Health runs the container's own health command in it. nil is healthy; the

@@ -42,6 +42,7 @@ type Options struct {
 	Backup       Backup
 	Singletons   Singletons
 	Migrator     Migrator
+	Shared       SharedServices
 	Pruner       Pruner
 	Reverter     Reverter
 	InUse        func(deploy.Image) bool // whether another app needs the image
@@ -104,6 +105,7 @@ type proven struct {
 	backups   map[deploy.Color]backupCheck // as a backup
 	strangers map[int]time.Time            // ports on which a program of the host listens, since it was seen first
 	live      deploy.Color                 // what Nginx said last
+	shared    string                       // App.Root of the files that the shared services are known to be of
 }
 
 // NewRunner returns a Runner that has nothing to do until Offer.

@@ -57,3 +57,31 @@ func TestRunner_ASickSharedStackBlamesNoReleaseAndIsToldOnce(t *testing.T) {
 		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
 	})
 }
+
+// A commit that changes nothing but the shared services is the same release: it is followed
+// without a deploy, and looked at once.
+func TestRunner_ACommitThatChangesOnlySharedServicesIsFollowed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", deploy.Green))
+		w.change(func() { w.sharedWant = "postgres 17" })
+		p.deploy("c2", yamlOf("1", deploy.Green)+"# another file of the directory\n")
+		p.is(t, p.Status(), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if w.sharedHas != w.sharedWant {
+			t.Errorf("the shared service is of %q, want %q", w.sharedHas, w.sharedWant)
+		}
+		looks := func() (n int) {
+			for _, c := range w.calls {
+				if c == "shared.due" {
+					n++
+				}
+			}
+			return n
+		}
+		before := looks()
+		p.is(t, p.Once(p.ctx), "Live/UpToDate, live 1 in green; history 1:Promoted")
+		if after := looks(); after != before {
+			t.Errorf("the files of the same commit were looked at again")
+		}
+	})
+}

@@ -15,7 +15,6 @@ import (
 	moby "github.com/moby/moby/client"
 
 	"tandem/compose/policy"
-	"tandem/compose/project"
 )
 
 // facts is what the engine says of the things that a container names.
@@ -88,7 +87,7 @@ func (g *Engine) volumeFacts(ctx context.Context, info container.InspectResponse
 	}
 	// Compose hands the volumes without a name on from a container of the shared stack
 	// to the one that takes its place.
-	inherits := g.scope.project == g.scope.app+"-"+project.ColorShared
+	inherits := g.scope.project == g.scope.shared
 	for _, m := range info.Mounts {
 		if m.Name == "" || !policy.IsName(m.Name) {
 			continue

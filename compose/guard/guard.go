@@ -41,7 +41,12 @@ func New(engine *moby.Client, host policy.Host, hooks Hooks, app deploy.App, pro
 	g := &Engine{Client: engine, host: host, hooks: hooks}
 	if app.Name != "" {
 		g.scope = scope{
-			app: app.Name, project: projectName, projects: []string{projectName, app.SharedProject()}, roots: append([]string{app.Root}, roots...),
+			app: app.Name, project: projectName, shared: app.SharedProject(), projects: []string{projectName}, roots: append([]string{app.Root}, roots...),
+		}
+		if app.Adopt == "" || host.Policy.AllowsAdopt(app.Adopt) {
+			g.scope.projects = append(g.scope.projects, g.scope.shared)
+		} else if projectName == app.Adopt {
+			g.scope = scope{} // of another project no container is made
 		}
 	}
 	return g
@@ -229,7 +234,7 @@ func (g *Engine) NetworkConnect(ctx context.Context, name string, o moby.Network
 // name where others are in the network and the container finds itself by a link. Compose
 // gives each place the names of the container and of the service, in this order.
 func (g *Engine) colorNamed(ctx context.Context, name string, e *network.EndpointSettings) (*network.EndpointSettings, error) {
-	if e == nil || len(e.Aliases) < 2 || g.scope.project == g.scope.app+"-"+project.ColorShared {
+	if e == nil || len(e.Aliases) < 2 || g.scope.project == g.scope.shared {
 		return e, nil
 	}
 	service := e.Aliases[1]

@@ -27,6 +27,7 @@ type judge struct {
 type scope struct {
 	app      string
 	project  string   // the Compose project whose containers they are
+	shared   string   // that of the shared stack
 	projects []string // those whose networks and volumes they may use: project, and the app's shared one
 	roots    []string // directories of this host with the app's files from git
 }

@@ -13,8 +13,8 @@ import (
 
 // The names that policy.allow may list: what a Compose file may ask of the host
 // beyond running containers. Three of them can be narrowed: "host-mounts:/srv/media"
-// allows that directory and what is in it, "publish:10.0.0.5" that address, and
-// "external:edge" the network or volume of that name.
+// allows that directory and what is in it, "publish:10.0.0.5" that address,
+// "external:edge" the network or volume of that name, and "adopt:shop" that project.
 const (
 	AllowPrivileged      = "privileged"       // privileged: true, sysctls of the whole host, real-time priority, protection from the kernel when memory is short
 	AllowHostNamespaces  = "host-namespaces"  // the host's, or a foreign container's, network, pid, ipc, uts, user or cgroup namespace; addresses of others
@@ -25,6 +25,7 @@ const (
 	AllowSecurityOptions = "security-options" // security_opt that takes protection away, annotations, credential_spec, storage_opt
 	AllowPublish         = "publish"          // a port on another address than loopback
 	AllowHostPrograms    = "host-programs"    // provider, models, runtime, drivers of volumes, networks and logs, which run a program of the host; options of theirs that nobody has looked at
+	AllowAdopt           = "adopt"            // the shared services, volumes and networks of a Compose project that is not the app's
 	AllowExternal        = "external"         // networks, volumes and containers that are no part of the app
 )
 
@@ -32,7 +33,7 @@ const (
 func Names() []string {
 	return []string{
 		AllowPrivileged, AllowHostNamespaces, AllowCapabilities, AllowDevices, AllowDockerSocket,
-		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal,
+		AllowHostMounts, AllowSecurityOptions, AllowPublish, AllowHostPrograms, AllowExternal, AllowAdopt,
 	}
 }
 
@@ -53,9 +54,9 @@ func parse(entries []string) (Policy, error) {
 		case name == AllowHostMounts && filepath.IsAbs(narrow):
 			narrow = filepath.Clean(narrow)
 		case name == AllowPublish && isAddress(narrow):
-		case name == AllowExternal && IsName(narrow):
+		case (name == AllowExternal || name == AllowAdopt) && IsName(narrow):
 		default:
-			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address and %s:name have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal)
+			return nil, fmt.Errorf("cannot read %q: only %s:/directory, %s:address, %s:name and %s:project have a second part", entry, AllowHostMounts, AllowPublish, AllowExternal, AllowAdopt)
 		}
 		if all, ok := p[name]; !ok || len(all) > 0 {
 			p[name] = append(p[name], narrow)
@@ -83,6 +84,11 @@ func (p Policy) AllowsMount(path string) bool {
 // AllowsExternal tells whether a network, volume or container of others may be used.
 func (p Policy) AllowsExternal(name string) bool {
 	return p.Allows(AllowExternal) || slices.Contains(p[AllowExternal], name)
+}
+
+// AllowsAdopt tells whether an app may have what a Compose project has that is not its own.
+func (p Policy) AllowsAdopt(project string) bool {
+	return p.Allows(AllowAdopt) || slices.Contains(p[AllowAdopt], project)
 }
 
 // AllowsAddress tells whether a port may be published on that address.

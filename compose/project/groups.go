@@ -88,6 +88,8 @@ func (r *Resolution) Placements() []Placement {
 		switch group := r.groups[name]; group {
 		case GroupShared:
 			add(name, group, r.Shared.Services[name])
+		case GroupIgnored:
+			all = append(all, Placement{Name: name, Group: group, Image: r.ignored[name]})
 		default:
 			add(name, group, of(name)...)
 		}

@@ -49,7 +49,11 @@ func resolvePlain(ctx context.Context, f *composefile.File) (*types.Project, err
 // namedServices are those that tandem.yaml names for a purpose of their own, which are
 // wanted in whatever profile they are.
 func namedServices(app deploy.App) []string {
-	return slices.Concat(migrationsOf(app), app.SharedServices)
+	names := slices.Concat(migrationsOf(app), app.SharedServices, app.Singletons)
+	for _, r := range app.Routes {
+		names = append(names, r.Service)
+	}
+	return names
 }
 
 // project projects the colored stacks of r, which hold what the file says, and makes the
@@ -66,11 +70,15 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	for color, p := range x.colored {
 		x.written[color] = maps.Clone(p.Services)
 	}
+	if app.Adopt != "" && !host.Policy.AllowsAdopt(app.Adopt) {
+		x.appFault([]string{"adopt"}, "the Compose project %s is this app's only where the host says so: let this host's policy.allow list \"%s:%s\"", app.Adopt, policy.AllowAdopt, app.Adopt)
+	}
 	if x.lists(); len(x.faults) > 0 {
 		return composefile.SortFaults(x.faults), nil // all else would follow from them
 	}
 	if len(app.SharedServices) > 0 {
 		x.shared = x.sharedProject()
+		x.sharedPorts()
 	}
 	x.leaveOut()
 	if x.secretPlaces(); len(x.faults) > 0 {
@@ -90,7 +98,10 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	if name := f.Override(); name != "" {
 		x.noteApp([]string{"compose"}, "%s is not read, because nothing names it: if it is for the server, write compose: [%s, %s]", name, f.Base(), name)
 	}
-	r.Notes, r.groups = x.notes, x.groups()
+	r.Notes, r.groups, r.ignored = x.notes, x.groups(), map[string]string{}
+	for _, name := range app.Ignore {
+		r.ignored[name] = x.everyService()[name].Image
+	}
 	return composefile.SortFaults(x.faults), nil
 }
 

@@ -23,6 +23,7 @@ type Resolution struct {
 	Notes        []deploy.Note     // what was changed of the files, and why
 
 	groups     map[string]Group
+	ignored    map[string]string // service that is not run -> its image
 	stackFile  *composefile.File
 	sharedFile *composefile.File      // nil: the app has none
 	secrets    composefile.SecretRefs // the projects have placeholders until SubstituteSecrets

@@ -27,6 +27,17 @@ func (x *projection) names() {
 	})
 }
 
+// sharedPorts tells which ports of shared services nobody but this host reaches any more.
+func (x *projection) sharedPorts() {
+	for _, name := range x.shared.ServiceNames() {
+		for _, p := range x.shared.Services[name].Ports {
+			if p.HostIP == "" {
+				x.note(at(name, "ports", "~"+strconv.Itoa(int(p.Target))), "%s is published on 127.0.0.1 alone, and not on all interfaces as by Compose", portText(p))
+			}
+		}
+	}
+}
+
 // ports projects the ports of both colors.
 func (x *projection) ports() {
 	targets := map[string]int{} // route -> port in the container

@@ -82,9 +82,7 @@ func (c *checker) unknown(where []string, p *types.Project, name string) bool {
 		return false
 	}
 	names := p.ServiceNames()
-	if _, ok := p.DisabledServices[name]; ok {
-		c.appFault(where, "the service %s is in a profile that is not active: remove its profiles: in %s", name, c.Name())
-	} else if meant := strictyaml.Suggest(name, names); meant != "" {
+	if meant := strictyaml.Suggest(name, names); meant != "" {
 		c.appFault(where, "%s has no service %q; did you mean %s?", c.Name(), name, meant)
 	} else {
 		c.appFault(where, "%s has no service %q: write one of %s", c.Name(), name, strings.Join(names, ", "))

@@ -179,7 +179,7 @@ func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
 		Source: a.source, Reverter: a.source, HostFiles: a.hosts,
-		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, StatsReader: stacks,
+		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Shared: stacks, StatsReader: stacks,
 		Pruner: stacks, InUse: func(i deploy.Image) bool { return a.apps.need(name, i) },
 		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
 		Slots: a.slots, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,

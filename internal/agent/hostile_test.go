@@ -92,8 +92,9 @@ func refusedRepositories(t *testing.T) []hostile {
 		}
 		c := hostile{name: "refused/" + nameOf(path), tree: node{}}
 		// Of the first, tandem.yaml is refused; about the second, Docker is asked for labels,
-		// and this one answers nobody; the third has a line of tandem.yaml to name here.
-		app, before := defaultApp, slices.Contains([]string{"ports-of-two-colors-collide", "external-of-others", "route-published-over-udp"}, nameOf(path))
+		// and this one answers nobody; the third has a line of tandem.yaml to name here, and the fourth names the data
+		// directory of an agent that has another one.
+		app, before := defaultApp, slices.Contains([]string{"ports-of-two-colors-collide", "external-of-others", "route-published-over-udp", "data-directories-in-each-other"}, nameOf(path))
 		for _, f := range archive.Files {
 			switch f.Name {
 			case "want":

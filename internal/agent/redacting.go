@@ -25,7 +25,9 @@ var (
 	_ reconciler.Singletons  = redactingStacks{}
 	_ reconciler.Migrator    = redactingStacks{}
 	_ reconciler.StatsReader = redactingStacks{}
-	_ reconciler.Pruner      = redactingStacks{}
+
+	_ reconciler.SharedServices = redactingStacks{}
+	_ reconciler.Pruner         = redactingStacks{}
 )
 
 // Resolve implements reconciler.Resolver.
@@ -43,6 +45,17 @@ func (d redactingStacks) Observe(ctx context.Context, app deploy.App) ([2]deploy
 // Up implements reconciler.Stacks.
 func (d redactingStacks) Up(ctx context.Context, app deploy.App, color deploy.Color, how *deploy.Start) error {
 	return d.hide.Error(d.stacks.Up(ctx, app, color, how))
+}
+
+// SharedDue implements reconciler.SharedServices.
+func (d redactingStacks) SharedDue(ctx context.Context, app deploy.App) (bool, error) {
+	due, err := d.stacks.SharedDue(ctx, app)
+	return due, d.hide.Error(err)
+}
+
+// UpShared implements reconciler.SharedServices.
+func (d redactingStacks) UpShared(ctx context.Context, app deploy.App, await func(words string)) error {
+	return d.hide.Error(d.stacks.UpShared(ctx, app, await))
 }
 
 // LookForImages implements reconciler.Stacks.

@@ -13,7 +13,7 @@ const other = "other"
 func actions() []deploy.Action {
 	return []deploy.Action{
 		deploy.Render, deploy.Park, deploy.DisableBackup, deploy.Expand, deploy.Up, deploy.Gate, deploy.Flip, deploy.Confirm,
-		deploy.HandOver, deploy.Watch, deploy.Drain, deploy.Retire, deploy.Contract, deploy.EnableBackup, deploy.Revert, deploy.Prune,
+		deploy.HandOver, deploy.Watch, deploy.Drain, deploy.Retire, deploy.Contract, deploy.EnableBackup, deploy.Revert, deploy.Share, deploy.Prune,
 	}
 }
 
@@ -35,7 +35,7 @@ func reasons() []deploy.Reason {
 	return []deploy.Reason{
 		deploy.UpToDate, deploy.FirstDeploy, deploy.NewRelease, deploy.ColorChange, deploy.Returning,
 		deploy.Watching, deploy.RollingBack, deploy.Held, deploy.NoRollbackTarget, deploy.Healing, deploy.Drifted,
-		deploy.Retiring, deploy.Paused, deploy.FilesRefused, deploy.Rendering, deploy.BackupChange, deploy.MovingSingletons, deploy.Contracting, deploy.OutsideWindow, deploy.AwaitingImage,
+		deploy.Retiring, deploy.Paused, deploy.FilesRefused, deploy.Rendering, deploy.BackupChange, deploy.SharedChange, deploy.MovingSingletons, deploy.Contracting, deploy.OutsideWindow, deploy.AwaitingImage,
 
 		deploy.ImageNotFound, deploy.CannotStart, deploy.ContainerExited, deploy.RestartLoop, deploy.Unhealthy,
 		deploy.TooSlow, deploy.WatchFailed, deploy.MigrationFailed, deploy.PastBarrier,

@@ -31,6 +31,7 @@ func Collisions(apps []deploy.App, origins map[string]Origin) map[string]deploy.
 	c := collisions{origins: origins, out: map[string]deploy.Faults{}}
 	c.names(sorted)
 	c.ports(sorted)
+	c.projects(sorted)
 	return c.out
 }
 
@@ -111,6 +112,22 @@ func (c *collisions) ports(apps []deploy.App) {
 		for _, x := range claims {
 			if len(claims) > 1 && x.app.File != keeper {
 				c.fault(x, "%d is %s, too; take another port", port, others(x, claims, func(o claim) string { return o.path + " in " + o.app.File }))
+			}
+		}
+	}
+}
+
+// projects lets no app adopt a project that is another one's, or that another one adopts.
+func (c *collisions) projects(apps []deploy.App) {
+	for _, app := range apps {
+		if app.Adopt == "" {
+			continue
+		}
+		for _, other := range apps {
+			theirs := []string{other.Project(deploy.Blue), other.Project(deploy.Green), other.SharedProject()}
+			if other.File != app.File && slices.Contains(theirs, app.Adopt) {
+				c.fault(claim{app, "adopt"}, "the Compose project %s is that of the app in %s: remove it here, or there", app.Adopt, other.File)
+				break
 			}
 		}
 	}

@@ -61,7 +61,7 @@ type appParser struct {
 }
 
 func (p appParser) all() {
-	p.root.Mapping("app", "tag", "color", "compose", "profiles", "shared", "ignore", "volumes", "images", "data", "env", "secrets", "routes", "gate", "watch",
+	p.root.Mapping("app", "tag", "color", "compose", "profiles", "shared", "ignore", "volumes", "images", "data", "adopt", "env", "secrets", "routes", "gate", "watch",
 		"drain", "standby", "singletons", "migrations", "windows", "on_failure")
 	p.name()
 	p.tag()

@@ -32,6 +32,28 @@ func (p appParser) placements() {
 	p.volumes()
 	p.images()
 	p.data()
+	p.adopt()
+}
+
+// projectPattern is what Compose allows as the name of a project.
+var projectPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,127}$`)
+
+// adopt reads which Compose project ran the app until now.
+func (p appParser) adopt() {
+	var name string
+	n := p.root.Get("adopt")
+	if !n.Present() || !n.Text(&name) || name == "" {
+		return
+	}
+	colored := []string{p.app.Project(deploy.Blue), p.app.Project(deploy.Green)}
+	switch {
+	case !projectPattern.MatchString(name):
+		n.Fault("want the name of a Compose project (small letters, digits, _ and -), as docker compose ls prints it, got %s", quoted(name))
+	case slices.Contains(colored, name):
+		n.Fault("%s is the project of one color of this app; write the one that ran the app before, as docker compose ls prints it", name)
+	default:
+		p.app.Adopt = name
+	}
 }
 
 var profilePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)

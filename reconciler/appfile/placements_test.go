@@ -18,18 +18,19 @@ ignore: [traefik]
 volumes: {uploads: both, ./thumbs/: each, /srv/media: both}
 images: {api: acme/api, web: "registry.example.com:5000/web"}
 data: /srv/shop/
+adopt: shop_old
 routes: {api: {ports: {blue: 3001, green: 3002}, port: 3000, health: /health}}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := deploy.App{
-		Compose: app.Compose, Profiles: app.Profiles, SharedServices: app.SharedServices, Ignore: app.Ignore, Volumes: app.Volumes, Images: app.Images, Data: app.Data,
+		Compose: app.Compose, Profiles: app.Profiles, SharedServices: app.SharedServices, Ignore: app.Ignore, Volumes: app.Volumes, Images: app.Images, Data: app.Data, Adopt: app.Adopt,
 	}
 	want := deploy.App{
 		Compose: []string{"compose.yaml", "compose.prod.yaml"}, Profiles: []string{"production"}, SharedServices: []string{"db", "redis"}, Ignore: []string{"traefik"},
 		Volumes: map[string]deploy.VolumeUse{"uploads": "both", "thumbs": "each", "/srv/media": "both"},
-		Images:  map[string]string{"api": "acme/api", "web": "registry.example.com:5000/web"}, Data: "/srv/shop",
+		Images:  map[string]string{"api": "acme/api", "web": "registry.example.com:5000/web"}, Data: "/srv/shop", Adopt: "shop_old",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("decisions (-want +got):\n%s", diff)

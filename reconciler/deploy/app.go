@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"strings"
@@ -48,6 +49,7 @@ type App struct {
 	Ignore         []string             // are not run
 	Volumes        map[string]VolumeUse // volume, or directory as the Compose file has it -> how the colored services that write there have it
 	Images         map[string]string    // service -> repository that Tag belongs to
+	Adopt          string               // Compose project that ran the app until now, whose shared services become the app's; empty: none
 	Data           string               // absolute directory of this host in which directories that are written to lie; empty: the agent's own for the app
 
 	Commit  Commit
@@ -237,8 +239,10 @@ const (
 // Project is the Compose project of one color of the app: "<app>-<color>".
 func (a App) Project(c Color) string { return a.Name + "-" + string(c) }
 
-// SharedProject is the Compose project that is never flipped: "<app>-shared".
-func (a App) SharedProject() string { return a.Name + "-shared" }
+// SharedProject is the Compose project that is never flipped: "<app>-shared", or the one
+// that the app adopts. So what is in that one is found as it is: containers, networks and
+// volumes are known to Docker by the name of their project.
+func (a App) SharedProject() string { return cmp.Or(a.Adopt, a.Name+"-shared") }
 
 // Reserved returns the names of the variables that tandem sets itself, each with
 // where its value comes from ("from tag").

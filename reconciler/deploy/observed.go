@@ -163,6 +163,7 @@ type Observed struct {
 	Closed      bool        // no deploy window is open
 	Unused      bool        // of an app that was never live: no request of people can come to it yet
 	Unrendered  bool        // Nginx's generated files are not as they should be, or not loaded; then Live may be NoColor
+	SharedDue   bool        // a shared service is not what the files of the live release say
 	Unpruned    bool        // there are images that no release needs any more
 	Awaits      bool        // an image of the desired release is not there yet, and is waited for
 	Blue, Green StackFacts

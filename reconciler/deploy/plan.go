@@ -21,6 +21,8 @@ func Plan(app App, o Observed, m Memory) ([]Step, Reason) {
 		return render, Rendering
 	case o.Unrendered:
 		return append(render, steps...), reason
+	case o.SharedDue && !o.Closed && len(steps) == 0 && reason == UpToDate:
+		return []Step{{Share, NoColor, app.Release}}, SharedChange
 	case o.Unpruned && len(steps) == 0:
 		return []Step{{Action: Prune}}, reason
 	}

@@ -24,6 +24,7 @@ const (
 	FilesRefused     Reason = "FilesRefused"     // the desired state cannot be read, so what was live is kept alive
 	Rendering        Reason = "Rendering"        // a generated file of Nginx is not as it should be, or not loaded
 	BackupChange     Reason = "BackupChange"     // the standby becomes a backup, or ceases to be one
+	SharedChange     Reason = "SharedChange"     // a shared service is not what the files say
 	MovingSingletons Reason = "MovingSingletons" // a singleton has to move to the live color, or to be started there
 	Contracting      Reason = "Contracting"      // the contract migration is due
 	OutsideWindow    Reason = "OutsideWindow"    // no deploy window is open

@@ -20,6 +20,7 @@ const (
 	Drain         Action = "drain"      // wait until the stack that traffic left is idle
 	Retire        Action = "retire"     // stop it; containers and images stay
 	Contract      Action = "contract"   // run the release's contract migration
+	Share         Action = "shared"     // make the shared services what the files say
 	EnableBackup  Action = "backup-on"  // prove that the standby is healthy, and let it answer what the live stack cannot
 	Revert        Action = "revert"     // take the bump back in git
 	Prune         Action = "prune"      // remove images that no release needs any more
@@ -38,6 +39,8 @@ func (s Step) String() string {
 		return string(s.Action)
 	case s.Release.IsZero():
 		return fmt.Sprintf("%s %s", s.Action, s.Color)
+	case s.Color == NoColor:
+		return fmt.Sprintf("%s %s", s.Action, s.Release)
 	}
 	return fmt.Sprintf("%s %s %s", s.Action, s.Color, s.Release)
 }

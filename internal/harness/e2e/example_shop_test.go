@@ -42,9 +42,7 @@ func newShop(t *testing.T) *shopExample {
 	for _, tag := range []string{"1.0.0", "2.0.0", "3.0.0"} {
 		s.release(tag)
 	}
-	network := "shop-data"
-	put(t, s.path("compose.yaml"), s.image+":", s.repository()+":", network, s.App+"-data")
-	put(t, s.path("compose.shared.yaml"), s.image+"-services", s.repository()+"-services", network, s.App+"-data")
+	put(t, s.path("compose.yaml"), s.image+":", s.repository()+":", s.image+"-services", s.repository()+"-services")
 	put(t, s.path("tandem.yaml"), "app: shop", "app: "+s.App,
 		"blue: 3001", fmt.Sprintf("blue: %d", s.Ports.APIBlue), "green: 3002", fmt.Sprintf("green: %d", s.Ports.APIGreen),
 		"blue: 3101", fmt.Sprintf("blue: %d", s.Ports.WebBlue), "green: 3102", fmt.Sprintf("green: %d", s.Ports.WebGreen),
