@@ -170,6 +170,10 @@ func TestLoader_ReadsTheFilesThatDotenvLists(t *testing.T) {
 	if !slices.ContainsFunc(r.Notes, func(n deploy.Note) bool { return n.String() == want }) {
 		t.Errorf("notes: %v", r.Notes)
 	}
+	put(t, app, map[string]string{".env": "COMPOSE_FILE=compose.yaml:compose.override.yaml\n", "compose.override.yaml": "services:\n  api:\n    environment: {MODE: production}\n"})
+	if r, err = loader.Load(t.Context(), app); err != nil || slices.ContainsFunc(r.Notes, func(n deploy.Note) bool { return strings.Contains(n.Text, "is not read") }) {
+		t.Errorf("an override that is listed is not read: %v", err)
+	}
 	named := app
 	named.Compose = []string{"compose.yaml"}
 	if r, err = loader.Load(t.Context(), named); err != nil || *r.Colored[deploy.Blue].Services["api"].Environment["MODE"] != "development" {

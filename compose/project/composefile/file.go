@@ -36,7 +36,7 @@ type File struct {
 
 	unset     *Unset           // who is told of variables without a value; nil: nobody
 	gaps      map[string][]gap // by the text that has them
-	mentioned []mentionOf
+	mentioned []variableText
 	hostFiles map[string]string // see isHostFile; nil: nobody has looked yet
 }
 

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// mentionOf is a text of a Compose file that names variables, and where it stands. What
+// variableText is a text of a Compose file that names variables, and where it stands. What
 // stands behind an alias is there once for each service that has it.
-type mentionOf struct {
+type variableText struct {
 	text string
 	file string // as a person knows it
 	part string // key of the file: see growth
@@ -21,9 +21,9 @@ type mentionOf struct {
 
 // mentions are those of all files that the loader reads: the app's, and what they include
 // and extend.
-func (f *File) mentions() []mentionOf {
+func (f *File) mentions() []variableText {
 	if f.mentioned == nil && f.growth != nil {
-		f.mentioned = []mentionOf{}
+		f.mentioned = []variableText{}
 		for _, key := range slices.Sorted(maps.Keys(f.growth.parts)) {
 			full, _, _ := strings.Cut(key, "\x00")
 			f.mentioned = append(f.mentioned, mentionsIn(f.quota.seen[full], key, f.growth.parts[key].src.name)...)
@@ -33,7 +33,7 @@ func (f *File) mentions() []mentionOf {
 }
 
 // mentionsIn reads a file with the loader's own YAML library.
-func mentionsIn(data []byte, part, name string) []mentionOf {
+func mentionsIn(data []byte, part, name string) []variableText {
 	w := &mentionWalk{part: part, file: name, lines: strings.Split(string(data), "\n")}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
@@ -107,7 +107,7 @@ type mentionWalk struct {
 	part, file string
 	lines      []string
 	seen       map[*yaml.Node]bool // in this service: aliases could lead to one in many ways
-	found      []mentionOf
+	found      []variableText
 }
 
 func (w *mentionWalk) walk(n *yaml.Node, path []string) {
@@ -150,7 +150,7 @@ func (w *mentionWalk) scalar(n *yaml.Node, path []string) {
 			}
 		}
 	}
-	w.found = append(w.found, mentionOf{text: n.Value, file: w.file, part: w.part, line: line, path: path})
+	w.found = append(w.found, variableText{text: n.Value, file: w.file, part: w.part, line: line, path: path})
 }
 
 // reach is which services of which files are run.
@@ -208,7 +208,7 @@ func (f *File) reach(r reach, key, name, runs string) {
 }
 
 // takesPart tells whether what is mentioned is run, and for which service.
-func (r reach) takesPart(m mentionOf) (service string, ok bool) {
+func (r reach) takesPart(m variableText) (service string, ok bool) {
 	if m.path[0] != "services" {
 		return "", r.own[m.part]
 	}
