@@ -185,6 +185,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 	}
 	first := slices.MinFunc(all, func(a, b observed) int { return a.created.Compare(b.created) })
 	s.Tag, s.Commit, s.Root = first.labels[project.LabelTag], first.labels[project.LabelCommit], first.labels[project.LabelRoot]
+	s.Ports = labelledPorts(first.labels[project.LabelApp], first.labels[project.LabelPorts])
 	s.Foreign = !slices.ContainsFunc(all, func(o observed) bool { return o.labels[project.LabelApp] != "" })
 	release := first.labels[project.LabelRelease]
 	counts := map[string]int{}
@@ -197,7 +198,7 @@ func sum(color deploy.Color, all []observed) deploy.Stack {
 	}
 	s.Release = deploy.ReleaseFromText(release)
 	if s.Release.IsZero() {
-		s.Tag, s.Commit, s.Root = "", "", ""
+		s.Tag, s.Commit, s.Root, s.Ports = "", "", "", nil
 	}
 	var off []string // singletons without a container
 	for _, m := range project.ParseServiceList(first.labels[project.LabelServices]) {

@@ -66,6 +66,7 @@ type stage struct {
 	protected  bool              // the branch accepts no revert
 	ledger     ledger
 	clock      deploy.Clock
+	chosen     deploy.PortTable                // ports of routes whose file names none
 	strangers  map[int]deploy.Holder           // what else is on this host
 	oneShots   int                             // how often one was run
 	portless   map[string]bool                 // containers that run without their published port
@@ -146,7 +147,7 @@ func (w *stage) start() *process {
 	w.t.Cleanup(p.kill)
 	p.Runner = NewRunner(Options{
 		Name: "shop", Host: "here", Trees: w.trees,
-		Source: fakeSource{p}, Resolver: fakeResolver{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
+		Source: fakeSource{p}, Resolver: fakeResolver{p}, Ports: fakePorts{p}, Stacks: fakeStacks{p}, Examiner: fakeExaminer{p},
 		DirectProber: fakeDirectProber{p}, Holders: fakeHolders{p}, Router: fakeRouter{p}, ProxyProber: fakeProxyProber{p}, AccessLog: fakeAccessLog{p}, StatsReader: fakeStatsReader{p}, Backup: fakeBackup{p}, Singletons: fakeSingletons{p},
 		Migrator: fakeMigrator{p}, Shared: fakeShared{p}, Pruner: fakeJanitor{p}, Reverter: fakeReverter{p}, InUse: func(deploy.Image) bool { return false }, Slots: semaphore.NewWeighted(8),
 		Memory: w.saved.Clone(), Save: p.save, Now: time.Now, Clock: func() deploy.Clock { return w.clock },
@@ -271,6 +272,11 @@ type fakeResolver struct{ p *process }
 // Resolve gives each tag one release, unless somebody changed the exported files.
 func (f fakeResolver) Resolve(ctx context.Context, app deploy.App) (deploy.Release, error) {
 	release := releaseOf(app.Tag)
+	for _, r := range app.Routes {
+		if r.PortsChosen {
+			release.Hash += fmt.Sprintf("%05d%05d", r.Ports.Blue, r.Ports.Green)
+		}
+	}
 	if spoiled(app) {
 		release.Hash += "0"
 	}
@@ -318,6 +324,11 @@ func (w *stage) stackOf(c deploy.Color) deploy.Stack {
 	s := deploy.Stack{
 		Color: c, Release: a.release, Tag: a.release.Tag, Commit: a.made.Commit.Hash, Root: a.made.Root,
 		Condition: deploy.Running, Foreign: a.foreign, Containers: slices.Clone(a.containers),
+	}
+	for _, r := range a.made.Routes {
+		if r.PortsChosen {
+			s.Ports = map[string]deploy.Ports{r.Name: r.Ports} // of one is enough here
+		}
 	}
 	down := 0
 	for _, x := range a.containers {
@@ -583,6 +594,10 @@ func (w *stage) leads() {
 		return
 	}
 	for _, r := range w.routing.Routes {
+		isNew := !slices.ContainsFunc(w.stacks[w.live].app.Routes, func(o deploy.Route) bool { return o.Name == r.Name })
+		if r.PortsChosen && isNew {
+			continue // nobody can use it before the flip
+		}
 		if !listens(w.stacks[w.live].app, r, w.live) {
 			w.offend("route %s of %s leads to port %d, where nobody listens", r.Name, w.live, r.Ports.Of(w.live))
 		}

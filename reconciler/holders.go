@@ -157,6 +157,9 @@ func (p takenPort) advice(first bool) string {
 		return fmt.Sprintf("let it run as long as people are served by it; once they are not, `docker compose -p %s stop`", p.project)
 	}
 	other := fmt.Sprintf("write another one into routes.%s.ports.%s", p.route.Name, p.color)
+	if p.route.PortsChosen {
+		other = fmt.Sprintf("write two ports of your own into routes.%s.ports", p.route.Name)
+	}
 	if first {
 		return other + ", and let that one run: it may be what people are served by"
 	}

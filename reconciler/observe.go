@@ -252,7 +252,7 @@ func (r *Runner) formerRoutes(w *world, app, of deploy.App, c deploy.Color) (for
 // liveApp is the App of the release that is live.
 func (r *Runner) liveApp() (live deploy.App, known bool) {
 	t := r.memory.Live
-	live, err := r.appAt(t.Root, t.Release, t.Commit)
+	live, err := r.appAt(t.Root, t.Release, t.Commit, nil)
 	return live, err == nil
 }
 
@@ -262,7 +262,7 @@ func (r *Runner) appOn(app deploy.App, s deploy.Stack) (of deploy.App, known boo
 	if s.Condition == deploy.Absent || s.Release == app.Release || s.Root == "" {
 		return app, true
 	}
-	of, err := r.appAt(s.Root, s.Release, s.Commit)
+	of, err := r.appAt(s.Root, s.Release, s.Commit, s.Ports)
 	return of, err == nil
 }
 

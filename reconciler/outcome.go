@@ -84,7 +84,7 @@ func (r *Runner) publishAwaited(words string) {
 
 func (r *Runner) statusOf(v passState) deploy.Status {
 	s := deploy.Status{App: r.options.Name, Host: r.options.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
-	s.Desired = deploy.StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
+	s.Desired = deploy.StatusDesired{Tag: r.desiredTag(v.desired), Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
 	if err := r.strangersOf(v); err != nil {
 		s.Withhold(err)
@@ -104,6 +104,7 @@ func (r *Runner) statusOf(v passState) deploy.Status {
 	if v.doing != "" {
 		s.Message = strings.TrimPrefix(s.Message+"; "+v.doing, "; ")
 	}
+	s.Ports = portsOf(v.app)
 	s.Live = r.liveOf(v.world)
 	if v.world.known {
 		s.Standby = r.standbyOf(v.world)
@@ -206,6 +207,18 @@ func (r *Runner) verdictOn(v passState) string {
 		text += " (on_failure: revert: " + r.memory.RevertWords + ")"
 	}
 	return text + indentLogs(bad.Logs)
+}
+
+// portsOf are those of the routes of the desired app; nil while it could not be read.
+func portsOf(app deploy.App) map[string]deploy.Ports {
+	var all map[string]deploy.Ports
+	for _, r := range app.Routes {
+		if all == nil {
+			all = map[string]deploy.Ports{}
+		}
+		all[r.Name] = r.Ports
+	}
+	return all
 }
 
 // liveOf describes the stack that Nginx sends traffic to or, while it cannot be

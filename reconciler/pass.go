@@ -146,6 +146,9 @@ func (r *Runner) pass(parent context.Context) outcome {
 	}
 	if app != nil {
 		trouble := r.converge(ctx, *app, &view)
+		if errors.Is(trouble, errChosenAnew) {
+			return outcome{again: true}
+		}
 		if away(trouble) {
 			trouble = errors.Join(trouble, r.interrupt(*app, deploy.WasAway))
 		}
@@ -193,6 +196,9 @@ func (r *Runner) converge(ctx context.Context, app deploy.App, v *passState) err
 				continue
 			}
 			return errors.Join(err, failed)
+		}
+		if err := r.chooseOthers(ctx, app, w); err != nil {
+			return err
 		}
 		steps, reason := deploy.Plan(app, w.facts, r.memory)
 		v.reason = reason

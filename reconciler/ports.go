@@ -48,6 +48,18 @@ type Publisher interface {
 	Publish(ctx context.Context, message string, files map[string][]byte) error
 }
 
+// PortAllocator gives the routes of an app ports where its file names none.
+type PortAllocator interface {
+	// Allocate returns app with ports for every route. What it chooses is nobody else's, is
+	// kept, and is the same from then on. There being none left is Faults.
+	Allocate(ctx context.Context, app deploy.App) (deploy.App, error)
+	// Allocated returns app with what was chosen for it until now, and chooses nothing.
+	// complete tells whether each route has its ports then.
+	Allocated(app deploy.App) (_ deploy.App, complete bool)
+	// Reallocate takes ports back from the app, so that Allocate chooses others for them.
+	Reallocate(ctx context.Context, app string, ports []int) error
+}
+
 // Resolver turns a parsed App into exactly what is to run.
 type Resolver interface {
 	// Resolve reads the Compose files under app.Root and returns the release.

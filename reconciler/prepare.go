@@ -38,7 +38,7 @@ func (r *Runner) prepare(ctx context.Context, d Desired) (*deploy.App, passState
 	return &last, v, err
 }
 
-// read parses, exports and resolves.
+// read gives the routes their ports, exports and resolves.
 func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if d.Err != nil {
 		return deploy.App{}, d.Err
@@ -50,6 +50,10 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if err != nil {
 		return deploy.App{}, err
 	}
+	var unknown error // whether the same files run already
+	if tagsByCommit(d) {
+		app.Tag, unknown = r.treeTag(ctx, app)
+	}
 	if r.ready != nil && r.ready.Tree == app.Tree && overlay.VersionOf(r.ready.Root) == version {
 		return *r.ready, nil
 	}
@@ -57,7 +61,15 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 		return deploy.App{}, err
 	}
 	defer r.options.Slots.Release(1)
-	return r.exported(ctx, d, app, version)
+	app, err = r.options.Ports.Allocate(ctx, app)
+	if err != nil {
+		return deploy.App{}, err
+	}
+	app, err = r.exported(ctx, d, app, version)
+	if err == nil && unknown != nil {
+		return deploy.App{}, unknown // what is wrong with the files can be told without
+	}
+	return app, err
 }
 
 // hostVersion is that of the files which this host has for the app, "" for none.
@@ -73,6 +85,10 @@ func (r *Runner) hostVersion(ctx context.Context, app deploy.App) (string, error
 // or started. They lead nowhere. Where something of the app does run, they stay as they
 // are, and where they cannot be made, the refusal is what has to be told.
 func (r *Runner) prepareSite(ctx context.Context, app deploy.App) {
+	app, complete := r.options.Ports.Allocated(app)
+	if !complete {
+		return
+	}
 	stacks, err := r.observeStacks(ctx, app)
 	if err != nil || stacks[0].Condition != deploy.Absent || stacks[1].Condition != deploy.Absent {
 		return
@@ -96,14 +112,15 @@ func (r *Runner) lastApp() (deploy.App, error) {
 		return *r.ready, nil
 	}
 	t := r.memory.Live
-	return r.appAt(t.Root, t.Release, t.Commit)
+	return r.appAt(t.Root, t.Release, t.Commit, nil)
 }
 
 // appAt reads the App of a stack from the files that brought it up. The release's
 // containers had these files, too: what is there now may be anything. Reading it takes
 // no time that a context would have to end, and a flip must not miss a stack's ports
-// because one just did.
-func (r *Runner) appAt(root string, release deploy.Release, commit string) (deploy.App, error) {
+// because one just did. chosen are the ports that its containers say were chosen for its
+// routes; where they say nothing, what is kept counts.
+func (r *Runner) appAt(root string, release deploy.Release, commit string, chosen map[string]deploy.Ports) (deploy.App, error) {
 	if root == "" {
 		return deploy.App{}, fmt.Errorf("the files of release %s are not known", release)
 	}
@@ -120,7 +137,17 @@ func (r *Runner) appAt(root string, release deploy.Release, commit string) (depl
 		}
 		r.apps[root] = app
 	}
+	app.Name = r.options.Name
+	if app, known = (deploy.PortTable{app.Name: chosen}).Fill(app); !known {
+		app, known = r.options.Ports.Allocated(app)
+	}
+	if !known {
+		return deploy.App{}, fmt.Errorf("the ports of release %s are not known", release)
+	}
 	app.Name, app.Root, app.Release, app.Commit.Hash = r.options.Name, root, release, commit
+	if app.Build && release.Tag != "" {
+		app.Tag = release.Tag // the commit's, which no file of it can hold
+	}
 	return app, nil
 }
 
@@ -132,11 +159,11 @@ func (r *Runner) appOf(app deploy.App, w world, s deploy.Step) (deploy.App, erro
 	}
 	for _, stack := range w.stacks {
 		if stack.Release == s.Release && stack.Root != "" {
-			return r.appAt(stack.Root, stack.Release, stack.Commit)
+			return r.appAt(stack.Root, stack.Release, stack.Commit, stack.Ports)
 		}
 	}
 	if t := r.memory.Live; t.Release == s.Release {
-		return r.appAt(t.Root, t.Release, t.Commit)
+		return r.appAt(t.Root, t.Release, t.Commit, nil)
 	}
 	return deploy.App{}, fmt.Errorf("the files of release %s are not known", s.Release)
 }

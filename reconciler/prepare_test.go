@@ -44,7 +44,7 @@ func TestAppAt_ReadsNothingButTheReleasesOwnFile(t *testing.T) {
 			}
 			r := &Runner{apps: map[string]deploy.App{}, file: "tandem.yaml"}
 			r.options.Name = "shop"
-			app, err := r.appAt(root, deploy.Release{Tag: "1"}, "c0ffee")
+			app, err := r.appAt(root, deploy.Release{Tag: "1"}, "c0ffee", nil)
 			if !errors.Is(err, c.want) || c.want == nil && app.Tag != "1" {
 				t.Errorf("%+v, %v; want %v", app, err, c.want)
 			}

@@ -16,7 +16,7 @@ import (
 // why there is none.
 type Desired struct {
 	File deploy.AppFile
-	App  deploy.App // as ParseApp returned it; zero when Err is set
+	App  deploy.App // as ParseApp returned it; zero when Err is set. See PortAllocator for its ports
 	Err  error      // Faults, or why the app cannot be taken from this commit
 	// Withheld says why a newer commit is not taken; see Revision. nil: there is none.
 	Withheld error
@@ -31,6 +31,7 @@ type Options struct {
 	Source       Exporter
 	HostFiles    HostFiles // nil: no app has any
 	Resolver     Resolver
+	Ports        PortAllocator
 	Stacks       Stacks
 	Examiner     Examiner
 	DirectProber DirectProber

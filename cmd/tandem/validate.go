@@ -36,7 +36,7 @@ the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			faults, notes, checked, err := validate.Files(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts())
+			faults, notes, checked, err := validate.Files(cmd.Context(), args, cfg.Policy.Allow, cfg.OwnPorts(), cfg.Docker.Ports)
 			if err != nil {
 				return err
 			}

@@ -14,9 +14,17 @@ const (
 	LabelImage    = "dev.tandem.image"    // the image's digest in its registry, if it has one
 	LabelConfig   = "dev.tandem.config"   // shared stack: hash of what the service is made from
 	LabelPreStop  = "dev.tandem.pre_stop" // the service's pre_stop hooks, as JSON
+	LabelPorts    = "dev.tandem.ports"    // the ports that tandem chose for the app's routes, as JSON: see deploy.PortTable
 	LabelRestart  = "dev.tandem.restart"  // singleton: the restart policy it has while it runs
 
 	LabelMigration = "dev.tandem.migration" // expand or contract; such a container belongs to no stack
+)
+
+// The labels of images that are built here. Containers get them from their image, and
+// nothing is read from them there.
+const (
+	LabelBuild    = "dev.tandem.build" // what the image was made from: Build.Input
+	LabelBuiltFor = "dev.tandem.built" // the app that it, or a stage of it, was built for
 )
 
 // ColorShared is what LabelColor says in the shared stack.

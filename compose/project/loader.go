@@ -115,11 +115,12 @@ func (l *Loader) loadFiles(ctx context.Context, app deploy.App, secrets composef
 	}
 	projected, failed := r.project(ctx, app, stack, l.host)
 	if failed != nil {
-		return nil, WithFaults(nil, failed)
+		return nil, failed
 	}
 	if r.Shared != nil && shared == nil {
 		shared, r.sharedFile = stack, stack
 	}
+	projected = append(projected, r.takeBuilds(app)...)
 	if err != nil {
 		return nil, WithFaults(append(projected, check(stack, r.Colored, l.rules(nil))...), err)
 	}

@@ -57,7 +57,8 @@ func namedServices(app deploy.App) []string {
 }
 
 // project projects the colored stacks of r, which hold what the file says, and makes the
-// shared stack where tandem.yaml lists its services.
+// shared stack where tandem.yaml lists its services. Faults after which nothing else can be
+// told are its error.
 func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile.File, host policy.Host) (deploy.Faults, error) {
 	plain, err := resolvePlain(ctx, f)
 	if err != nil {
@@ -70,11 +71,8 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	for color, p := range x.colored {
 		x.written[color] = maps.Clone(p.Services)
 	}
-	if app.Adopt != "" && !host.Policy.AllowsAdopt(app.Adopt) {
-		x.appFault([]string{"adopt"}, "the Compose project %s is this app's only where the host says so: let this host's policy.allow list \"%s:%s\"", app.Adopt, policy.AllowAdopt, app.Adopt)
-	}
 	if x.lists(); len(x.faults) > 0 {
-		return composefile.SortFaults(x.faults), nil // all else would follow from them
+		return nil, composefile.SortFaults(x.faults) // all else would follow from them
 	}
 	if len(app.SharedServices) > 0 {
 		x.shared = x.sharedProject()
@@ -82,13 +80,16 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 	}
 	x.leaveOut()
 	if x.secretPlaces(); len(x.faults) > 0 {
-		return composefile.SortFaults(x.faults), nil // nothing is told of what has secrets in it
+		return nil, composefile.SortFaults(x.faults) // nothing is told of what has secrets in it
 	}
 	x.names()
 	x.networks()
 	x.ports()
 	x.images()
 	x.places(ctx)
+	if app.Adopt != "" && !host.Policy.AllowsAdopt(app.Adopt) {
+		x.appFault([]string{"adopt"}, "the Compose project %s is this app's only where the host says so: let this host's policy.allow list \"%s:%s\"", app.Adopt, policy.AllowAdopt, app.Adopt)
+	}
 	for color, p := range x.colored {
 		r.Colored[color] = p.WithoutUnnecessaryResources()
 	}

@@ -103,6 +103,9 @@ func (x *projection) noPort(name string, p types.ServicePortConfig, targets map[
 	for _, r := range x.App.Routes {
 		if r.Service == name && targets[r.Name] == int(p.Target) {
 			text = fmt.Sprintf("%d is published on 127.0.0.1, where Nginx reaches the route %s: at %d in blue, and at %d in green", p.Target, r.Name, r.Ports.Blue, r.Ports.Green)
+			if r.PortsChosen {
+				text = fmt.Sprintf("%d is published on 127.0.0.1, where Nginx reaches the route %s: at a port of its own in each color, which the agent chooses once", p.Target, r.Name)
+			}
 		}
 	}
 	x.note(at(name, "ports", "~"+strconv.Itoa(int(p.Target))), "%s", text)

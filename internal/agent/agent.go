@@ -59,6 +59,7 @@ type Agent struct {
 	metrics   *metrics.Metrics
 	owned     *owned
 	apps      *apps
+	ports     *portAllocator
 	poll      *poll
 	drift     *drift
 	server    *api.Server
@@ -110,6 +111,11 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	}
 	a.owned = newOwned(owner{Repo: cfg.Repo.URL.String(), Branch: cfg.Repo.Branch, State: filepath.Clean(cfg.State)})
 	a.apps = newApps(a.newRunner, a.forget, log)
+	a.ports = &portAllocator{
+		file: portsFile(cfg.State), from: cfg.Docker.Ports, own: cfg.OwnPorts(), found: a.stacks.ChosenPorts, holders: a.holders().Holders,
+		named: a.apps.namedPorts, inGit: a.apps.has, log: log, turn: semaphore.NewWeighted(1),
+	}
+	a.apps.chosen = a.ports.Conflicts
 	a.apps.own, a.apps.restoreOrigin, a.apps.seen = cfg.OwnPorts(), func() []remembered { return readOrigin(cfg.State) }, a.liveTree
 	a.drift = &drift{live: a.proxy.Live, wake: a.apps.wake, lastLogged: map[string]string{}}
 	a.server = api.NewServer(api.Options{Listen: cfg.Listen, Control: control{a}, TokenFile: cfg.API.TokenFile, SecretFile: cfg.Repo.Webhook.SecretFile, Metrics: a.metrics.Handler(), Log: log})
@@ -172,6 +178,8 @@ func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*ngi
 // statusPath is where the status of an app is published in the repository.
 func (a *Agent) statusPath(app string) string { return a.cfg.Status.File(app, a.host) }
 
+func (a *Agent) holders() holders { return holders{a.stacks.Publishers, "/proc", a.apps.has} }
+
 // options are the parts of a Runner that are the same for all.
 func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 	a.primeRedactor(name)
@@ -181,7 +189,7 @@ func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 		Source: a.source, Reverter: a.source, HostFiles: a.hosts,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Shared: stacks, StatsReader: stacks,
 		Pruner: stacks, InUse: func(i deploy.Image) bool { return a.apps.need(name, i) },
-		Holders: holders{a.stacks.Publishers, "/proc", a.apps.has}, Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
+		Ports: a.ports, Holders: a.holders(), Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
 		Slots: a.slots, Memory: memory, Save: saveMemory(a.cfg.State, name), Emit: a.emit,
 		Now: time.Now, Clock: readClock,
 	}

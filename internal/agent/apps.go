@@ -20,7 +20,8 @@ type apps struct {
 	newRunner     func(name string) *reconciler.Runner
 	gone          func(name string) // hears of an app that is no longer looked after; must not block
 	log           *slog.Logger
-	own           map[int]string // ports that are the agent's, each with what it is for
+	own           map[int]string                 // ports that are the agent's, each with what it is for
+	chosen        func(deploy.App) deploy.Faults // of ports that the file names and that were chosen for another route
 	restoreOrigin func() []remembered
 	seen          func(app string) (tree string) // of what is live, where nothing is remembered; empty: nobody knows
 
@@ -41,6 +42,7 @@ type running struct {
 
 func newApps(newRunner func(string) *reconciler.Runner, gone func(string), log *slog.Logger) *apps {
 	return &apps{newRunner: newRunner, gone: gone, log: log,
+		chosen:        func(deploy.App) deploy.Faults { return nil },
 		restoreOrigin: func() []remembered { return nil }, seen: func(string) string { return "" },
 		runners: map[string]*running{}, names: map[string]string{}, leaving: map[string]chan struct{}{}}
 }
@@ -126,6 +128,20 @@ func (a *apps) has(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.current[name]
+}
+
+// namedPorts are those that the files of the repository name, now or when they could be
+// read last.
+func (a *apps) namedPorts() map[int]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	named := map[int]bool{}
+	for _, o := range a.origins {
+		for _, port := range o.Ports {
+			named[port] = true
+		}
+	}
+	return named
 }
 
 // wake wakes one app, or all for an empty name.

@@ -35,7 +35,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 	}
 	defer func() { _ = os.RemoveAll(trees) }() // a leftover in the temporary directory harms nobody
 	var out []AppPlan
-	desired := a.apps.read(rev)
+	desired, ports := a.apps.read(rev), a.ports.preview()
 	for _, name := range slices.Sorted(maps.Keys(desired)) {
 		memory, err := loadMemory(a.cfg.State, name)
 		if err != nil {
@@ -44,6 +44,7 @@ func (a *Agent) Plan(ctx context.Context) ([]AppPlan, error) {
 		o := a.options(name, memory)
 		o.Trees = trees
 		o.Stacks = redactingStacks{a.stacks, a.vault.Redactor} // whosever they are: looking takes nothing from anybody
+		o.Ports = ports
 		o.Save = func(deploy.Memory) error { return nil }
 		o.Emit = func(deploy.Event) {}
 		r := reconciler.NewRunner(o)

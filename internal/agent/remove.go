@@ -98,6 +98,7 @@ func (a *Agent) drainOut(ctx context.Context, stacks [2]deploy.Stack, color depl
 			continue
 		}
 		for _, app := range a.appsIn(ctx, s.Root) {
+			app, _ = a.ports.Allocated(app) // of a route without ports nothing is to be waited for
 			a.untilIdle(ctx, app, color)
 		}
 	}
@@ -144,5 +145,5 @@ func (a *Agent) forgetApp(ctx context.Context, app string) error {
 	if err := os.Remove(memoryFile(a.cfg.State, app)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	return nil
+	return a.ports.forget(ctx, app)
 }

@@ -18,6 +18,9 @@ func (a *apps) read(rev deploy.Revision) map[string]reconciler.Desired {
 	list := make([]reconciler.Desired, len(rev.Files))
 	for i, file := range rev.Files {
 		app, err := appfile.ParseAppBeside(file, a.own)
+		if err == nil {
+			err = a.chosen(app).Err()
+		}
 		list[i] = reconciler.Desired{File: file, App: app, Err: err, Withheld: rev.Withheld}
 	}
 	clashes := appfile.Collisions(a.claims(list), a.origins)
@@ -92,7 +95,7 @@ func (a *apps) lookUp(all []deploy.App) {
 	}
 }
 
-// accept notes where an app is taken from.
+// accept notes where an app is taken from, and the ports that its file names.
 func (a *apps) accept(d reconciler.Desired) {
 	o := appfile.Origin{Dir: d.File.Dir, Tree: a.origins[d.App.Name].Tree}
 	for _, r := range d.App.Routes {

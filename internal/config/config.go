@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"time"
+
+	"tandem/reconciler/deploy"
 )
 
 // DefaultPath is the file that is read when none is named.
@@ -85,8 +87,9 @@ const (
 
 // Docker is how the engine is reached.
 type Docker struct {
-	Host    string // unix:///path or tcp://host:port
-	MinFree int64  // bytes that must be free where images are kept before one is pulled; 0: not checked
+	Host    string           // unix:///path or tcp://host:port
+	MinFree int64            // bytes that must be free where images are kept before one is pulled; 0: not checked
+	Ports   deploy.PortRange // where routes get theirs whose file names none
 }
 
 // Policy bounds what the repository may ask of this host.
@@ -156,7 +159,7 @@ func Default() Config {
 			Command: "nginx",
 			Confirm: "127.0.0.1:8485",
 		},
-		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30},
+		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30, Ports: deploy.PortRange{First: 21000, Last: 21999}},
 		Forge:  Forge{Kind: ForgeAuto},
 		Listen: "127.0.0.1:8484",
 		State:  "/var/lib/tandem",

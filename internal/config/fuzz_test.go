@@ -73,6 +73,7 @@ func checkConfig(t *testing.T, c Config) {
 	want(filepath.IsLocal(status) && strings.Contains(status, "shop") && !strings.ContainsAny(status, "{}"), "status path %q", c.Status.Path)
 	want(filepath.IsAbs(c.Nginx.Dir) && !strings.ContainsAny(c.Nginx.Dir, " ;{}\"'$\n\\"), "nginx.dir %q", c.Nginx.Dir)
 	want(slices.Contains([]string{SwitchFlip, SwitchReload}, c.Nginx.Switch), "nginx.switch %q", c.Nginx.Switch)
+	want(c.Docker.Ports.Check() == nil, "docker.ports %s", c.Docker.Ports)
 	want(c.Docker.MinFree >= 0 && c.Docker.MinFree <= maxSize, "docker.min_free %d", c.Docker.MinFree)
 	want(c.Forge.URL == "" || strings.HasPrefix(c.Forge.URL, "http"), "forge.url %q", c.Forge.URL)
 	host, _, err := splitAddress(c.Listen)

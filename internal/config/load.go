@@ -27,6 +27,8 @@ func BindFlags(flags *pflag.FlagSet) {
 			flags.String(s.flag(), field.Raw(), s.usage)
 		case *Poll:
 			flags.String(s.flag(), field.String(), s.usage)
+		case *deploy.PortRange:
+			flags.String(s.flag(), field.String(), s.usage)
 		case *int64:
 			flags.String(s.flag(), strictyaml.FormatSize(*field), s.usage)
 		case *[]string:
@@ -160,7 +162,7 @@ func (l *loader) readValue(n strictyaml.Node, s setting) {
 		if n.Literal(&text) {
 			*field = URL(text)
 		}
-	case *Poll, *int64:
+	case *Poll, *int64, *deploy.PortRange:
 		l.readParsed(n, field)
 	case *[]string:
 		*field = nil

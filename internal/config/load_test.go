@@ -105,7 +105,7 @@ func TestLoad_SmallestFileHasTheDocumentedDefaults(t *testing.T) {
 		},
 		Status: Status{Branch: "tandem-status", Path: "{app}.yaml"},
 		Nginx:  Nginx{Dir: "/etc/nginx/tandem", Switch: "flip", Command: "nginx", Confirm: "127.0.0.1:8485"},
-		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30},
+		Docker: Docker{Host: "unix:///var/run/docker.sock", MinFree: 1 << 30, Ports: deploy.PortRange{First: 21000, Last: 21999}},
 		Apps:   "/etc/tandem/apps",
 		Forge:  Forge{Kind: "auto"},
 		Listen: "127.0.0.1:8484",
@@ -138,7 +138,7 @@ nginx:
   command: nginx -c /srv/nginx.conf
   container: web
   confirm: 172.18.0.2:8485
-docker: {host: "tcp://127.0.0.1:2375", min_free: 2.5GiB}
+docker: {host: "tcp://127.0.0.1:2375", min_free: 2.5GiB, ports: 30000-30009}
 policy: {allow: [privileged, docker-socket]}
 forge: {kind: gitea, url: "https://git.example.com/api/v1", token_file: %s}
 api: {token_file: %s}
@@ -156,7 +156,7 @@ state: /srv/tandem
 		},
 		Status: Status{Branch: "production", Path: "{host}/{app}.yaml"},
 		Nginx:  Nginx{Dir: "/srv/nginx/tandem", Switch: "reload", Command: "nginx -c /srv/nginx.conf", Container: "web", Confirm: "172.18.0.2:8485"},
-		Docker: Docker{Host: "tcp://127.0.0.1:2375", MinFree: 5 << 29},
+		Docker: Docker{Host: "tcp://127.0.0.1:2375", MinFree: 5 << 29, Ports: deploy.PortRange{First: 30000, Last: 30009}},
 		Forge:  Forge{Kind: "gitea", URL: "https://git.example.com/api/v1", TokenFile: token},
 		Policy: Policy{Allow: []string{"privileged", "docker-socket"}},
 		Apps:   "/etc/tandem/apps",
@@ -215,6 +215,8 @@ func texts(field any) (file, text [3]string) {
 		return [3]string{"11s", "12s", "13s"}, [3]string{"11s", "12s", "13s"}
 	case *int64:
 		return [3]string{"1GiB", "2GiB", "0"}, [3]string{"1GiB", "2GiB", "0"}
+	case *deploy.PortRange:
+		return [3]string{"21000-21001", "22000-22001", "23000-23001"}, [3]string{"21000-21001", "22000-22001", "23000-23001"}
 	case *[]string:
 		return [3]string{"[a1, b1]", "[a2, b2]", "[a3, b3]"}, [3]string{"a1,b1", "a2,b2", "a3,b3"}
 	default:
@@ -402,7 +404,9 @@ func TestSettings_CoverTheConfig(t *testing.T) {
 // collectLeaves maps the address of each field that is no struct of fields to
 // its name.
 func collectLeaves(v reflect.Value, name string, leaves map[any]string) {
-	if _, poll := v.Interface().(Poll); poll || v.Kind() != reflect.Struct {
+	_, poll := v.Interface().(Poll)
+	_, ports := v.Interface().(deploy.PortRange)
+	if poll || ports || v.Kind() != reflect.Struct {
 		leaves[v.Addr().Interface()] = name
 		return
 	}

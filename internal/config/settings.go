@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"tandem/reconciler/deploy"
 )
 
 // setting is one key of the file, one flag and one variable.
 type setting struct {
 	key   string // "repo.auth.ssh_key"
 	usage string
-	at    func(*Config) any // the field: *string, *[]string, *int64 (a size), *URL or *Poll
+	at    func(*Config) any // the field: *string, *[]string, *int64 (a size), *deploy.PortRange, *URL or *Poll
 }
 
 // flag is the name of the flag: "repo-auth-ssh-key".
@@ -45,6 +47,7 @@ func settings() []setting {
 		{"nginx.confirm", "address on which Nginx says which color is live", func(c *Config) any { return &c.Nginx.Confirm }},
 		{"docker.host", "address of the Docker engine", func(c *Config) any { return &c.Docker.Host }},
 		{"docker.min_free", "space that must be free for images before one is pulled, such as 2GiB; 0: not checked", func(c *Config) any { return &c.Docker.MinFree }},
+		{"docker.ports", "ports of this host that tandem chooses for routes whose file names none", func(c *Config) any { return &c.Docker.Ports }},
 		{"policy.allow", "what the repository may ask of this host beyond the ordinary", func(c *Config) any { return &c.Policy.Allow }},
 		{"secrets.age_key_file", "file with the private age keys that open the secrets of the repository", func(c *Config) any { return &c.Secrets.AgeKeyFile }},
 		{"apps", "directory with the host directories of the apps: files that are not in git", func(c *Config) any { return &c.Apps }},
@@ -74,6 +77,12 @@ func assign(field any, text string) error {
 			return err
 		}
 		*field = p
+	case *deploy.PortRange:
+		ports, err := deploy.ParsePortRange(text)
+		if err != nil {
+			return err
+		}
+		*field = ports
 	case *int64:
 		size, err := parseSize(text)
 		if err != nil {

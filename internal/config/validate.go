@@ -82,6 +82,7 @@ func (v *validator) docker() {
 	if free := v.config.Docker.MinFree; free < 0 || free > maxSize {
 		v.fault("docker.min_free", "want 0 or a size up to %s, got %d bytes", strictyaml.FormatSize(maxSize), free)
 	}
+	v.ports()
 	host := v.config.Docker.Host
 	if path, ok := strings.CutPrefix(host, "unix://"); ok && filepath.IsAbs(path) {
 		return
@@ -92,6 +93,25 @@ func (v *validator) docker() {
 		}
 	}
 	v.fault("docker.host", "want unix:///path/of/the.sock or tcp://host:port, got %q", host)
+}
+
+// ports wants room for one route at least, beside the agent's own ports, which no route
+// can have.
+func (v *validator) ports() {
+	ports := v.config.Docker.Ports
+	if err := ports.Check(); err != nil {
+		v.fault("docker.ports", "%v", err)
+		return
+	}
+	left := ports.Last - ports.First + 1
+	for port := range v.config.OwnPorts() {
+		if port >= ports.First && port <= ports.Last {
+			left--
+		}
+	}
+	if left < 2 {
+		v.fault("docker.ports", "the range %s has no two ports beside tandem's own, those of listen and nginx.confirm; write a wider one, such as %s", ports, Default().Docker.Ports)
+	}
 }
 
 // policy leaves the names themselves to the compose package, which knows them.

@@ -32,6 +32,7 @@ agent configuration: status.path: want {app} in it, else all apps would share on
 agent configuration: nginx.dir: want an absolute path of letters, digits and . _ - (it stands in Nginx's configuration), got ""
 agent configuration: nginx.switch: want flip or reload, got ""
 agent configuration: nginx.command: is empty; write how Nginx is called, such as nginx or nginx -c /srv/nginx.conf
+agent configuration: docker.ports: want ports from 1024 to 65535, got 0-0
 agent configuration: docker.host: want unix:///path/of/the.sock or tcp://host:port, got ""
 agent configuration: forge.kind: want auto, github, gitlab, gitea (Forgejo too) or none, got ""
 agent configuration: listen: want an address such as 127.0.0.1:8484, got ""

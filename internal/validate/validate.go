@@ -22,8 +22,8 @@ import (
 // neither Docker nor Nginx nor git, and no age key: encrypted files are checked as
 // far as they can be without being opened. checked is the number of apps; err is for a
 // path that cannot be read. own are the ports that are the agent's: see
-// config.Config.OwnPorts.
-func Files(ctx context.Context, paths []string, policy []string, own map[int]string) (faults []deploy.Fault, notes []deploy.Note, checked int, err error) {
+// config.Config.OwnPorts. chosen are those that routes without ports would get.
+func Files(ctx context.Context, paths []string, policy []string, own map[int]string, chosen deploy.PortRange) (faults []deploy.Fault, notes []deploy.Note, checked int, err error) {
 	files, err := findApps(paths)
 	if err != nil {
 		return nil, nil, 0, err
@@ -34,7 +34,7 @@ func Files(ctx context.Context, paths []string, policy []string, own map[int]str
 	}
 	var apps []deploy.App
 	for _, path := range files {
-		app, found, err := validateFile(ctx, loader, path, own)
+		app, found, err := validateFile(ctx, loader, path, own, chosen)
 		notes = append(notes, found...)
 		if refused, ok := deploy.AsFaults(err); ok {
 			faults = append(faults, refused...)
@@ -88,7 +88,7 @@ func findApps(paths []string) ([]string, error) {
 
 // validateFile checks one tandem.yaml and the Compose files that it names. The
 // app has a name if at least its own file could be read.
-func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string) (deploy.App, []deploy.Note, error) {
+func validateFile(ctx context.Context, loader *project.Loader, path string, own map[int]string, chosen deploy.PortRange) (deploy.App, []deploy.Note, error) {
 	root, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return deploy.App{}, nil, err
@@ -106,11 +106,22 @@ func validateFile(ctx context.Context, loader *project.Loader, path string, own 
 		return deploy.App{}, nil, err
 	}
 	app.Root = root
-	r, err := loader.Load(ctx, app)
+	filled, err := withPorts(app, own, chosen)
+	if err != nil {
+		return app, nil, err
+	}
+	r, err := loader.Load(ctx, filled)
 	if err != nil {
 		return app, nil, err
 	}
 	return app, r.Notes, nil
+}
+
+// withPorts gives the routes ports where the file names none. They are the same each time,
+// and only stand for those that an agent chooses: which of them its host has free, nobody
+// knows here.
+func withPorts(app deploy.App, own map[int]string, chosen deploy.PortRange) (deploy.App, error) {
+	return deploy.PortTable{}.Choose(app, chosen, func(port int) bool { _, is := own[port]; return is })
 }
 
 // TrialCommand is the argument with which a program has to call Trial: it is started so,

@@ -17,23 +17,24 @@ const portsExample = "ports: {blue: 3001, green: 3002}"
 func (p appParser) routes() {
 	n := p.root.Get("routes")
 	if !n.Present() {
-		n.Fault("is missing; write at least one, such as routes: {api: {%s, health: /health}}", portsExample)
+		n.Fault("is missing; write at least one, such as routes: {api: {health: /health}}")
 	}
 	if !n.Mapping() {
 		return
 	}
-	ports := map[int]strictyaml.Node{}
+	ports, upstreams := map[int]strictyaml.Node{}, map[string]strictyaml.Node{}
 	count := 0
 	for name, route := range n.Entries() {
 		if count++; count == maxRoutes+1 {
 			route.Fault("one route too many; an app has %d at most", maxRoutes)
 		}
 		if r, ok := p.route(route, name, ports); ok {
+			p.upstream(route.Get("upstream"), &r.Upstream, upstreams)
 			p.app.Routes = append(p.app.Routes, r)
 		}
 	}
 	if count == 0 {
-		n.Fault("is empty; write at least one route, such as api: {%s, health: /health}", portsExample)
+		n.Fault("is empty; write at least one route, such as api: {health: /health}")
 	}
 	slices.SortFunc(p.app.Routes, func(a, b deploy.Route) int { return strings.Compare(a.Name, b.Name) })
 }
@@ -43,7 +44,7 @@ func (p appParser) routes() {
 func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (deploy.Route, bool) {
 	r := deploy.Route{Name: name, Service: name, Health: deploy.Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
 	named := p.goodName(n, name)
-	if n.Mapping("service", "port", "ports", "health") {
+	if n.Mapping("service", "port", "ports", "upstream", "health") {
 		p.service(n.Get("service"), &r.Service)
 		switch port := n.Get("port"); {
 		case port.IsMapping():
@@ -57,11 +58,12 @@ func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyam
 	return r, named
 }
 
+// ports reads those of a route. None at all are chosen later: see deploy.PortTable.
 func (p appParser) ports(n strictyaml.Node, to *deploy.Ports, taken map[int]strictyaml.Node) {
-	if !n.Present() {
-		n.Fault("is missing; write %s", portsExample)
+	if !n.Present() || !n.Mapping(string(deploy.Blue), string(deploy.Green)) {
+		return
 	}
-	if !n.Mapping(string(deploy.Blue), string(deploy.Green)) {
+	if !n.Get(string(deploy.Blue)).Present() && !n.Get(string(deploy.Green)).Present() {
 		return
 	}
 	for _, c := range []struct {
@@ -70,7 +72,7 @@ func (p appParser) ports(n strictyaml.Node, to *deploy.Ports, taken map[int]stri
 	}{{deploy.Blue, &to.Blue}, {deploy.Green, &to.Green}} {
 		port := n.Get(string(c.color))
 		if !port.Present() {
-			port.Fault("is missing; each color needs a port of its own: %s", portsExample)
+			port.Fault("is missing; each color needs a port of its own: %s; or remove ports, and tandem chooses both", portsExample)
 		}
 		if !port.Int(c.to, 1, 65535) {
 			continue

@@ -93,13 +93,14 @@ type Stack struct {
 	Color      Color
 	Release    Release // from the containers' labels; zero when Absent or when they disagree
 	Tag        string
-	Commit     string         // the commit that brought it up
-	Root       string         // App.Root when it was brought up: the files that can bring it up again
-	Condition  Condition      // of all but the singletons
-	Singletons SingletonState // of the singletons
-	Foreign    bool           // none of its containers was made by tandem
-	Containers []Container    // sorted by service, then name; singletons too
-	Missing    []string       // services that should have a container and have none; no singletons
+	Commit     string           // the commit that brought it up
+	Root       string           // App.Root when it was brought up: the files that can bring it up again
+	Ports      map[string]Ports // by route: what was chosen for it then, where its files name none
+	Condition  Condition        // of all but the singletons
+	Singletons SingletonState   // of the singletons
+	Foreign    bool             // none of its containers was made by tandem
+	Containers []Container      // sorted by service, then name; singletons too
+	Missing    []string         // services that should have a container and have none; no singletons
 	// MissingOneShots are those of Missing that may end. Docker does not know whether they did:
 	// see Memory.withoutFinished.
 	MissingOneShots []string

@@ -22,17 +22,19 @@ const (
 // Status is the file that is published for an app: what is true, and why. Its
 // form is a promise to other tools.
 type Status struct {
-	App     string         `yaml:"app" json:"app"`
-	Host    string         `yaml:"host" json:"host"`
-	Phase   Phase          `yaml:"phase" json:"phase"`
-	Reason  Reason         `yaml:"reason" json:"reason"`
-	Message string         `yaml:"message" json:"message"`
-	Desired StatusDesired  `yaml:"desired" json:"desired"`
-	Live    *StatusLive    `yaml:"live,omitempty" json:"live,omitempty"`
-	Standby *StatusStack   `yaml:"standby,omitempty" json:"standby,omitempty"`
-	Barrier *StatusBarrier `yaml:"rollback_barrier,omitempty" json:"rollback_barrier,omitempty"`
-	Receipt *Receipt       `yaml:"receipt,omitempty" json:"receipt,omitempty"`
-	History []Entry        `yaml:"history,omitempty" json:"history,omitempty"`
+	App     string        `yaml:"app" json:"app"`
+	Host    string        `yaml:"host" json:"host"`
+	Phase   Phase         `yaml:"phase" json:"phase"`
+	Reason  Reason        `yaml:"reason" json:"reason"`
+	Message string        `yaml:"message" json:"message"`
+	Desired StatusDesired `yaml:"desired" json:"desired"`
+	// Ports of the routes, on this host's 127.0.0.1: those that the file names, or that were chosen.
+	Ports   map[string]Ports `yaml:"ports,omitempty" json:"ports,omitempty"`
+	Live    *StatusLive      `yaml:"live,omitempty" json:"live,omitempty"`
+	Standby *StatusStack     `yaml:"standby,omitempty" json:"standby,omitempty"`
+	Barrier *StatusBarrier   `yaml:"rollback_barrier,omitempty" json:"rollback_barrier,omitempty"`
+	Receipt *Receipt         `yaml:"receipt,omitempty" json:"receipt,omitempty"`
+	History []Entry          `yaml:"history,omitempty" json:"history,omitempty"`
 }
 
 // StatusDesired is what git asks for.

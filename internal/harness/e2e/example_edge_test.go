@@ -64,12 +64,18 @@ func (g *edge) start(t *testing.T, confirm int, words ...string) {
 	put(t, file, `"80:80"`, fmt.Sprintf(`"127.0.0.1:%d:80"`, g.port), "127.0.0.1:8485:8485", fmt.Sprintf("127.0.0.1:%d:%d", confirm, confirm))
 	put(t, filepath.Join(g.dir, "conf.d", "hello.conf"), words...)
 
+	composeUp(t, api.ProjectLoadOptions{ConfigPaths: []string{file}})
+}
+
+// composeUp does what "docker compose up -d" does.
+func composeUp(t *testing.T, o api.ProjectLoadOptions) {
+	t.Helper()
 	cli, err := command.NewDockerCli(command.WithOutputStream(io.Discard), command.WithErrorStream(io.Discard))
 	check(t, err)
 	check(t, cli.Initialize(flags.NewClientOptions()))
 	service, err := sdk.NewComposeService(cli)
 	check(t, err)
-	project, err := service.LoadProject(t.Context(), api.ProjectLoadOptions{ConfigPaths: []string{file}})
+	project, err := service.LoadProject(t.Context(), o)
 	check(t, err)
 	check(t, service.Up(t.Context(), project, api.UpOptions{
 		Create: api.CreateOptions{Recreate: api.RecreateDiverged}, Start: api.StartOptions{Project: project},

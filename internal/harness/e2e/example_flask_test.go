@@ -119,13 +119,6 @@ func (f *flaskExample) recreated(t *testing.T) {
 	}
 }
 
-func (f *flaskExample) inspectOne(name string) container.InspectResponse {
-	f.t.Helper()
-	info, err := f.Engine.Client.ContainerInspect(f.t.Context(), name)
-	check(f.t, err)
-	return info
-}
-
 // recreate starts a container that is as the one was that is gone.
 func (f *flaskExample) recreate(was container.InspectResponse) container.InspectResponse {
 	f.t.Helper()

@@ -30,14 +30,16 @@ var grownShop = recipe{dir: "shop", image: "registry.example.com/shop", version:
 // shopExample is the shop with PostgreSQL and Redis, behind its own site.
 type shopExample struct {
 	*example
-	port   int // of the site
-	orders *orders
+	port     int // of the site
+	orders   *orders
+	database string // the container of PostgreSQL
 }
 
-// newShop makes three releases, of which none is live yet.
-func newShop(t *testing.T) *shopExample {
+// newShop makes three releases, of which none is live yet. prepare is newExample's.
+func newShop(t *testing.T, prepare func(e *testbed.Engine, app string)) *shopExample {
 	t.Helper()
-	s := &shopExample{example: newExample(t, grownShop, stage.Options{}, nil), port: tb.Ports(t, 1)[0], orders: &orders{taken: map[string]string{}}}
+	s := &shopExample{example: newExample(t, grownShop, stage.Options{}, prepare), port: tb.Ports(t, 1)[0], orders: &orders{taken: map[string]string{}}}
+	s.database = s.App + "-shared-postgres-1"
 	s.derive("shop/services", testbed.Derived{Ref: s.repository() + "-services:1"})
 	for _, tag := range []string{"1.0.0", "2.0.0", "3.0.0"} {
 		s.release(tag)
@@ -125,7 +127,7 @@ func (s *shopExample) ordered(n int) {
 // query asks the database, and returns the rows; the columns are parted by "|".
 func (s *shopExample) query(sql string) []string {
 	s.t.Helper()
-	out, err := s.exec(s.t.Context(), s.App+"-shared-postgres-1", "psql", "-h", "/tmp", "-U", "shop", "-At", "-v", "ON_ERROR_STOP=1", "-c", sql)
+	out, err := s.exec(s.t.Context(), s.database, "psql", "-h", "/tmp", "-U", "shop", "-At", "-v", "ON_ERROR_STOP=1", "-c", sql)
 	check(s.t, err)
 	return strings.Fields(strings.ReplaceAll(out, " ", "_"))
 }
@@ -173,7 +175,7 @@ func (s *shopExample) complete() {
 
 func TestShop_RenamesAColumnInThreeCommitsUnderLoadAndLosesNothing(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
+	s := newShop(t, nil)
 	s.start()
 	one := s.bump("1.0.0")
 	s.serveSite()

@@ -30,7 +30,7 @@ func TestExamples_AreValid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The network of an Nginx in a container is not the app's; its README says so.
 			allow := map[string][]string{"flask": {"external:edge"}}[name]
-			faults, _, checked, err := validate.Files(t.Context(), []string{filepath.Join(root, name)}, allow, config.Default().OwnPorts())
+			faults, _, checked, err := validate.Files(t.Context(), []string{filepath.Join(root, name)}, allow, config.Default().OwnPorts(), config.Default().Docker.Ports)
 			check(t, err)
 			if checked != 1 || len(faults) > 0 {
 				t.Errorf("checked %d apps: faults %v", checked, faults)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
+
 	"tandem/examples"
 	"tandem/internal/harness/load"
 	"tandem/internal/harness/stage"
@@ -73,6 +75,14 @@ func check(t testing.TB, err error) {
 // path is a file of the app in the clone.
 func (x *example) path(elem ...string) string {
 	return filepath.Join(append([]string{x.Work, x.App}, elem...)...)
+}
+
+// inspectOne is a container as the engine has it.
+func (x *example) inspectOne(name string) container.InspectResponse {
+	x.t.Helper()
+	info, err := x.Engine.Client.ContainerInspect(x.t.Context(), name)
+	check(x.t, err)
+	return info
 }
 
 // put replaces words of a file, given in pairs. A word that the file lacks fails

@@ -122,8 +122,11 @@ func TestNginx_ARenamedRouteDoesNotStopTheSite(t *testing.T) {
 }
 
 // get asks Nginx once; any answer other than 200 is an error.
-func (w *world) get(path string) error {
-	res, err := http.Get(w.URL() + path)
+func (w *world) get(path string) error { return answers(w.URL() + path) }
+
+// answers asks for a page, which must be there.
+func answers(url string) error {
+	res, err := http.Get(url)
 	if err != nil {
 		return err
 	}
