@@ -26,6 +26,10 @@ type Options struct {
 	Policy []string       // what the host allows
 	Own    map[int]string // the ports that are the agent's: see config.Config.OwnPorts
 
+	// AppsDir has the host directories of the apps: see config.Config.Apps. What is in none of
+	// this machine may be in that of the server.
+	AppsDir string
+
 	// Ports are those that routes without ports would get theirs from.
 	Ports deploy.PortRange
 
@@ -36,7 +40,9 @@ type Options struct {
 
 // loader is one for a host that allows what the list says.
 func (o Options) loader(allowed []string) (*project.Loader, error) {
-	return project.NewLoader(project.LoaderOptions{Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	return project.NewLoader(project.LoaderOptions{
+		Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}, AppsDir: o.AppsDir, Elsewhere: true,
+	})
 }
 
 // Report is what was found out.
