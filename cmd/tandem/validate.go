@@ -80,6 +80,9 @@ func writeTables(w io.Writer, r validate.Report) error {
 		}
 		var rows []row
 		for _, s := range app.Services {
+			if s.Build != "" {
+				s.Image = "built from " + s.Build
+			}
 			rows = append(rows, row{cells: []string{"  " + s.Name, string(s.Group), s.Image, strings.Join(s.Ports, ", "), strings.Join(s.Volumes, ", ")}})
 		}
 		if err := writeTable(w, []string{"  SERVICE", "GROUP", "IMAGE", "PORTS", "VOLUMES"}, rows); err != nil {
@@ -154,6 +157,7 @@ type (
 		Name    string   `json:"name"`
 		Group   string   `json:"group"`
 		Image   string   `json:"image"`
+		Build   string   `json:"build,omitempty"`
 		Ports   []string `json:"ports"`
 		Volumes []string `json:"volumes"`
 	}
@@ -171,7 +175,7 @@ func reportJSON(r validate.Report) jsonReport {
 		a := jsonApp{App: app.Name, Services: []jsonService{}, Notes: []jsonNote{}}
 		for _, s := range app.Services {
 			// An empty list is [], not null.
-			a.Services = append(a.Services, jsonService{s.Name, string(s.Group), s.Image, append([]string{}, s.Ports...), append([]string{}, s.Volumes...)})
+			a.Services = append(a.Services, jsonService{s.Name, string(s.Group), s.Image, s.Build, append([]string{}, s.Ports...), append([]string{}, s.Volumes...)})
 		}
 		for _, n := range app.Notes {
 			a.Notes = append(a.Notes, jsonNote(n))

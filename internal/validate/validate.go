@@ -181,6 +181,7 @@ func reportOf(app deploy.App, resolved *project.Resolution, t *tree) (App, error
 	result := App{Name: app.Name, Services: resolved.Placements(), Notes: slices.Clone(resolved.Notes), Projects: map[string]string{}}
 	for i := range result.Services {
 		s := &result.Services[i]
+		s.Build = t.relative(s.Build)
 		s.Volumes = slices.Clone(s.Volumes)
 		for j := range s.Volumes {
 			s.Volumes[j] = t.relative(s.Volumes[j])
