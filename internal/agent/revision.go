@@ -99,7 +99,7 @@ func (a *apps) lookUp(all []deploy.App) {
 func (a *apps) accept(d reconciler.Desired) {
 	o := appfile.Origin{Dir: d.File.Dir, Tree: a.origins[d.App.Name].Tree}
 	for _, r := range d.App.Routes {
-		o.Ports = append(o.Ports, r.Ports.Blue, r.Ports.Green)
+		o.Ports = append(o.Ports, r.Ports.Blue, r.Ports.Green, r.Listen)
 	}
 	maps.DeleteFunc(a.names, func(_, app string) bool { return app == d.App.Name })
 	a.origins[d.App.Name], a.names[d.File.Dir] = o, d.App.Name

@@ -98,6 +98,7 @@ func (t PortTable) Fill(app App) (filled App, complete bool) {
 func (t PortTable) Choose(app App, from PortRange, used func(port int) bool) (App, error) {
 	named := map[int]bool{}
 	for _, r := range app.Routes {
+		named[r.Listen] = true
 		if !r.PortsChosen {
 			named[r.Ports.Blue], named[r.Ports.Green] = true, true
 		}

@@ -33,12 +33,12 @@ func nobody(int) bool { return false }
 func TestPortTable_ChoosesOnceAndLeavesNamedPortsAlone(t *testing.T) {
 	table := PortTable{}
 	app := portless("shop", "api", "web")
-	app.Routes = append(app.Routes, Route{Name: "zoo", Ports: Ports{21001, 3002}})
-	got, err := table.Choose(app, PortRange{21000, 21009}, func(port int) bool { return port == 21003 })
+	app.Routes = append(app.Routes, Route{Name: "zoo", Ports: Ports{21001, 3002}, Listen: 21006})
+	got, err := table.Choose(app, PortRange{21000, 21009}, func(port int) bool { return port == 21003 || port == 21004 })
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Route{{Name: "api", Ports: Ports{21000, 21002}, PortsChosen: true}, {Name: "web", Ports: Ports{21004, 21005}, PortsChosen: true}, {Name: "zoo", Ports: Ports{21001, 3002}}}
+	want := []Route{{Name: "api", Ports: Ports{21000, 21002}, PortsChosen: true}, {Name: "web", Ports: Ports{21005, 21007}, PortsChosen: true}, {Name: "zoo", Ports: Ports{21001, 3002}, Listen: 21006}}
 	if fmt.Sprint(got.Routes) != fmt.Sprint(want) {
 		t.Errorf("chosen\n%v, want\n%v", got.Routes, want)
 	}
@@ -48,7 +48,7 @@ func TestPortTable_ChoosesOnceAndLeavesNamedPortsAlone(t *testing.T) {
 	t.Log("another time, and elsewhere in the repository, they are the same")
 	moved := portless("shop", "web")
 	moved.File = "other/tandem.yaml"
-	if filled, complete := table.Fill(moved); !complete || filled.Routes[0].Ports != (Ports{21004, 21005}) {
+	if filled, complete := table.Fill(moved); !complete || filled.Routes[0].Ports != (Ports{21005, 21007}) {
 		t.Errorf("filled %v, complete %v", filled.Routes, complete)
 	}
 }
