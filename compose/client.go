@@ -21,6 +21,7 @@ import (
 	"github.com/docker/docker/client"
 	moby "github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/semaphore"
 
 	"tandem/compose/guard"
 	"tandem/compose/policy"
@@ -57,6 +58,9 @@ type Client struct {
 	files          *project.Loader
 	hookTime       time.Duration // see preStopTime
 	migrationTurns sync.Map      // app -> chan struct{}: see turn
+	buildTime      time.Duration // see buildTime
+	builds         *semaphore.Weighted
+	cachePruned    sync.Map // app -> time.Time
 	lost           atomic.Int64
 
 	listenersLock sync.Mutex
@@ -95,6 +99,7 @@ func New(o Options) (*Client, error) {
 	c.files, c.policy, c.log, c.vault = files, files.Host().Policy, o.Logger, o.Vault
 	c.configDir, c.minFree, c.trees, c.hookTime = o.ConfigDir, o.MinFree, o.Trees, preStopTime
 	c.listeners = map[string]listeners{}
+	c.buildTime, c.builds = buildTime, semaphore.NewWeighted(buildsAtATime)
 	return c, nil
 }
 

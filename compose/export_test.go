@@ -16,6 +16,14 @@ import (
 // SDKEngine is the engine without anybody who looks.
 func (c *Client) SDKEngine() *moby.Client { return c.sdkEngine }
 
+// SetBuildTime says how long the build of one image may take.
+func (c *Client) SetBuildTime(d time.Duration) { c.buildTime = d }
+
+// PruneBuildCache removes what builds of the app left behind and is older.
+func (c *Client) PruneBuildCache(ctx context.Context, app deploy.App, age time.Duration) {
+	c.pruneBuildCache(ctx, app, age)
+}
+
 // SetHookTime says how long the pre_stop hooks of one container may take.
 func (c *Client) SetHookTime(d time.Duration) { c.hookTime = d }
 

@@ -16,13 +16,13 @@ import (
 
 // heal brings back what is dead or missing in a stack that has the release, and
 // touches nothing that runs: the stack may be live.
-func (c *Client) heal(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
+func (c *Client) heal(ctx context.Context, app deploy.App, color deploy.Color, files *project.Resolution, whole *types.Project, present []observed, was deploy.Started) error {
 	return c.restartOrReplace(ctx, whole.Name, present, func(present []observed) error {
-		return c.healOnce(ctx, app, color, whole, present, was)
+		return c.healOnce(ctx, app, color, files, whole, present, was)
 	})
 }
 
-func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, present []observed, was deploy.Started) error {
+func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Color, files *project.Resolution, whole *types.Project, present []observed, was deploy.Started) error {
 	stack := sum(color, present)
 	missing, ended := missingServices(stack, was)
 	p, err := withoutFinished(project.WithoutSingletons(whole, app), ended, stack)
@@ -36,7 +36,7 @@ func (c *Client) healOnce(ctx context.Context, app deploy.App, color deploy.Colo
 	missing = append(missing, removed...)
 	slices.Sort(missing)
 	if missing = slices.Compact(missing); len(missing) > 0 {
-		digests, err := c.pull(ctx, only(p, missing), whenMissing)
+		digests, err := c.acquire(ctx, app, files, only(p, missing), whenMissing, nil)
 		if err != nil {
 			return err
 		}

@@ -32,6 +32,9 @@ func (c *Client) LookForImages(ctx context.Context, app deploy.App) error {
 		projects = append(projects, files.Shared)
 	}
 	asked := map[string]bool{}
+	for _, b := range files.Builds {
+		asked[b.Image] = true // it is made here
+	}
 	for _, p := range projects {
 		for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 			if s := p.Services[name]; !asked[s.Image] {

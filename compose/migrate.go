@@ -179,17 +179,17 @@ func (c *Client) begin(ctx context.Context, app deploy.App, color deploy.Color, 
 			return err
 		}
 	}
-	return c.run(ctx, app, color, kind, files.Migrations[kind][color])
+	return c.run(ctx, app, color, kind, files)
 }
 
-// run starts the one service of p. Compose's own "run" will not do: it takes the
+// run starts the one service of a migration. Compose's own "run" will not do: it takes the
 // signals of the whole process for itself.
-func (c *Client) run(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind, p *types.Project) error {
-	p, err := withColorNames(p)
+func (c *Client) run(ctx context.Context, app deploy.App, color deploy.Color, kind deploy.MigrationKind, files *project.Resolution) error {
+	p, err := withColorNames(files.Migrations[kind][color])
 	if err != nil {
 		return err
 	}
-	digests, err := c.pull(ctx, p, honourPolicy)
+	digests, err := c.acquire(ctx, app, files, p, honourPolicy, nil)
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,15 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
 	"tandem/compose/project"
@@ -20,6 +23,7 @@ func (c *Client) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, er
 		return nil, err
 	}
 	var images []deploy.Image
+	app := ""
 	for _, ctr := range s.Containers {
 		info, err := c.engine.ContainerInspect(ctx, ctr.ID)
 		if cerrdefs.IsNotFound(err) {
@@ -28,9 +32,40 @@ func (c *Client) Images(ctx context.Context, s deploy.Stack) ([]deploy.Image, er
 		if err != nil {
 			return nil, engineError(ctx, "inspect container "+ctr.Name, err)
 		}
+		app = cmp.Or(app, info.Config.Labels[project.LabelApp])
 		i := deploy.Image{Ref: info.Config.Image, ID: info.Image, Digest: info.Config.Labels[project.LabelImage]}
 		if !slices.Contains(images, i) {
 			images = append(images, i)
+		}
+	}
+	built, err := c.builtImages(ctx, app, s.Release)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range built {
+		if !slices.ContainsFunc(images, func(o deploy.Image) bool { return o.Ref == i.Ref }) {
+			images = append(images, i)
+		}
+	}
+	return images, nil
+}
+
+// builtImages are those that were built for a release, also for services that are no part of
+// its stacks, such as a migration.
+func (c *Client) builtImages(ctx context.Context, app string, release deploy.Release) ([]deploy.Image, error) {
+	if app == "" || release.IsZero() {
+		return nil, nil
+	}
+	list, err := c.engine.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", project.LabelBuiltFor+"="+app))})
+	if err != nil {
+		return nil, engineError(ctx, "list the images that were built for "+app, err)
+	}
+	var images []deploy.Image
+	for _, built := range list {
+		for _, tag := range built.RepoTags {
+			if strings.HasPrefix(tag, app+"-") && strings.HasSuffix(tag, ":"+release.Tag) {
+				images = append(images, deploy.Image{Ref: tag, ID: built.ID})
+			}
 		}
 	}
 	return images, nil

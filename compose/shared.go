@@ -70,7 +70,7 @@ func (c *Client) upShared(ctx context.Context, app deploy.App, files *project.Re
 	return c.restartOrReplace(ctx, p.Name, present, func(present []observed) error {
 		changed, missing := sharedChanges(app, p, present, hashes)
 		if len(changed)+len(missing) > 0 {
-			if err := c.createShared(ctx, app, p, hashes, changed, missing); err != nil {
+			if err := c.createShared(ctx, app, files, changed, missing, await); err != nil {
 				return err
 			}
 			if present, err = c.containers(ctx, p.Name); err != nil {
@@ -111,11 +111,12 @@ func sharedChanges(app deploy.App, p *types.Project, present []observed, hashes 
 	return changed, missing
 }
 
-func (c *Client) createShared(ctx context.Context, app deploy.App, p *types.Project, hashes map[string]string, changed, missing []string) error {
+func (c *Client) createShared(ctx context.Context, app deploy.App, files *project.Resolution, changed, missing []string, await func(words string)) error {
+	p, hashes := files.Shared, files.SharedHashes
 	if err := c.mayUse(ctx, app, p); err != nil {
 		return err
 	}
-	digests, err := c.pull(ctx, only(p, append(changed, missing...)), honourPolicy)
+	digests, err := c.acquire(ctx, app, files, only(p, append(changed, missing...)), honourPolicy, await)
 	if err != nil {
 		return err
 	}

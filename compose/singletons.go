@@ -114,7 +114,7 @@ func (c *Client) StartSingletons(ctx context.Context, app deploy.App, color depl
 		if _, _, err := c.removeUnstartable(ctx, singletonsOf(present)); err != nil {
 			return err
 		}
-		if err := c.createSingletons(ctx, app, stack, whole); err != nil {
+		if err := c.createSingletons(ctx, app, stack, files, whole); err != nil {
 			return err
 		}
 		return c.startSingletons(ctx, app, p)
@@ -128,8 +128,8 @@ func (c *Client) StartSingletons(ctx context.Context, app deploy.App, color depl
 
 // createSingletons creates the containers that are not there yet. The stack has passed its
 // gate, so that what they need of it and runs once has run.
-func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack deploy.Stack, whole *types.Project) error {
-	digests, err := c.pull(ctx, only(whole, app.Singletons), whenMissing)
+func (c *Client) createSingletons(ctx context.Context, app deploy.App, stack deploy.Stack, files *project.Resolution, whole *types.Project) error {
+	digests, err := c.acquire(ctx, app, files, only(whole, app.Singletons), whenMissing, nil)
 	if err != nil {
 		return err
 	}

@@ -67,12 +67,12 @@ func (c *Client) Up(ctx context.Context, app deploy.App, color deploy.Color, how
 		if whole, err = withNamesAs(present, whole); err != nil {
 			return err
 		}
-		return c.heal(ctx, app, color, whole, present, how.Was)
+		return c.heal(ctx, app, color, files, whole, present, how.Was)
 	}
 	if whole, err = withColorNames(whole); err != nil {
 		return err
 	}
-	return c.replace(ctx, app, color, whole, present)
+	return c.replace(ctx, app, color, files, whole, present, how.Await)
 }
 
 // plainOf leaves the singletons out, which must be touched by nothing that
@@ -82,11 +82,11 @@ func plainOf(all []observed) []observed {
 }
 
 // replace takes the old containers of the color away and creates new ones.
-func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color, whole *types.Project, old []observed) error {
+func (c *Client) replace(ctx context.Context, app deploy.App, color deploy.Color, files *project.Resolution, whole *types.Project, old []observed, await func(words string)) error {
 	start := time.Now()
 	p := project.WithoutSingletons(whole, app)
 	// The singletons' images too: after the flip it is late to learn that one is missing.
-	digests, err := c.pull(ctx, whole, honourPolicy)
+	digests, err := c.acquire(ctx, app, files, whole, honourPolicy, await)
 	if err != nil {
 		return err
 	}

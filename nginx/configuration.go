@@ -86,7 +86,7 @@ func described(all []use) string {
 }
 
 // goneName is how Nginx says that it misses a name. It does not always say where.
-var goneName = regexp.MustCompile(`unknown "(\w+)" variable|host not found in upstream "([\w-]+)"`)
+var goneName = regexp.MustCompile(`unknown "(\w+)" variable|host not found in upstream "([\w.-]+)"`)
 
 // missingName is the name that Nginx misses, as uses wants it; empty: it misses none.
 func missingName(refused error) string {

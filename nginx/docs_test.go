@@ -90,6 +90,24 @@ func TestGuide_ServerBlock(t *testing.T) {
 	}
 }
 
+func TestGuide_YourSiteAsItIs(t *testing.T) {
+	r := newGuideRig(t, nginx.SwitchFlip)
+	r.app.Routes[0].Upstream = "app_backend"
+	r.write(t)
+	url := r.serve(t, snippets(t)["upstream"])
+	socket := dialUpgraded(t, strings.TrimPrefix(url, "http://"))
+	for _, c := range []deploy.Color{deploy.Blue, deploy.Green} {
+		r.flip(t, c)
+		if got := get(t, url); got != string(c) {
+			t.Errorf("got %q, want %s", got, c)
+		}
+		if h := r.stacks[c].last.Load(); len(h.Header["Connection"]) != 0 || h.Header.Get("X-Forwarded-Proto") != "http" {
+			t.Errorf("the app got %v", h.Header)
+		}
+	}
+	socket.want(t, "still there", "blue still there")
+}
+
 func TestGuide_SeveralAppsInOneServerBlock(t *testing.T) {
 	r := newGuideRig(t, nginx.SwitchFlip)
 	r.write(t)

@@ -34,9 +34,8 @@ func (s site) marksSockets() bool { return s.mode == SwitchFlip && !s.dynamic }
 func (s site) upstreams(b *strings.Builder, r backend) {
 	switch {
 	case s.mode == SwitchReload:
-		s.group(b, upstreamName(s.app, r.route, deploy.NoColor), keepalive, r.of(s.live))
-		if len(s.routes)-len(s.removed) == 1 && r.route == s.routes[0].route && r.route != backendName {
-			s.group(b, upstreamName(s.app, backendName, deploy.NoColor), keepalive, r.of(s.live))
+		for _, name := range s.reloadGroups(r.route) {
+			s.group(b, name, keepalive, r.of(s.live))
 		}
 	case s.namesInVariables():
 		if len(r.closedColors()) > 0 {
@@ -47,6 +46,20 @@ func (s site) upstreams(b *strings.Builder, r backend) {
 			s.colorGroups(b, upstreamName(s.app, r.route, c), r.of(c), r.of(c.Other()))
 		}
 	}
+}
+
+// reloadGroups are the groups of reload mode that lead to some of the routes, or to all.
+func (s site) reloadGroups(routes ...string) (names []string) {
+	for i, r := range s.routes {
+		if len(routes) > 0 && !slices.Contains(routes, r.route) {
+			continue
+		}
+		names = append(names, upstreamName(s.app, r.route, deploy.NoColor))
+		if len(s.routes)-len(s.removed) == 1 && i == 0 && r.route != backendName {
+			names = append(names, upstreamName(s.app, backendName, deploy.NoColor))
+		}
+	}
+	return names
 }
 
 func (s site) colorGroups(b *strings.Builder, name, own, other string) {

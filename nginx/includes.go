@@ -16,7 +16,7 @@ func (p *Proxy) missingLines(w appDiff, configuration string) string {
 	switch {
 	case !has(ownName + confFile):
 		return w.missingLine(httpLine, configuration)
-	case p.mode == SwitchFlip && !has(w.app+serverFile) && !has(ownName+serverFile):
+	case p.mode == SwitchFlip && needsServerLine(w.of) && !has(w.app+serverFile) && !has(ownName+serverFile):
 		return w.missingLine(serverLine, configuration)
 	default:
 		return ""
@@ -59,7 +59,7 @@ func (w appDiff) includesFiles(configuration string) bool {
 // would still change nothing for the user. A line that was added since has to be loaded.
 func (p *Proxy) checkSite(ctx context.Context, w appDiff) (reload bool, err error) {
 	included, looked := p.sites[w.app]
-	if p.mode == SwitchReload || included {
+	if p.mode == SwitchReload || included || !needsServerLine(w.of) {
 		return false, nil
 	}
 	configuration, err := p.testSince(ctx, w.called)
@@ -84,7 +84,7 @@ func (w appDiff) includesSite(configuration string) bool {
 }
 
 func (p *Proxy) siteIncluded(w appDiff, configuration string) error {
-	if p.mode == SwitchReload {
+	if p.mode == SwitchReload || !needsServerLine(w.of) {
 		return nil
 	}
 	if p.sites[w.app] = w.includesSite(configuration); !p.sites[w.app] {
@@ -109,7 +109,7 @@ func (w appDiff) missingLine(which, configuration string) string {
 		return fmt.Sprintf("Nginx's configuration lacks the line %q: ", inHTTP) + w.whereInHTTP(configuration)
 	}
 	detail := fmt.Sprintf("Nginx's configuration lacks the line %q: put it into the server block that serves %s, %s",
-		inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
+		inServer, w.app, w.then(passLines(w.of, targetsOf(w.of))))
 	if other := w.otherSite(configuration); other != "" {
 		detail += fmt.Sprintf("; in a server block that includes %s already, write %q in the place of that line, and not beside it", other, severalLine(w.environment.dir))
 	}
@@ -131,19 +131,30 @@ func (w appDiff) otherSite(configuration string) string {
 func (w appDiff) whereInHTTP(configuration string) string {
 	where := "put it into the http block, before every server block, "
 	file, name := duplicateUpstream(configuration, w.of)
+	own := ownUpstreams(configuration, w.of)
+	inHTTP, inServer := includeLines(w.environment.dir, w.app)
 	switch {
+	case len(own) > 0 && !proven(w.of):
+		return notYet(own[0].name, places(own[0].declared))
+	case len(own) > 0:
+		return adviceOn(own, w.environment.dir, w.app, inHTTP)
+	case !w.reloads && !needsServerLine(w.of):
+		return where + w.then(passLines(w.of, targetsOf(w.of)))
 	case !w.reloads && includes(configuration, filepath.Join(w.environment.dir, w.app+serverFile)):
 		return where + w.then("")
 	case !w.reloads:
-		_, inServer := includeLines(w.environment.dir, w.app)
-		return where + fmt.Sprintf("and the line %q into the server block that serves %s, %s", inServer, w.app, w.then(passLines(w.of, variablesOf(w.of))))
+		return where + fmt.Sprintf("and the line %q into the server block that serves %s, %s", inServer, w.app, w.then(passLines(w.of, targetsOf(w.of))))
 	case name == "":
 		return where + w.then(passLines(w.of, liveGroups(w.of)[:len(w.of.Routes)]))
 	case !proven(w.of):
-		return "it is not to be written yet, because the site has an upstream \"" + name + "\" of its own (" + file + "); " + leaveTheRest
+		return notYet(name, file)
 	default:
 		return where + fmt.Sprintf("take the site's own upstream %q out of %s, leave what passes to it as it is, and reload Nginx once all of that is written", name, file)
 	}
+}
+
+func notYet(name, where string) string {
+	return fmt.Sprintf("it is not to be written yet, because the site has an upstream %q of its own (%s); %s", name, where, leaveTheRest)
 }
 
 // then is how an instruction goes on: a stack that is not proven gets no requests.

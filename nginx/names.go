@@ -17,6 +17,9 @@ const (
 	serverFile  = ".server"  // read in a server block
 	varsFile    = ".vars"    // read by the other files
 	confirmFile = ".confirm" // read in tandem's own server block
+
+	listenersFile = ".listeners" // read at http level, by tandem.conf
+	upstreamFile  = ".upstream"  // read at http level, in the place of a site's own upstream
 )
 
 // checkName refuses what would break out of a directive or a file name.
@@ -66,6 +69,9 @@ func backupVariable(app string) string { return "tandem_backup_" + identifier(ap
 
 // probeVariable is "1" for the agent's own probes, else empty.
 func probeVariable(app string) string { return "tandem_probe_" + identifier(app) }
+
+// loggedVariable is empty for a request on its way to a listener, which writes it into the log.
+func loggedVariable(app string) string { return "tandem_logged_" + identifier(app) }
 
 // The variables that all apps share. They are defined in every mode: the files
 // of another app that was not prepared since the mode changed still use them.

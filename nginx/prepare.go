@@ -102,6 +102,10 @@ type appDiff struct {
 	fromReload   bool
 	hasBackup    bool // the files have groups for a backup
 	removed      []removedRoute
+
+	upstreams     []upstreamState // the names that a site passes to
+	written       []upstreamState // those that the files have
+	upstreamFiles []string        // the names of files that hold one, or held one
 }
 
 // inForce tells whether the running Nginx runs with the files as they should be.
@@ -125,6 +129,12 @@ func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, ca
 	if color == deploy.NoColor {
 		color = w.currentColor
 	}
+	if w.written, w.upstreamFiles, err = p.writtenUpstreams(app.Name); err != nil {
+		return appDiff{}, err
+	}
+	if w.upstreams, err = p.siteUpstreams(ctx, app, w); err != nil {
+		return appDiff{}, err
+	}
 	if w.removed, err = p.removedRoutes(ctx, app, w); err != nil {
 		return appDiff{}, err
 	}
@@ -139,6 +149,9 @@ func (p *Proxy) diff(ctx context.Context, app deploy.App, color deploy.Color, ca
 		return appDiff{}, err
 	}
 	if s, err = p.applyAccess(s, app, w, color); err != nil {
+		return appDiff{}, err
+	}
+	if s, err = p.withListeners(s, app, w); err != nil {
 		return appDiff{}, err
 	}
 	if w.files, w.generation, err = render(s); err != nil {
@@ -205,6 +218,7 @@ func (p *Proxy) load(ctx context.Context, w appDiff) error {
 	defer cancel()
 	configuration, err := p.install(ctx, w.changes)
 	if err != nil {
+		clear(p.included) // what was seen there may be gone
 		return p.explainDuplicate(w, err)
 	}
 	if !w.includesFiles(configuration) {

@@ -67,6 +67,9 @@ type Proxy struct {
 	awaited map[string]awaitedSite // guarded by loading; the apps that wait for their site
 	last    testResult             // guarded by loading
 
+	included map[string]bool // guarded by loading; the files with an upstream that a site was seen to include
+	chosen   map[string]int  // guarded by loading; the ports of listeners that this process chose, by app and route
+
 	noMinTimeout bool // guarded by loading; a person's configuration has minTimeout, or Nginx does not know it
 
 	oldWorkers oldWorkers
@@ -109,6 +112,9 @@ func New(o Options) (*Proxy, error) {
 		loading: semaphore.NewWeighted(1),
 		sites:   map[string]bool{},
 		awaited: map[string]awaitedSite{},
+
+		included: map[string]bool{},
+		chosen:   map[string]int{},
 	}
 	p.noBackup.Store(o.Container != nil)
 	return p, nil

@@ -66,15 +66,20 @@ func (p *Proxy) Remove(ctx context.Context, app string) (gone []string, err erro
 // go: the format of a log after the logs that have it.
 func (p *Proxy) filesOf(app string) ([]change, error) {
 	var files []change
-	for _, ending := range []string{confirmFile, serverFile, confFile, varsFile, formatFile} {
-		old, err := p.readOwn(app + ending)
+	_, upstreams, err := p.writtenUpstreams(app)
+	if err != nil {
+		return nil, err
+	}
+	names := append(upstreams, app+confirmFile, app+serverFile, app+confFile, app+listenersFile, app+varsFile, app+formatFile)
+	for _, name := range names {
+		old, err := p.readOwn(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, change{Name: app + ending, Old: old, Existed: true})
+		files = append(files, change{Name: name, Old: old, Existed: true})
 	}
 	return files, nil
 }

@@ -131,7 +131,8 @@ func (p *Proxy) removedRoutes(ctx context.Context, app deploy.App, w appDiff) ([
 	}
 	var used []removedRoute
 	for _, k := range gone {
-		if k.uses = usesOfRoute(configuration, app.Name, k.name); len(k.uses) > 0 {
+		k.uses = append(usesOfRoute(configuration, app.Name, k.name), w.usesOfWritten(configuration, k.name)...)
+		if len(k.uses) > 0 {
 			used = append(used, k)
 		}
 	}
@@ -203,16 +204,35 @@ func (w appDiff) outdated(app deploy.App) error {
 		if len(k.uses) == 0 {
 			continue // nobody could look
 		}
-		lines = append(lines, k.words(app))
+		lines = append(lines, k.words(app, w.nameUsed(k)))
 	}
+	lines = append(lines, w.outdatedUpstreams(app)...)
 	if len(lines) == 0 {
 		return nil
 	}
 	return &deploy.RouterError{Reason: deploy.SiteOutdated, Detail: strings.Join(lines, "; ")}
 }
 
-func (k removedRoute) words(app deploy.App) string {
+// nameUsed is the upstream of the site that led to the route; empty: it had none.
+func (w appDiff) nameUsed(k removedRoute) string {
+	for _, u := range w.written {
+		if u.route == k.name && slices.ContainsFunc(k.uses, func(at use) bool { return strings.Contains(at.text, u.name) }) {
+			return u.name
+		}
+	}
+	return ""
+}
+
+// words tell what to write in the place of a removed route. upstream is the site's own name for it.
+func (k removedRoute) words(app deploy.App, upstream string) string {
 	name := func(route string) string {
+		if upstream != "" {
+			i := slices.IndexFunc(app.Routes, func(r deploy.Route) bool { return r.Name == route })
+			if i < 0 {
+				return upstream
+			}
+			return targetsOf(app)[i]
+		}
 		for _, u := range k.uses {
 			if strings.Contains(u.text, "$") && len(uses("\n"+u.text, Variable(app.Name, k.name))) > 0 {
 				return Variable(app.Name, route)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tandem/reconciler/deploy"
@@ -32,6 +33,8 @@ type site struct {
 	backup     deploy.BackupPolicy // the app's policy: deploy.BackupOff, …
 	minTimeout bool                // workers that finish leave client connections some time
 	removed    []removedRoute      // the last of the routes: the app does not have them any more
+	listeners  []listener          // for the routes that a site reaches by a name of its own
+	unused     []string            // files of such names that no site needs any more
 }
 
 // backend is where one route is answered.
@@ -73,15 +76,16 @@ func render(s site) ([]file, string, error) {
 	}
 	// They are written in this order: a log's format is there before a log asks for it,
 	// so that Nginx can be loaded between two files of an update.
-	files := []file{
+	files := slices.Concat([]file{
 		{s.app + formatFile, s.format()},
 		{ownName + confFile, s.shared()},
 		{ownName + serverFile, s.sharedServer()},
 		{s.app + varsFile, s.vars()},
+	}, s.listenerFiles(), []file{
 		{s.app + confFile, ""},
 		{s.app + serverFile, s.server()},
 		{s.app + confirmFile, s.confirm()},
-	}
+	})
 	all := s.conf("")
 	for _, f := range files {
 		all += f.name + "\x00" + f.text + "\x00"
@@ -120,6 +124,11 @@ func (s site) check() error {
 			if address != "" && !safeHost.MatchString(address) {
 				return fmt.Errorf("route %s: address %q is no host:port", b.route, address)
 			}
+		}
+	}
+	for _, l := range s.listeners {
+		if err := l.check(s); err != nil {
+			return err
 		}
 	}
 	if s.mode == SwitchReload && !s.live.Valid() {
@@ -199,6 +208,9 @@ func (s site) shared() string {
 # below has such lines of all apps, and some apps have a name that sorts after this file.
 include %s/*.format;
 
+# Where requests arrive that a site passes to an upstream with a name of its own.
+include %s/*.listeners;
+
 # Here the running Nginx says which color is live: curl http://%s/APP
 server {
     listen %s;
@@ -208,7 +220,7 @@ server {
 %s    include %s/*.confirm;
     location / { return 404; }
 }
-`, s.dir, s.listen, s.listen, guard, s.dir)
+`, s.dir, s.dir, s.listen, s.listen, guard, s.dir)
 	return b.String()
 }
 
@@ -236,10 +248,13 @@ func (s site) sharedServer() string {
 		s.serverHead() + "include " + s.dir + "/*.vars;\n"
 }
 
+// retryAll is for an app that bears a request twice.
+const retryAll = "proxy_next_upstream error timeout non_idempotent;\n"
+
 func (s site) server() string {
 	head := s.serverHead()
 	if s.hasBackup() && s.backup == deploy.BackupAll {
-		head += "proxy_next_upstream error timeout non_idempotent;\n"
+		head += retryAll
 	}
 	return "# For the server block that serves " + s.app + ".\n" +
 		head + "include " + s.dir + "/" + s.app + ".vars;\n"
@@ -267,7 +282,7 @@ func (s site) vars() string {
 			}
 		}
 	}
-	fmt.Fprintf(&b, "access_log %s/log/%s.access.log %s;\n", s.dir, s.app, logFormat(s.app))
+	fmt.Fprintf(&b, "access_log %s/log/%s.access.log %s%s;\n", s.dir, s.app, logFormat(s.app), s.logCondition())
 	return b.String()
 }
 
@@ -308,7 +323,7 @@ func (s site) format() string {
 `, logFormat(s.app), s.app, colorVariable(s.app)) +
 		// A server block that serves several apps writes each request into the log of
 		// every app, and only this tells whose it was.
-		fmt.Sprintf("    '\"proxy_host\":\"$proxy_host\",\"probe\":\"$%s\"}';\n", probeVariable(s.app))
+		fmt.Sprintf("    '\"proxy_host\":\"$proxy_host\",\"probe\":\"$%s\"}';\n", probeVariable(s.app)) + s.loggedMap()
 }
 
 // conf is included at http level: the upstreams, and in reload mode the color
@@ -325,5 +340,6 @@ func (s site) conf(generation string) string {
 	for _, r := range s.routes {
 		s.upstreams(&b, r)
 	}
+	s.inlineUpstreams(&b)
 	return b.String()
 }

@@ -33,6 +33,12 @@ func bridged(s *site) {
 	s.routes = []backend{{"api", "shop-blue-api-1:3000", "shop-green-api-1:3000"}}
 }
 
+// upstreamed is for a site that passes to a name of its own, which it still has or which
+// tandem's files have.
+func upstreamed(s *site, inline bool) {
+	s.listeners = []listener{{"api", 21007, []siteUpstream{{"app_backend", inline}}}}
+}
+
 // renderings are the ways in which the files can read.
 var renderings = map[string]func(*site){
 	"flip-backup-off": func(s *site) { s.backup = deploy.BackupOff },
@@ -57,7 +63,14 @@ var renderings = map[string]func(*site){
 	"flip-bridged-1.22-half":   func(s *site) { bridged(s); s.routes[0].blue = "" },
 	"flip-bridged-1.27.3-half": func(s *site) { bridged(s); s.nginx, s.routes[0].blue = version{1, 27, 3}, "" },
 	"reload-closed":            func(s *site) { s.mode, s.live, s.routes[0].green = SwitchReload, deploy.Green, "" },
-	"reload-bridged-1.27.3":    func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, deploy.Green, version{1, 27, 3} },
+	"flip-upstream":            func(s *site) { upstreamed(s, true) },
+	"flip-upstream-of-the-site": func(s *site) {
+		upstreamed(s, false)
+		s.backup, s.unused = deploy.BackupAll, []string{"shop.old_backend.upstream"}
+	},
+	"flip-upstream-bridged-1.22": func(s *site) { bridged(s); upstreamed(s, true) },
+	"reload-upstream":            func(s *site) { s.mode, s.live = SwitchReload, deploy.Green; upstreamed(s, true) },
+	"reload-bridged-1.27.3":      func(s *site) { bridged(s); s.mode, s.live, s.nginx = SwitchReload, deploy.Green, version{1, 27, 3} },
 }
 
 func TestRender_Golden(t *testing.T) {
@@ -131,6 +144,10 @@ func TestRender_RefusesWhatWouldBreakOutOfADirective(t *testing.T) {
 		"relative directory":             func(s *site) { s.dir = "etc" },
 		"listen with a word":             func(s *site) { s.listen = "127.0.0.1:80 ssl" },
 		"peer that is a name":            func(s *site) { s.allow = []string{"all"} },
+		"upstream with a semicolon":      func(s *site) { upstreamed(s, true); s.listeners[0].upstreams[0].name = "a;" },
+		"upstream that is an address":    func(s *site) { upstreamed(s, true); s.listeners[0].upstreams[0].name = "127.0.0.1" },
+		"upstream without a route":       func(s *site) { upstreamed(s, true); s.listeners[0].route = "web" },
+		"upstream without a port":        func(s *site) { upstreamed(s, true); s.listeners[0].port = 0 },
 		"reload without a color":         func(s *site) { s.mode = SwitchReload },
 	} {
 		if _, _, err := render(someSite(change)); err == nil {

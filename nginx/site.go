@@ -46,7 +46,7 @@ func (p *Proxy) Site(ctx context.Context, app deploy.App) (reload bool, err erro
 		} else if !was.written.IsZero() {
 			p.awaited[app.Name] = awaitedSite{since: was.since}
 		}
-		return false, p.unused(v, app)
+		return false, p.unused(v, app, configuration)
 	}
 	if !waited || p.asked(ctx, app, was.since) {
 		delete(p.awaited, app.Name)
@@ -93,13 +93,18 @@ func (p *Proxy) LoadSite(ctx context.Context, app deploy.App) error {
 	return nil
 }
 
-// passesTo tells whether a file of the site names a variable of the app's routes or, in
-// reload mode, one of its groups. How it is used is the site's own business: with any of
+// passesTo tells whether a file of the site names a variable of the app's routes, an upstream
+// of theirs that is not the site's own or, in reload mode, one of its groups. How it is used is the site's own business: with any of
 // the directives that pass requests on, in a map, or in another variable.
 func (p *Proxy) passesTo(configuration string, app deploy.App) bool {
 	names := variablesOf(app)
 	if p.mode == SwitchReload {
 		names = append(names, liveGroups(app)...)
+	}
+	for _, r := range app.Routes {
+		if r.Upstream != "" && len(declarations(configuration, r.Upstream)) == 0 {
+			names = append(names, r.Upstream)
+		}
 	}
 	return slices.ContainsFunc(names, func(name string) bool {
 		return slices.ContainsFunc(uses(configuration, name), func(u use) bool { return !u.declares(name) })
@@ -129,16 +134,21 @@ func proven(app deploy.App) bool {
 // leaveTheRest is what is said of a site as long as nothing is proven.
 const leaveTheRest = "leave all else of the site as it is, its own proxy_pass too, until the release has passed its gate"
 
-func (p *Proxy) unused(v environment, app deploy.App) error {
+func (p *Proxy) unused(v environment, app deploy.App, configuration string) error {
 	detail := fmt.Sprintf("no site of Nginx passes requests to %s yet: ", app.Name)
 	_, line := includeLines(v.dir, app.Name)
+	own := ownUpstreams(configuration, app)
 	switch {
 	case !proven(app):
 		detail += leaveTheRest
+	case len(own) > 0:
+		detail += "it has passed its gate, so " + adviceOn(own, v.dir, app.Name, "")
+	case p.mode == SwitchFlip && !needsServerLine(app):
+		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, and reload Nginx", passLines(app, targetsOf(app)))
 	case p.mode == SwitchReload:
 		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, and reload Nginx", passLines(app, liveGroups(app)[:len(app.Routes)]))
 	default:
-		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, in the server block with %q, and reload Nginx", passLines(app, variablesOf(app)), line)
+		detail += fmt.Sprintf("it has passed its gate, so write %s in the place of the site's own, in the server block with %q, and reload Nginx", passLines(app, targetsOf(app)), line)
 	}
 	return &deploy.RouterError{Reason: deploy.NotIncluded, Detail: detail}
 }
@@ -149,6 +159,22 @@ func variablesOf(app deploy.App) []string {
 		all = append(all, Variable(app.Name, r.Name))
 	}
 	return all
+}
+
+// targetsOf is what a site is to pass requests to, one a route.
+func targetsOf(app deploy.App) []string {
+	all := variablesOf(app)
+	for i, r := range app.Routes {
+		if r.Upstream != "" {
+			all[i] = r.Upstream
+		}
+	}
+	return all
+}
+
+// needsServerLine tells whether a route is reached by its variable, which the site includes.
+func needsServerLine(app deploy.App) bool {
+	return slices.ContainsFunc(app.Routes, func(r deploy.Route) bool { return r.Upstream == "" })
 }
 
 // passLines are the lines with which a site passes requests to the routes.

@@ -82,8 +82,8 @@ func (p *Proxy) concerned(e fsnotify.Event) []string {
 	}
 	stem, isFlag := flagged(name)
 	if !isFlag {
-		stem = strings.TrimSuffix(name, filepath.Ext(name))
-		if !slices.Contains([]string{confFile, formatFile, serverFile, varsFile, confirmFile}, filepath.Ext(name)) {
+		stem, _, _ = strings.Cut(name, ".")
+		if !slices.Contains([]string{confFile, formatFile, serverFile, varsFile, confirmFile, listenersFile, upstreamFile}, filepath.Ext(name)) {
 			return nil
 		}
 	}

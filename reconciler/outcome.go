@@ -84,7 +84,7 @@ func (r *Runner) publishAwaited(words string) {
 
 func (r *Runner) statusOf(v passState) deploy.Status {
 	s := deploy.Status{App: r.options.Name, Host: r.options.Host, History: r.memory.Clone().History, Receipt: r.memory.Clone().Receipt}
-	s.Desired = deploy.StatusDesired{Tag: v.desired.App.Tag, Color: v.desired.App.Color, Commit: r.memory.Commit}
+	s.Desired = deploy.StatusDesired{Tag: r.desiredTag(v.desired), Color: v.desired.App.Color, Commit: r.memory.Commit}
 	s.Phase, s.Reason, s.Message = r.phase(v)
 	if err := r.strangersOf(v); err != nil {
 		s.Withhold(err)

@@ -45,6 +45,10 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
 	app.Commit.Hash = r.memory.Commit
+	var unknown error // whether the same files run already
+	if tagsByCommit(d) {
+		app.Tag, unknown = r.treeTag(ctx, app)
+	}
 	if r.ready != nil && r.ready.Tree == app.Tree {
 		return *r.ready, nil
 	}
@@ -56,7 +60,11 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	if err != nil {
 		return deploy.App{}, err
 	}
-	return r.exported(ctx, d, app)
+	app, err = r.exported(ctx, d, app)
+	if err == nil && unknown != nil {
+		return deploy.App{}, unknown // what is wrong with the files can be told without
+	}
+	return app, err
 }
 
 // prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose
@@ -124,6 +132,9 @@ func (r *Runner) appAt(root string, release deploy.Release, commit string, chose
 		return deploy.App{}, fmt.Errorf("the ports of release %s are not known", release)
 	}
 	app.Name, app.Root, app.Release, app.Commit.Hash = r.options.Name, root, release, commit
+	if app.Build && release.Tag != "" {
+		app.Tag = release.Tag // the commit's, which no file of it can hold
+	}
 	return app, nil
 }
 

@@ -106,3 +106,39 @@ func (r *Runner) keepRoots(app deploy.App) {
 	defer r.exchange.mu.Unlock()
 	r.exchange.roots = map[string]bool{app.Root: true, r.memory.Live.Root: true, r.unchanged(r.memory.Live.Root): true}
 }
+
+// treeTag is the tag of an app whose tandem.yaml leaves it to the commit: what the same
+// files had when they were first seen and else the commit of now. Where all memory is lost,
+// the stacks tell what their files had.
+func (r *Runner) treeTag(ctx context.Context, app deploy.App) (string, error) {
+	tag := r.memory.TagOf(app.Tree)
+	if tag != "" {
+		return tag, nil
+	}
+	tag = app.Commit.Tag()
+	if r.memory.Live.Release.IsZero() {
+		stacks, err := r.observeStacks(ctx, app)
+		if err != nil {
+			return tag, err
+		}
+		for _, s := range stacks {
+			if s.Release.Tag != "" && strings.TrimSuffix(filepath.Base(s.Root), remadeSuffix) == app.Tree {
+				tag = s.Release.Tag
+			}
+		}
+	}
+	r.memory.RecordTag(app.Tree, tag)
+	return tag, nil
+}
+
+// tagsByCommit tells whether the app's tandem.yaml leaves the tag to the commit. No file can
+// hold the hash of its own commit.
+func tagsByCommit(d Desired) bool { return d.App.Build && d.App.Tag == d.File.Commit.Tag() }
+
+// desiredTag is the tag that the newest commit asks for.
+func (r *Runner) desiredTag(d Desired) string {
+	if tag := r.memory.TagOf(d.File.Tree); tag != "" && tagsByCommit(d) {
+		return tag
+	}
+	return d.App.Tag
+}

@@ -113,7 +113,7 @@ func (c *contents) tree(ctx context.Context, h hash.Hash, root *os.Root, top str
 // commit gives new ones. known is its name below the root.
 func (c *contents) digest(ctx context.Context, dir *os.Root, name, known string, mode fs.FileMode) (string, error) {
 	if c.entries--; c.entries < 0 {
-		return "", tooMuch(fmt.Sprintf("what the services mount has more than %d files: mount directories that hold less, and each once", maxEntries))
+		return "", tooMuch(fmt.Sprintf("what the services mount and are built from has more than %d files: mount and build directories that hold less, and each once", maxEntries))
 	}
 	switch {
 	case mode.IsDir():
@@ -156,7 +156,7 @@ func (c *contents) fileDigest(ctx context.Context, dir *os.Root, name, known str
 		}
 	}
 	if c.bytes -= max(n, info.Size()); c.bytes < 0 {
-		return "", tooMuch(fmt.Sprintf("what the services mount has more than %d MiB: keep in git what a release needs, and the rest in a volume", maxContent>>20))
+		return "", tooMuch(fmt.Sprintf("what the services mount and are built from has more than %d MiB: keep in git what a release needs, and the rest in a volume", maxContent>>20))
 	}
 	return fmt.Sprintf("file %t %s", info.Mode()&0o111 != 0, hex.EncodeToString(h.Sum(nil))), nil
 }

@@ -80,7 +80,7 @@ func TestResolve_FilesThatAreNone(t *testing.T) {
 			}
 		}
 	}
-	const content = "what the services mount has more than 1024 MiB"
+	const content = "what the services mount and are built from has more than 1024 MiB"
 	for name, c := range map[string]struct {
 		file string
 		make func(t *testing.T, path string)

@@ -20,5 +20,12 @@ const (
 	LabelMigration = "dev.tandem.migration" // expand or contract; such a container belongs to no stack
 )
 
+// The labels of images that are built here. Containers get them from their image, and
+// nothing is read from them there.
+const (
+	LabelBuild    = "dev.tandem.build" // what the image was made from: Build.Input
+	LabelBuiltFor = "dev.tandem.built" // the app that it, or a stage of it, was built for
+)
+
 // ColorShared is what LabelColor says in the shared stack.
 const ColorShared = "shared"

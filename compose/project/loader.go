@@ -102,6 +102,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 	if r.Shared != nil && shared == nil {
 		shared, r.sharedFile = stack, stack
 	}
+	projected = append(projected, r.takeBuilds(app)...)
 	if err != nil {
 		return nil, WithFaults(append(projected, check(stack, r.Colored, l.rules(nil))...), err)
 	}

@@ -36,6 +36,8 @@ func decide(t *testing.T, app *deploy.App, text string) {
 			app.Singletons = rest
 		case "expand":
 			app.Migrations.Expand = rest[0]
+		case "build":
+			app.Build = rest[0] == "true"
 		case "tag":
 			app.Tag = rest[0]
 		case "data":

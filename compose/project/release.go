@@ -56,6 +56,10 @@ func hashProjects(ctx context.Context, h hash.Hash, app deploy.App, r *Resolutio
 		}
 		writePart(h, text)
 		writeContents(h, r.secrets, p, p.Services, text)
+		for _, b := range r.BuildsOf(p) {
+			writePart(h, []byte("build "+b.Service))
+			writePart(h, []byte(b.Input))
+		}
 		used = append(used, filesOf(p, p.Services)...)
 	}
 	return files.add(ctx, h, used)
@@ -115,7 +119,11 @@ func (r *Resolution) hashShared(ctx context.Context, app deploy.App, files *cont
 // changes with the directory.
 func serviceHash(ctx context.Context, app deploy.App, r *Resolution, files *contents, name string) (string, error) {
 	p := r.Shared
-	only := &types.Project{Name: p.Name, Services: types.Services{name: p.Services[name]}, Configs: p.Configs, Secrets: p.Secrets}
+	s := p.Services[name]
+	if b, ok := r.buildIn(p, name); ok {
+		s.Image = b.Input // the same image gets a new name with each tag
+	}
+	only := &types.Project{Name: p.Name, Services: types.Services{name: s}, Configs: p.Configs, Secrets: p.Secrets}
 	h := sha256.New()
 	text, err := canonical(only, app.Root)
 	if err != nil {

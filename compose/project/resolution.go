@@ -21,6 +21,7 @@ type Resolution struct {
 	Shared       *types.Project    // nil: the app has none
 	SharedHashes map[string]string // service of Shared -> hash of what it is made from
 	Notes        []deploy.Note     // what was changed of the files, and why
+	Builds       []Build           // the images that are built on this host
 
 	groups     map[string]Group
 	ignored    map[string]string // service that is not run -> its image
@@ -43,6 +44,9 @@ func (r *Resolution) Fault(p *types.Project, path []string, format string, args 
 // hash notes what the release and each shared service is made from.
 func (r *Resolution) hash(ctx context.Context, app deploy.App) error {
 	files := newContents(app.Root)
+	if err := r.readBuilds(ctx, app, files); err != nil {
+		return err
+	}
 	if err := r.hashShared(ctx, app, files); err != nil {
 		return err
 	}
@@ -81,6 +85,9 @@ func (r *Resolution) SubstituteSecrets() {
 		for _, p := range pair {
 			r.secrets.Substitute(p)
 		}
+	}
+	for _, b := range r.Builds {
+		r.secrets.Substitute(&types.Project{Secrets: b.Secrets})
 	}
 }
 

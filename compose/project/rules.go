@@ -154,13 +154,9 @@ func ReservedLabel(label string) string {
 }
 
 func (c *checker) image(name string, s types.ServiceConfig) {
-	if s.Build != nil {
-		c.fault(at(name, "build"), "tandem does not build: build the image in CI, push it, remove build, and write image: <repository>:${TAG}")
-		return
-	}
 	if s.Image == "" {
 		if s.Provider == nil {
-			c.fault(at(name), "the service has no image: write image: <repository>:${TAG}")
+			c.fault(at(name), "the service has no image: write image: <repository>:${TAG}, or build: and build: true in tandem.yaml")
 		}
 		return
 	}

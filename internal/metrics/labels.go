@@ -37,7 +37,7 @@ func reasons() []deploy.Reason {
 		deploy.Watching, deploy.RollingBack, deploy.Held, deploy.NoRollbackTarget, deploy.Healing, deploy.Drifted,
 		deploy.Retiring, deploy.Paused, deploy.FilesRefused, deploy.Rendering, deploy.BackupChange, deploy.SharedChange, deploy.MovingSingletons, deploy.Contracting, deploy.OutsideWindow, deploy.AwaitingImage,
 
-		deploy.ImageNotFound, deploy.CannotStart, deploy.ContainerExited, deploy.RestartLoop, deploy.Unhealthy,
+		deploy.ImageNotFound, deploy.BuildFailed, deploy.CannotStart, deploy.ContainerExited, deploy.RestartLoop, deploy.Unhealthy,
 		deploy.TooSlow, deploy.WatchFailed, deploy.MigrationFailed, deploy.PastBarrier,
 
 		deploy.Refused, deploy.NginxAway, deploy.NginxBroken, deploy.NotIncluded, deploy.NotReached, deploy.SiteOutdated, deploy.ForeignFile, deploy.PortTaken,

@@ -16,7 +16,7 @@ type Origin struct {
 	Ports []int  // of its routes
 }
 
-// Collisions finds what two apps of one revision must not share: a name, a port. The
+// Collisions finds what two apps of one revision must not share: a name, a port, an upstream. The
 // app that had it before keeps it: origins says, by name, where each came from. Where
 // that is not known, all that want it are refused: a file that sorts first, such as an
 // old copy of the app's directory, must not take the place of what is live. The result
@@ -31,6 +31,7 @@ func Collisions(apps []deploy.App, origins map[string]Origin) map[string]deploy.
 	c := collisions{origins: origins, out: map[string]deploy.Faults{}}
 	c.names(sorted)
 	c.ports(sorted)
+	c.upstreams(sorted)
 	c.projects(sorted)
 	return c.out
 }
@@ -95,23 +96,49 @@ func (c *collisions) ports(apps []deploy.App) {
 	for _, app := range apps {
 		for _, r := range app.Routes {
 			for _, color := range deploy.Colors() {
-				port := r.Ports.Of(color)
-				if port != 0 && !slices.ContainsFunc(all.claims[port], func(x claim) bool { return x.app.File == app.File }) {
-					all.add(port, claim{app, fmt.Sprintf("routes.%s.ports.%s", r.Name, color)})
+				if port := r.Ports.Of(color); port != 0 {
+					all.addOnce(port, claim{app, fmt.Sprintf("routes.%s.ports.%s", r.Name, color)})
 				}
 			}
 		}
 	}
-	for _, port := range all.keys {
-		claims := all.claims[port]
-		had := slices.DeleteFunc(slices.Clone(claims), func(x claim) bool { return !slices.Contains(c.origins[x.app.Name].Ports, port) })
-		if len(had) == 0 {
-			had = claims
+	refuse(c, all, "take another port", func(o Origin, port int) bool { return slices.Contains(o.Ports, port) })
+}
+
+// upstreams finds the names that the sites of two apps pass to: Nginx has one group of a
+// name, whether in large letters or small ones.
+func (c *collisions) upstreams(apps []deploy.App) {
+	var all grouped[string]
+	for _, app := range apps {
+		for _, r := range app.Routes {
+			if r.Upstream != "" {
+				all.addOnce(strings.ToLower(r.Upstream), claim{app, fmt.Sprintf("routes.%s.upstream", r.Name)})
+			}
 		}
-		keeper := c.cameFrom(had)
+	}
+	refuse(c, all, "the site of each passes to a name of its own", func(Origin, string) bool { return false })
+}
+
+// addOnce is add, but for what the app has claimed already.
+func (g *grouped[K]) addOnce(key K, x claim) {
+	if !slices.ContainsFunc(g.claims[key], func(has claim) bool { return has.app.File == x.app.File }) {
+		g.add(key, x)
+	}
+}
+
+// refuse tells all that want a thing but the one that had it. had tells what is known
+// of that beside where an app came from.
+func refuse[K comparable](c *collisions, all grouped[K], advice string, had func(Origin, K) bool) {
+	for _, key := range all.keys {
+		claims := all.claims[key]
+		before := slices.DeleteFunc(slices.Clone(claims), func(x claim) bool { return !had(c.origins[x.app.Name], key) })
+		if len(before) == 0 {
+			before = claims
+		}
+		keeper := c.cameFrom(before)
 		for _, x := range claims {
 			if len(claims) > 1 && x.app.File != keeper {
-				c.fault(x, "%d is %s, too; take another port", port, others(x, claims, func(o claim) string { return o.path + " in " + o.app.File }))
+				c.fault(x, "%v is %s, too; %s", key, others(x, claims, func(o claim) string { return o.path + " in " + o.app.File }), advice)
 			}
 		}
 	}

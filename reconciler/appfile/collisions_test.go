@@ -16,6 +16,10 @@ func routeOn(name string, blue, green int) deploy.Route {
 	return deploy.Route{Name: name, Ports: deploy.Ports{Blue: blue, Green: green}}
 }
 
+func upstreamOf(app, route, upstream string) deploy.App {
+	return appAt(app, app, deploy.Route{Name: route, Upstream: upstream})
+}
+
 func nameFault(file, text string) deploy.Faults {
 	return deploy.Faults{{File: file, Line: 0, Path: "app", Text: text}}
 }
@@ -62,6 +66,13 @@ func TestCollisions_WhatIsKnownKeepsItsPlace(t *testing.T) {
 				"b/tandem.yaml": {{File: "b/tandem.yaml", Line: 0, Path: "routes.web.ports.green", Text: "3001 is routes.api.ports.blue in a/tandem.yaml, too; take another port"}},
 			},
 		},
+		{"an upstream that two sites pass to", []deploy.App{upstreamOf("a", "api", "app_backend"), upstreamOf("b", "web", "App_Backend"), upstreamOf("c", "web", "other")}, map[string]Origin{"b": {Dir: "b"}},
+			map[string]deploy.Faults{"a/tandem.yaml": {{File: "a/tandem.yaml", Line: 0, Path: "routes.api.upstream", Text: "app_backend is routes.web.upstream in b/tandem.yaml, too; the site of each passes to a name of its own"}}}},
+		{"an upstream that two sites pass to, and nobody had", []deploy.App{upstreamOf("a", "api", "x"), upstreamOf("b", "web", "x")}, nil,
+			map[string]deploy.Faults{
+				"a/tandem.yaml": {{File: "a/tandem.yaml", Line: 0, Path: "routes.api.upstream", Text: "x is routes.web.upstream in b/tandem.yaml, too; the site of each passes to a name of its own"}},
+				"b/tandem.yaml": {{File: "b/tandem.yaml", Line: 0, Path: "routes.web.upstream", Text: "x is routes.api.upstream in a/tandem.yaml, too; the site of each passes to a name of its own"}},
+			}},
 		{"ports and names that could not be read", []deploy.App{appAt("a", "", routeOn("api", 0, 0)), appAt("b", "", routeOn("api", 0, 0))}, nil, map[string]deploy.Faults{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -61,9 +61,10 @@ type appParser struct {
 }
 
 func (p appParser) all() {
-	p.root.Mapping("app", "tag", "color", "compose", "profiles", "shared", "ignore", "volumes", "images", "data", "adopt", "env", "secrets", "routes", "gate", "watch",
+	p.root.Mapping("app", "tag", "color", "compose", "profiles", "build", "shared", "ignore", "volumes", "images", "data", "adopt", "env", "secrets", "routes", "gate", "watch",
 		"drain", "standby", "singletons", "migrations", "windows", "on_failure")
 	p.name()
+	p.build()
 	p.tag()
 	p.color()
 	p.files()
@@ -103,12 +104,23 @@ func (p appParser) name() {
 	}
 }
 
+// build reads whether images are built here; then the commit can stand in for the tag.
+func (p appParser) build() {
+	word := "false"
+	strictyaml.OneOf(p.root.Get("build"), &word, "true", "false")
+	p.app.Build = word == "true"
+}
+
 var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 
 func (p appParser) tag() {
 	n := p.root.Get("tag")
+	if !n.Present() && p.app.Build {
+		p.app.Tag = p.app.Commit.Tag()
+		return
+	}
 	if !n.Present() {
-		n.Fault(`is missing; write the tag of the images to run, such as tag: "1.4.2"`)
+		n.Fault(`is missing; write the tag of the images to run, such as tag: "1.4.2"; or write build: true to have them built here from the commit`)
 	}
 	var tag string
 	if !n.Text(&tag) {

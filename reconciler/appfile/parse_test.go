@@ -117,6 +117,15 @@ func TestParseApp_CompleteFileSaysTheDefaults(t *testing.T) {
 	}
 }
 
+func TestParseApp_UpstreamIsAnyNameThatASiteMayHave(t *testing.T) {
+	for _, name := range []string{"app_backend", "App-1.example.com", "_x", "shop_backend", "9a"} {
+		app, err := ParseApp(tandemYAML("tag: \"1\"\nroutes:\n  api: {ports: {blue: 3001, green: 3002}, health: /h, upstream: " + name + "}\n"))
+		if err != nil || app.Routes[0].Upstream != name {
+			t.Errorf("%s: got %v and %v", name, app.Routes, err)
+		}
+	}
+}
+
 func TestParseApp_TheSameFileInOtherClothes(t *testing.T) {
 	want, err := ParseApp(tandemYAML("tag: \"1.4.2\"\n" + goodRoutes))
 	if err != nil {

@@ -25,13 +25,14 @@ func (p appParser) routes() {
 	if !n.Mapping() {
 		return
 	}
-	ports := map[int]strictyaml.Node{}
+	ports, upstreams := map[int]strictyaml.Node{}, map[string]strictyaml.Node{}
 	count := 0
 	for name, route := range n.Entries() {
 		if count++; count == maxRoutes+1 {
 			route.Fault("one route too many; an app has %d at most", maxRoutes)
 		}
 		if r, ok := p.route(route, name, ports); ok {
+			p.upstream(route.Get("upstream"), &r.Upstream, upstreams)
 			p.app.Routes = append(p.app.Routes, r)
 		}
 	}
@@ -46,7 +47,7 @@ func (p appParser) routes() {
 func (p appParser) route(n strictyaml.Node, name string, ports map[int]strictyaml.Node) (deploy.Route, bool) {
 	r := deploy.Route{Name: name, Service: name, Health: deploy.Health{StatusMin: 200, StatusMax: 299, MaxLatency: 200 * time.Millisecond}}
 	named := p.goodName(n, name)
-	if n.Mapping("service", "port", "ports", "health") {
+	if n.Mapping("service", "port", "ports", "upstream", "health") {
 		p.service(n.Get("service"), &r.Service)
 		switch port := n.Get("port"); {
 		case port.IsMapping():

@@ -19,6 +19,15 @@ type Commit struct {
 // Short returns the first eight digits of the hash.
 func (c Commit) Short() string { return c.Hash[:min(8, len(c.Hash))] }
 
+// Tag is the commit as the tag of an image: twelve digits of its hash. Files that are in no
+// commit yet have a word in place of them.
+func (c Commit) Tag() string {
+	if c.Hash == "" {
+		return "uncommitted"
+	}
+	return c.Hash[:min(12, len(c.Hash))]
+}
+
 // App is the desired state of one thing that is deployed, as of one commit:
 // what ParseApp read from a tandem.yaml, with every default filled in, and what
 // the agent added to it (Commit, Tree, Root, Release).
@@ -31,6 +40,7 @@ type App struct {
 	Color      Color             // Blue, Green or Auto
 	Compose    []string          // the app's Compose files, relative to Dir, later ones win; empty: the first of ComposeNames that exists
 	Profiles   []string          // Compose profiles that are active
+	Build      bool              // images of services that have a build alone are built on this host, from the commit
 	Shared     string            // a Compose file of its own for the shared stack, relative to Dir; empty: none
 	Env        map[string]string // more variables for interpolation
 	Secrets    []string          // encrypted files with still more variables, relative to Dir
@@ -78,7 +88,11 @@ type Route struct {
 	Port    int    // in the container; 0: the one that the Compose file publishes or exposes
 	Ports   Ports  // from ParseApp: none where the file names none
 	Health  Health
-	Access  Accesses // set by the Runner for the Router: whether Nginx may have the ports
+
+	Upstream string // the name that a site passes to which stays as it is; empty: it passes to the route's variable
+	Listen   int    // on 127.0.0.1, where Nginx takes what comes that way; 0: the Router chooses it
+
+	Access Accesses // set by the Runner for the Router: whether Nginx may have the ports
 
 	PortsChosen bool // the file names no ports: tandem chose these
 }

@@ -40,6 +40,7 @@ type Memory struct {
 	Started        map[Color]Started `json:"started"`                   // nil: written by a tandem that took down none, or lost
 	Images         []OwnedImage      `json:"images,omitempty"`          // what the app's stacks pulled and nobody removed yet
 	Awaited        *Awaited          `json:"awaited,omitempty"`         // an image that was not there yet
+	TreeTags       []TreeTag         `json:"tree_tags,omitempty"`       // of an app that is built here and leaves the tag to the commit, newest last
 	Failure        *Failure          `json:"failure,omitempty"`         // the last one whose words nobody knows
 }
 
@@ -220,6 +221,7 @@ func (m *Memory) Clone() Memory {
 	c.Expanded = slices.Clone(m.Expanded)
 	c.Contracted = slices.Clone(m.Contracted)
 	c.Images = slices.Clone(m.Images)
+	c.TreeTags = slices.Clone(m.TreeTags)
 	c.Started = maps.Clone(m.Started)
 	if m.ContractFailed != nil {
 		x := *m.ContractFailed

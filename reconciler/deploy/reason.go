@@ -39,6 +39,7 @@ func (r Reason) Afterwards() bool { return r == Retiring || r == BackupChange ||
 // Reasons of a RejectError: what was wrong with the release.
 const (
 	ImageNotFound   Reason = "ImageNotFound"
+	BuildFailed     Reason = "BuildFailed" // its image cannot be built from the commit
 	CannotStart     Reason = "CannotStart"
 	ContainerExited Reason = "ContainerExited"
 	RestartLoop     Reason = "RestartLoop"

@@ -41,7 +41,7 @@ func (f *File) loadFault(err error) error {
 		path = append(path, key)
 		fault.Text = "Compose knows no such key here: correct its name, or remove it"
 	case strings.Contains(text, "neither an image nor a build"):
-		fault.Text = "the service has no image: write image: <repository>:${TAG}"
+		fault.Text = "the service has no image: write image: <repository>:${TAG}, or build: and build: true in tandem.yaml"
 	case strings.Contains(text, "depends on undefined service"):
 		path = append(path, "depends_on")
 	}

@@ -108,6 +108,9 @@ func SecretAdvice(name string, path []string) string {
 		return fmt.Sprintf("${%s} is a secret, and everybody on this host can read a command (ps shows it): write %s: ${%s} under environment, and read it there; in a shell command that is $$%s",
 			name, name, name, name)
 	}
+	if len(path) > 2 && path[2] == "build" {
+		return fmt.Sprintf("${%s} is a secret, and every image keeps what it was built with: give it to the build as a file (secrets: {x: {environment: %s}}, secrets: [x] under build, and RUN --mount=type=secret,id=x), or to the container under environment", name, name)
+	}
 	return fmt.Sprintf("${%s} is a secret, and others can read what stands here: use it as a value under environment: of a service, or as a file (secrets: {x: {environment: %s}}, and secrets: [x] in the service)", name, name)
 }
 

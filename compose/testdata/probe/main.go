@@ -123,6 +123,11 @@ func main() {
 		if err != nil || len(calls) < n {
 			exit(1, fmt.Sprintf("call %d of %d", len(calls), n))
 		}
+	case "sha": // ends well if the file has that sum
+		data, err := os.ReadFile(rest[0])
+		if sum := fmt.Sprintf("%x", sha256.Sum256(data)); err != nil || sum != rest[1] {
+			exit(1, fmt.Sprint("it has not: ", err))
+		}
 	case "stat":
 		if _, err := os.Stat(rest[0]); err != nil {
 			exit(1, err.Error())

@@ -38,7 +38,7 @@ func (b *bench) newPair(ctx context.Context) (t *tandem, c *script, end func() e
 		}
 		return errors.Join(errs...)
 	}
-	if t, err = b.newTandem(ctx, config.SwitchFlip); err == nil {
+	if t, err = b.newTandem(ctx, config.SwitchFlip, ""); err == nil {
 		c, err = newScript(ctx, deployScript, "the script", name("script"))
 	}
 	return t, c, end, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"tandem/internal/config"
@@ -16,12 +17,17 @@ import (
 // measureFlag compares an Nginx that has tandem's include with one that passes to
 // the same container by a plain proxy_pass, and with some that have parts of it.
 func (b *bench) measureFlag(ctx context.Context) (_ section, err error) {
-	t, err := b.newTandem(ctx, config.SwitchFlip)
+	t, err := b.newTandem(ctx, config.SwitchFlip, siteUpstream)
 	if err != nil {
 		return section{}, err
 	}
 	defer func() { err = errors.Join(err, t.Close(context.WithoutCancel(ctx))) }()
-	parts, err := t.parts(ctx)
+	listener, err := testbed.ReservePorts(1)
+	if err != nil {
+		return section{}, err
+	}
+	defer func() { err = errors.Join(err, listener.Close()) }()
+	parts, err := t.parts(ctx, listener)
 	if err != nil {
 		return section{}, err
 	}
@@ -34,7 +40,6 @@ func (b *bench) measureFlag(ctx context.Context) (_ section, err error) {
 		defer func() { err = errors.Join(err, n.Close(context.WithoutCancel(ctx))) }()
 		all = append(all, &throughput{name: p.name, nginx: n})
 	}
-	all = append(all, &throughput{name: "all of the include", nginx: t.Nginx})
 	for round := range b.rounds {
 		for i := range all {
 			// Whoever comes first may have it easier.
@@ -51,15 +56,21 @@ func (b *bench) flagSection(all []*throughput) section {
 	s := section{
 		intro: fmt.Sprintf(`%d requests a turn over 32 kept-alive connections, as fast as they go, each through an
 Nginx of its own with two workers and to the same container behind them. Tandem's include is
-the flag check, the backup and the JSON log; the rows between take parts of it away. The client
-and the app run on the same processors.`, b.requests),
+the flag check, the backup and the JSON log; the rows between take parts of it away. A site's own
+upstream leads through a listener of the same Nginx, which has all of that. The client and the app
+run on the same processors.`, b.requests),
 		header: []string{"what", "requests a second", "share of plain", "p99", "CPU of Nginx's workers for 1,000 requests"},
 	}
-	first, last := all[0], all[len(all)-1]
+	first, last, hop := all[0], all[len(all)-2], all[len(all)-1]
 	for _, t := range all {
 		s.rows = append(s.rows, []string{t.name, t.rate.text(plain), ratios(t.rate, first.rate).text(plain), t.p99.text(seconds), t.cpu.text(seconds)})
 	}
+	more := make(series, len(hop.cpu))
+	for i := range more {
+		more[i] = (hop.cpu[i] - last.cpu[i]) / 1000
+	}
 	s.notes = []string{
+		"A site's own upstream costs " + more.text(seconds) + " more of CPU a request than the include does.",
 		targetAtLeast("share of a plain Nginx's requests a second", ratios(last.rate, first.rate).median(), .98, plain),
 		"What is dearer is the work of Nginx's workers: two looks for a file at each request, variables that are made for it, and a longer line of the log. With a client and an app on the same two processors, and nothing in the app to wait for, that is all lost; an app that works for a millisecond hides it.",
 	}
@@ -72,8 +83,11 @@ type part struct {
 	site func(dir string) testbed.NginxConfig // dir is that Nginx's own
 }
 
-// parts are plain first; all of it is the Nginx of the stage.
-func (t *tandem) parts(ctx context.Context) ([]part, error) {
+// siteUpstream is the name that the site of the last part passes to.
+const siteUpstream = "bench_backend"
+
+// parts are plain first, and all of the include and the site's own upstream last.
+func (t *tandem) parts(ctx context.Context, listener *testbed.Ports) ([]part, error) {
 	port, err := t.livePort(ctx)
 	if err != nil {
 		return nil, err
@@ -99,6 +113,8 @@ func (t *tandem) parts(ctx context.Context) ([]part, error) {
 		{"the include with the usual log", func(dir string) testbed.NginxConfig { return g.without(g.route, dir, isLog) }},
 		{"the include without the looks for flags", func(dir string) testbed.NginxConfig { return g.without(g.route, dir, isLook) }},
 		{"the include without `proxy_bind`", func(dir string) testbed.NginxConfig { return g.without(g.route, dir, isBind) }},
+		{"all of the include", func(dir string) testbed.NginxConfig { return g.without(g.route, dir) }},
+		{"a site's own upstream, `routes.*.upstream`", func(dir string) testbed.NginxConfig { return g.throughListener(dir, listener.Numbers[0]) }},
 	}, nil
 }
 
@@ -107,12 +123,12 @@ const plainMap = "    map $http_upgrade $connection_upgrade { default upgrade; '
 
 // generated is the text of the files that tandem generated, and the variable that
 // requests are passed to.
-type generated struct{ dir, http, server, route string }
+type generated struct{ dir, http, server, route, listeners string }
 
 func (t *tandem) generated() (generated, error) {
 	g := generated{dir: t.Config().Nginx.Dir}
 	texts := map[string]string{}
-	for _, name := range []string{"tandem.conf", t.App + ".conf", t.App + ".server", t.App + ".vars"} {
+	for _, name := range []string{"tandem.conf", t.App + ".conf", t.App + ".server", t.App + ".vars", t.App + ".listeners"} {
 		data, err := os.ReadFile(filepath.Join(g.dir, name))
 		if err != nil {
 			return g, err
@@ -124,12 +140,17 @@ func (t *tandem) generated() (generated, error) {
 	if !found {
 		return g, errors.New("tandem.conf has no server at its end")
 	}
+	// Nor does the port of the listener.
+	maps = strings.ReplaceAll(maps, "include "+g.dir+"/*.listeners;\n", "")
 	g.http = maps + "\n" + texts[t.App+".conf"]
 	head, _, found := strings.Cut(texts[t.App+".server"], "\ninclude ")
 	if !found {
 		return g, fmt.Errorf("%s.server has no include at its end", t.App)
 	}
 	g.server = head + "\n" + texts[t.App+".vars"]
+	g.listeners = strings.ReplaceAll(texts[t.App+".listeners"], "include "+g.dir+"/"+t.App+".vars;", texts[t.App+".vars"])
+	// Whoever includes all of that passes to no listener, and needs no condition of the log.
+	g.server = regexp.MustCompile(` if=\S+;`).ReplaceAllString(g.server, ";")
 	before, _, found := strings.Cut(g.server, "_api ")
 	if !found {
 		return g, fmt.Errorf("%s.vars has no variable of the route", t.App)
@@ -152,6 +173,17 @@ func (g generated) without(target, dir string, left ...func(line string) bool) t
 		}
 	}
 	return testbed.NginxConfig{HTTP: plainMap + g.http, Server: kept.String() + fmt.Sprintf(plainSite, target)}
+}
+
+// throughListener is a site that passes to its own upstream, with a listener on the port.
+func (g generated) throughListener(dir string, port int) testbed.NginxConfig {
+	own := regexp.MustCompile(`listen 127\.0\.0\.1:(\d+);`).FindStringSubmatch(g.listeners)
+	text := g.http + g.listeners
+	if own != nil { // else Nginx says what is wrong
+		text = strings.ReplaceAll(text, "127.0.0.1:"+own[1]+";", fmt.Sprintf("127.0.0.1:%d;", port))
+	}
+	text = strings.ReplaceAll(text, g.dir+"/log/", dir+"/")
+	return testbed.NginxConfig{HTTP: plainMap + text, Server: fmt.Sprintf(plainSite, siteUpstream)}
 }
 
 // startNginx starts one with a site.

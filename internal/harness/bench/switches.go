@@ -62,8 +62,8 @@ const inPlaceName = "`docker compose up -d` in place"
 // candidates sets all of them up. Those that it could are returned with an error, too.
 func (b *bench) candidates(ctx context.Context) (all []candidate, err error) {
 	set := map[string]func() (candidate, error){
-		"flip":   func() (candidate, error) { return b.newTandem(ctx, config.SwitchFlip) },
-		"reload": func() (candidate, error) { return b.newTandem(ctx, config.SwitchReload) },
+		"flip":   func() (candidate, error) { return b.newTandem(ctx, config.SwitchFlip, "") },
+		"reload": func() (candidate, error) { return b.newTandem(ctx, config.SwitchReload, "") },
 		"script": func() (candidate, error) { return newScript(ctx, deployScript, "the script", name("script")) },
 		"place":  func() (candidate, error) { return newScript(ctx, upScript, inPlaceName, name("place")) },
 	}

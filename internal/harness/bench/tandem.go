@@ -22,19 +22,20 @@ const policies = "watch: {for: 1s, max_p95: 1m, compare: limits}\ndrain: {timeou
 // pushes to a repository on this machine.
 type tandem struct {
 	*stage.Stage
-	how   string // of switching, for the agent
-	asked string
-	agent *stage.Agent
-	log   stage.Log
+	how      string // of switching, for the agent
+	upstream string // the name that a site may pass to beside the variable
+	asked    string
+	agent    *stage.Agent
+	log      stage.Log
 }
 
 // newTandem brings both of the releases up, the second one live.
-func (b *bench) newTandem(ctx context.Context, how string) (_ *tandem, err error) {
+func (b *bench) newTandem(ctx context.Context, how, upstream string) (_ *tandem, err error) {
 	s, err := stage.New(ctx, stage.Options{App: name("tandem"), Switch: how, APIOnly: true})
 	if err != nil {
 		return nil, err
 	}
-	t := &tandem{Stage: s, how: how, log: stage.Log{Path: filepath.Join(s.Dir, "agent.log")}}
+	t := &tandem{Stage: s, how: how, upstream: upstream, log: stage.Log{Path: filepath.Join(s.Dir, "agent.log")}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, fmt.Errorf("the end of its log:\n%s", t.log.Tail(10)), t.Close(context.WithoutCancel(ctx)))
@@ -72,7 +73,7 @@ func (t *tandem) Name() string {
 // Deploy pushes the bump.
 func (t *tandem) Deploy(ctx context.Context, tag string) error {
 	t.asked = tag
-	_, err := t.Push(ctx, "Deploy "+tag, stage.Desired{Tag: tag, More: policies})
+	_, err := t.Push(ctx, "Deploy "+tag, stage.Desired{Tag: tag, More: policies, Upstream: t.upstream})
 	return err
 }
 

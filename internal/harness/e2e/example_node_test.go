@@ -19,7 +19,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
-	"tandem/internal/config"
 	"tandem/internal/harness/load"
 	"tandem/internal/harness/stage"
 	"tandem/internal/harness/testbed"
@@ -40,16 +39,17 @@ type nodeExample struct {
 	roots *x509.CertPool
 }
 
-func newNode(t *testing.T, how string) *nodeExample {
+// newNode sets the example, with the site as it is or changed as the README says.
+func newNode(t *testing.T, changed bool) *nodeExample {
 	t.Helper()
-	n := &nodeExample{example: newExample(t, nodeAPI, stage.Options{Switch: how}, nil), port: tb.Ports(t, 1)[0]}
+	n := &nodeExample{example: newExample(t, nodeAPI, stage.Options{}, nil), port: tb.Ports(t, 1)[0]}
 	n.release("1.0.0")
 	n.release("1.1.0")
-	if how == config.SwitchFlip {
+	if changed {
 		n.applyReadme()
 	}
 	n.rename("docker-compose.yml", "app", "3001", "3002")
-	n.renameSite(how)
+	n.renameSite(changed)
 	return n
 }
 
@@ -70,7 +70,7 @@ func (n *nodeExample) applyReadme() {
 	check(n.t, err)
 }
 
-func (n *nodeExample) renameSite(how string) {
+func (n *nodeExample) renameSite(changed bool) {
 	n.t.Helper()
 	certificate, key := n.certificate()
 	words := []string{
@@ -78,11 +78,9 @@ func (n *nodeExample) renameSite(how string) {
 		"/etc/ssl/certs/app.example.com.pem", certificate,
 		"/etc/ssl/private/app.example.com.key", key,
 	}
-	if how == config.SwitchFlip {
+	if changed {
 		words = append(words, "/etc/nginx/tandem/app.server", filepath.Join(n.Config().Nginx.Dir, n.App+".server"),
 			"$app_api", nginx.Variable(n.App, "api"))
-	} else {
-		words = append(words, "app_backend", n.App+"_backend")
 	}
 	put(n.t, n.path("nginx", "app.conf"), words...)
 }
@@ -143,41 +141,20 @@ func (n *nodeExample) answered(tag string) {
 	n.answeredBy(&http.Client{Transport: transport, Timeout: patience}, n.url(), tag)
 }
 
-// The Compose file and the site are as they were. What a reload costs is
-// Nginx's, so it is told and not judged.
-func TestNodeAPI_ReloadServesTheSiteUnchanged(t *testing.T) {
+// The Compose file and the site are as they were.
+func TestNodeAPI_TheSiteIsServedUnchanged(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, config.SwitchReload)
+	n := newNode(t, false)
 	n.deploy()
-	n.answered("1.0.0")
-	before := n.reloads()
-	traffic := n.traffic()
-	n.live(n.bump("1.1.0"), "1.1.0", deploy.Blue)
-	n.answered("1.1.0")
-	report := traffic.Stop()
-	if got := n.reloads() - before; got != 1 {
-		t.Errorf("Nginx was reloaded %d times for one switch", got)
-	}
-	t.Logf("one reload under TLS: %s", report)
-	if report.Tag("1.0.0") == 0 {
-		t.Error("the old release answered nothing, so the load did not see the switch")
-	}
-}
-
-// reloads counts how often Nginx says that it was told to reload.
-func (n *nodeExample) reloads() int {
-	n.t.Helper()
-	log, err := os.ReadFile(filepath.Join(n.Nginx.Dir, "error.log"))
-	check(n.t, err)
-	return strings.Count(string(log), "(SIGHUP) received")
+	t.Run("loses nothing", n.flips)
 }
 
 // The engine would run the health command for the first time after the whole
 // interval. With one of an hour, what is said about it can only come from a run
 // of the gate's own.
-func TestNodeAPI_FlipWithOneChangedLine(t *testing.T) {
+func TestNodeAPI_TheSiteWithOneChangedLine(t *testing.T) {
 	t.Parallel()
-	n := newNode(t, config.SwitchFlip)
+	n := newNode(t, true)
 	put(t, n.path("docker-compose.yml"), "interval: 10s", "interval: 1h")
 	n.deploy()
 	if got := n.engineHealth("green"); got != container.Starting {

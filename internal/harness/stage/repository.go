@@ -22,6 +22,7 @@ type Desired struct {
 	// MaxLatency is the limit of the routes' health answers. Empty: 2s, so that a
 	// busy machine rejects nobody.
 	MaxLatency string
+	Upstream   string // that the site passes requests for the api to; empty: it uses the variable
 	More       string // further keys, as YAML lines
 	NoPorts    bool   // the routes name no ports, so that tandem chooses them
 }
@@ -70,16 +71,19 @@ func (s *Stage) Write(d Desired) error {
 		latency = "2s"
 	}
 	b.WriteString("routes:\n")
-	route := func(name string, blue, green int) {
+	route := func(name, upstream string, blue, green int) {
+		if upstream != "" {
+			upstream = ", upstream: " + upstream
+		}
 		ports := fmt.Sprintf("ports: {blue: %d, green: %d}, ", blue, green)
 		if d.NoPorts {
 			ports = ""
 		}
-		fmt.Fprintf(&b, "  %s: {%shealth: {path: /health, max_latency: %s}}\n", name, ports, latency)
+		fmt.Fprintf(&b, "  %s: {%shealth: {path: /health, max_latency: %s}%s}\n", name, ports, latency, upstream)
 	}
-	route("api", s.Ports.APIBlue, s.Ports.APIGreen)
+	route("api", d.Upstream, s.Ports.APIBlue, s.Ports.APIGreen)
 	if !s.options.APIOnly {
-		route("web", s.Ports.WebBlue, s.Ports.WebGreen)
+		route("web", "", s.Ports.WebBlue, s.Ports.WebGreen)
 	}
 	b.WriteString(d.More)
 	return os.WriteFile(filepath.Join(s.Work, s.App, "tandem.yaml"), []byte(b.String()), 0o644)
