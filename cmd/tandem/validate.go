@@ -80,7 +80,11 @@ func writeTables(w io.Writer, r validate.Report) error {
 		}
 		var rows []row
 		for _, s := range app.Services {
-			rows = append(rows, row{cells: []string{"  " + s.Name, string(s.Group), s.Image, strings.Join(s.Ports, ", "), strings.Join(s.Volumes, ", ")}})
+			image := s.Image
+			if s.Build != "" {
+				image = "built from " + s.Build
+			}
+			rows = append(rows, row{cells: []string{"  " + s.Name, string(s.Group), image, strings.Join(s.Ports, ", "), strings.Join(s.Volumes, ", ")}})
 		}
 		if err := writeTable(w, []string{"  SERVICE", "GROUP", "IMAGE", "PORTS", "VOLUMES"}, rows); err != nil {
 			return err
@@ -153,7 +157,8 @@ type (
 	jsonService struct {
 		Name    string   `json:"name"`
 		Group   string   `json:"group"`
-		Image   string   `json:"image"`
+		Image   string   `json:"image"`           // empty where it is built: its name has the commit in it
+		Build   string   `json:"build,omitempty"` // the directory that it is built from
 		Ports   []string `json:"ports"`
 		Volumes []string `json:"volumes"`
 	}
@@ -171,7 +176,7 @@ func reportJSON(r validate.Report) jsonReport {
 		a := jsonApp{App: app.Name, Services: []jsonService{}, Notes: []jsonNote{}}
 		for _, s := range app.Services {
 			// An empty list is [], not null.
-			a.Services = append(a.Services, jsonService{s.Name, string(s.Group), s.Image, append([]string{}, s.Ports...), append([]string{}, s.Volumes...)})
+			a.Services = append(a.Services, jsonService{s.Name, string(s.Group), s.Image, s.Build, append([]string{}, s.Ports...), append([]string{}, s.Volumes...)})
 		}
 		for _, n := range app.Notes {
 			a.Notes = append(a.Notes, jsonNote(n))

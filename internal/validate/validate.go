@@ -50,9 +50,15 @@ type Report struct {
 // App is what becomes of one app's Compose files.
 type App struct {
 	Name     string
-	Services []project.Placement
+	Services []Service
 	Notes    []deploy.Note
 	Projects map[string]string // the projected Compose files, by the names of their projects
+}
+
+// Service is what becomes of one service.
+type Service struct {
+	project.Placement
+	Build string // the directory that its image is built from; the image's name has the commit in it, and is empty here. Empty: the image is pulled
 }
 
 // Files makes the agent's checks on files of this machine. It needs neither Docker nor Nginx
@@ -178,13 +184,19 @@ func withPorts(app deploy.App, o Options) (deploy.App, error) {
 
 // reportOf says what became of an app's files, with the names that a person knows.
 func reportOf(app deploy.App, resolved *project.Resolution, t *tree) (App, error) {
-	result := App{Name: app.Name, Services: resolved.Placements(), Notes: slices.Clone(resolved.Notes), Projects: map[string]string{}}
-	for i := range result.Services {
-		s := &result.Services[i]
+	result := App{Name: app.Name, Notes: slices.Clone(resolved.Notes), Projects: map[string]string{}}
+	for _, placed := range resolved.Placements() {
+		s := Service{Placement: placed}
 		s.Volumes = slices.Clone(s.Volumes)
 		for j := range s.Volumes {
 			s.Volumes[j] = t.relative(s.Volumes[j])
 		}
+		for _, b := range resolved.Builds {
+			if b.Service == s.Name {
+				s.Image, s.Build = "", t.relative(b.Config.Context)
+			}
+		}
+		result.Services = append(result.Services, s)
 	}
 	for i := range result.Notes {
 		result.Notes[i].Text = t.known(result.Notes[i].Text)
