@@ -29,6 +29,7 @@ type Options struct {
 	Host         string // this machine, for the status
 	Trees        string // directory under which the app's files are exported
 	Source       Exporter
+	HostFiles    HostFiles // nil: no app has any
 	Resolver     Resolver
 	Ports        PortAllocator
 	Stacks       Stacks

@@ -43,7 +43,7 @@ has a fault, and 78 when the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			report, err := validate.Files(cmd.Context(), validate.Options{Paths: args, Policy: cfg.Policy.Allow, Own: cfg.OwnPorts(), Ports: cfg.Docker.Ports, PolicyKnown: s.knowsHost() || len(cfg.Policy.Allow) > 0})
+			report, err := validate.Files(cmd.Context(), validate.Options{Paths: args, Policy: cfg.Policy.Allow, Own: cfg.OwnPorts(), Ports: cfg.Docker.Ports, Apps: cfg.Apps, PolicyKnown: s.knowsHost() || len(cfg.Policy.Allow) > 0})
 			if err != nil {
 				return err
 			}

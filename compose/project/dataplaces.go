@@ -234,6 +234,9 @@ func (x *projection) relative(source string) string {
 // may be, and nobody put it into git, or a datastore keeps its data there. What has an
 // extension is a file that somebody forgot, and no directory.
 func (x *projection) toBeWritten(v types.ServiceVolumeConfig, data bool) bool {
+	if x.IsHostFile(v.Source) {
+		return false // it is mounted read-only from the host directory
+	}
 	if v.ReadOnly || !rootfile.Below(filepath.Clean(x.App.Root), filepath.Clean(v.Source)) {
 		return false
 	}

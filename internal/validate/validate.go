@@ -29,6 +29,10 @@ type Options struct {
 	// Ports are those that routes without ports would get theirs from.
 	Ports deploy.PortRange
 
+	// Apps is the directory with the host directories of apps. Where it has none of an app,
+	// what only the server may have is a note.
+	Apps string
+
 	// PolicyKnown says that Policy is that of the host that deploys. Else what is not in it
 	// is a note.
 	PolicyKnown bool
@@ -36,7 +40,7 @@ type Options struct {
 
 // loader is one for a host that allows what the list says.
 func (o Options) loader(allowed []string) (*project.Loader, error) {
-	return project.NewLoader(project.LoaderOptions{Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}})
+	return project.NewLoader(project.LoaderOptions{Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}, AppsDir: o.Apps, Elsewhere: true})
 }
 
 // Report is what was found out.
