@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -9,7 +10,7 @@ import (
 	"tandem/internal/scaffold"
 )
 
-func newInit() *cobra.Command {
+func newInit(s *settings) *cobra.Command {
 	var (
 		compose     []string
 		yes, dryRun bool
@@ -35,9 +36,13 @@ says what is still missing. It exits 3 when it would have had to ask for that.`,
 			if len(args) > 0 {
 				dir = args[0]
 			}
+			cfg := config.Default()
+			if here, err := s.loadLocal(); err == nil { // else it is not for this user, or not right yet
+				cfg = here
+			}
 			o := scaffold.Options{
 				Dir: dir, Compose: compose, DryRun: dryRun, Out: escaped{cmd.OutOrStdout()},
-				Host: scaffold.NewHost(scaffold.DefaultApps, config.DefaultPath),
+				Host: scaffold.NewHost(cfg.Apps, cmp.Or(s.path, config.DefaultPath)),
 			}
 			if !yes {
 				if !isTerminal(cmd.InOrStdin()) {

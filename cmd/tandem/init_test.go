@@ -62,7 +62,7 @@ func openTerminal(t *testing.T, dir string, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer slave.Close() //nolint:errcheck // the program has it
+	defer func() { _ = slave.Close() }() // the program has it
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "tandem", args...)

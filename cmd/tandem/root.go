@@ -46,7 +46,7 @@ writes what it did back into the repository. You revert the commit; it moves bac
 		&cobra.Group{ID: groupSteer, Title: "STEER"},
 	)
 	root.AddCommand(
-		newInit(),
+		newInit(s),
 		newRun(s),
 		newPlan(s), newStatus(s), newHistory(s), newValidate(s),
 		newRetry(s), newPause(s), newResume(s), newRemove(s),

@@ -177,7 +177,7 @@ func (c *checker) hostFile(path []string, file, advice string) bool {
 	case errors.Is(err, rootfile.ErrOutside):
 		c.outside(path, file, target)
 	case errors.Is(err, fs.ErrNotExist):
-		if advice != "" {
+		if advice != "" && !c.MissingElsewhere(file, path...) {
 			c.fault(path, "%s is not in git: %s", rootfile.Relative(c.App.Root, file), advice)
 		}
 	case err != nil:

@@ -53,7 +53,9 @@ func (p *Proposal) Render(from []string, needs Needs) []byte {
 
 type writer struct{ strings.Builder }
 
-func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
+func (w *writer) line(format string, args ...any) {
+	w.WriteString(fmt.Sprintf(format, args...) + "\n")
+}
 
 func (w *writer) choices(key, why string, all []Choice) {
 	if len(all) == 0 {

@@ -107,7 +107,7 @@ func secondRun(o Options, s *Source, target string) error {
 }
 
 // summary says what was guessed, a line a decision.
-func (p *Proposal) summary(w io.Writer) {
+func (p *Proposal) summary(w *strings.Builder) {
 	say := func(what, name, why string, doubt bool) {
 		mark := ""
 		if doubt {
@@ -116,7 +116,7 @@ func (p *Proposal) summary(w io.Writer) {
 		if why != "" {
 			why = ": " + mark + why
 		}
-		fmt.Fprintf(w, "  %-10s %s%s\n", what, name, why) // a strings.Builder takes everything
+		fmt.Fprintf(w, "  %-10s %s%s\n", what, name, why)
 	}
 	say("app", p.App, "", false)
 	if p.Tag.Name != "" {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/compose/project"
 )
 
 // Needs is what an app needs of a host, because git does not have it.
@@ -67,10 +69,7 @@ func NewHost(apps, agentFile string) Host {
 }
 
 // hostDirectory is where tandem looks for what git does not have.
-func hostDirectory(app string) string { return path.Join(DefaultApps, app) }
-
-// DefaultApps is the directory of the host directories where agent.yaml names no other.
-const DefaultApps = "/etc/tandem/apps"
+func hostDirectory(app string) string { return path.Join(project.DefaultAppsDir, app) }
 
 // Todo lists what is left to do on this host, in the order in which it has to be done.
 func Todo(app string, needs Needs, host Host) []Step {

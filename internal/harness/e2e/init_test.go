@@ -5,14 +5,19 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/rogpeppe/go-internal/txtar"
 
+	"tandem/internal/config"
 	"tandem/internal/harness/stage"
 	"tandem/internal/harness/testbed/tb"
 	"tandem/internal/scaffold"
+	"tandem/internal/validate"
 	"tandem/reconciler/deploy"
 )
 
@@ -98,6 +103,40 @@ func TestInit_WhatItWritesDeploys(t *testing.T) {
 	check(t, res.Body.Close())
 	if !strings.Contains(string(body), `"tag":"1.1.0"`) {
 		t.Errorf("Nginx answers %s, want release 1.1.0", body)
+	}
+}
+
+// TestInit_ItsFilesAreAccepted takes what people have, in the fixtures of the package that
+// guesses, into a Git repository and has both commands judge it there.
+func TestInit_ItsFilesAreAccepted(t *testing.T) {
+	cases, err := filepath.Glob("../../scaffold/testdata/proposed/*.txtar")
+	if err != nil || len(cases) < 12 {
+		t.Fatalf("found %d cases (%v), want 12 or more", len(cases), err)
+	}
+	for _, file := range cases {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			check(t, err)
+			dir := filepath.Join(t.TempDir(), name)
+			for _, f := range archive.Files {
+				if strings.HasPrefix(f.Name, "want ") {
+					continue
+				}
+				full := filepath.Join(dir, f.Name)
+				check(t, os.MkdirAll(filepath.Dir(full), 0o755))
+				check(t, os.WriteFile(full, f.Data, 0o644))
+			}
+			check(t, exec.Command("git", "init", "-q", dir).Run())
+			check(t, exec.Command("git", "-C", dir, "add", "-A").Run())
+			check(t, scaffold.Run(t.Context(), scaffold.Options{Dir: dir, Out: io.Discard, Host: scaffold.NewHost(t.TempDir(), t.TempDir())}))
+			d := config.Default()
+			report, err := validate.Files(t.Context(), validate.Options{Paths: []string{dir}, Own: d.OwnPorts(), Ports: d.Docker.Ports, Apps: t.TempDir()})
+			check(t, err)
+			if report.Checked != 1 || len(report.Faults) > 0 {
+				t.Errorf("checked %d apps: faults %v", report.Checked, report.Faults)
+			}
+		})
 	}
 }
 

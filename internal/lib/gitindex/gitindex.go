@@ -1,5 +1,3 @@
-// Package gitindex tells which files of a directory git has, the staged ones included. It
-// reads the index itself and needs no program git.
 package gitindex
 
 import (
