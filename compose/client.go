@@ -38,6 +38,8 @@ type Options struct {
 	Vault     project.Vault // nil: an app that has encrypted files is refused
 	Trees     string        // directory of this host with the files of all releases, in a directory for each app; empty: only those of the release in hand are known
 	Data      string        // directory with the data directories of the apps; empty: policy.DefaultData
+	Apps      string        // directory with the host directories of the apps; empty: no app has one
+	HostKey   string        // file with the key of what is in them
 	Trial     []string      // arguments with which this very program calls project.RunTrial; empty: files are loaded without having been tried
 	MinFree   int64         // bytes that the disk of a local Docker must have to spare before an image is pulled; 0: whatever it has
 }
@@ -80,7 +82,7 @@ func New(o Options) (*Client, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{}
-	files, err := project.NewLoader(project.LoaderOptions{Host: o.Host, Policy: o.Policy, Logger: o.Logger, Vault: o.Vault, Data: o.Data, Trial: o.Trial, Owns: c.owns})
+	files, err := project.NewLoader(project.LoaderOptions{Host: o.Host, Policy: o.Policy, Logger: o.Logger, Vault: o.Vault, Data: o.Data, AppsDir: o.Apps, HostKey: o.HostKey, Trial: o.Trial, Owns: c.owns})
 	if err != nil {
 		return nil, err
 	}

@@ -70,13 +70,19 @@ func addressOf(e *network.EndpointSettings) (netip.Addr, error) {
 // listeners are the ports in the containers that were read from the files of one release.
 type listeners struct {
 	release deploy.Release
-	ports   map[deploy.Route]int
+	ports   map[listener]int
+}
+
+// listener is what of a route says where its service listens.
+type listener struct {
+	route, service string
+	ports          deploy.Ports
 }
 
 // containerPort is the port inside the containers of the route's service that the files
 // publish as the route's.
 func (c *Client) containerPort(ctx context.Context, app deploy.App, route deploy.Route) (int, error) {
-	key := deploy.Route{Name: route.Name, Service: route.Service, Ports: route.Ports}
+	key := listener{route.Name, route.Service, route.Ports}
 	c.listenersLock.Lock()
 	known := c.listeners[app.Name]
 	port := known.ports[key]
@@ -101,14 +107,14 @@ func (c *Client) containerPort(ctx context.Context, app deploy.App, route deploy
 	return port, nil
 }
 
-func (c *Client) keepPort(app deploy.App, route deploy.Route, port int) {
+func (c *Client) keepPort(app deploy.App, at listener, port int) {
 	if app.Release.IsZero() {
 		return // nobody knows yet what the files are to run
 	}
 	c.listenersLock.Lock()
 	defer c.listenersLock.Unlock()
 	if known := c.listeners[app.Name]; known.ports == nil || known.release != app.Release {
-		c.listeners[app.Name] = listeners{app.Release, map[deploy.Route]int{}}
+		c.listeners[app.Name] = listeners{app.Release, map[listener]int{}}
 	}
-	c.listeners[app.Name].ports[route] = port
+	c.listeners[app.Name].ports[at] = port
 }

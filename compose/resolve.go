@@ -36,6 +36,12 @@ func (c *Client) Resolve(ctx context.Context, app deploy.App) (deploy.Release, e
 	return r.Release, nil
 }
 
+// LearnSecrets opens what is secret of the app, so that the Vault knows its values.
+func (c *Client) LearnSecrets(ctx context.Context, app deploy.App) error {
+	_, err := c.files.OpenSecrets(ctx, app)
+	return err
+}
+
 // resolve is Loader.Load, for what else is done with the files.
 func (c *Client) resolve(ctx context.Context, app deploy.App) (*project.Resolution, error) {
 	return c.files.Load(ctx, app)

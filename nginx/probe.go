@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"tandem/reconciler/deploy"
@@ -28,7 +27,7 @@ func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Rout
 	answer := deploy.Probe{Err: err}
 	if err == nil {
 		began = time.Now()
-		answer.Status, answer.Err = p.probe(limited, v, app.Name, route)
+		answer = p.probe(limited, v, app.Name, route)
 	}
 	answer.Took = time.Since(began)
 	switch {
@@ -41,27 +40,35 @@ func (p *Proxy) ProbeLive(ctx context.Context, app deploy.App, route deploy.Rout
 	return answer
 }
 
-func (p *Proxy) probe(ctx context.Context, v environment, app string, route deploy.Route) (status int, err error) {
+func (p *Proxy) probe(ctx context.Context, v environment, app string, route deploy.Route) deploy.Probe {
 	// An app that looks at the host's name gets the one that the gate used.
-	res, err := p.through(ctx, v, "/"+app+"/"+route.Name+route.Health.Path, route.Ports.Blue)
+	answer := deploy.Probe{Host: route.Health.HostAt(route.Ports.Blue)}
+	res, err := p.through(ctx, v, "/"+app+"/"+route.Name, route.Health, answer.Host)
 	if err != nil {
-		return 0, err
+		answer.Err = err
+		return answer
 	}
 	if res.Header.Get(generationHeader) == "" {
-		return 0, errors.New("the running Nginx knows no way to route " + route.Name + " of " + app + " yet")
+		answer.Err = errors.New("the running Nginx knows no way to route " + route.Name + " of " + app + " yet")
+		return answer
 	}
-	return res.StatusCode, nil
+	answer.Status, answer.Location = res.StatusCode, res.Header.Get("Location")
+	return answer
 }
 
-// through asks the confirm server for a page of an app, which is told that it is asked on
-// that port of 127.0.0.1. The body of the answer is read a little and closed.
-func (p *Proxy) through(ctx context.Context, v environment, path string, port int) (*http.Response, error) {
+// through asks the confirm server for the health path of an app, under the name of that
+// host. The body of the answer is read a little and closed.
+func (p *Proxy) through(ctx context.Context, v environment, place string, h deploy.Health, host string) (*http.Response, error) {
+	path := place + h.Path
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.dial+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask nginx for %s: %w", path, err)
 	}
-	req.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	req.Host = host
 	req.Header.Set("User-Agent", "tandem")
+	for _, x := range h.Headers {
+		req.Header.Set(x.Name, x.Value)
+	}
 	res, err := p.prober.Do(req)
 	if err != nil {
 		return nil, plain(err)

@@ -51,6 +51,40 @@ func TestProbe_AsksTheLiveColorForTheHealthPathAsItIsWritten(t *testing.T) {
 	}
 }
 
+func TestProbe_AsksUnderTheSitesNameAndWithItsHeaders(t *testing.T) {
+	for _, mode := range []string{nginx.SwitchFlip, nginx.SwitchReload} {
+		t.Run(mode, func(t *testing.T) {
+			r := newRig(t, rigOptions{mode: mode, http: "proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header Host $proxy_host;"})
+			r.prepare(t)
+			route := r.route("/health")
+			route.Health.Host = "shop.example.com"
+			route.Health.Headers = []deploy.Header{{Name: "X-Forwarded-Proto", Value: "https"}}
+			if got := r.proxy.ProbeLive(t.Context(), r.app, route); got.Status != http.StatusOK || got.Host != "shop.example.com" {
+				t.Fatalf("got %+v", got)
+			}
+			last := r.stacks[deploy.Blue].last.Load()
+			if last == nil || last.Host != "shop.example.com" || last.Header.Get("X-Forwarded-Proto") != "https" {
+				t.Fatalf("the app was asked %+v", last)
+			}
+		})
+	}
+}
+
+func TestReach_AsksUnderTheSitesName(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.prepare(t)
+	r.app.Routes[0].Health = r.route("/health").Health
+	r.app.Routes[0].Health.Host = "shop.example.com"
+	r.app.Routes[0].Health.Headers = []deploy.Header{{Name: "X-Forwarded-Proto", Value: "https"}}
+	if err := r.proxy.Reach(t.Context(), r.app, deploy.Green); err != nil {
+		t.Fatal(err)
+	}
+	last := r.stacks[deploy.Green].last.Load()
+	if last == nil || last.Host != "shop.example.com" || last.Header.Get("X-Forwarded-Proto") != "https" {
+		t.Fatalf("the app was asked %+v", last)
+	}
+}
+
 func TestProbe_GoesTheWayOfPeople(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)

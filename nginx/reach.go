@@ -97,7 +97,7 @@ func (p *Proxy) askThrough(ctx context.Context, app deploy.App, r deploy.Route, 
 	if err != nil {
 		return err
 	}
-	res, err := p.through(ctx, v, reachPath(app.Name, r.Name, color)+r.Health.Path, r.Ports.Of(color))
+	res, err := p.through(ctx, v, reachPath(app.Name, r.Name, color), r.Health, r.Health.HostAt(r.Ports.Of(color)))
 	if err != nil {
 		return p.unreached(ctx, v, app, r, color, err.Error())
 	}

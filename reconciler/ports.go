@@ -30,6 +30,16 @@ type Exporter interface {
 	Export(ctx context.Context, commit, dir, dest string) error
 }
 
+// HostFiles are the files that this host has for an app beside those from git.
+type HostFiles interface {
+	// Version is another one when they change, and tells nothing of them; "" where there
+	// are none. What is wrong with them is Faults.
+	Version(ctx context.Context, app string) (string, error)
+	// Lay lays them over the files at root, whose name ends with overlay.Suffix of the
+	// version. Files that have them already are left alone.
+	Lay(ctx context.Context, app, version, root string) error
+}
+
 // Publisher takes the status.
 type Publisher interface {
 	// Publish commits the files (path in the repository -> content) to the

@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"tandem/internal/lib/overlay"
 	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/appfile"
 	"tandem/reconciler/deploy"
@@ -45,26 +46,38 @@ func (r *Runner) read(ctx context.Context, d Desired) (deploy.App, error) {
 	app := d.App
 	app.Commit, app.Tree = d.File.Commit, d.File.Tree
 	app.Commit.Hash = r.memory.Commit
+	version, err := r.hostVersion(ctx, app)
+	if err != nil {
+		return deploy.App{}, err
+	}
 	var unknown error // whether the same files run already
 	if tagsByCommit(d) {
 		app.Tag, unknown = r.treeTag(ctx, app)
 	}
-	if r.ready != nil && r.ready.Tree == app.Tree {
+	if r.ready != nil && r.ready.Tree == app.Tree && overlay.VersionOf(r.ready.Root) == version {
 		return *r.ready, nil
 	}
 	if err := r.options.Slots.Acquire(ctx, 1); err != nil {
 		return deploy.App{}, err
 	}
 	defer r.options.Slots.Release(1)
-	app, err := r.options.Ports.Allocate(ctx, app)
+	app, err = r.options.Ports.Allocate(ctx, app)
 	if err != nil {
 		return deploy.App{}, err
 	}
-	app, err = r.exported(ctx, d, app)
+	app, err = r.exported(ctx, d, app, version)
 	if err == nil && unknown != nil {
 		return deploy.App{}, unknown // what is wrong with the files can be told without
 	}
 	return app, err
+}
+
+// hostVersion is that of the files which this host has for the app, "" for none.
+func (r *Runner) hostVersion(ctx context.Context, app deploy.App) (string, error) {
+	if r.options.HostFiles == nil {
+		return "", nil
+	}
+	return r.options.HostFiles.Version(ctx, app.Name)
 }
 
 // prepareSite gives Nginx the files of an app of which nothing runs, and whose Compose

@@ -221,7 +221,7 @@ func (r *Runner) startProberForFlip(ctx context.Context, app deploy.App, w world
 func common(a, b []deploy.Route) []deploy.Route {
 	var both []deploy.Route
 	for _, r := range b {
-		if slices.ContainsFunc(a, func(x deploy.Route) bool { return x.Name == r.Name && x.Health.Path == r.Health.Path }) {
+		if slices.ContainsFunc(a, func(x deploy.Route) bool { return x.Name == r.Name && x.Health.SameQuestion(r.Health) }) {
 			both = append(both, r)
 		}
 	}

@@ -291,3 +291,15 @@ func TestRunner_ProberGoesOnUntilTheDrainIsOver(t *testing.T) {
 		}
 	})
 }
+
+func TestProber_AsksBothStacksOnlyWhatBothUnderstand(t *testing.T) {
+	old := deploy.Route{Name: "api", Health: deploy.Health{Path: "/health"}}
+	renamed := old
+	renamed.Health.Host = "shop.example.com"
+	if got := common([]deploy.Route{old}, []deploy.Route{renamed}); len(got) != 0 {
+		t.Errorf("asks %+v, a name that the old stack may not know", got)
+	}
+	if got := common([]deploy.Route{renamed}, []deploy.Route{renamed}); len(got) != 1 {
+		t.Errorf("asks %+v of two that are alike", got)
+	}
+}

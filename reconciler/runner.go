@@ -29,6 +29,7 @@ type Options struct {
 	Host         string // this machine, for the status
 	Trees        string // directory under which the app's files are exported
 	Source       Exporter
+	HostFiles    HostFiles // nil: no app has any
 	Resolver     Resolver
 	Ports        PortAllocator
 	Stacks       Stacks
@@ -84,7 +85,9 @@ type Runner struct {
 	inHand   *passState            // of the pass that goes on
 	nextAsk  time.Time             // when an image that is awaited is asked for again
 	stuck    deploy.Reason         // of the plan whose step failed in the last pass
-	parked   bool                  // traffic was sent to an empty color by this process, not by somebody
+	// reallocated counts the passes until now that ended with other ports being chosen.
+	reallocated int
+	parked      bool // traffic was sent to an empty color by this process, not by somebody
 }
 
 // exchange is what other goroutines leave for the Runner and ask it for, under its lock.

@@ -9,19 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tandem/internal/lib/overlay"
 	"tandem/reconciler/deploy"
 )
 
 // The files of an app are exported into a directory that is called like their Git tree,
 // and containers have parts of it mounted. What git has is what counts: where somebody
-// changed the copy, it is left as it is, for those containers, and made anew beside.
+// changed the copy, it is left as it is, for those containers, and made anew beside. What
+// this host has for the app lies over it, in a copy of its own for each version, so that a
+// release keeps the values that it was made with.
 
 // remadeSuffix is what the directory of files that were exported once more ends with.
 const remadeSuffix = "-anew"
 
 // exported exports and resolves the app of the commit.
-func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App) (deploy.App, error) {
-	root := filepath.Join(r.options.Trees, app.Name, app.Tree)
+func (r *Runner) exported(ctx context.Context, d Desired, app deploy.App, version string) (deploy.App, error) {
+	root := filepath.Join(r.options.Trees, app.Name, app.Tree+overlay.Suffix(version))
 	app.Root = r.unchanged(root)
 	got, err := r.exportedIn(ctx, d, app)
 	_, refused := deploy.AsFaults(err)
@@ -51,6 +54,11 @@ func (r *Runner) exportedIn(ctx context.Context, d Desired, app deploy.App) (dep
 				return deploy.App{}, faults
 			}
 			return deploy.App{}, fmt.Errorf("export %s: %w", app.Dir, err)
+		}
+	}
+	if version := overlay.VersionOf(app.Root); version != "" {
+		if err := r.options.HostFiles.Lay(ctx, app.Name, version, app.Root); err != nil {
+			return deploy.App{}, err
 		}
 	}
 	release, err := r.options.Resolver.Resolve(ctx, app)
@@ -122,7 +130,7 @@ func (r *Runner) treeTag(ctx context.Context, app deploy.App) (string, error) {
 			return tag, err
 		}
 		for _, s := range stacks {
-			if s.Release.Tag != "" && strings.TrimSuffix(filepath.Base(s.Root), remadeSuffix) == app.Tree {
+			if s.Release.Tag != "" && strings.TrimSuffix(overlay.Base(filepath.Base(s.Root)), remadeSuffix) == app.Tree {
 				tag = s.Release.Tag
 			}
 		}

@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	groupStart = "start"
 	groupAgent = "agent"
 	groupAsk   = "ask"
 	groupSteer = "steer"
@@ -24,7 +25,8 @@ func newRoot() *cobra.Command {
 and plain Nginx. You push a tag; it brings the new version up beside the old one,
 proves it healthy, moves the traffic without dropping a request, watches it, and
 writes what it did back into the repository. You revert the commit; it moves back.`,
-		Example: `  tandem validate                           are the files in this directory right?
+		Example: `  tandem init                               write a tandem.yaml for the Compose file in this directory
+  tandem validate                           are the files in this directory right?
   tandem plan --repo-url /path/to/repo.git  what would be done here, and why?
   tandem run --repo-url /path/to/repo.git   do it, and go on doing it`,
 		Args:          cobra.ArbitraryArgs, // so that an unknown command arrives at RunE
@@ -38,11 +40,13 @@ writes what it did back into the repository. You revert the commit; it moves bac
 		},
 	}
 	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "START"},
 		&cobra.Group{ID: groupAgent, Title: "THE AGENT"},
 		&cobra.Group{ID: groupAsk, Title: "ASK"},
 		&cobra.Group{ID: groupSteer, Title: "STEER"},
 	)
 	root.AddCommand(
+		newInit(s),
 		newRun(s),
 		newPlan(s), newStatus(s), newHistory(s), newValidate(s),
 		newRetry(s), newPause(s), newResume(s), newRemove(s),

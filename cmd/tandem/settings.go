@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
@@ -64,6 +65,12 @@ func (s *settings) loadLocal() (config.Config, error) {
 		return config.Config{}, &configError{err}
 	}
 	return cfg, nil
+}
+
+// knowsHost tells whether the agent's file of the host that deploys is here.
+func (s *settings) knowsHost() bool {
+	_, err := os.Stat(cmp.Or(s.path, config.DefaultPath))
+	return err == nil
 }
 
 // logger returns a logger to w; otherwise is the level unless --log-level names one.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"io"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // printable makes text safe to show on one line of a terminal: control
@@ -39,4 +43,34 @@ func indented(text, prefix string) string {
 		b.WriteString(prefix + printable(strings.ReplaceAll(line, "\t", "    ")) + "\n")
 	}
 	return b.String()
+}
+
+// escaped is a terminal that gets nothing but text: what a Compose file calls its services
+// must not move the cursor.
+type escaped struct{ w io.Writer }
+
+// Write implements io.Writer. A call ends where a line or a question ends.
+func (e escaped) Write(text []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		plain, ended := strings.CutSuffix(line, "\n")
+		b.WriteString(printable(plain))
+		if ended {
+			b.WriteByte('\n')
+		}
+	}
+	if _, err := io.WriteString(e.w, b.String()); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+// isTerminal tells whether a person types what is read there.
+func isTerminal(in io.Reader) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

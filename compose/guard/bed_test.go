@@ -22,6 +22,7 @@ type bed struct {
 	engine  *testbed.Engine
 	raw     *moby.Client // the engine without anybody who looks
 	guarded *guard.Engine
+	apps    string // directory with the host directories of the apps
 	host    policy.Host
 	app     deploy.App
 	image   string // name of the probe image, without a tag
@@ -50,7 +51,8 @@ func newBed(t *testing.T, name string) *bed {
 			t.Error(err)
 		}
 	})
-	loader, err := project.NewLoader(project.LoaderOptions{})
+	b.apps = t.TempDir()
+	loader, err := project.NewLoader(project.LoaderOptions{AppsDir: b.apps})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,13 @@
 package guard_test
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -180,6 +183,34 @@ func TestGuard_StartsWhatIsHarmless(t *testing.T) {
 	}
 	if _, err := guarded.ContainerStart(ctx, made.ID, moby.ContainerStartOptions{}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestGuard_ShowsTheFilesOfTheAppsOwnHostDirectoryAndNothingElseOfIt(t *testing.T) {
+	b := newBed(t, "hostdir")
+	own, other := filepath.Join(b.apps, b.app.Name), filepath.Join(b.apps, "another")
+	for _, dir := range []string{own, other} {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "pem"), []byte("x"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(other, "pem"), filepath.Join(own, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for bind, allowed := range map[string]bool{
+		filepath.Join(own, "pem") + ":/x:ro": true, filepath.Join(own, "pem") + ":/x": false, filepath.Join(own, "link") + ":/x:ro": false,
+		filepath.Join(other, "pem") + ":/x:ro": false, own + ":/x:ro": false, b.apps + ":/x:ro": false,
+	} {
+		o := b.harmless()
+		o.Name += fmt.Sprintf("-%x", len(bind)*7+strings.Count(bind, "o"))
+		o.HostConfig.Binds = []string{bind}
+		made, err := b.guarded.ContainerCreate(t.Context(), o)
+		if err == nil {
+			_, err = b.guarded.ContainerStart(t.Context(), made.ID, moby.ContainerStartOptions{})
+		}
+		if allowed && err != nil || !allowed && !isNotAllowed(err) {
+			t.Errorf("%s: %v", bind, err)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ func (j judge) bind(source string, readOnly bool, propagation string) []trouble 
 		if !readOnly {
 			all = append(all, trouble{"", file + " comes from git and could be written to"})
 		}
+	case readOnly && j.HasHostFile(j.scope.app, file, target):
 	case slices.Contains(policy.HarmlessFiles, file) && readOnly, j.HasData(j.scope.app, file, target):
 	case !j.Policy.AllowsMount(file) || !j.Policy.AllowsMount(target):
 		all = append(all, trouble{policy.AllowHostMounts + ":" + target, "it has " + file + " of this host"})

@@ -104,6 +104,7 @@ type Host struct {
 	Policy Policy
 	socket string // path of the Docker socket, if Docker listens on one
 	data   string // directory with the data directories of the apps
+	apps   string // directory with their host directories
 }
 
 // DefaultData is where the data directories of the apps are, if nobody says otherwise.
@@ -131,6 +132,20 @@ func (h Host) HasData(app, path, target string) bool {
 		real = dir // Docker makes it
 	}
 	return app != "" && rootfile.Below(dir, path) && rootfile.Below(real, target)
+}
+
+// WithApps is the same with the directory that has the host directories of the apps.
+func (h Host) WithApps(dir string) Host {
+	h.apps = filepath.Clean(dir)
+	return h
+}
+
+// HasHostFile tells whether the path, and what it leads to when links are followed, are in
+// the host directory of the app, whose files its containers may be shown.
+func (h Host) HasHostFile(app, path, target string) bool {
+	dir := filepath.Join(h.apps, app)
+	real, err := filepath.EvalSymlinks(dir)
+	return err == nil && h.apps != "" && app != "" && path != dir && rootfile.Below(dir, path) && rootfile.Below(real, target)
 }
 
 // HarmlessFiles are files of the host that tell nothing secret: which time it is here. They

@@ -184,6 +184,9 @@ func (r *Resolution) readBuilds(ctx context.Context, app deploy.App, files *cont
 			if r.sharedFile != nil && r.Shared != nil && r.Shared.Services[b.Service].Image == b.Image {
 				c.File = r.sharedFile
 			}
+			if c.MissingElsewhere(dockerfileOf(b.Config), at(b.Service, "build", wrong.Key)...) {
+				continue
+			}
 			c.fault(at(b.Service, "build", wrong.Key), "%s", wrong.Text)
 			faults = append(faults, c.faults...)
 		case err != nil:
@@ -192,6 +195,15 @@ func (r *Resolution) readBuilds(ctx context.Context, app deploy.App, files *cont
 		r.Builds[i].Input = input
 	}
 	return composefile.SortFaults(faults).Err()
+}
+
+// dockerfileOf is the path of the file that says how an image is built.
+func dockerfileOf(b types.BuildConfig) string {
+	name := cmp.Or(b.Dockerfile, "Dockerfile")
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(b.Context, name)
+	}
+	return name
 }
 
 // buildInput is the hash of what one image is made from.

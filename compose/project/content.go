@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"tandem/compose/project/composefile"
+	"tandem/internal/lib/overlay"
 	"tandem/internal/lib/rootfile"
 )
 
@@ -35,14 +36,18 @@ func (e tooMuch) Error() string { return string(e) }
 // app's directory: nothing leads out of it, and nothing but a regular file is opened.
 type contents struct {
 	root    string
-	bytes   int64             // that may still be read
-	entries int               // that may still be looked at
-	digests map[string]string // path -> digest, of those that were read
-	lfs     []string          // paths of those that are pointers of Git LFS
+	bytes   int64                  // that may still be read
+	entries int                    // that may still be looked at
+	digests map[string]string      // path -> digest, of those that were read
+	lfs     []string               // paths of those that are pointers of Git LFS
+	absent  func(full string) bool // tells whether a path need not exist; nil: each has to
+	hostDir string                 // the app's host directory
+	host    map[string]string      // name -> keyed digest, of what is in it
 }
 
 func newContents(root string) *contents {
-	return &contents{root: filepath.Clean(root), bytes: maxContent, entries: maxEntries, digests: map[string]string{}}
+	host, _ := overlay.Manifest(root)
+	return &contents{host: host, root: filepath.Clean(root), bytes: maxContent, entries: maxEntries, digests: map[string]string{}}
 }
 
 // add adds the content of the paths below the root to h: of a directory every file
@@ -55,11 +60,19 @@ func (c *contents) add(ctx context.Context, h hash.Hash, paths []string) (err er
 	defer func() { err = closeErr(root, err) }()
 	paths = slices.Compact(slices.Sorted(slices.Values(paths)))
 	for _, full := range paths {
+		if sum := c.host[rootfile.Relative(c.hostDir, full)]; sum != "" && rootfile.Below(c.hostDir, full) {
+			// The hash of a release is published, and the file may be a password.
+			writePart(h, []byte("host file "+rootfile.Relative(c.hostDir, full)))
+			writePart(h, []byte(sum))
+			continue
+		}
 		if !rootfile.Below(c.root, full) {
 			continue
 		}
 		if _, err := rootfile.Inside(c.root, full); errors.Is(err, rootfile.ErrOutside) {
 			continue // the host's policy allows it, or it would have been refused
+		} else if errors.Is(err, fs.ErrNotExist) && c.absent != nil && c.absent(full) {
+			continue
 		}
 		name := rootfile.Relative(c.root, full)
 		writePart(h, []byte(name))

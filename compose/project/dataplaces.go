@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -167,9 +168,10 @@ func (x *projection) coloredMount(color deploy.Color, name string, v types.Servi
 	if rootfile.Below(filepath.Clean(x.App.Root), v.Source) {
 		key = x.relative(v.Source)
 	}
-	use := x.App.Volumes[key]
-	used[key] = used[key] || use != ""
 	where := at(name, "volumes", "~"+v.Target)
+	decided := x.decidedBy(key, where, v.Target)
+	use := x.App.Volumes[decided]
+	used[decided] = used[decided] || use != ""
 	switch {
 	case use == "" && x.toBeWritten(v, false):
 		x.undecided(name, where, "the directory "+key, key)
@@ -190,6 +192,39 @@ func (x *projection) coloredMount(color deploy.Color, name string, v types.Servi
 	return v
 }
 
+// decidedBy is what tandem.yaml calls the source of a mount: its path, or the words of the
+// Compose file where a variable or a home is in them, which each host has for itself.
+func (x *projection) decidedBy(key string, where []string, target string) string {
+	if _, ok := x.App.Volumes[key]; ok {
+		return key
+	}
+	written := ""
+	for _, item := range []string{"~:" + target, "~" + target} {
+		x.Says(func(text string) bool {
+			text = strings.Trim(text, `"' `)
+			source, rest, short := strings.Cut(text, ":"+target)
+			if m := longSource.FindStringSubmatch(text); m != nil {
+				written = m[1]
+			} else if short && (rest == "" || rest[0] == ':') {
+				written = source
+			}
+			return written != ""
+		}, append(slices.Clone(where[:len(where)-1]), item)...)
+		if written != "" {
+			break
+		}
+	}
+	if written = path.Clean(written); strings.Contains(written, "$") || strings.HasPrefix(written, "~") {
+		if _, ok := x.App.Volumes[written]; ok {
+			return written
+		}
+	}
+	return key
+}
+
+// longSource is the source in the long form of a mount.
+var longSource = regexp.MustCompile(`(?m)source["']?:\s*["']?([^\s"',]+)`)
+
 // relative is a path of the app's files as the Compose file has it, slash-separated.
 func (x *projection) relative(source string) string {
 	return filepath.ToSlash(rootfile.Relative(x.Dir(), source))
@@ -199,6 +234,9 @@ func (x *projection) relative(source string) string {
 // may be, and nobody put it into git, or a datastore keeps its data there. What has an
 // extension is a file that somebody forgot, and no directory.
 func (x *projection) toBeWritten(v types.ServiceVolumeConfig, data bool) bool {
+	if x.IsHostFile(v.Source) {
+		return false // it is mounted read-only from the host directory
+	}
 	if v.ReadOnly || !rootfile.Below(filepath.Clean(x.App.Root), filepath.Clean(v.Source)) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,12 @@ type LoaderOptions struct {
 	Trial  []string     // arguments with which this very program calls RunTrial; empty: files are loaded without having been tried
 	Data   string       // directory with the data directories of the apps; empty: policy.DefaultData
 	Owns   Owns         // nil: the engine is not asked, and what only its labels allow is a fault
+
+	AppsDir string // directory with the host directories of the apps; empty: no app has one
+	HostKey string // file with the key of what is in them
+	// Elsewhere says that the apps may run on another machine: what its host directory may
+	// have is a note here, unless this machine has the directory.
+	Elsewhere bool
 }
 
 // Owns tells whether the engine has the network or volume, and it is set aside for the app
@@ -31,12 +38,15 @@ type Owns func(ctx context.Context, app deploy.App, r Resource) (bool, error)
 
 // Loader reads the Compose files of apps. It is safe for concurrent use.
 type Loader struct {
-	host   policy.Host
-	log    *slog.Logger
-	vault  Vault
-	owns   Owns
-	trials *trials
-	trying bool // this process is a trial, after which the files are read once more
+	host        policy.Host
+	log         *slog.Logger
+	vault       Vault
+	owns        Owns
+	trials      *trials
+	appsDir     string
+	elsewhere   bool
+	hostKeyFile string
+	trying      bool // this process is a trial, after which the files are read once more
 }
 
 // NewLoader returns a loader. A name in Policy that means nothing is an error.
@@ -48,7 +58,7 @@ func NewLoader(o LoaderOptions) (*Loader, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Loader{host: host, log: o.Logger, vault: o.Vault, owns: o.Owns, trials: newTrials(o)}, nil
+	return &Loader{host: host.WithApps(cmp.Or(o.AppsDir, DefaultAppsDir)), log: o.Logger, vault: o.Vault, owns: o.Owns, appsDir: o.AppsDir, elsewhere: o.Elsewhere, hostKeyFile: o.HostKey, trials: newTrials(o)}, nil
 }
 
 // Resolve reads the Compose files under app.Root and returns the release. A
@@ -64,7 +74,7 @@ func (l *Loader) Resolve(ctx context.Context, app deploy.App) (deploy.Release, e
 
 // Load reads the Compose files as Resolve does, and returns all that was made of them.
 func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) {
-	secrets, err := l.openSecrets(ctx, app)
+	secrets, err := l.OpenSecrets(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +88,14 @@ func (l *Loader) Load(ctx context.Context, app deploy.App) (*Resolution, error) 
 
 // load loads and projects the app's files. It is the whole of what a trial does, too.
 func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.SecretRefs) (*Resolution, error) {
+	unset := l.newUnset(app, l.namesHere(app))
+	r, err := l.loadFiles(ctx, app, secrets.ForLoad(unset, l.opener()), unset)
+	return withUnset(r, err, unset)
+}
+
+// loadFiles makes of the files what is run. What comes of a variable without a value is left
+// out of the faults: unset has what is to be told of it.
+func (l *Loader) loadFiles(ctx context.Context, app deploy.App, secrets composefile.SecretRefs, unset *composefile.Unset) (*Resolution, error) {
 	r := &Resolution{secrets: secrets}
 	stack, err := composefile.OpenStack(app, secrets)
 	if err != nil {
@@ -115,7 +133,7 @@ func (l *Loader) load(ctx context.Context, app deploy.App, secrets composefile.S
 		faults = append(faults, checkShared(shared, r.Shared, l.rules(free))...)
 	}
 	faults = append(faults, composefile.SortFaults(append(r.dataFaults(app), r.nestedData(l.host, app)...))...)
-	if err := append(faults, onNewLines(faults, more)...).Err(); err != nil {
+	if err := unset.Plausible(append(faults, onNewLines(faults, more)...)).Err(); err != nil {
 		return nil, err
 	}
 	for color, p := range r.Colored {
@@ -192,19 +210,6 @@ type Vault interface {
 	// HideCut returns the text without the values that Open has ever returned, also
 	// where the beginning of the text was cut off in the middle of one.
 	HideCut(text string) string
-}
-
-// openSecrets reads the app's encrypted files.
-func (l *Loader) openSecrets(ctx context.Context, app deploy.App) (composefile.SecretRefs, error) {
-	if len(app.Secrets) == 0 {
-		return composefile.SecretRefs{}, nil
-	}
-	if l.vault == nil {
-		return composefile.SecretRefs{}, deploy.Faults{{File: app.File, Path: "secrets", Text: "there is nothing here to open them with"}}
-	}
-	list, err := l.vault.Open(ctx, app)
-	if err != nil {
-		return composefile.SecretRefs{}, err
-	}
-	return composefile.SecretRefsOf(list), nil
+	// Add makes it know one more value.
+	Add(name, value string)
 }

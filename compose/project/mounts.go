@@ -43,7 +43,10 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 	for _, e := range s.EnvFiles {
 		advice := ""
 		if e.Required {
-			advice = "add it, or write it as {path: …, required: false}"
+			advice = c.missingAdvice(e.Path, "add it, write it as {path: …, required: false}")
+		}
+		if bool(e.Required) && c.MissingElsewhere(e.Path, at(name, "env_file")...) {
+			continue
 		}
 		if c.hostFile(at(name, "env_file"), e.Path, advice) {
 			c.readable(at(name, "env_file"), c.ReadVariables(e.Path))
@@ -59,6 +62,9 @@ func (c *checker) mounts(name string, s types.ServiceConfig) {
 // bind checks a directory or file of this host that is mounted as it is.
 func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfig) {
 	if slices.Contains(policy.HarmlessFiles, v.Source) && v.ReadOnly {
+		return
+	}
+	if v.ReadOnly && c.MissingElsewhere(v.Source, path...) {
 		return
 	}
 	mine := c.hostFile(path, v.Source, "add it if the container only reads it, for it is mounted read-only; for what the container writes, use a volume of the shared stack")
@@ -99,8 +105,9 @@ func (c *checker) fileObject(path []string, o types.FileObjectConfig) {
 	switch {
 	case bool(o.External):
 		c.fault(append(path, "external"), "Docker keeps %s only in swarm mode: write file: or environment: instead", path[0])
+	case o.File != "" && c.MissingElsewhere(o.File, append(path, "file")...):
 	case o.File != "":
-		c.hostFile(append(path, "file"), o.File, "add it, or use environment: with a variable of tandem.yaml")
+		c.hostFile(append(path, "file"), o.File, c.missingAdvice(o.File, "add it, use environment: with a variable of tandem.yaml"))
 	}
 }
 
@@ -154,6 +161,9 @@ func (c *checker) readable(path []string, err error) {
 // app. A path that does not exist is a fault if there is advice what to do about it.
 func (c *checker) hostFile(path []string, file, advice string) bool {
 	file = filepath.Clean(file)
+	if c.IsHostFile(file) {
+		return false // see fromHost
+	}
 	target, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		target = file
@@ -167,7 +177,7 @@ func (c *checker) hostFile(path []string, file, advice string) bool {
 	case errors.Is(err, rootfile.ErrOutside):
 		c.outside(path, file, target)
 	case errors.Is(err, fs.ErrNotExist):
-		if advice != "" {
+		if advice != "" && !c.MissingElsewhere(file, path...) {
 			c.fault(path, "%s is not in git: %s", rootfile.Relative(c.App.Root, file), advice)
 		}
 	case err != nil:

@@ -87,7 +87,8 @@ func contentsOf(p *types.Project, services types.Services) []string {
 	var contents []string
 	for _, name := range sortedKeys(services) {
 		for _, ref := range services[name].Secrets {
-			if x := p.Secrets[ref.Source]; x.Environment != "" {
+			// Of a secret, what stands in the file is left out of the project's text, too.
+			if x := p.Secrets[ref.Source]; x.Content != "" {
 				contents = append(contents, x.Content)
 			}
 		}

@@ -44,6 +44,7 @@ func (r *Resolution) Fault(p *types.Project, path []string, format string, args 
 // hash notes what the release and each shared service is made from.
 func (r *Resolution) hash(ctx context.Context, app deploy.App) error {
 	files := newContents(app.Root)
+	files.absent, files.hostDir = r.stackFile.MayBeInHostDir, r.stackFile.HostPath(app.Root)
 	if err := r.readBuilds(ctx, app, files); err != nil {
 		return err
 	}
@@ -115,6 +116,7 @@ func finalize(f *composefile.File, p *types.Project) error {
 	if faults := labelFaults(f, p); len(faults) > 0 {
 		return faults
 	}
+	fromHost(f, p)
 	for name, s := range p.Services {
 		for i := range s.Ports {
 			if s.Ports[i].HostIP == "" {

@@ -61,8 +61,24 @@ func (x *projection) ports() {
 				Mode: "ingress", HostIP: loopback, Target: uint32(target), Published: strconv.Itoa(published), Protocol: "tcp",
 			})
 		}
+		if n := s.GetScale(); n > 1 && x.routeTo(name) != "" && len(s.Ports) > 0 {
+			x.note(replicasOf(s), "1 in place of %d: they cannot publish the same port, and Nginx asks that one", n)
+			one := 1
+			if s.Scale = &one; s.Deploy != nil {
+				deploy := *s.Deploy // the file's own is looked at again
+				deploy.Replicas, s.Deploy = &one, &deploy
+			}
+		}
 		return s
 	})
+}
+
+// replicasOf is the path that says how many containers a service has.
+func replicasOf(s types.ServiceConfig) []string {
+	if s.Scale != nil {
+		return at(s.Name, "scale")
+	}
+	return at(s.Name, "deploy", "replicas")
 }
 
 // hasNamespaceOfOthers tells whether the container publishes no port, because its network is

@@ -68,6 +68,6 @@ func (w *secretWalk) refuse(text string, path []string) {
 	for _, s := range w.file.Secrets.Found(text) {
 		where := append(path[:len(path):len(path)], "~"+s.Name)
 		name, line := w.file.Locate(where...)
-		w.faults = append(w.faults, deploy.Fault{File: name, Line: line, Path: composefile.PathText(path), Text: composefile.SecretAdvice(s.Name, path)})
+		w.faults = append(w.faults, deploy.Fault{File: name, Line: line, Path: composefile.PathText(path), Text: composefile.SecretAdvice(s, path)})
 	}
 }

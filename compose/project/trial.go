@@ -67,11 +67,13 @@ func newTrials(o LoaderOptions) *trials {
 // job is what a trial is given. Nothing secret is in it: files are loaded with placeholders
 // in place of the values.
 type job struct {
-	App     deploy.App
-	Secrets []deploy.Secret // without their values
-	Policy  []string
-	Host    string
-	Data    string
+	App       deploy.App
+	Secrets   []deploy.Secret // without their values
+	Policy    []string
+	Host      string
+	Data      string
+	AppsDir   string
+	Elsewhere bool
 }
 
 // answer is what it has to say. Exactly one of the first three is there.
@@ -125,7 +127,7 @@ func (l *Loader) tryOut(ctx context.Context, app deploy.App, secrets composefile
 // jobOf is the same for the same release, whatever commit and state of it.
 func (l *Loader) jobOf(app deploy.App, secrets composefile.SecretRefs) ([]byte, error) {
 	app.Commit, app.Release, app.FilesRefused = deploy.Commit{}, deploy.Release{}, false
-	return json.Marshal(job{App: app, Policy: l.trials.policy, Host: l.trials.host, Data: l.trials.data, Secrets: secrets.WithoutValues()})
+	return json.Marshal(job{App: app, Policy: l.trials.policy, Host: l.trials.host, Data: l.trials.data, AppsDir: l.appsDir, Elsewhere: l.elsewhere, Secrets: secrets.WithoutValues()})
 }
 
 func (t *trials) known(text []byte) (outcome, bool) {

@@ -40,7 +40,7 @@ func RunTrial(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(io.LimitReader(in, maxJob)).Decode(&j); err != nil {
 		return fmt.Errorf("read the job: %w", err)
 	}
-	l, err := NewLoader(LoaderOptions{Host: j.Host, Policy: j.Policy, Data: j.Data})
+	l, err := NewLoader(LoaderOptions{Host: j.Host, Policy: j.Policy, Data: j.Data, AppsDir: j.AppsDir, Elsewhere: j.Elsewhere})
 	if err != nil {
 		return fmt.Errorf("read the job: %w", err)
 	}

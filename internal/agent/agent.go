@@ -46,6 +46,7 @@ type Agent struct {
 	source *source.Repo
 	vault  *secrets.Vault
 	stacks *compose.Client
+	hosts  hostFiles
 	proxy  *nginx.Proxy
 	prober *probe.Prober
 	slots  *semaphore.Weighted
@@ -79,12 +80,13 @@ func New(cfg config.Config, log *slog.Logger) (*Agent, error) {
 	vault := secrets.New(cfg.Secrets.AgeKeyFile)
 	log = slog.New(vault.Handler(log.Handler()))
 	a := &Agent{cfg: cfg, log: log, host: host, vault: vault, prober: probe.New(), slots: semaphore.NewWeighted(atOnce), random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), stopped: make(chan struct{})}
+	a.hosts = hostFiles{dir: cfg.Apps, key: filepath.Join(cfg.State, "host.key"), log: log, polled: map[string]string{}}
 	if a.source, err = newSource(cfg, host, log); err != nil {
 		return nil, fmt.Errorf("set up the repository: %w", err)
 	}
 	a.stacks, err = compose.New(compose.Options{
 		Host: cfg.Docker.Host, Policy: cfg.Policy.Allow, MinFree: cfg.Docker.MinFree, Trees: filepath.Join(cfg.State, "trees"),
-		Data: filepath.Join(cfg.State, "data"), Vault: vault, Trial: []string{validate.TrialCommand}, Logger: log.With("part", "compose"),
+		Data: filepath.Join(cfg.State, "data"), Apps: cfg.Apps, HostKey: a.hosts.key, Vault: vault, Trial: []string{validate.TrialCommand}, Logger: log.With("part", "compose"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("set up docker: %w", err)
@@ -164,7 +166,7 @@ func statusGlobs(pattern string, f deploy.AppFile) []string {
 func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*nginx.Proxy, error) {
 	o := nginx.Options{
 		Dir: cfg.Nginx.Dir, Switch: cfg.Nginx.Switch, Command: cfg.Nginx.Command,
-		Confirm: cfg.Nginx.Confirm, Endpoint: stacks.Endpoint,
+		Confirm: cfg.Nginx.Confirm, Endpoint: stacks.Endpoint, Ports: cfg.Docker.Ports,
 		Logger: log.With("part", "nginx"),
 	}
 	if cfg.Nginx.Container != "" {
@@ -184,7 +186,7 @@ func (a *Agent) options(name string, memory deploy.Memory) reconciler.Options {
 	stacks := ownStacks{redactingStacks{a.stacks, a.vault.Redactor}, a.owned}
 	return reconciler.Options{
 		Name: name, Host: a.host, Trees: filepath.Join(a.cfg.State, "trees"),
-		Source: a.source, Reverter: a.source,
+		Source: a.source, Reverter: a.source, HostFiles: a.hosts,
 		Resolver: stacks, Stacks: stacks, Examiner: stacks, Singletons: stacks, Migrator: stacks, Shared: stacks, StatsReader: stacks,
 		Pruner: stacks, InUse: func(i deploy.Image) bool { return a.apps.need(name, i) },
 		Ports: a.ports, Holders: a.holders(), Router: a.proxy, Backup: a.proxy, ProxyProber: a.proxy, AccessLog: a.proxy, DirectProber: a.prober,
@@ -256,6 +258,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.metrics.Polled(a.poll.lastError())
 		a.metrics.Withheld(a.poll.withholds())
 		a.drift.check(ctx, a.apps.named())
+		for _, app := range a.apps.named() {
+			if a.hosts.changed(ctx, app) {
+				a.apps.wake(app)
+			}
+		}
 	}
 	// Reading files and deploying needs memory that looking does not, and nobody else
 	// would return it to the machine for minutes.
@@ -292,6 +299,10 @@ func (a *Agent) listen(ctx context.Context, background *sync.WaitGroup) error {
 	if err != nil {
 		return fmt.Errorf("watch the repository: %w", err)
 	}
+	own, err := a.hosts.watch(ctx)
+	if err != nil {
+		return err
+	}
 	containers := a.stacks.Events(ctx)
 	background.Go(func() {
 		for {
@@ -301,6 +312,8 @@ func (a *Agent) listen(ctx context.Context, background *sync.WaitGroup) error {
 			case app := <-files:
 				a.apps.wake(app)
 			case app := <-containers:
+				a.apps.wake(app)
+			case app := <-own:
 				a.apps.wake(app)
 			case <-pushes:
 				control{a}.Wake()

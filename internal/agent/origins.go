@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tandem/internal/lib/overlay"
 	"tandem/reconciler/appfile"
 	"tandem/reconciler/deploy"
 )
@@ -39,7 +40,7 @@ func readOrigin(state string) []remembered {
 		}
 		o := appfile.Origin{Dir: m.Dir}
 		if m.Live.Root != "" {
-			o.Tree = filepath.Base(m.Live.Root) // see App.Root
+			o.Tree = overlay.Base(filepath.Base(m.Live.Root)) // see App.Root
 		}
 		all = append(all, remembered{strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), o, info.ModTime()})
 	}
@@ -76,7 +77,7 @@ func (a *Agent) liveTree(app string) string {
 	}
 	for _, s := range stacks {
 		if s.Color == color && s.Root != "" {
-			return filepath.Base(s.Root)
+			return overlay.Base(filepath.Base(s.Root))
 		}
 	}
 	return ""

@@ -29,7 +29,7 @@ func (a *Agent) primeRedactor(app string) {
 	}
 	for _, e := range entries {
 		for _, old := range a.appsIn(ctx, filepath.Join(trees, e.Name())) {
-			if _, err := a.vault.Open(ctx, old); err != nil {
+			if err := a.stacks.LearnSecrets(ctx, old); err != nil {
 				a.log.Debug("secrets of an older release not opened", "app", app, "err", err)
 			}
 		}

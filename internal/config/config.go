@@ -18,6 +18,7 @@ type Config struct {
 	Docker  Docker
 	Policy  Policy
 	Secrets Secrets
+	Apps    string // directory with the host directories of the apps
 	Notify  Notify
 	Forge   Forge
 	API     API
@@ -150,6 +151,7 @@ type API struct {
 func Default() Config {
 	return Config{
 		Repo:   Repo{Branch: "main", Apps: []string{"**/tandem.yaml"}, Poll: Poll{Every: 10 * time.Second}},
+		Apps:   "/etc/tandem/apps",
 		Status: Status{Branch: "tandem-status", Path: "{app}.yaml"},
 		Nginx: Nginx{
 			Dir:     "/etc/nginx/tandem",

@@ -50,6 +50,7 @@ func settings() []setting {
 		{"docker.ports", "ports of this host that tandem chooses for routes whose file names none", func(c *Config) any { return &c.Docker.Ports }},
 		{"policy.allow", "what the repository may ask of this host beyond the ordinary", func(c *Config) any { return &c.Policy.Allow }},
 		{"secrets.age_key_file", "file with the private age keys that open the secrets of the repository", func(c *Config) any { return &c.Secrets.AgeKeyFile }},
+		{"apps", "directory with the host directories of the apps: files that are not in git", func(c *Config) any { return &c.Apps }},
 		{"notify.urls_file", "file with the addresses that are told what happened: one shoutrrr URL a line", func(c *Config) any { return &c.Notify.URLsFile }},
 		{"forge.kind", "what hosts the repository, for commit statuses: auto, github, gitlab, gitea or none", func(c *Config) any { return &c.Forge.Kind }},
 		{"forge.url", "base of its API, where the host is not a known one", func(c *Config) any { return &c.Forge.URL }},

@@ -178,4 +178,7 @@ func (v *validator) directories() {
 	case filepath.Clean(state) == filepath.Clean(dir):
 		v.fault("state", "%s is nginx.dir already; the agent's state needs a directory of its own", state)
 	}
+	if apps := v.config.Apps; !filepath.IsAbs(apps) || filepath.Clean(apps) == "/" {
+		v.fault("apps", "want an absolute directory, such as /etc/tandem/apps, got %q", apps)
+	}
 }

@@ -38,6 +38,7 @@ agent configuration: forge.kind: want auto, github, gitlab, gitea (Forgejo too) 
 agent configuration: listen: want an address such as 127.0.0.1:8484, got ""
 agent configuration: nginx.confirm: want an address such as 127.0.0.1:8485, got ""
 agent configuration: state: want an absolute directory, such as /var/lib/tandem, got ""
+agent configuration: apps: want an absolute directory, such as /etc/tandem/apps, got ""
 `
 	if diff := cmp.Diff(want, messages(Config{}.Validate())); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)

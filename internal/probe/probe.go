@@ -31,26 +31,33 @@ func (p *Prober) Probe(ctx context.Context, r deploy.Route, c deploy.Color) depl
 	defer cancel()
 	target := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Ports.Of(c))) + r.Health.Path
 	began := time.Now()
-	status, err := p.get(ctx, target)
-	return deploy.Probe{Status: status, Took: time.Since(began), Err: plain(err)}
+	answer := deploy.Probe{Host: r.Health.HostAt(r.Ports.Of(c))}
+	err := p.get(ctx, target, r.Health, &answer)
+	answer.Took, answer.Err = time.Since(began), plain(err)
+	return answer
 }
 
-func (p *Prober) get(ctx context.Context, target string) (status int, err error) {
+func (p *Prober) get(ctx context.Context, target string, h deploy.Health, answer *deploy.Probe) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	req.Host = answer.Host
 	req.Header.Set("User-Agent", "tandem")
+	for _, x := range h.Headers {
+		req.Header.Set(x.Name, x.Value)
+	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	// Read a little, so that the far side does not see its answer cut off.
 	_, err = io.CopyN(io.Discard, res.Body, 4<<10)
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return res.StatusCode, errors.Join(err, res.Body.Close())
+	answer.Status, answer.Location = res.StatusCode, res.Header.Get("Location")
+	return errors.Join(err, res.Body.Close())
 }
 
 // plain shortens the client's error to what a person wants to read.

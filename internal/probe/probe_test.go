@@ -85,3 +85,26 @@ func TestProbe_NobodyListens(t *testing.T) {
 		t.Fatalf("got %+v, want an error and no status", p)
 	}
 }
+
+func TestProbe_AsksUnderTheSitesNameAndWithItsHeaders(t *testing.T) {
+	var got http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = *r
+		http.Redirect(w, r, "https://shop.example.com/health", http.StatusMovedPermanently)
+	}))
+	defer server.Close()
+	r := route(t, server.Listener.Addr().String())
+	r.Health.Host = "shop.example.com"
+	r.Health.Headers = []deploy.Header{{Name: "User-Agent", Value: "check/1"}, {Name: "X-Forwarded-Proto", Value: "https"}}
+	p := New().Probe(t.Context(), r, deploy.Blue)
+	if got.Host != "shop.example.com" || got.Header.Get("X-Forwarded-Proto") != "https" || got.UserAgent() != "check/1" {
+		t.Errorf("asked with Host %q and %v", got.Host, got.Header)
+	}
+	if p.Host != "shop.example.com" || p.Location != "https://shop.example.com/health" {
+		t.Errorf("got %+v", p)
+	}
+	r.Health.Host = ""
+	if p = New().Probe(t.Context(), r, deploy.Blue); p.Host != server.Listener.Addr().String() || got.Host != p.Host {
+		t.Errorf("without a name: asked %q, told %q", got.Host, p.Host)
+	}
+}

@@ -1,10 +1,7 @@
 package appfile
 
 import (
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,73 +89,4 @@ func (p appParser) ports(n strictyaml.Node, to *deploy.Ports, taken map[int]stri
 			taken[*c.to] = port
 		}
 	}
-}
-
-func (p appParser) health(n strictyaml.Node, to *deploy.Health) {
-	if !n.Present() {
-		n.Fault("is missing; write the path that answers when the service is well, such as health: /health")
-		return
-	}
-	if !n.IsMapping() {
-		p.healthPath(n, to)
-		return
-	}
-	n.Mapping("path", "status", "max_latency")
-	where := n.Get("path")
-	if !where.Present() {
-		where.Fault("is missing; write the path that answers when the service is well, such as path: /health")
-	}
-	p.healthPath(where, to)
-	p.status(n.Get("status"), to)
-	n.Get("max_latency").Duration(&to.MaxLatency, time.Millisecond, time.Minute)
-}
-
-var healthPattern = regexp.MustCompile(`^/[!-~]*$`)
-
-// healthLength is the longest path. A pattern that counted as far would take a
-// megabyte of memory in every process.
-const healthLength = 901
-
-func (p appParser) healthPath(n strictyaml.Node, to *deploy.Health) {
-	var s string
-	if !n.Text(&s) {
-		return
-	}
-	_, err := url.ParseRequestURI(s)
-	switch {
-	case !strings.HasPrefix(s, "/"):
-		n.Fault("want a path that begins with /, such as /health, got %s", quoted(s))
-	case strings.HasPrefix(s, "//") || strings.Contains(s, "#") || len(s) > healthLength || !healthPattern.MatchString(s) || err != nil:
-		n.Fault("want a path as it stands in an HTTP request (no spaces, no #, no //), got %s", quoted(s))
-	default:
-		to.Path = s
-	}
-}
-
-var statusPattern = regexp.MustCompile(`^([2-5][0-9]{2})(?:-([2-5][0-9]{2}))?$`)
-
-func (p appParser) status(n strictyaml.Node, to *deploy.Health) {
-	if !n.Present() {
-		return
-	}
-	var s string
-	if !n.Literal(&s) {
-		return
-	}
-	m := statusPattern.FindStringSubmatch(s)
-	if m == nil {
-		n.Fault("want a status or a range of them from 200 to 599, such as 200 or 200-299, got %s", quoted(s))
-		return
-	}
-	if m[2] == "" {
-		m[2] = m[1]
-	}
-	// The pattern leaves only digits, so neither conversion can fail.
-	least, _ := strconv.Atoi(m[1])
-	most, _ := strconv.Atoi(m[2])
-	if least > most {
-		n.Fault("the range %s is empty; write the lower status first: %d-%d", s, most, least)
-		return
-	}
-	to.StatusMin, to.StatusMax = least, most
 }

@@ -137,14 +137,6 @@ func (p Ports) Of(c Color) int {
 	}
 }
 
-// Health says what a healthy answer of a route is.
-type Health struct {
-	Path       string        // begins with "/"
-	StatusMin  int           // lowest status that is healthy, inclusive
-	StatusMax  int           // highest status that is healthy, inclusive
-	MaxLatency time.Duration // an answer that takes longer is late
-}
-
 // GatePolicy bounds the gate.
 type GatePolicy struct {
 	Timeout      time.Duration // from the moment the stack is up

@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 )
@@ -48,9 +47,11 @@ type Start struct {
 
 // Probe is the answer to one question.
 type Probe struct {
-	Status int           // 0 when there was no answer
-	Took   time.Duration // until the whole header was read
-	Err    error         // why there was no answer
+	Status   int           // 0 when there was no answer
+	Took     time.Duration // until the whole header was read
+	Err      error         // why there was no answer
+	Host     string        // the name that the app was asked under; empty: not known
+	Location string        // where a redirect leads, as the app wrote it
 }
 
 // Connections are those that are open from Nginx to one stack.
@@ -100,25 +101,4 @@ func (e *RevertRefusedError) Error() string {
 type RenderState struct {
 	Due   bool   // there is something to write, or Nginx has something to load
 	Lines string // what a person has to write before that can be of use; empty: nothing, or not known yet
-}
-
-// Sick says what is wrong with an answer, and nothing when it is healthy.
-func (h Health) Sick(p Probe) string {
-	switch {
-	case p.Took > h.MaxLatency:
-		return fmt.Sprintf("%s took longer than %s", h.Path, h.MaxLatency)
-	case p.Err != nil:
-		return fmt.Sprintf("%s: %v", h.Path, p.Err)
-	case p.Status < h.StatusMin || p.Status > h.StatusMax:
-		return fmt.Sprintf("%s answered %d, healthy is %s", h.Path, p.Status, h.statusText())
-	default:
-		return ""
-	}
-}
-
-func (h Health) statusText() string {
-	if h.StatusMin == h.StatusMax {
-		return itoa(h.StatusMin)
-	}
-	return itoa(h.StatusMin) + "-" + itoa(h.StatusMax)
 }

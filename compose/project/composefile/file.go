@@ -32,13 +32,22 @@ type File struct {
 	quota   *quota
 	walked  bool          // the references were looked at
 	refused deploy.Faults // what was wrong with them
+	growth  *growth       // what they are
+
+	unset     *Unset           // who is told of variables without a value; nil: nobody
+	gaps      map[string][]gap // by the text that has them
+	mentioned []variableText
+	hostFiles map[string]string // see isHostFile; nil: nobody has looked yet
 }
 
-// OpenStack finds the app's files: those that it names, or the first of
+// OpenStack finds the app's files: those that it names, those that its .env file lists, or the first of
 // deploy.ComposeNames that exists.
 func OpenStack(app deploy.App, secrets SecretRefs) (*File, error) {
 	if len(app.Compose) > 0 {
 		return openFile(app, secrets, "compose", app.Compose...)
+	}
+	if f, err := openListed(app, secrets); f != nil || err != nil {
+		return f, err
 	}
 	for _, name := range deploy.ComposeNames() {
 		if exists(app.Root, name) {
@@ -68,7 +77,7 @@ func exists(root, name string) bool {
 // openFile reads the named files, which are relative to the app's directory and
 // must be inside it. key is what names them in tandem.yaml.
 func openFile(app deploy.App, secrets SecretRefs, key string, names ...string) (*File, error) {
-	f := &File{App: app, Secrets: secrets, quota: newQuota()}
+	f := &File{App: app, Secrets: secrets, quota: newQuota(), unset: secrets.unset}
 	for _, name := range names {
 		full, err := rootfile.Inside(app.Root, filepath.Join(app.Root, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -146,11 +155,22 @@ func (f *File) Resolve(ctx context.Context, project string, variables map[string
 		return nil, fault
 	}
 	if err != nil {
+		f.closeGaps(nil)
 		return nil, f.loadFault(err)
 	}
 	p.ComposeFiles = slices.Clone(f.paths)
 	enable(p, also)
+	f.closeGaps(f.runs(p))
 	return p.WithoutUnnecessaryResources(), nil
+}
+
+// runs are the services of a project that tandem runs.
+func (f *File) runs(p *types.Project) map[string]bool {
+	set := map[string]bool{}
+	for name, s := range p.Services {
+		set[name] = s.GetScale() > 0 && !slices.Contains(f.App.Ignore, name)
+	}
+	return set
 }
 
 // profilesOf are the profiles that the variables make active, as Compose reads them.

@@ -258,6 +258,7 @@ func (f *File) bounded(o *loader.Options) {
 			return "", nil // told already; the loader goes on to the end
 		}
 		left -= len(text)
+		value = f.noteGaps(text, value)
 		out, err := template.Substitute(text, func(name string) (string, bool) {
 			v, ok := value(name)
 			if left -= perByte * len(v); left < 0 {

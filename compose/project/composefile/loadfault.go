@@ -25,7 +25,7 @@ func (f *File) loadFault(err error) error {
 	if found := f.Secrets.Found(text); len(found) > 0 {
 		path := pathIn(text)
 		name, line := f.source.locate(path...)
-		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: SecretAdvice(found[0].Name, path)}}
+		return deploy.Faults{{File: name, Line: line, Path: strings.Join(path, "."), Text: SecretAdvice(found[0], path)}}
 	}
 	text = plaintext.WithoutEscapes([]byte(text))
 	fault := deploy.Fault{File: f.Name(), Text: text}

@@ -137,7 +137,7 @@ func (f *File) referenceFaults() deploy.Faults {
 	if len(w.faults) == 0 {
 		w.checkGrowth()
 	}
-	f.walked, f.refused = true, SortFaults(w.faults)
+	f.walked, f.refused, f.growth = true, SortFaults(w.faults), w.growth
 	return f.refused
 }
 

@@ -1,6 +1,7 @@
 package composefile
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -16,19 +17,71 @@ import (
 // place of each value: so it shows where a value would go, no message of the loader
 // can repeat one, and the hash of a release tells nothing about one.
 type SecretRefs struct {
+	table *secretTable // nil: there are none
+	unset *Unset       // is told of variables without a value; nil: nobody is
+}
+
+// secretTable is what all copies of SecretRefs of one load share: files that a service names
+// are opened on the way.
+type secretTable struct {
 	list         []deploy.Secret
 	placeholders map[string]string // name -> placeholder
+	opened       map[string]bool   // files
+	open         Opener            // nil: nothing is opened
+}
+
+// Opener opens the encrypted files that app.Secrets names.
+type Opener func(ctx context.Context, app deploy.App) ([]deploy.Secret, error)
+
+// ForLoad returns them for one load, whose variables without a value are told to u.
+func (s SecretRefs) ForLoad(u *Unset, open Opener) SecretRefs {
+	table := &secretTable{placeholders: map[string]string{}, opened: map[string]bool{}, open: open}
+	if s.table != nil {
+		table.add(s.table.list)
+	}
+	return SecretRefs{table, u}
 }
 
 // SecretRefsOf makes them of what the vault returned.
 func SecretRefsOf(list []deploy.Secret) SecretRefs {
-	s := SecretRefs{list: list, placeholders: map[string]string{}}
+	table := &secretTable{placeholders: map[string]string{}}
+	table.add(list)
+	return SecretRefs{table: table}
+}
+
+func (t *secretTable) add(list []deploy.Secret) {
+	t.list = append(t.list, list...)
 	for _, x := range list {
 		if x.Encrypted {
-			s.placeholders[x.Name] = placeholderOf(x.Name)
+			t.placeholders[x.Name] = placeholderOf(x.Name)
 		}
 	}
-	return s
+}
+
+// all are the secrets.
+func (s SecretRefs) all() []deploy.Secret {
+	if s.table == nil {
+		return nil
+	}
+	return s.table.list
+}
+
+func (s SecretRefs) placeholders() map[string]string {
+	if s.table == nil {
+		return nil
+	}
+	return s.table.placeholders
+}
+
+// variablesOf are those of one file that is secret as a whole.
+func (s SecretRefs) variablesOf(file string) map[string]string {
+	vars, all := map[string]string{}, s.Variables()
+	for _, x := range s.all() {
+		if name, ok := strings.CutPrefix(x.Name, file+":"); ok && name != "" {
+			vars[name] = all[x.Name]
+		}
+	}
+	return vars
 }
 
 // placeholderOf is the same for a name each time, so that the hash of a release is. It
@@ -42,9 +95,9 @@ func placeholderOf(name string) string {
 // Variables are what the Compose file interpolates.
 func (s SecretRefs) Variables() map[string]string {
 	v := map[string]string{}
-	for _, x := range s.list {
+	for _, x := range s.all() {
 		v[x.Name] = x.Ciphertext // the value, where it is not encrypted
-		if placeholder, ok := s.placeholders[x.Name]; ok {
+		if placeholder, ok := s.placeholders()[x.Name]; ok {
 			v[x.Name] = placeholder
 		}
 	}
@@ -54,8 +107,8 @@ func (s SecretRefs) Variables() map[string]string {
 // Found returns the secrets whose placeholders the text has, in the order of their names.
 func (s SecretRefs) Found(text string) []deploy.Secret {
 	var found []deploy.Secret
-	for _, x := range s.list {
-		if placeholder, ok := s.placeholders[x.Name]; ok && strings.Contains(text, placeholder) {
+	for _, x := range s.all() {
+		if placeholder, ok := s.placeholders()[x.Name]; ok && strings.Contains(text, placeholder) {
 			found = append(found, x)
 		}
 	}
@@ -65,7 +118,7 @@ func (s SecretRefs) Found(text string) []deploy.Secret {
 
 // Hide is the text as a person would write it: the variable for its placeholder.
 func (s SecretRefs) Hide(text string) string {
-	for name, placeholder := range s.placeholders {
+	for name, placeholder := range s.placeholders() {
 		text = strings.ReplaceAll(text, placeholder, "${"+name+"}")
 	}
 	return text
@@ -77,9 +130,9 @@ func (s SecretRefs) Substitute(p *types.Project) {
 	if p == nil || s.Empty() {
 		return
 	}
-	pairs := make([]string, 0, 2*len(s.placeholders))
-	for _, x := range s.list {
-		if placeholder, ok := s.placeholders[x.Name]; ok {
+	pairs := make([]string, 0, 2*len(s.placeholders()))
+	for _, x := range s.all() {
+		if placeholder, ok := s.placeholders()[x.Name]; ok {
 			pairs = append(pairs, placeholder, string(x.Value))
 		}
 	}
@@ -103,7 +156,16 @@ func (s SecretRefs) Substitute(p *types.Project) {
 }
 
 // SecretAdvice says why a secret may not stand at path, and where it may.
-func SecretAdvice(name string, path []string) string {
+func SecretAdvice(s deploy.Secret, path []string) string {
+	text := secretAdvice(s.Name, path)
+	if s.Line == 0 { // of the host directory, where all is secret
+		text += "; if it is no secret, write it under env: in tandem.yaml"
+	}
+	return text
+}
+
+// secretAdvice says why a secret may not stand at path, and where it may.
+func secretAdvice(name string, path []string) string {
 	if len(path) > 2 && (path[2] == "command" || path[2] == "entrypoint" || path[2] == "healthcheck") {
 		return fmt.Sprintf("${%s} is a secret, and everybody on this host can read a command (ps shows it): write %s: ${%s} under environment, and read it there; in a shell command that is $$%s",
 			name, name, name, name)
@@ -115,11 +177,11 @@ func SecretAdvice(name string, path []string) string {
 }
 
 // Empty tells whether there is nothing to hide.
-func (s SecretRefs) Empty() bool { return len(s.placeholders) == 0 }
+func (s SecretRefs) Empty() bool { return len(s.placeholders()) == 0 }
 
 // WithoutValues are the secrets as everybody may know them, sorted by their names.
 func (s SecretRefs) WithoutValues() []deploy.Secret {
-	list := slices.Clone(s.list)
+	list := slices.Clone(s.all())
 	for i := range list {
 		list[i].Value = ""
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -21,6 +22,9 @@ import (
 // is one. It may name those that are known already.
 func (f *File) dotenv(known map[string]string) (map[string]string, error) {
 	full := filepath.Join(f.Dir(), ".env")
+	if f.IsHostFile(full) {
+		return nil, nil // its variables are among the secrets
+	}
 	if _, err := os.Stat(full); err != nil {
 		return nil, nil //nolint:nilerr // there is none
 	}
@@ -61,6 +65,9 @@ func (f *File) AddVariables(p *types.Project) error {
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
 		if err := f.addEnvironment(p, &s); err != nil {
+			if faults, ok := deploy.AsFaults(err); ok {
+				return faults
+			}
 			return f.loadFault(err)
 		}
 		if err := f.addLabels(&s); err != nil {
@@ -77,15 +84,27 @@ func (f *File) addEnvironment(p *types.Project, s *types.ServiceConfig) error {
 	// The project's variables come first, then those of the service.
 	own := s.Environment.ToMapping()
 	for _, e := range s.EnvFiles {
-		data, err := f.variablesIn(e.Path)
+		var data []byte
+		var err error
+		if !f.IsHostFile(e.Path) {
+			data, err = f.variablesIn(e.Path)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
-			if e.Required {
+			if bool(e.Required) && !f.MayBeInHostDir(e.Path) {
 				return fmt.Errorf("env file %s not found: %w", e.Path, err)
 			}
 			continue
 		}
 		if err != nil {
 			return err
+		}
+		hidden, secret, err := f.secretVariables(e, data)
+		if err != nil {
+			return err
+		}
+		if secret {
+			maps.Copy(vars, hidden)
+			continue
 		}
 		if err := dotenv.ParseWithFormat(bytes.NewReader(data), e.Path, vars, lookIn(p.Environment, own), e.Format); err != nil {
 			return err
@@ -159,6 +178,9 @@ func (f *File) variableBytes(p *types.Project) error {
 			files = append(files, e.Path)
 		}
 		for _, full := range files {
+			if f.IsHostFile(full) {
+				continue
+			}
 			data, _ := f.variablesIn(full) // what cannot be read is told when it is wanted
 			total += int64(len(data))
 		}

@@ -30,10 +30,10 @@ func TestExamples_AreValid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			// The network of an Nginx in a container is not the app's; its README says so.
 			allow := map[string][]string{"flask": {"external:edge"}}[name]
-			faults, checked, err := validate.Files(t.Context(), []string{filepath.Join(root, name)}, allow, config.Default().OwnPorts(), config.Default().Docker.Ports)
+			report, err := validate.Files(t.Context(), validate.Options{Paths: []string{filepath.Join(root, name)}, Policy: allow, Own: config.Default().OwnPorts(), Ports: config.Default().Docker.Ports})
 			check(t, err)
-			if checked != 1 || len(faults) > 0 {
-				t.Errorf("checked %d apps: faults %v", checked, faults)
+			if report.Checked != 1 || len(report.Faults) > 0 {
+				t.Errorf("checked %d apps: faults %v", report.Checked, report.Faults)
 			}
 		})
 	}

@@ -114,13 +114,21 @@ func (s *secretive) inspect() []container.InspectResponse {
 // else there would be nothing to find.
 func (s *secretive) gets(color, name string) {
 	s.t.Helper()
+	if !s.has(color, name) {
+		s.t.Errorf("no container of %s has the %s that was planted, or the search does not find it", color, name)
+	}
+}
+
+// has tells whether a container of the color has the secret's value.
+func (s *secretive) has(color, name string) bool {
+	s.t.Helper()
 	value := s.values[name].Value
 	for _, c := range s.inspect() {
-		if c.Config.Labels[project.LabelColor] == color && len(s.found(fmt.Sprint(c.Config.Env))) > 0 && strings.Contains(fmt.Sprint(c.Config.Env), value) {
-			return
+		if env := fmt.Sprint(c.Config.Env); c.Config.Labels[project.LabelColor] == color && len(s.found(env)) > 0 && strings.Contains(env, value) {
+			return true
 		}
 	}
-	s.t.Errorf("no container of %s has the %s that was planted, or the search does not find it", color, name)
+	return false
 }
 
 // printed fails the test unless a container printed the value.

@@ -41,6 +41,8 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	w.live(first, "1.0.0", deploy.Green)
 	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", deploy.Blue)
 	s.gets("blue", "DB_PASSWORD")
+	s.gets("blue", "HOST_TOKEN")
+	s.gets("blue", "SEALED_TOKEN")
 
 	t.Log("a release that prints its secret and ends")
 	leaky := s.plant("START_DELAY", "leaky "+rand.Text())
@@ -83,6 +85,16 @@ func TestSecrets_AreFoundNowhere(t *testing.T) {
 	s.values["DB_PASSWORD"] = s.plant("DB_PASSWORD", rand.Text())
 	w.live(s.push("1.1.0", s.good(), nil), "1.1.0", deploy.Green)
 	s.gets("green", "DB_PASSWORD")
+
+	t.Log("a file of the host that changes is a new release, by itself")
+	s.values["HOST_TOKEN"] = s.plant("HOST_TOKEN", rand.Text())
+	s.hostFiles()
+	tb.Until(t, patience, "a stack with the new value", func() error {
+		if !s.has("blue", "HOST_TOKEN") {
+			return errors.New("no container of blue has it")
+		}
+		return nil
+	})
 
 	for _, args := range [][]string{{"status"}, {"status", "-o", "json"}, {"status", "--from-git"}, {"plan"}, {"plan", "-o", "yaml"}, {"history", w.App}, {"validate", w.Work}, {"retry", w.App}} {
 		s.command(args...)
@@ -142,6 +154,7 @@ func newSecretive(t *testing.T) *secretive {
 	} {
 		s.values[v.Name] = v
 	}
+	s.hostFiles()
 	override := filepath.Join(s.Work, s.App, "compose.override.yaml")
 	data, err := os.ReadFile(override)
 	check(t, err)
@@ -149,13 +162,37 @@ func newSecretive(t *testing.T) *secretive {
 	if !strings.Contains(string(data), plain) {
 		t.Fatalf("the override is another one:\n%s", data)
 	}
-	text := strings.Replace(string(data), plain, `api: {healthcheck: {interval: 60s}, secrets: [pem], environment: {URL: "db://u:${DB_PASSWORD}@db"}}`, 1)
-	check(t, os.WriteFile(override, []byte(text+"secrets: {pem: {environment: PEM}}\n"), 0o644))
+	text := strings.Replace(string(data), plain, `api: {healthcheck: {interval: 60s}, secrets: [pem, host_pem], env_file: [host.env, sealed.env], environment: {URL: "db://u:${DB_PASSWORD}@db", HOST_URL: "db://u:${HOST_PASSWORD}@db"}}`, 1)
+	check(t, os.WriteFile(override, []byte(text+"secrets: {pem: {environment: PEM}, host_pem: {file: host.pem}}\n"), 0o644))
+	sealed, err := testbed.SOPSDotenv(s.identity.Recipient(), s.value("SEALED_TOKEN"))
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(s.Work, s.App, "sealed.env"), sealed, 0o644))
 	s.stop = func() { s.kill() }
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	go s.sample(ctx)
 	return s
+}
+
+// hostFiles plants what is in the app's host directory, and in an env file that SOPS
+// encrypted.
+func (s *secretive) hostFiles() {
+	dir := filepath.Join(s.dir, "apps", s.App)
+	check(s.t, os.MkdirAll(dir, 0o700))
+	for name, text := range map[string]string{
+		".env": "HOST_PASSWORD=" + s.value("HOST_PASSWORD").Value + "\n", "host.env": "HOST_TOKEN=" + s.value("HOST_TOKEN").Value + "\n",
+		"host.pem": s.value("HOST_PEM").Value + "\n",
+	} {
+		check(s.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+}
+
+// value is that of a variable, planted when it is asked for first.
+func (s *secretive) value(name string) testbed.Variable {
+	if _, known := s.values[name]; !known {
+		s.values[name] = s.plant(name, rand.Text())
+	}
+	return s.values[name]
 }
 
 // plant notes a value that must be found nowhere.
@@ -191,7 +228,8 @@ func (s *secretive) flags() []string {
 	return append(s.Flags(), "--log-level", "debug", "--secrets-age-key-file", filepath.Join(s.dir, "age"),
 		"--repo-webhook-secret-file", filepath.Join(s.dir, "webhook"), "--api-token-file", filepath.Join(s.dir, "token"),
 		"--notify-urls-file", filepath.Join(s.dir, "notify"),
-		"--repo-url", s.git.URL, "--repo-auth-token-file", filepath.Join(s.dir, "git"), "--repo-poll", "1s")
+		"--repo-url", s.git.URL, "--repo-auth-token-file", filepath.Join(s.dir, "git"), "--repo-poll", "1s",
+		"--apps", filepath.Join(s.dir, "apps"))
 }
 
 func (s *secretive) program(args ...string) *exec.Cmd {

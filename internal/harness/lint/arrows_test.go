@@ -41,6 +41,7 @@ var arrows = []struct {
 	{harness, append([]string{"examples"}, everything...)},
 	{"internal/config", []string{heart, "reconciler/appfile"}},
 	{"internal/validate", []string{heart, "reconciler/appfile", "compose/project", "internal/secrets"}},
+	{"internal/scaffold", []string{heart, "reconciler/appfile", "compose/project"}},
 	{"internal", []string{heart}}, // api, forge, metrics, notify, secrets, …
 	{"cmd/tandem-demo", []string{harness + "/demo"}},
 	{"cmd", []string{heart, "internal"}},

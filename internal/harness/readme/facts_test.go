@@ -40,7 +40,7 @@ func newFacts(t testing.TB, root string) facts {
 	golden := goldens(t, filepath.Join(root, "cmd", "tandem", "testdata", "script", "help.txtar"))
 	help := golden["root.golden"]
 	f := facts{root: root, commands: map[string][]string{}}
-	for _, m := range helpCommand.FindAllStringSubmatch(between(help, "THE AGENT\n", "FLAGS\n"), -1) {
+	for _, m := range helpCommand.FindAllStringSubmatch(between(help, "START\n", "FLAGS\n"), -1) {
 		own := between(golden[m[1]+".golden"], "FLAGS\n", "\n\n")
 		for _, flag := range helpFlag.FindAllStringSubmatch(own, -1) {
 			f.commands[m[1]] = append(f.commands[m[1]], flag[1], flag[2])

@@ -29,3 +29,6 @@ func (v Vault) Open(context.Context, deploy.App) ([]deploy.Secret, error) {
 
 // HideCut puts words in the place of Planted.
 func (v Vault) HideCut(text string) string { return strings.ReplaceAll(text, Planted, "(hidden)") }
+
+// Add forgets it.
+func (v Vault) Add(string, string) {}
