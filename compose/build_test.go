@@ -270,16 +270,14 @@ func TestUp_TakesNoImageForItsOwnThatAnybodyLabelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := b.engine.RemoveProject(t.Context(), b.app.Project(deploy.Blue)); err != nil {
+		t.Fatal(err)
+	}
+	b.removeBuilt()
 	forged := b.image + ":forged"
 	tb.Images(t, b.engine, forged)
 	err = b.engine.BuildImage(t.Context(), testbed.ImageBuilder{Ref: forged, Binary: tb.GoBinary(t, "testdata/probe"), Cmd: []string{"serve"}, Labels: info.Config.Labels})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.engine.RemoveProject(t.Context(), b.app.Project(deploy.Blue)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.engine.Client.ImageRemove(t.Context(), info.ID, image.RemoveOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	b.up(deploy.Blue)
