@@ -152,7 +152,7 @@ func (c *Client) buildOne(ctx context.Context, app deploy.App, b project.Build) 
 // builds left behind.
 func (c *Client) roomForBuild(ctx context.Context, app deploy.App, b project.Build) error {
 	age := cacheAge
-	full := c.checkDiskSpace(ctx, b.Image)
+	full := c.checkDiskSpace(ctx, "build "+b.Service)
 	if full != nil {
 		age = 0
 	}
@@ -160,7 +160,7 @@ func (c *Client) roomForBuild(ctx context.Context, app deploy.App, b project.Bui
 	if full == nil {
 		return nil
 	}
-	return c.checkDiskSpace(ctx, b.Image)
+	return c.checkDiskSpace(ctx, "build "+b.Service)
 }
 
 // runBuild hands one build to the engine, and reads what comes of it.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,6 +55,7 @@ func building(t *testing.T, name, dockerfile string, options ...func(*compose.Op
 	b.write("compose.yaml", buildFile)
 	b.write("Dockerfile", dockerfile)
 	b.write("tandem.yaml", "tag: 1")
+	b.write("unique", b.app.Name) // so that nothing of another run is in the engine's cache
 	b.addProbe(".")
 	t.Cleanup(func() { b.removeBuilt() })
 	return b
@@ -225,7 +228,8 @@ func (b *bed) onlyProbe(ref string) {
 }
 
 func TestUp_BuildsNothingThatIsHere(t *testing.T) {
-	b := building(t, "rebuild", probeDockerfile)
+	var log lockedText
+	b := building(t, "rebuild", probeDockerfile, func(o *compose.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	b.up(deploy.Blue)
 	first, old := b.imageID(b.app.Name+"-api:1"), b.app.Release
 	b.move()
@@ -234,6 +238,10 @@ func TestUp_BuildsNothingThatIsHere(t *testing.T) {
 	b.up(deploy.Green)
 	if got := b.imageID(b.app.Name + "-api:2"); got != first || b.app.Release == old {
 		t.Errorf("a new tag made %s of %s, release %s of %s: want the same image in another release", got, first, b.app.Release, old)
+	}
+	b.up(deploy.Blue)
+	if n := strings.Count(log.String(), "image build starts"); n != 1 {
+		t.Errorf("%d builds of the same files, want 1:\n%s", n, log.String())
 	}
 	b.move()
 	b.write("page.html", "another")
@@ -405,4 +413,22 @@ func TestUp_ASharedServiceThatIsBuiltStaysWithANewTag(t *testing.T) {
 	if after := b.shared(); after["db"] == before["db"] || after["db"] == "" {
 		t.Errorf("the shared service was %v, is %v, although it is built from something else", before, after)
 	}
+}
+
+// lockedText is a log that may be read while it is written.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -20,7 +20,7 @@ import (
 // bytes to spare before another one is downloaded: a full disk stops not only
 // the deploy, but whatever is live and wants to write. It can only look at an
 // engine on this host.
-func (c *Client) checkDiskSpace(ctx context.Context, image string) error {
+func (c *Client) checkDiskSpace(ctx context.Context, doing string) error {
 	if c.minFree <= 0 || !c.local() {
 		return nil
 	}
@@ -36,8 +36,8 @@ func (c *Client) checkDiskSpace(ctx context.Context, image string) error {
 		}
 		if free := int64(disk.Bavail) * int64(disk.Bsize); free < c.minFree {
 			return &deploy.TemporaryError{Reason: deploy.DiskFull, Err: fmt.Errorf(
-				"pull %s: %s are free in %s, and docker.min_free wants %s: remove what nobody needs (docker image prune), or lower docker.min_free",
-				image, units.BytesSize(float64(free)), dir, units.BytesSize(float64(c.minFree)))}
+				"%s: %s are free in %s, and docker.min_free wants %s: remove what nobody needs (docker image prune), or lower docker.min_free",
+				doing, units.BytesSize(float64(free)), dir, units.BytesSize(float64(c.minFree)))}
 		}
 	}
 	return nil

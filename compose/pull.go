@@ -158,7 +158,7 @@ func digestOf(i image.InspectResponse, name string) string {
 // download pulls one image with the credentials that Docker's configuration has
 // for its registry now.
 func (c *Client) download(ctx context.Context, s types.ServiceConfig) error {
-	if err := c.checkDiskSpace(ctx, s.Image); err != nil {
+	if err := c.checkDiskSpace(ctx, "pull "+s.Image); err != nil {
 		return err
 	}
 	auth, err := c.credentials(s.Image)

@@ -16,13 +16,6 @@ import (
 	"tandem/reconciler/deploy"
 )
 
-// The ports that listeners get where nobody has chosen one: the upper half of those that
-// stacks get. None of them is one from which programs of this host call others.
-const (
-	firstListenerPort = 21500
-	listenerPorts     = 500
-)
-
 // listenerPort is the port of the route's listener: the app's own choice, else the one that
 // the generated files have, else a free one, which is the same each time. Two servers on one
 // port would be no error to Nginx, and one of them would get the requests of the other.
@@ -45,9 +38,11 @@ func (p *Proxy) listenerPort(r deploy.Route, former int, w appDiff) (int, error)
 	key := w.app + " " + r.Name
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key)) // it never fails
-	candidates := []int{former, p.chosen[key]}
-	for i := range listenerPorts {
-		candidates = append(candidates, firstListenerPort+(int(hash.Sum32()%listenerPorts)+i)%listenerPorts)
+	// The stacks of apps get theirs from below; so the search begins in the upper half.
+	candidates, all := []int{former, p.chosen[key]}, p.ports.Ports()
+	begin := len(all)/2 + int(hash.Sum32()%uint32(len(all)-len(all)/2))
+	for i := range all {
+		candidates = append(candidates, all[(begin+i)%len(all)])
 	}
 	for _, port := range candidates {
 		if port != 0 && p.holder(port, taken, serves, port == former, w) == "" {
@@ -56,7 +51,7 @@ func (p *Proxy) listenerPort(r deploy.Route, former int, w appDiff) (int, error)
 		}
 	}
 	return 0, &deploy.RouterError{Reason: deploy.PortTaken, Detail: fmt.Sprintf(
-		"none of the ports %d-%d of 127.0.0.1 is free for what the site passes to %s", firstListenerPort, firstListenerPort+listenerPorts-1, r.Upstream)}
+		"none of the ports %s of 127.0.0.1 (docker.ports) is free for what the site passes to %s", p.ports, r.Upstream)}
 }
 
 // holder tells who has the port; empty: nobody, or Nginx itself for this very app. ours tells

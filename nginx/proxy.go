@@ -38,6 +38,9 @@ type Options struct {
 	// Endpoint returns where a route's containers are reached in one color. It is
 	// needed when Container has a network of its own, and asked often.
 	Endpoint func(ctx context.Context, app deploy.App, route deploy.Route, color deploy.Color) (deploy.Endpoint, error)
+	// Ports are those of 127.0.0.1 that the listeners of sites' own upstreams may have:
+	// 21000-21999 unless it is set.
+	Ports deploy.PortRange
 	// Logger gets one line when Nginx was reloaded; slog.Default unless it is set.
 	Logger *slog.Logger
 }
@@ -49,6 +52,7 @@ type Proxy struct {
 	mode      string
 	container Container // nil when Nginx runs on this host
 	confirm   string
+	ports     deploy.PortRange
 	endpoint  func(context.Context, deploy.App, deploy.Route, deploy.Color) (deploy.Endpoint, error)
 	log       *slog.Logger
 
@@ -86,6 +90,9 @@ func New(o Options) (*Proxy, error) {
 	o.Switch = orDefault(o.Switch, SwitchFlip)
 	o.Command = orDefault(o.Command, "nginx")
 	o.Confirm = orDefault(o.Confirm, "127.0.0.1:8485")
+	if o.Ports == (deploy.PortRange{}) {
+		o.Ports = deploy.PortRange{First: 21000, Last: 21999}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -103,8 +110,11 @@ func New(o Options) (*Proxy, error) {
 	if err := checkConfirm(o.Confirm); err != nil {
 		return nil, fmt.Errorf("nginx.confirm: %w", err)
 	}
+	if err := o.Ports.Check(); err != nil {
+		return nil, fmt.Errorf("docker.ports: %w", err)
+	}
 	p := &Proxy{
-		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm,
+		dir: filepath.Clean(o.Dir), mode: o.Switch, container: o.Container, confirm: o.Confirm, ports: o.Ports,
 		endpoint: o.Endpoint, log: o.Logger, command: command,
 		client:  &http.Client{Timeout: askTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 		prober:  httpclient.ThisHost(),

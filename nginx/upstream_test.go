@@ -541,7 +541,7 @@ func TestUpstream_ConnectionsToTheAppAreKept(t *testing.T) {
 }
 
 func TestUpstream_TheListenerIsOnLoopbackAndKeepsItsPort(t *testing.T) {
-	r := newUpstreamRig(t, "", scriptSite)
+	r := newUpstreamRig(t, "", scriptSite) // with the ports that an agent has by default
 	listen := regexp.MustCompile(`(?m)^    listen (.*);$`)
 	at := listen.FindStringSubmatch(r.file(t, "shop.listeners"))
 	if at == nil || !strings.HasPrefix(at[1], "127.0.0.1:21") {

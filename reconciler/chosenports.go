@@ -12,6 +12,10 @@ import (
 // with them.
 var errChosenAnew = errors.New("other ports were chosen")
 
+// maxReallocated is how many passes in a row may end so, before there is a pause: somebody
+// may take one port after the other.
+const maxReallocated = 10
+
 // chooseOthers lets other ports be chosen in the place of those that something else holds.
 // That is for a route that was never live, and of whose release nothing runs yet: what is
 // live was made with its ports, and another one would be another release.

@@ -122,3 +122,39 @@ func TestChosenPorts_WhereNoneIsLeftTheFilesAreRefused(t *testing.T) {
 		says(t, s, "shop/tandem.yaml: routes.web.ports: no port is free for the route in 21000-21003", "docker.ports", "ports: {blue: 3001, green: 3002}")
 	})
 }
+
+// Somebody takes each port before the release is there.
+func TestChosenPorts_ThatSomebodyTakesAgainAndAgainAreNoSpin(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		w.onCall = func(name string) {
+			if name == "resolver.resolve" {
+				w.change(func() {
+					clear(w.strangers)
+					for _, ports := range w.chosen["shop"] {
+						w.strangers[ports.Green] = database
+					}
+				})
+			}
+		}
+		s := p.deploy("c1", yamlOf("1", deploy.Blue, portlessRoute))
+		if n := w.count("ports.reallocate"); s.Phase != deploy.PhaseDegraded || n != maxReallocated+1 {
+			t.Errorf("after %d other choices: %s: %s", n, summary(s), s.Message)
+		}
+	})
+}
+
+func TestChosenPorts_OfTheLiveReleaseAreKnownAfterARestartWithFilesThatAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, w *stage) {
+		p := w.start()
+		p.deploy("c1", yamlOf("1", deploy.Blue, portlessRoute))
+		p = w.start()
+		w.change(func() { w.stacks[deploy.Blue].containers[0].State = "exited" })
+		ups := w.count("stacks.up")
+		p.is(t, p.deploy("c2", "colour: blue\n"), "Refused/Refused, live 1 in blue; history :Refused 1:Promoted")
+		if w.count("stacks.up") == ups {
+			t.Error("what is live was not mended")
+		}
+		p.honest()
+	})
+}

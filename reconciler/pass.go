@@ -146,9 +146,11 @@ func (r *Runner) pass(parent context.Context) outcome {
 	}
 	if app != nil {
 		trouble := r.converge(ctx, *app, &view)
-		if errors.Is(trouble, errChosenAnew) {
+		if errors.Is(trouble, errChosenAnew) && r.reallocated < maxReallocated {
+			r.reallocated++
 			return outcome{again: true}
 		}
+		r.reallocated = 0
 		if away(trouble) {
 			trouble = errors.Join(trouble, r.interrupt(*app, deploy.WasAway))
 		}

@@ -85,7 +85,9 @@ type Runner struct {
 	inHand   *passState            // of the pass that goes on
 	nextAsk  time.Time             // when an image that is awaited is asked for again
 	stuck    deploy.Reason         // of the plan whose step failed in the last pass
-	parked   bool                  // traffic was sent to an empty color by this process, not by somebody
+	// reallocated counts the passes until now that ended with other ports being chosen.
+	reallocated int
+	parked      bool // traffic was sent to an empty color by this process, not by somebody
 }
 
 // exchange is what other goroutines leave for the Runner and ask it for, under its lock.

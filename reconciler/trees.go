@@ -130,7 +130,7 @@ func (r *Runner) treeTag(ctx context.Context, app deploy.App) (string, error) {
 			return tag, err
 		}
 		for _, s := range stacks {
-			if s.Release.Tag != "" && strings.TrimSuffix(filepath.Base(s.Root), remadeSuffix) == app.Tree {
+			if s.Release.Tag != "" && strings.TrimSuffix(overlay.Base(filepath.Base(s.Root)), remadeSuffix) == app.Tree {
 				tag = s.Release.Tag
 			}
 		}

@@ -26,7 +26,8 @@ const (
 type Placement struct {
 	Name    string
 	Group   Group
-	Image   string
+	Image   string   // empty: it is built
+	Build   string   // the directory that it is built from, as a path of this host; empty: it is pulled
 	Ports   []string // as Compose writes them; of a colored service those of both colors, blue's first
 	Volumes []string // the same
 }
@@ -59,6 +60,9 @@ func (r *Resolution) Placements() []Placement {
 		p := Placement{Name: name, Group: group}
 		for _, s := range services {
 			p.Image = s.Image
+			if i := slices.IndexFunc(r.Builds, func(b Build) bool { return b.Service == name && b.Image == s.Image }); i >= 0 {
+				p.Image, p.Build = "", r.Builds[i].Config.Context // its name has the commit in it, which need not be known yet
+			}
 			for _, port := range s.Ports {
 				p.Ports = append(p.Ports, portText(port))
 			}

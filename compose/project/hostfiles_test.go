@@ -125,7 +125,7 @@ func TestHostFiles_AreReadInThePlaceOfThoseInGit(t *testing.T) {
 			t.Errorf("the vault does not know %q", value)
 		}
 	}
-	data, err := os.ReadFile(filepath.Join(b.app.Root, ".tandem-host.json"))
+	data, err := os.ReadFile(b.app.Root + overlay.ManifestSuffix)
 	if err != nil || strings.Contains(string(data), "hidden") {
 		t.Errorf("the copy has a value: %v %s", err, data)
 	}

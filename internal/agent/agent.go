@@ -166,7 +166,7 @@ func statusGlobs(pattern string, f deploy.AppFile) []string {
 func newProxy(cfg config.Config, stacks *compose.Client, log *slog.Logger) (*nginx.Proxy, error) {
 	o := nginx.Options{
 		Dir: cfg.Nginx.Dir, Switch: cfg.Nginx.Switch, Command: cfg.Nginx.Command,
-		Confirm: cfg.Nginx.Confirm, Endpoint: stacks.Endpoint,
+		Confirm: cfg.Nginx.Confirm, Endpoint: stacks.Endpoint, Ports: cfg.Docker.Ports,
 		Logger: log.With("part", "nginx"),
 	}
 	if cfg.Nginx.Container != "" {

@@ -148,7 +148,7 @@ func (p *portAllocator) Allocate(ctx context.Context, app deploy.App) (deploy.Ap
 		return deploy.App{}, err
 	}
 	filled, err := table.Choose(app, p.from, used)
-	if _, full := deploy.AsFaults(err); full && p.tidy(table, found) {
+	if _, full := deploy.AsFaults(err); full && p.tidy(table) {
 		filled, err = table.Choose(app, p.from, used)
 	}
 	if err != nil {
@@ -173,11 +173,11 @@ func (p *portAllocator) used(ctx context.Context, found deploy.PortTable) (func(
 	}, nil
 }
 
-// tidy takes away what was chosen for apps that are neither in the repository nor have a
-// container any more. It is done where the range is full.
-func (p *portAllocator) tidy(table, found deploy.PortTable) (some bool) {
+// tidy takes away what was chosen for apps that are not in the repository any more. It is
+// done where the range is full. What their containers were made with stays in use.
+func (p *portAllocator) tidy(table deploy.PortTable) (some bool) {
 	for app := range table {
-		if len(found[app]) == 0 && !p.inGit(app) {
+		if !p.inGit(app) {
 			delete(table, app)
 			some = true
 		}

@@ -91,6 +91,11 @@ func TestPruneTrees_RemovesOnlyWhatNobodyNeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range []string{"used.laid", "old.laid"} { // what lies over a copy is beside it
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	used := func(context.Context) (map[string]bool, error) {
 		return map[string]bool{filepath.Join(dir, "used"): true}, nil
 	}
@@ -101,14 +106,14 @@ func TestPruneTrees_RemovesOnlyWhatNobodyNeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{filepath.Join(dir, "kept"), filepath.Join(dir, "used")}, left); diff != "" {
+	if diff := cmp.Diff([]string{filepath.Join(dir, "kept"), filepath.Join(dir, "used"), filepath.Join(dir, "used.laid")}, left); diff != "" {
 		t.Error(diff)
 	}
 	unknown := func(context.Context) (map[string]bool, error) { return nil, errors.New("docker is away") }
 	if err := pruneTrees(t.Context(), dir, nil, unknown); err == nil {
 		t.Error("nothing may be removed while it is not known what is used")
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 2 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 3 {
 		t.Errorf("left: %v", left)
 	}
 	all := map[string]bool{filepath.Join(dir, "kept"): true, filepath.Join(dir, "used"): true}

@@ -7,6 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"tandem/internal/lib/overlay"
 )
 
 // pruneTrees removes the exported files of one app that nothing needs any more:
@@ -19,7 +22,11 @@ func pruneTrees(ctx context.Context, dir string, keep map[string]bool, inUse fun
 	if err != nil {
 		return fmt.Errorf("prune exported files: %w", err)
 	}
-	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return keep[filepath.Join(dir, e.Name())] })
+	// What lies over a copy goes with it.
+	rootOf := func(e os.DirEntry) string {
+		return filepath.Join(dir, strings.TrimSuffix(e.Name(), overlay.ManifestSuffix))
+	}
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return keep[rootOf(e)] })
 	if len(entries) == 0 {
 		return nil // asking would make the engine list the containers of all apps, for each of them
 	}
@@ -29,8 +36,8 @@ func pruneTrees(ctx context.Context, dir string, keep map[string]bool, inUse fun
 	}
 	var errs []error
 	for _, e := range entries {
-		if root := filepath.Join(dir, e.Name()); !used[root] {
-			errs = append(errs, os.RemoveAll(root))
+		if !used[rootOf(e)] {
+			errs = append(errs, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}
 	return errors.Join(errs...)

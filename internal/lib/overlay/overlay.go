@@ -34,8 +34,9 @@ const (
 	keyLength = 32
 )
 
-// manifestName is where a copy says what was laid over it.
-const manifestName = ".tandem-host.json"
+// ManifestSuffix is what the name of a manifest ends with, which lies beside its copy: in it,
+// containers and builds would see it.
+const ManifestSuffix = ".laid"
 
 // copyName is how the directory of such a copy ends; the digits are the version.
 var copyName = regexp.MustCompile(`-host-([0-9a-f]{16})(?:-anew)?$`)
@@ -152,7 +153,7 @@ func (d Dir) Lay(ctx context.Context, version, root string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(root, manifestName), data, 0o600)
+	return atomicfile.Write(filepath.Clean(root)+ManifestSuffix, data, 0o600)
 }
 
 // Read returns what one file was when it was laid over the copy at root.
@@ -191,8 +192,7 @@ func (d Dir) unseal(name string, sealed []byte) ([]byte, error) {
 }
 
 // Manifest returns which files of the copy at root were laid over it, each with its digest,
-// and whether any were. A manifest that came with the copied files is not believed: nobody
-// who has no key knows the version that it must have.
+// and whether any were.
 func Manifest(root string) (map[string]string, bool) {
 	m, ok := manifestOf(root)
 	return m.Files, ok
@@ -203,7 +203,7 @@ func manifestOf(root string) (manifest, bool) {
 	if version == "" {
 		return manifest{}, false
 	}
-	data, err := rootfile.Read(context.Background(), root, manifestName, 2*maxAll)
+	data, err := rootfile.Read(context.Background(), filepath.Dir(root), filepath.Base(root)+ManifestSuffix, 2*maxAll)
 	if err != nil {
 		return manifest{}, false
 	}

@@ -106,13 +106,13 @@ func TestVersion_RefusesWhatOthersMayUse(t *testing.T) {
 	}
 }
 
-func TestLay_KeepsEncryptedWhatARepositoryWasMadeWith(t *testing.T) {
+func TestLay_KeepsEncryptedWhatACopyWasMadeWith(t *testing.T) {
 	d := dir(t)
 	v := version(t, d)
 	root := filepath.Join(t.TempDir(), "abc"+Suffix(v))
-	write(t, filepath.Join(root, manifestName), `{"version": "0000000000000000", "files": {"forged": "x"}}`, 0o644)
+	write(t, root+ManifestSuffix, `{"version": "0000000000000000", "files": {"forged": "x"}}`, 0o644)
 	if _, ok := Manifest(root); ok {
-		t.Fatal("a manifest of the repository's own is believed")
+		t.Fatal("a manifest of another version is believed")
 	}
 	if err := d.Lay(t.Context(), v, root); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestLay_KeepsEncryptedWhatARepositoryWasMadeWith(t *testing.T) {
 	if _, err := Read(root, ".env", []byte("another")); err == nil {
 		t.Error("read with another key")
 	}
-	data, err := os.ReadFile(filepath.Join(root, manifestName))
+	data, err := os.ReadFile(root + ManifestSuffix)
 	if err != nil || strings.Contains(string(data), "secret") {
 		t.Errorf("the manifest shows a value: %v", err)
 	}
