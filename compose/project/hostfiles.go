@@ -183,7 +183,9 @@ func fromHost(f *composefile.File, p *types.Project) {
 	}
 	for name, x := range p.Secrets {
 		if x.File != "" && f.IsHostFile(x.File) {
-			x.File, x.Content = hostObject(f, x.File, readOnly["secret "+name])
+			if x.File, x.Content = hostObject(f, x.File, readOnly["secret "+name]); x.Content != "" {
+				x.Environment = "TANDEM_HOST_FILE" // else the SDK would mount a file without a name
+			}
 			p.Secrets[name] = x
 		}
 	}

@@ -114,7 +114,7 @@ func TestHostFiles_AreReadInThePlaceOfThoseInGit(t *testing.T) {
 			t.Errorf("%s is %v, want %s", key, got, want)
 		}
 	}
-	if pem := p.Secrets["pem"]; pem.Content != "hidden-key\n" || pem.File != "" {
+	if pem := p.Secrets["pem"]; pem.Content != "hidden-key\n" || pem.File != "" || pem.Environment == "" {
 		t.Errorf("the secret is %+v", pem)
 	}
 	if v := api.Volumes[0]; v.Source != filepath.Join(b.apps, "shop", "site.conf") || !v.ReadOnly {

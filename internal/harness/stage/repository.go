@@ -62,6 +62,9 @@ func (s *Stage) Write(d Desired) error {
 	if !s.options.Bare {
 		b.WriteString("shared: compose.shared.yaml\n")
 	}
+	if o := s.options; !o.Bare && (o.Scheduler || o.Migrations || o.APIOnly) && !strings.Contains(d.More, "compose:") {
+		b.WriteString("compose: [compose.yaml, compose.override.yaml]\n") // see addOverride
+	}
 	fmt.Fprintf(&b, "env:\n  REGISTRY: %q\n  DATA_NETWORK: %q\n", s.Registry(), s.App+"-data")
 	for name, value := range d.Env {
 		fmt.Fprintf(&b, "  %s: %q\n", name, value)
