@@ -6,13 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"filippo.io/age"
-
 	"tandem/compose/project"
-	"tandem/internal/harness/testbed"
 	"tandem/internal/harness/testbed/tb"
 	"tandem/internal/lib/overlay"
-	"tandem/internal/secrets"
 	"tandem/reconciler/deploy"
 )
 
@@ -215,52 +211,5 @@ func TestHostFiles_OfThisMachineAreEnoughForValidate(t *testing.T) {
 	}
 	if _, err := loader.Load(t.Context(), b.app); err == nil || !strings.Contains(err.Error(), filepath.Join(b.apps, "shop", "app.env")) {
 		t.Errorf("one that the directory lacks: %v", err)
-	}
-}
-
-func TestSealedEnvFile_IsAsSecretAsTheSecrets(t *testing.T) {
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	seal := func(value string) string {
-		data, err := testbed.SOPSDotenv(identity.Recipient(), testbed.Variable{Name: "TOKEN", Value: value})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(data)
-	}
-	app, key := shop(t), filepath.Join(t.TempDir(), "age")
-	if err := os.WriteFile(key, []byte(identity.String()+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	const compose = "services:\n  api:\n    image: shop:${TAG}\n    ports: [\"${API_PORT}:3000\"]\n    env_file: [./sealed.env]\n"
-	put(t, app, map[string]string{"compose.yaml": compose, "sealed.env": seal("hidden-token")})
-	vault := secrets.New(key)
-	r, err := newLoader(t, project.LoaderOptions{Vault: vault}).Load(t.Context(), app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	written, err := r.ComposeFiles()
-	if err != nil || strings.Contains(written["shop-blue"], "hidden-token") || !strings.Contains(written["shop-blue"], "TOKEN") || strings.Contains(written["shop-blue"], "sops") {
-		t.Errorf("%v\n%s", err, written["shop-blue"])
-	}
-	closed, err := newLoader(t, project.LoaderOptions{}).Load(t.Context(), app)
-	if err != nil || closed.Release != r.Release {
-		t.Errorf("without a key it is another release: %v", err)
-	}
-	r.SubstituteSecrets()
-	if got := r.Colored[deploy.Blue].Services["api"].Environment["TOKEN"]; got == nil || *got != "hidden-token" {
-		t.Errorf("TOKEN is %v", got)
-	}
-	if text := vault.Hide("it is hidden-token"); strings.Contains(text, "hidden-token") {
-		t.Errorf("the vault does not know it: %s", text)
-	}
-	put(t, app, map[string]string{"sealed.env": seal("another-token")})
-	if again, err := newLoader(t, project.LoaderOptions{Vault: vault}).Load(t.Context(), app); err != nil || again.Release == r.Release {
-		t.Errorf("a changed one is the same release: %v", err)
-	}
-	if _, err := newLoader(t, project.LoaderOptions{Vault: secrets.New("")}).Load(t.Context(), app); err == nil || !strings.Contains(err.Error(), "age key") {
-		t.Errorf("on a host without a key: %v", err)
 	}
 }
