@@ -43,7 +43,7 @@ has a fault, and 78 when the agent's own file has one.`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			report, err := validate.Files(cmd.Context(), validate.Options{Paths: args, Policy: cfg.Policy.Allow, Own: cfg.OwnPorts(), Ports: cfg.Docker.Ports, AppsDir: cfg.Apps, PolicyKnown: s.knowsHost() || len(cfg.Policy.Allow) > 0})
+			report, err := validate.Files(cmd.Context(), validate.Options{Paths: args, Policy: cfg.Policy.Allow, Own: cfg.OwnPorts(), Ports: cfg.Docker.Ports, Apps: cfg.Apps, PolicyKnown: s.knowsHost() || len(cfg.Policy.Allow) > 0})
 			if err != nil {
 				return err
 			}
@@ -80,10 +80,11 @@ func writeTables(w io.Writer, r validate.Report) error {
 		}
 		var rows []row
 		for _, s := range app.Services {
+			image := s.Image
 			if s.Build != "" {
-				s.Image = "built from " + s.Build
+				image = "built from " + s.Build
 			}
-			rows = append(rows, row{cells: []string{"  " + s.Name, string(s.Group), s.Image, strings.Join(s.Ports, ", "), strings.Join(s.Volumes, ", ")}})
+			rows = append(rows, row{cells: []string{"  " + s.Name, string(s.Group), image, strings.Join(s.Ports, ", "), strings.Join(s.Volumes, ", ")}})
 		}
 		if err := writeTable(w, []string{"  SERVICE", "GROUP", "IMAGE", "PORTS", "VOLUMES"}, rows); err != nil {
 			return err
@@ -156,8 +157,8 @@ type (
 	jsonService struct {
 		Name    string   `json:"name"`
 		Group   string   `json:"group"`
-		Image   string   `json:"image"`
-		Build   string   `json:"build,omitempty"`
+		Image   string   `json:"image"`           // empty where it is built: its name has the commit in it
+		Build   string   `json:"build,omitempty"` // the directory that it is built from
 		Ports   []string `json:"ports"`
 		Volumes []string `json:"volumes"`
 	}

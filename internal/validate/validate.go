@@ -26,12 +26,12 @@ type Options struct {
 	Policy []string       // what the host allows
 	Own    map[int]string // the ports that are the agent's: see config.Config.OwnPorts
 
-	// AppsDir has the host directories of the apps: see config.Config.Apps. What is in none of
-	// this machine may be in that of the server.
-	AppsDir string
-
 	// Ports are those that routes without ports would get theirs from.
 	Ports deploy.PortRange
+
+	// Apps is the directory with the host directories of apps. Where it has none of an app,
+	// what only the server may have is a note.
+	Apps string
 
 	// PolicyKnown says that Policy is that of the host that deploys. Else what is not in it
 	// is a note.
@@ -40,9 +40,7 @@ type Options struct {
 
 // loader is one for a host that allows what the list says.
 func (o Options) loader(allowed []string) (*project.Loader, error) {
-	return project.NewLoader(project.LoaderOptions{
-		Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}, AppsDir: o.AppsDir, Elsewhere: true,
-	})
+	return project.NewLoader(project.LoaderOptions{Policy: allowed, Vault: secrets.NewClosed(), Trial: []string{TrialCommand}, AppsDir: o.Apps, Elsewhere: true})
 }
 
 // Report is what was found out.
@@ -56,7 +54,7 @@ type Report struct {
 // App is what becomes of one app's Compose files.
 type App struct {
 	Name     string
-	Services []project.Placement
+	Services []project.Placement // with paths as the person has them
 	Notes    []deploy.Note
 	Projects map[string]string // the projected Compose files, by the names of their projects
 }
@@ -187,8 +185,7 @@ func reportOf(app deploy.App, resolved *project.Resolution, t *tree) (App, error
 	result := App{Name: app.Name, Services: resolved.Placements(), Notes: slices.Clone(resolved.Notes), Projects: map[string]string{}}
 	for i := range result.Services {
 		s := &result.Services[i]
-		s.Build = t.relative(s.Build)
-		s.Volumes = slices.Clone(s.Volumes)
+		s.Build, s.Volumes = t.relative(s.Build), slices.Clone(s.Volumes)
 		for j := range s.Volumes {
 			s.Volumes[j] = t.relative(s.Volumes[j])
 		}

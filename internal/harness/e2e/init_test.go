@@ -131,7 +131,7 @@ func TestInit_ItsFilesAreAccepted(t *testing.T) {
 			check(t, exec.Command("git", "-C", dir, "add", "-A").Run())
 			check(t, scaffold.Run(t.Context(), scaffold.Options{Dir: dir, Out: io.Discard, Host: scaffold.NewHost(t.TempDir(), t.TempDir())}))
 			d := config.Default()
-			report, err := validate.Files(t.Context(), validate.Options{Paths: []string{dir}, Own: d.OwnPorts(), Ports: d.Docker.Ports, AppsDir: t.TempDir()})
+			report, err := validate.Files(t.Context(), validate.Options{Paths: []string{dir}, Own: d.OwnPorts(), Ports: d.Docker.Ports, Apps: t.TempDir()})
 			check(t, err)
 			if report.Checked != 1 || len(report.Faults) > 0 {
 				t.Errorf("checked %d apps: faults %v", report.Checked, report.Faults)
