@@ -44,6 +44,7 @@ says what is still missing. It exits 3 when it would have had to ask for that.`,
 				Dir: dir, Compose: compose, DryRun: dryRun, Out: escaped{cmd.OutOrStdout()},
 				Host: scaffold.NewHost(cfg.Apps, cmp.Or(s.path, config.DefaultPath)),
 			}
+			o.Host.Docker, o.Host.Nginx = cfg.Docker.Host, cfg.Nginx.Command
 			if !yes {
 				if !isTerminal(cmd.InOrStdin()) {
 					return &usageError{withHint(errors.New("there is no terminal to ask on"), "tandem init --yes takes what it guesses, and says it")}

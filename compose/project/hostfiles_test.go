@@ -73,7 +73,7 @@ func (b *hostBed) load(t *testing.T, compose string) (*project.Resolution, error
 		t.Fatal(err)
 	}
 	b.app.Root = filepath.Join(t.TempDir(), "tree"+overlay.Suffix(version))
-	put(t, b.app, map[string]string{"compose.yaml": compose, ".env": "DB_PASSWORD=from-git\n", "app.env": "TOKEN=from-git\n"})
+	put(t, b.app, map[string]string{"compose.yaml": compose, ".env": "DB_PASSWORD=from-git\n", "app.env": "TOKEN=from-git\n", "conf/site.conf": "x", "other/site.conf": "x"})
 	if err := dir.Lay(t.Context(), version, b.app.Root); err != nil {
 		t.Fatal(err)
 	}
@@ -211,5 +211,17 @@ func TestHostFiles_OfThisMachineAreEnoughForValidate(t *testing.T) {
 	}
 	if _, err := loader.Load(t.Context(), b.app); err == nil || !strings.Contains(err.Error(), filepath.Join(b.apps, "shop", "app.env")) {
 		t.Errorf("one that the directory lacks: %v", err)
+	}
+}
+
+// TestHostFiles_InADirectoryThatIsMountedAsAWhole are told: the container would not see them.
+func TestHostFiles_InADirectoryThatIsMountedAsAWhole(t *testing.T) {
+	b := newHostBed(t, map[string]string{".env": "A=hidden-a\n", "conf/key.pem": "hidden-key\n"})
+	const mounts = "services:\n  api:\n    image: shop:${TAG}\n    ports: [\"${API_PORT}:3000\"]\n    volumes: [\"DIR\"]\n"
+	for dir, want := range map[string]string{"./conf:/conf": "./conf/key.pem:/conf/key.pem", ".:/app": "./conf/key.pem:/app/conf/key.pem", "./other:/x": ""} {
+		_, err := b.load(t, strings.Replace(mounts, "DIR", dir, 1))
+		if got := err != nil && strings.Contains(err.Error(), "mount the file by itself ("+want+")"); got != (want != "") || want == "" && err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
 	}
 }

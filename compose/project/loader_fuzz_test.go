@@ -1,15 +1,19 @@
 package project_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"tandem/compose/project"
 	"tandem/internal/harness/testbed/fuzzline"
+	"tandem/internal/lib/rootfile"
 	"tandem/reconciler/deploy"
 )
 
@@ -19,6 +23,10 @@ const (
 	fuzzOverride
 	fuzzSingleton
 	fuzzMigration
+	fuzzSharedService
+	fuzzIgnored
+	fuzzBoth
+	fuzzEach
 )
 
 // FuzzResolve gives any text for a Compose file, for the variables beside it, and for
@@ -38,6 +46,18 @@ func FuzzResolve(f *testing.F) {
 		f.Add(archive.Files[0].Data, "A=1\nB=${A}\n", []byte{}, byte(0))
 	}
 	f.Add([]byte("services: {api: {image: 'a:1', extends: {file: 5}, ports: ['${API_PORT}:3000']}}\n"), "", []byte{}, byte(0))
+	projected, err := filepath.Glob("testdata/projected/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, path := range projected {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		text := strings.NewReplacer("uploads:", "v:", "pgdata:", "v:", "db", "w0").Replace(string(archive.Files[0].Data))
+		f.Add([]byte(text), "", []byte{}, byte(fuzzSharedService<<(i%4)))
+	}
 	for i, text := range greedySeeds() {
 		f.Add([]byte(text), "R=1-400\nN=90\n", []byte("services: {b: {image: 'a:1', scale: 50, expose: ['1-400']}}\n"), byte(i))
 	}
@@ -52,7 +72,19 @@ func FuzzResolve(f *testing.F) {
 		if options&fuzzShared != 0 {
 			app.Shared = name
 		} else if options&fuzzOverride != 0 {
-			name = "compose.override.yaml"
+			app.Compose = []string{"compose.yaml", name}
+		}
+		switch {
+		case options&fuzzSharedService != 0:
+			app.SharedServices = []string{"w0"}
+		case options&fuzzIgnored != 0:
+			app.Ignore = []string{"w0"}
+		}
+		switch {
+		case options&fuzzBoth != 0:
+			app.Volumes = map[string]deploy.VolumeUse{"v": deploy.VolumeBoth}
+		case options&fuzzEach != 0:
+			app.Volumes = map[string]deploy.VolumeUse{"v": deploy.VolumeEach}
 		}
 		if options&fuzzSingleton != 0 {
 			app.Singletons = []string{"w0"}
@@ -62,11 +94,13 @@ func FuzzResolve(f *testing.F) {
 		}
 		put(t, app, map[string]string{"compose.yaml": string(text), ".env": dotenv, name: string(other)})
 		line.Hold(t, len(text)+len(dotenv)+len(other), func() {
-			release, err := loader.Resolve(t.Context(), app)
+			r, err := loader.Load(t.Context(), app)
 			faults, refused := deploy.AsFaults(err)
 			switch {
-			case err == nil && release.Hash == "":
+			case err == nil && r.Release.Hash == "":
 				t.Error("resolved to nothing")
+			case err == nil:
+				checkProjection(t, app, r)
 			case err != nil && !refused:
 				t.Errorf("%v, want faults", err)
 			case strings.Contains(faults.Error(), os.TempDir()):
@@ -74,6 +108,51 @@ func FuzzResolve(f *testing.F) {
 			}
 		})
 	})
+}
+
+// checkProjection holds a projection to what no file may bring about.
+func checkProjection(t *testing.T, app deploy.App, r *project.Resolution) {
+	t.Helper()
+	blue, green := r.Colored[deploy.Blue], r.Colored[deploy.Green]
+	projects := []*types.Project{blue, green}
+	if r.Shared != nil {
+		projects = append(projects, r.Shared)
+	}
+	for _, pair := range r.Migrations {
+		projects = append(projects, pair[deploy.Blue], pair[deploy.Green])
+	}
+	for _, p := range projects {
+		for name, s := range p.Services {
+			for _, port := range s.Ports {
+				if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {
+					t.Errorf("%s of %s publishes %d on %q", name, p.Name, port.Target, port.HostIP)
+				}
+			}
+			for _, v := range s.Volumes {
+				if v.Type == types.VolumeTypeBind && rootfile.Below(app.Root, v.Source) && !v.ReadOnly {
+					t.Errorf("%s of %s may write to %s, which is the release's", name, p.Name, v.Source)
+				}
+			}
+		}
+	}
+	for name, s := range blue.Services {
+		other := green.Services[name]
+		if s.ContainerName != "" && s.ContainerName == other.ContainerName {
+			t.Errorf("both colors have a container %s", s.ContainerName)
+		}
+		for _, port := range s.Ports {
+			if port.Published != "" && slices.ContainsFunc(other.Ports, func(o types.ServicePortConfig) bool {
+				return o.Published == port.Published && o.HostIP == port.HostIP && o.Protocol == port.Protocol
+			}) {
+				t.Errorf("both colors publish the port %s", port.Published)
+			}
+		}
+	}
+	for key, n := range blue.Networks {
+		if !bool(n.External) && n.Name == green.Networks[key].Name {
+			t.Errorf("both colors make the network %s", n.Name)
+		}
+	}
 }
 
 // greedySeeds are small files that become as much as is allowed, or a little more.

@@ -72,6 +72,10 @@ func (c *checker) bind(service string, path []string, v types.ServiceVolumeConfi
 		c.fault(path, "what comes from git is mounted read-only, because a container that could write there would change this and other releases: "+
 			"remove rw, or, for what the container writes, use a volume of the shared stack")
 	}
+	if name := c.HostFileBelow(v.Source); mine && name != "" {
+		c.fault(path, "%s of the host directory lies in what is mounted here as a whole, and git has that: mount the file by itself (./%s:%s)", name, name,
+			filepath.Join(v.Target, rootfile.Relative(filepath.Clean(v.Source), filepath.Join(c.App.Root, name))))
+	}
 	if v.Bind == nil {
 		return
 	}

@@ -25,6 +25,9 @@ type Proposal struct {
 	Singletons []Choice
 	Expand     Choice // the migration
 	Routes     []Route
+	Adopt      string   // the Compose project that runs; empty: none
+	Data       string   // where its services keep what they write beside the files; empty: nowhere
+	Kept       []string // directories below Data that are mounted
 	Colored    []string // the services that no other part names, and those of the routes
 }
 
@@ -55,7 +58,9 @@ type Route struct {
 	Status  string // empty: tandem's own default
 	Why     string // of the path
 	Doubt   bool
-	TLS     bool // the container's own port speaks TLS alone
+	// Upstream is the one of Nginx's site that leads there now; empty: none.
+	Upstream string
+	TLS      bool // the container's own port speaks TLS alone
 }
 
 // Propose guesses what a person would write, where the answers do not say it. It asks
@@ -83,6 +88,7 @@ func Propose(s *Source, answers Answers) (*Proposal, error) {
 	}
 	g.volumes()
 	g.tag()
+	g.takeOver()
 	for _, svc := range g.active() {
 		if g.group[svc.Name] == "" || g.group[svc.Name] == groupRouted {
 			g.p.Colored = append(g.p.Colored, svc.Name)

@@ -32,6 +32,7 @@ type Source struct {
 	Active  []string       // profiles that COMPOSE_PROFILES of the .env file makes active
 	Unset   []Unset        // variables without a value
 	Tracked func(string) bool
+	Running Running // what the host has of the app; set by Run
 
 	env  types.Mapping // of the .env file
 	raw  map[string]rawService

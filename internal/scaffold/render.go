@@ -38,6 +38,12 @@ func (p *Proposal) Render(from []string, needs Needs) []byte {
 			w.line("  %s: %s", scalar(i.Service), scalar(i.Repository))
 		}
 	}
+	if p.Adopt != "" {
+		w.line("adopt: %s # the Compose project that runs: what is shared goes on as it is", scalar(p.Adopt))
+	}
+	if p.Data != "" {
+		w.line("data: %s # where its directories lie", scalar(p.Data))
+	}
 	w.choices("shared", "once, beside both colors; a deploy does not touch them", p.Shared)
 	w.volumes(p.Volumes)
 	w.choices("ignore", "left to whatever runs them now; tandem does not", p.Ignore)
@@ -86,6 +92,9 @@ func (w *writer) routes(all []Route) {
 		}
 		if r.Port != 0 {
 			w.line("    port: %d%s", r.Port, comment(r.PortWhy, strings.HasPrefix(r.PortWhy, "a guess")))
+		}
+		if r.Upstream != "" {
+			w.line("    upstream: %s # your site passes to it, and stays as it is", scalar(r.Upstream))
 		}
 		if r.TLS {
 			w.line("    # %sthis port speaks TLS, and Nginx asks it without: name one that does not.", Look)

@@ -37,6 +37,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.Running = o.Host.look(ctx, s.Dir)
 	target := filepath.Join(s.Dir, FileName)
 	if _, err := os.Lstat(target); err == nil && !o.DryRun {
 		again := false
@@ -145,6 +146,14 @@ func (p *Proposal) summary(w *strings.Builder) {
 	}
 	if p.Expand.Name != "" {
 		say("migration", p.Expand.Name, p.Expand.Why, p.Expand.Doubt)
+	}
+	if p.Adopt != "" {
+		say("adopt", p.Adopt, "the Compose project that runs from this directory; its database goes on as it is", false)
+	}
+	for _, r := range p.Routes {
+		if r.Upstream != "" {
+			say("upstream", r.Upstream, "your Nginx site passes to it, and stays as it is", false)
+		}
 	}
 	for _, v := range p.Volumes {
 		say("volume", v.Key+" "+v.Use, v.Why, v.Doubt)

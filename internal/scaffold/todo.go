@@ -16,7 +16,8 @@ import (
 type Needs struct {
 	Variables []Unset
 	Files     []MissingFile
-	Dotenv    bool // the .env file lies beside the Compose file, and git does not have it
+	Allow     []string // entries of policy.allow
+	Dotenv    bool     // the .env file lies beside the Compose file, and git does not have it
 }
 
 // Needs lists what the services of a proposal need of the host. Variables of services that
@@ -30,7 +31,7 @@ func (p *Proposal) Needs(s *Source) Needs {
 	}
 	services = append(services, p.Colored...)
 	slices.Sort(services)
-	n := Needs{Files: s.Missing(services)}
+	n := Needs{Files: s.Missing(services), Allow: p.allow()}
 	for _, u := range s.Unset {
 		if len(u.path) < 2 || u.path[0] != "services" || slices.Contains(services, u.path[1]) || s.usedBy(u.Name, services) {
 			n.Variables = append(n.Variables, u)
@@ -57,7 +58,9 @@ type Step struct {
 type Host struct {
 	Apps  string // the directory of the host directories
 	Agent string // the agent's own file
-	Has   func(name string) bool
+	// Docker is where the engine listens, and Nginx how it is called; empty: it is not asked.
+	Docker, Nginx string
+	Has           func(name string) bool
 }
 
 // NewHost is this machine.
@@ -116,6 +119,13 @@ func Todo(app string, needs Needs, host Host) []Step {
 			}
 			add("Write the "+f.Use+":", append(make, "sudoedit "+quote(target))...)
 		}
+	}
+	if len(needs.Allow) > 0 {
+		commands := []string{"sudoedit " + quote(host.Agent)}
+		if host.Has(host.Agent) {
+			commands = append(commands, "sudo systemctl restart tandem")
+		}
+		add("Let this host allow what the app takes over, for a push alone takes nothing: write policy: {allow: "+flow(needs.Allow)+"}", commands...)
 	}
 	add("See what runs where, and what is changed for it:", "tandem validate")
 	add("Let git have it:", "git add tandem.yaml", `git commit -m "Deploy `+app+` with tandem"`, "git push")

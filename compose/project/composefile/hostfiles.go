@@ -80,6 +80,18 @@ func (f *File) IsHostFile(full string) bool {
 	return ok
 }
 
+// HostFileBelow returns a file of the app's host directory that lies in the directory, "" for
+// none. The .env file, which is there to be read by Compose, is none.
+func (f *File) HostFileBelow(dir string) string {
+	rel := rootfile.Relative(f.App.Root, filepath.Clean(dir))
+	for _, name := range slices.Sorted(maps.Keys(f.manifest())) {
+		if (rel == "." && name != ".env") || rootfile.Below(rel, name) && name != rel {
+			return name
+		}
+	}
+	return ""
+}
+
 // HostContent is the placeholder of what is in a file of the host directory.
 func (f *File) HostContent(full string) string {
 	return f.Secrets.placeholders()[contentOf(rootfile.Relative(f.App.Root, filepath.Clean(full)))]

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"tandem/internal/config"
 	"tandem/internal/harness/testbed"
 	"tandem/internal/harness/testbed/tb"
+	"tandem/internal/scaffold"
 	"tandem/reconciler/deploy"
 )
 
@@ -40,17 +43,19 @@ func TestShop_ADatabaseThatRunsIsAdoptedUnderLoad(t *testing.T) {
 	composeUp(t, up)
 	s.database = old + "-postgres-1"
 	formerSite := strings.NewReplacer("ORDERS", fmt.Sprint(ports[0]), "PAGE", fmt.Sprint(ports[1]), "PORT", fmt.Sprint(s.port)).Replace(`
+    upstream shop_pages { server 127.0.0.1:PAGE; }
     server {
         listen 127.0.0.1:PORT;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
-        location / { proxy_pass http://127.0.0.1:PAGE; }
+        location / { proxy_pass http://shop_pages; }
         location /api/ { proxy_pass http://127.0.0.1:ORDERS/; }
     }
 `)
 	check(t, s.Nginx.Configure(testbed.NginxConfig{HTTP: formerSite}))
 	check(t, s.Nginx.ReloadAndWait(t.Context()))
 	tb.Until(t, patience, "the shop under Docker Compose", func() error { return answers(fmt.Sprintf("http://127.0.0.1:%d/api/", s.port)) })
+	s.initFinds("adopt: "+old, "upstream: shop_pages")
 	traffic := s.traffic()
 	s.ordered(100)
 	before := s.inspectOne(s.database)
@@ -97,6 +102,20 @@ func TestShop_ADatabaseThatRunsIsAdoptedUnderLoad(t *testing.T) {
 	for _, name := range []string{"api", "web", "processor"} {
 		if c := s.inspectOne(old + "-" + name + "-1"); !c.State.Running {
 			t.Errorf("%s of the old project was touched: %s", name, c.State.Status)
+		}
+	}
+}
+
+// initFinds makes sure that `tandem init` sees what this host has of the shop already.
+func (s *shopExample) initFinds(words ...string) {
+	s.t.Helper()
+	var out bytes.Buffer
+	host := scaffold.NewHost(s.t.TempDir(), filepath.Join(s.t.TempDir(), "agent.yaml"))
+	host.Docker, host.Nginx = config.Default().Docker.Host, s.Nginx.Command()
+	check(s.t, scaffold.Run(s.t.Context(), scaffold.Options{Dir: s.path(), DryRun: true, Out: &out, Host: host}))
+	for _, w := range words {
+		if !strings.Contains(out.String(), w) {
+			s.t.Errorf("tandem init does not say %q:\n%s", w, &out)
 		}
 	}
 }
