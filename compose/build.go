@@ -132,6 +132,10 @@ func (c *Client) buildOne(ctx context.Context, app deploy.App, b project.Build) 
 	out := &buildOutput{log: &tail{max: maxLogs, hide: c.hide}}
 	c.log.Info("image build starts", "app", app.Name, "service", b.Service, "image", b.Image)
 	err := c.runBuild(limited, app, b, out)
+	if layerGone(err) {
+		out = &buildOutput{log: &tail{max: maxLogs, hide: c.hide}}
+		err = c.runBuild(limited, app, b, out)
+	}
 	if err == nil && out.id == "" {
 		err = errors.New("the engine does not say which image it built")
 	}
@@ -147,6 +151,10 @@ func (c *Client) buildOne(ctx context.Context, app deploy.App, b project.Build) 
 	c.log.Info("image built", "app", app.Name, "service", b.Service, "image", b.Image, "took", time.Since(start))
 	return out.id, nil
 }
+
+// layerGone tells whether the classic builder lost the layer that it was about to build upon:
+// somebody removed images at that moment, and the next build begins further down.
+func layerGone(err error) bool { return err != nil && mentions(err, `unable to find image "sha256:`) }
 
 // roomForBuild makes sure that the disk has room, if need be by giving back what earlier
 // builds left behind.

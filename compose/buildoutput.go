@@ -137,6 +137,8 @@ func (c *Client) buildError(ctx context.Context, b project.Build, out *buildOutp
 		return &deploy.TemporaryError{Reason: deploy.PullFailed, Err: fmt.Errorf("%s: %w", doing, err)}
 	case isAway(err):
 		return engineError(ctx, doing, err)
+	case layerGone(err):
+		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("%s: somebody removes images while it is built: %w", doing, err)}
 	case mentions(err, hostTroubles()...):
 		return &deploy.TemporaryError{Reason: deploy.Failed, Err: fmt.Errorf("%s: %w", doing, err)}
 	}

@@ -177,6 +177,21 @@ func (b *boxed) wantTraffic(t *testing.T, want deploy.Color) {
 	}
 }
 
+// untilTraffic waits until the workers from before a reload of the test's own answer nobody
+// any more.
+func (b *boxed) untilTraffic(t *testing.T, want deploy.Color) {
+	t.Helper()
+	url := "http://" + net.JoinHostPort(b.address(t, b.name), fmt.Sprint(b.port))
+	tb.Until(t, patience, "answers of "+string(want)+" alone", func() error {
+		for range 20 {
+			if got := get(t, url); got != string(want) {
+				return fmt.Errorf("got %q", got)
+			}
+		}
+		return nil
+	})
+}
+
 func (b *boxed) flip(t *testing.T, c deploy.Color) {
 	t.Helper()
 	if err := b.proxy.Flip(t.Context(), b.app, c); err != nil {

@@ -36,6 +36,7 @@ func TestContainer_ASiteThatPassesToItsOwnUpstreamIsMovedAndFlipped(t *testing.T
 			if _, err := b.proxy.Prepare(t.Context(), b.app); err != nil {
 				t.Fatal(err)
 			}
+			b.untilTraffic(t, deploy.Blue)
 			load := startLoad(t, "http://"+net.JoinHostPort(b.address(t, b.name), fmt.Sprint(b.port)), 8)
 			for range 3 {
 				for _, c := range []deploy.Color{deploy.Green, deploy.Blue} {

@@ -71,7 +71,7 @@ func composeFields() map[reflect.Type]fields {
 			"Internal": limits, "Attachable": unused, "Labels": "judged network-options", "CustomLabels": "harmless: not of the file", "EnableIPv4": inside, "EnableIPv6": inside, "Extensions": extension,
 		},
 		reflect.TypeFor[types.DeployConfig](): {
-			"Mode": unused, "Replicas": "judged replicas-with-a-port", "Labels": unused, "UpdateConfig": unused, "RollbackConfig": unused, "Resources": "judged asks-more-of-the-host", "RestartPolicy": inside,
+			"Mode": unused, "Replicas": "judged scale-with-a-port", "Labels": unused, "UpdateConfig": unused, "RollbackConfig": unused, "Resources": "judged asks-more-of-the-host", "RestartPolicy": inside,
 			"Placement": unused, "EndpointMode": unused, "Extensions": extension,
 		},
 		reflect.TypeFor[types.Resource](): {
