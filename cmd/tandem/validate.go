@@ -71,9 +71,12 @@ func writeReport(w io.Writer, format *choice, r validate.Report) error {
 	return err
 }
 
-// writeTables prints what becomes of each service, the changes, and the faults last, where
-// a person looks.
+// writeTables prints what becomes of each service, and the changes. Where a file has a fault,
+// that is all there is to read.
 func writeTables(w io.Writer, r validate.Report) error {
+	if len(r.Faults) > 0 {
+		return writeFaults(w, r)
+	}
 	for _, app := range r.Apps {
 		if _, err := fmt.Fprintf(w, "%s\n", printable(app.Name)); err != nil {
 			return err

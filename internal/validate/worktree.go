@@ -24,16 +24,21 @@ type tree struct {
 	root   string   // with links followed
 	of     string   // the person's own directory
 	beside []string // what git does not have; directories end with a slash
+	fresh  bool     // git has nothing of it yet
 	copied bool
 }
 
-// copyTree makes a copy of what git has below a directory. Outside a work tree, and where
-// nothing lies beside it, that is the directory itself.
+// copyTree makes a copy of what git has below a directory. Outside a work tree, where nothing
+// lies beside it, and where git has nothing of it yet, that is the directory itself.
 func copyTree(dir string) (*tree, error) {
 	t := &tree{root: dir, of: dir}
 	index, err := gitindex.Open(dir)
 	if err != nil || index == nil {
 		return t, err
+	}
+	if len(index.Files) == 0 {
+		t.fresh = true
+		return t, nil
 	}
 	if t.beside, err = untracked(dir, index); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", dir, err)
@@ -140,6 +145,10 @@ func copyFile(from, to string) error {
 func (t *tree) leftOut(file string) deploy.Note {
 	const most = 8
 	note := deploy.Note{File: file}
+	if t.fresh {
+		note.Text = "git has nothing of this directory yet, so it was judged as it lies: git add " + filepath.ToSlash(filepath.Dir(file))
+		return note
+	}
 	names := slices.DeleteFunc(slices.Clone(t.beside), func(name string) bool { return name == path.Base(filepath.ToSlash(file)) })
 	if len(names) < len(t.beside) {
 		note.Text = "it is not in git yet: git add " + file
