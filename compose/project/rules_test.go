@@ -41,7 +41,8 @@ func put(t *testing.T, app deploy.App, files map[string]string) {
 }
 
 // TestResolve_RefusesWithFileLineAndAdvice reads testdata/refused: the files of
-// an app, and every fault that must be told of it. "-- routes --" adds routes.
+// an app, and every fault that must be told of it. "-- routes --" adds routes,
+// and "-- decisions --" what tandem.yaml says of the services.
 func TestResolve_RefusesWithFileLineAndAdvice(t *testing.T) {
 	cases, err := filepath.Glob("testdata/refused/*.txtar")
 	if err != nil || len(cases) < 25 {
@@ -89,6 +90,8 @@ func unpack(t *testing.T, archive *txtar.Archive) (app deploy.App, want string) 
 				t.Fatal(err)
 			}
 			app.Routes = append(app.Routes, r)
+		case "decisions":
+			decide(t, &app, string(f.Data))
 		case "compose.shared.yaml":
 			app.Shared = f.Name
 			fallthrough

@@ -106,7 +106,7 @@ func refusedRepositories(t *testing.T) []hostile {
 					t.Fatal(err)
 				}
 				app += fmt.Sprintf("  %s: {service: %s, ports: {blue: %d, green: %d}, health: /health}\n", name, service, blue, green)
-			case "tandem.yaml":
+			case "tandem.yaml", "decisions":
 				before = true
 			case "compose.shared.yaml":
 				app += "shared: compose.shared.yaml\n"

@@ -82,3 +82,22 @@ func TestCollisions_WhatIsKnownKeepsItsPlace(t *testing.T) {
 		})
 	}
 }
+
+// An app takes over no Compose project that is another one's.
+func TestCollisions_AProjectIsOneApps(t *testing.T) {
+	adopting := func(name, project string) deploy.App {
+		app := appAt(name, name)
+		app.Adopt = project
+		return app
+	}
+	for _, c := range []struct {
+		project string
+		bad     bool
+	}{{"old", false}, {"bank-green", true}, {"bank-shared", true}, {"ledger", true}, {"bank", false}} {
+		others := []deploy.App{appAt("bank", "bank"), adopting("books", "ledger")}
+		got := Collisions(append(others, adopting("shop", c.project)), nil)["shop/tandem.yaml"]
+		if (len(got) == 1 && got[0].Path == "adopt") != c.bad || !c.bad && len(got) > 0 {
+			t.Errorf("adopt: %s gives %v", c.project, got)
+		}
+	}
+}
