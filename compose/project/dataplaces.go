@@ -101,7 +101,7 @@ func (x *projection) namedVolume(color deploy.Color, name string, m types.Servic
 	used[m.Source] = true
 	shared := x.plain.Volumes[m.Source]
 	switch {
-	case use == deploy.VolumeBoth, use == "" && m.ReadOnly, use == "" && x.sharedHas(m.Source) && m.ReadOnly:
+	case use == deploy.VolumeBoth, use == "" && m.ReadOnly:
 		x.keepShared(m.Source, shared)
 		p.Volumes[m.Source] = types.VolumeConfig{Name: shared.Name, External: true}
 		x.note([]string{"volumes", m.Source}, "both colors have the volume %s", shared.Name)
@@ -128,17 +128,11 @@ func (x *projection) undecided(name string, where []string, what, key string) {
 	x.appFault([]string{"volumes"}, "%s (%s:%d) keeps data in %s, and %s", name, file, line, what, advice)
 }
 
-// sharedHas tells whether a shared service mounts the volume.
-func (x *projection) sharedHas(key string) bool {
-	if x.shared == nil {
-		return false
-	}
-	_, ok := x.shared.Volumes[key]
-	return ok
-}
-
 // keepShared lets the shared stack have the volume, so that it is there once.
 func (x *projection) keepShared(key string, v types.VolumeConfig) {
+	if x.shared == nil {
+		x.shared = x.fromFile
+	}
 	if x.shared == nil {
 		empty := *x.plain
 		empty.Services, empty.Volumes, empty.Networks, empty.Configs, empty.Secrets = types.Services{}, nil, nil, nil, nil
@@ -148,7 +142,9 @@ func (x *projection) keepShared(key string, v types.VolumeConfig) {
 	if x.shared.Volumes == nil {
 		x.shared.Volumes = types.Volumes{}
 	}
-	x.shared.Volumes[key] = v
+	if _, has := x.shared.Volumes[key]; !has {
+		x.shared.Volumes[key] = v
+	}
 }
 
 // sharedMount is a directory of this host that a shared service mounts.

@@ -149,8 +149,8 @@ func (r *Resolution) ComposeFiles() (map[string]string, error) {
 		}
 	}
 	for kind, pair := range r.Migrations {
-		for color, p := range pair {
-			if err := write(p.Name+"-"+string(kind)+"-"+string(color), p); err != nil {
+		for _, p := range pair {
+			if err := write(p.Name+"-"+string(kind), p); err != nil {
 				return nil, err
 			}
 		}

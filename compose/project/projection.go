@@ -25,7 +25,8 @@ type projection struct {
 	*checker // of the blue stack, as the file has it; its faults are the projection's
 	plain    *types.Project
 	colored  map[deploy.Color]*types.Project
-	shared   *types.Project                  // nil: the app has none, or a file of its own
+	shared   *types.Project                  // nil: the app has none, or only that of a file of its own
+	fromFile *types.Project                  // the shared stack of a file of its own; nil: there is none
 	written  map[deploy.Color]types.Services // all of the file, as it was before anything was changed
 	dataDir  string                          // absolute
 	notes    []deploy.Note
@@ -65,7 +66,7 @@ func (r *Resolution) project(ctx context.Context, app deploy.App, f *composefile
 		return nil, err
 	}
 	x := &projection{
-		checker: newChecker(f, r.Colored[deploy.Blue], hostRules{}), plain: plain, colored: r.Colored,
+		checker: newChecker(f, r.Colored[deploy.Blue], hostRules{}), plain: plain, colored: r.Colored, fromFile: r.Shared,
 		written: map[deploy.Color]types.Services{}, dataDir: cmp.Or(app.Data, host.DataOf(app.Name)),
 	}
 	for color, p := range x.colored {

@@ -86,6 +86,9 @@ func TestProject_MakesAFileRunInTwoColors(t *testing.T) {
 					continue
 				case f.Name == "decisions":
 					decide(t, &app, string(f.Data))
+				case f.Name == "compose.shared.yaml":
+					app.Shared = f.Name
+					fallthrough
 				default:
 					files[f.Name] = string(f.Data)
 				}

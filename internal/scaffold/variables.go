@@ -11,6 +11,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tandem/compose/project/composefile"
 )
 
 // Unset is a variable that the Compose files use, and that has neither a value nor a
@@ -55,75 +57,9 @@ func visitTexts(node any, path []string, do func(path []string, text string)) {
 	}
 }
 
-var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*`)
-
-// unsetNames are the variables that a text needs and that have no value: $NAME, ${NAME},
-// ${NAME:?why}, and what stands in the default of another one that has none either.
+// unsetNames are the variables that a text needs and that have no value.
 func unsetNames(text string, env types.Mapping) []string {
-	var names []string
-	for {
-		at := strings.IndexByte(text, '$')
-		if at < 0 || at+1 >= len(text) {
-			return names
-		}
-		text = text[at+1:]
-		switch {
-		case text[0] == '$': // an escaped dollar sign
-			text = text[1:]
-		case text[0] == '{':
-			inner := braced(text)
-			names = append(names, unsetInBraces(inner, env)...)
-			text = text[min(len(text), len(inner)+2):]
-		default:
-			name := variablePattern.FindString(text)
-			if _, ok := env[name]; name != "" && !ok {
-				names = append(names, name)
-			}
-			text = text[len(name):]
-		}
-	}
-}
-
-// braced is what stands between the brace that the text begins with and the one that
-// closes it.
-func braced(text string) string {
-	depth := 0
-	for i := range len(text) {
-		switch text[i] {
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				return text[1:i]
-			}
-		}
-	}
-	return text[1:]
-}
-
-func unsetInBraces(inner string, env types.Mapping) []string {
-	name := variablePattern.FindString(inner)
-	value, set := env[name]
-	operator := strings.TrimPrefix(inner[len(name):], ":")
-	if operator != inner[len(name):] {
-		set = set && value != "" // with the colon, an empty value is none
-	}
-	switch {
-	case name == "":
-		return nil
-	case operator == "" || operator[0] == '?':
-		if set {
-			return nil
-		}
-		return []string{name}
-	case operator[0] == '+':
-		if !set {
-			return nil
-		}
-	case set:
-		return nil
-	}
-	return unsetNames(operator[1:], env)
+	return composefile.WithoutValue(text, env.Resolve)
 }
 
 // defaultOf is the first default of a variable that is no variable itself.

@@ -95,6 +95,15 @@ type gap struct {
 	words string // that its author has for it
 }
 
+// WithoutValue lists the variables in a text that have no value and no default.
+func WithoutValue(text string, value func(name string) (string, bool)) []string {
+	var names []string
+	for _, g := range gaps(text, value) {
+		names = append(names, g.name)
+	}
+	return names
+}
+
 // gaps finds the variables in a text that have no value and no default, in the way in
 // which the Compose library puts them in.
 func gaps(text string, value template.Mapping) []gap {
