@@ -38,6 +38,13 @@ func TestFlip_MovesTrafficBothWaysWithoutAReload(t *testing.T) {
 func TestFlip_UnderBusyKeepAliveConnectionsFailsNoRequest(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	r.prepare(t)
+	r.flipsUnderLoad(t)
+}
+
+// flipsUnderLoad flips to and fro under busy kept-alive connections, of which no request may
+// fail.
+func (r *rig) flipsUnderLoad(t *testing.T) {
+	t.Helper()
 	load := startLoad(t, r.nginx.URL(), 32)
 	color := deploy.Blue
 	for range 20 {

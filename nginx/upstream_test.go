@@ -72,24 +72,7 @@ func TestUpstream_FlipsWithoutAReloadAndFailsNoRequest(t *testing.T) {
 			r := newUpstreamRig(t, "", site)
 			r.prepare(t)
 			workers := r.workers(t)
-			load := startLoad(t, r.nginx.URL(), 32)
-			color := deploy.Blue
-			for range 20 {
-				before := load.answered.Load()
-				color = color.Other()
-				r.flip(t, color)
-				r.wantTraffic(t, color)
-				tb.Until(t, patience, "more answers", func() error {
-					if n := load.answered.Load() - before; n < 320 {
-						return fmt.Errorf("%d answers", n)
-					}
-					return nil
-				})
-			}
-			load.stop()
-			if n := load.failed.Load(); n != 0 {
-				t.Errorf("%d of %d requests failed, the first with: %v", n, load.answered.Load()+n, load.first.Load())
-			}
+			r.flipsUnderLoad(t)
 			if got := r.workers(t); got != workers {
 				t.Errorf("workers before: %s, after: %s; want no reload", workers, got)
 			}
